@@ -1,0 +1,19 @@
+//! What comes in: events and labels, the schemas they are checked against, the decoders that read them, the append-only
+//! log that keeps them, and a simulator that makes them.
+//!
+//! It knows nothing of features, models or decisions: the log carries those as bytes under a topic.
+
+pub mod dead_letter;
+pub mod decode;
+pub mod event;
+pub mod label;
+pub mod log;
+pub mod schema;
+pub mod simulator;
+pub mod time;
+pub mod timeline;
+
+pub use event::{Amount, Currency, Event, EventId, Value};
+pub use label::{Label, LabelSource, Outcome};
+pub use schema::Schema;
+pub use time::{Clock, Duration, ManualClock, SystemClock, Timestamp};

@@ -1,0 +1,194 @@
+//! The one thread that writes: it takes what has gathered in the intake, writes and syncs it as one, and then says how far the
+//! log is durable. After a failure it writes nothing more, as what is on the disk is then uncertain.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::intake::Task;
+use super::segment::{self, Entry, FRAME_BYTES, HEADER_BYTES, INDEX_BYTES, Segment};
+use super::{Error, Options, Position, Shared, SyncPolicy, io_error, recovery};
+
+/// The two calls that a full or dying disk makes fail.
+pub(super) trait Disk: Send {
+    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
+    fn sync(&mut self, file: &File) -> io::Result<()>;
+}
+
+/// The disk as it is.
+pub(super) struct OperatingSystem;
+
+impl Disk for OperatingSystem {
+    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+}
+
+pub(super) struct Committer {
+    folder: PathBuf,
+    options: Options,
+    shared: Arc<Shared>,
+    disk: Box<dyn Disk>,
+    /// The last segment, open for appending.
+    file: File,
+    segment: Arc<Segment>,
+    /// Where the next byte goes.
+    offset: u64,
+    /// The offset before which everything is on the disk.
+    synced: u64,
+    /// The offset before which everything was published.
+    published: u64,
+    /// The position that is written next.
+    next: Position,
+}
+
+impl Committer {
+    /// Goes on at `offset` of the last segment, `file`, all of which is on the disk.
+    pub(super) fn new(
+        folder: PathBuf,
+        options: Options,
+        shared: Arc<Shared>,
+        disk: Box<dyn Disk>,
+        file: File,
+        offset: u64,
+    ) -> Self {
+        let (segment, next) = {
+            let view = shared.view();
+            (Arc::clone(&view.segments[view.segments.len() - 1]), view.end)
+        };
+        Self { folder, options, shared, disk, file, segment, offset, synced: offset, published: offset, next }
+    }
+
+    /// Works until the intake is closed and empty, or until something fails.
+    pub(super) fn run(mut self) {
+        let reason = match panic::catch_unwind(AssertUnwindSafe(|| self.work())) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => match std::error::Error::source(&error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            },
+            Err(_) => "the committer panicked".to_owned(),
+        };
+        // What was never published should not come back as if it had been; if it does, that harms nobody.
+        if let Err(error) = self.file.set_len(self.published) {
+            tracing::warn!(segment = %self.segment.path.display(), %error, "cannot cut what was not committed");
+        }
+        self.shared.fail(reason);
+    }
+
+    fn work(&mut self) -> Result<(), Error> {
+        let mut batch = Vec::with_capacity(self.options.buffer_bytes);
+        while let Some(task) = self.shared.intake.take(&mut batch) {
+            self.commit(&batch, task)?;
+            batch.clear();
+            batch.shrink_to(self.options.buffer_bytes);
+        }
+        Ok(())
+    }
+
+    /// Writes `batch`, in as many segments as it takes, and publishes it.
+    fn commit(&mut self, batch: &[u8], task: Task) -> Result<(), Error> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let run = self.fitting(rest);
+            if run.bytes == 0 {
+                self.roll()?;
+                continue;
+            }
+            let (now, later) = rest.split_at(run.bytes);
+            self.write(now)?;
+            self.next = Position(self.next.0 + run.records);
+            if self.options.sync == SyncPolicy::Sync {
+                self.sync()?;
+            }
+            self.published = self.offset;
+            self.shared.publish(self.next);
+            for entry in run.entries {
+                self.segment.note(entry);
+            }
+            rest = later;
+        }
+        if task == Task::WriteAndSync {
+            self.sync()?;
+        }
+        if self.is_synced() {
+            self.shared.intake.synced(self.next);
+        }
+        Ok(())
+    }
+
+    /// How much of `frames` goes into this segment: what fits, and at least one record if it is empty.
+    fn fitting(&self, frames: &[u8]) -> Run {
+        let start = self.offset + if self.wants_mark() { FRAME_BYTES as u64 } else { 0 };
+        let mut run = Run { bytes: 0, records: 0, entries: Vec::new() };
+        let mut index_from = self.segment.index_from();
+        while run.bytes < frames.len() {
+            let offset = start + run.bytes as u64;
+            let frame = segment::frame_bytes(&frames[run.bytes..]);
+            if offset + frame as u64 > self.options.segment_bytes && offset > HEADER_BYTES as u64 {
+                break;
+            }
+            if offset >= index_from {
+                run.entries.push(Entry { position: Position(self.next.0 + run.records), offset });
+                index_from = offset + INDEX_BYTES;
+            }
+            run.bytes += frame;
+            run.records += 1;
+        }
+        run
+    }
+
+    /// A mark would say something new: all before it is on the disk.
+    fn wants_mark(&self) -> bool {
+        self.is_synced() && self.offset > HEADER_BYTES as u64
+    }
+
+    fn is_synced(&self) -> bool {
+        self.synced == self.offset
+    }
+
+    fn write(&mut self, frames: &[u8]) -> Result<(), Error> {
+        if self.wants_mark() {
+            self.write_bytes(&segment::mark(self.offset))?;
+        }
+        self.write_bytes(frames)
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.disk.write(&mut self.file, bytes).map_err(io_error("write", &self.segment.path))?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        if !self.is_synced() {
+            self.disk.sync(&self.file).map_err(io_error("sync", &self.segment.path))?;
+            self.synced = self.offset;
+        }
+        Ok(())
+    }
+
+    /// Ends this segment and begins the next.
+    fn roll(&mut self) -> Result<(), Error> {
+        self.sync()?;
+        let (segment, file) = recovery::create(&self.folder, self.next, self.disk.as_mut())?;
+        self.shared.extend(Arc::clone(&segment));
+        (self.segment, self.file) = (segment, file);
+        (self.offset, self.synced, self.published) = (HEADER_BYTES as u64, HEADER_BYTES as u64, HEADER_BYTES as u64);
+        Ok(())
+    }
+}
+
+/// The beginning of a batch that goes into one segment.
+struct Run {
+    bytes: usize,
+    records: u64,
+    /// What the index is to know of it.
+    entries: Vec<Entry>,
+}

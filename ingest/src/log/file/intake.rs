@@ -1,0 +1,156 @@
+//! Where appended records wait for the committer: one bounded buffer under one mutex. To append is to copy; it makes a system
+//! call only to wake a committer that sleeps, or to wait while the buffer is full. It never touches a file.
+
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::segment::{self, FRAME_BYTES};
+use super::{Error, MAX_RECORD_BYTES, Position, Topic};
+
+#[derive(Debug)]
+pub(super) struct Intake {
+    limit: usize,
+    state: Mutex<State>,
+    /// The committer waits here for work.
+    work: Condvar,
+    /// Callers wait here for room in the buffer, or for the disk.
+    progress: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Frames, one after another.
+    buffer: Vec<u8>,
+    /// The position that the next record gets.
+    next: Position,
+    /// Everything before it is on the disk.
+    synced: Position,
+    /// Somebody waits for the disk.
+    flush: bool,
+    /// The committer sleeps.
+    idle: bool,
+    closing: bool,
+    failed: Option<String>,
+}
+
+/// What the committer is to do with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    Write,
+    WriteAndSync,
+}
+
+impl Intake {
+    pub(super) fn new(limit: usize, next: Position) -> Self {
+        let state = State {
+            buffer: Vec::with_capacity(limit),
+            next,
+            synced: next,
+            flush: false,
+            idle: false,
+            closing: false,
+            failed: None,
+        };
+        Self { limit, state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new() }
+    }
+
+    /// Copies a record into the buffer, when there is room.
+    pub(super) fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error> {
+        if payload.len() > MAX_RECORD_BYTES {
+            return Err(Error::TooLarge { bytes: payload.len(), limit: MAX_RECORD_BYTES });
+        }
+        // All of the checksum but the position, outside the mutex.
+        let checksum = segment::checksum(topic as u8, payload);
+
+        let mut state = self.lock();
+        while state.failed.is_none() && state.is_full(FRAME_BYTES + payload.len(), self.limit) {
+            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if let Some(reason) = &state.failed {
+            return Err(Error::Stopped { reason: reason.clone() });
+        }
+        let position = state.next;
+        state.next = position.next();
+        segment::put_frame(&mut state.buffer, topic as u8, payload, checksum, position.0);
+        self.wake(state);
+        Ok(position)
+    }
+
+    /// Waits until everything that was appended before is on the disk; the position that comes next.
+    pub(super) fn flush(&self) -> Result<Position, Error> {
+        let mut state = self.lock();
+        let end = state.next;
+        while state.synced < end {
+            if let Some(reason) = &state.failed {
+                return Err(Error::Stopped { reason: reason.clone() });
+            }
+            state.flush = true;
+            if mem::take(&mut state.idle) {
+                self.work.notify_one();
+            }
+            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(end)
+    }
+
+    /// Lets the committer write and sync what is left, and end.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closing = true;
+        state.flush = true;
+        self.wake(state);
+    }
+
+    /// For the committer: waits for work and swaps the buffer for the empty `batch`; `None` when there will be no more.
+    pub(super) fn take(&self, batch: &mut Vec<u8>) -> Option<Task> {
+        let mut state = self.lock();
+        loop {
+            let flush = mem::take(&mut state.flush) && state.synced < state.next;
+            if flush || !state.buffer.is_empty() {
+                mem::swap(&mut state.buffer, batch);
+                drop(state);
+                self.progress.notify_all();
+                return Some(if flush { Task::WriteAndSync } else { Task::Write });
+            }
+            if state.closing {
+                return None;
+            }
+            state.idle = true;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// For the committer: everything before `end` is on the disk.
+    pub(super) fn synced(&self, end: Position) {
+        self.lock().synced = end;
+        self.progress.notify_all();
+    }
+
+    /// For the committer: takes no more, and lets go of everyone who waits.
+    pub(super) fn fail(&self, reason: String) {
+        let mut state = self.lock();
+        state.buffer = Vec::new();
+        state.failed = Some(reason);
+        self.progress.notify_all();
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let idle = mem::take(&mut state.idle);
+        drop(state);
+        if idle {
+            self.work.notify_one();
+        }
+    }
+
+    /// Nothing can panic between two changes that belong together, so that the state is whole even after a panic.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether `bytes` more are too many; a record over the limit goes into an empty buffer.
+    fn is_full(&self, bytes: usize, limit: usize) -> bool {
+        !self.buffer.is_empty() && self.buffer.len() + bytes > limit
+    }
+}

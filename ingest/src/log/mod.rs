@@ -1,0 +1,151 @@
+//! The log: one append-only, ordered sequence of records, through which everything goes that must cross a process, a restart
+//! or a night. The order in the log is the order of application.
+//!
+//! A log never looks into a payload: events and labels are encoded in [`record`], everything else by the crate that owns it.
+
+pub mod file;
+pub mod record;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// The number of a record: 0 for the first, then one after another without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// The position after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a record is about. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Topic {
+    /// An event that was accepted.
+    Event = 1,
+    /// What was decided about one.
+    Decision = 2,
+    /// What one turned out to be.
+    Label = 3,
+    /// A change of what decides: a model promoted, a rule activated.
+    Control = 4,
+    /// An event of before riskflow watched: it fills the windows and is not decided. Encoded as an event.
+    History = 5,
+}
+
+impl Topic {
+    /// The topic of a number in a file.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Event),
+            2 => Some(Self::Decision),
+            3 => Some(Self::Label),
+            4 => Some(Self::Control),
+            5 => Some(Self::History),
+            _ => None,
+        }
+    }
+}
+
+/// One record, as it was appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its number.
+    pub position: Position,
+    /// What it is about.
+    pub topic: Topic,
+    /// Its bytes, which begin with the version of their encoding.
+    pub payload: Vec<u8>,
+}
+
+/// How far a log is safe against a power cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Every record before `end` is durable; `end` is the position that comes next.
+    Until {
+        /// One after the last durable record.
+        end: Position,
+    },
+    /// A write failed: nothing more becomes durable until the program is started again.
+    Failed {
+        /// What failed.
+        reason: String,
+    },
+}
+
+/// Where records go and come from. One process writes; any number of threads append and read.
+pub trait Log: Send + Sync {
+    /// Takes a record into the buffer and gives it the next position; it becomes durable a moment later. Blocks while the
+    /// buffer is full, so that a slow disk slows intake and never grows memory.
+    fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error>;
+
+    /// How far the log is durable, and every change of it.
+    fn durability(&self) -> watch::Receiver<Durability>;
+
+    /// Waits until everything that was appended before is durable; the position that comes next.
+    fn flush(&self) -> Result<Position, Error>;
+
+    /// The durable records from `from` on, in order, up to the end as it is now.
+    fn read(&self, from: Position) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + Send + '_>, Error>;
+
+    /// One durable record; `None` past the end.
+    fn get(&self, position: Position) -> Result<Option<Record>, Error>;
+}
+
+/// What can go wrong with a log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be used.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried: `open`, `write`, `sync`.
+        action: &'static str,
+        /// The file or folder.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("log {path} is in use by another riskflow process")]
+    InUse {
+        /// The folder.
+        path: String,
+    },
+    /// Bytes that were durable once are not what was written.
+    #[error("log segment {path} is damaged at byte {offset}: {reason}")]
+    Damaged {
+        /// The segment.
+        path: String,
+        /// Where the damage begins.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// An earlier write failed, so nothing more is taken.
+    #[error("the log stopped taking records: {reason}")]
+    Stopped {
+        /// What failed.
+        reason: String,
+    },
+    /// A record is larger than a segment may hold.
+    #[error("a record of {bytes} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
