@@ -1,0 +1,189 @@
+//! What the API says: the shapes of its answers, apart from the records that the log keeps.
+
+use std::collections::BTreeMap;
+
+use ingest::{Currency, Label, Timestamp};
+use serde::Serialize;
+
+use crate::decision::{Decision, EngineMode, Reason, Thresholds, TimingsUs, Verdict};
+use crate::engine::{History, Scored, Status};
+use crate::pipeline::Pipeline;
+
+/// The answer to `POST /v1/score`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScoreAnswer {
+    decision_id: String,
+    event_id: String,
+    status: Status,
+    decision: Verdict,
+    score: Option<u16>,
+    risk_level: RiskLevel,
+    model: Option<ModelAnswer>,
+    reasons: Vec<Reason>,
+    thresholds: Thresholds,
+    engine: EngineAnswer,
+    versions: Versions,
+}
+
+/// How a score lies to the thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum RiskLevel {
+    /// More than 200 points below review.
+    Low,
+    /// Up to 200 points below review.
+    Medium,
+    /// Reviewed.
+    High,
+    /// Declined.
+    Critical,
+    /// No model scored it.
+    Unknown,
+}
+
+impl RiskLevel {
+    const fn of(score: Option<u16>, thresholds: Thresholds) -> Self {
+        match score {
+            None => Self::Unknown,
+            Some(score) if score >= thresholds.decline => Self::Critical,
+            Some(score) if score >= thresholds.review => Self::High,
+            Some(score) if score + 200 >= thresholds.review => Self::Medium,
+            Some(_) => Self::Low,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ModelAnswer {
+    name: String,
+    version: String,
+    role: &'static str,
+    probability: f64,
+}
+
+impl ModelAnswer {
+    fn of(decision: &Decision) -> Option<Self> {
+        let champion = decision.champion.as_ref()?;
+        let (name, version) = (champion.name.clone(), champion.version.to_string());
+        Some(Self { name, version, role: "champion", probability: champion.probability })
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct EngineAnswer {
+    mode: EngineMode,
+    timings_us: AnswerTimings,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct AnswerTimings {
+    #[serde(flatten)]
+    stages: TimingsUs,
+    commit: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Versions {
+    features: String,
+}
+
+fn decision_id(decision: &Decision) -> String {
+    format!("dec_{}", decision.event_position)
+}
+
+impl ScoreAnswer {
+    /// Of a decision that is durable.
+    pub fn new(scored: Scored) -> Self {
+        let Scored { status, decision, commit_us } = scored;
+        Self {
+            decision_id: decision_id(&decision),
+            event_id: decision.event_id.to_string(),
+            status,
+            decision: decision.decision,
+            score: decision.score,
+            risk_level: RiskLevel::of(decision.score, decision.thresholds),
+            model: ModelAnswer::of(&decision),
+            reasons: decision.reasons,
+            thresholds: decision.thresholds,
+            engine: EngineAnswer {
+                mode: decision.engine_mode,
+                timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
+            },
+            versions: Versions { features: decision.features_version },
+        }
+    }
+}
+
+/// The answer to `GET /v1/decisions/{event_id}`: everything that was recorded.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionPage {
+    decision_id: String,
+    event_id: String,
+    occurred_at: Timestamp,
+    received_at: Timestamp,
+    decided_at: Timestamp,
+    amount_minor: Option<i64>,
+    currency: Option<Currency>,
+    entities: BTreeMap<String, Box<str>>,
+    attributes: BTreeMap<String, String>,
+    decision: Verdict,
+    score: Option<u16>,
+    risk_level: RiskLevel,
+    model: Option<ModelAnswer>,
+    thresholds: Thresholds,
+    features: Vec<FeatureAnswer>,
+    features_version: String,
+    reasons: Vec<Reason>,
+    engine_mode: EngineMode,
+    timings_us: TimingsUs,
+    label: Option<Label>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FeatureAnswer {
+    name: String,
+    value: Option<f64>,
+}
+
+impl DecisionPage {
+    /// The features are named by the pipeline's plan where the decision was made under it, and numbered where under another.
+    pub fn new(history: History, pipeline: &Pipeline) -> Self {
+        let History { event, decision, label } = history;
+        let (plan, schema) = (&pipeline.plan, &pipeline.schema);
+        let same = decision.features_version == plan.version();
+        let name = |feature: usize| match plan.definitions().get(feature) {
+            Some(definition) if same => definition.name.clone(),
+            _ => format!("feature {feature} of {}", decision.features_version),
+        };
+        let value = |value: f64| (!value.is_nan()).then_some(value);
+        let features = (decision.vector.iter().enumerate())
+            .map(|(feature, number)| FeatureAnswer { name: name(feature), value: value(*number) })
+            .collect();
+        Self {
+            decision_id: decision_id(&decision),
+            event_id: decision.event_id.to_string(),
+            occurred_at: decision.occurred_at,
+            received_at: decision.received_at,
+            decided_at: decision.decided_at,
+            amount_minor: decision.amount_minor,
+            currency: event.amount.map(ingest::Amount::currency),
+            entities: (schema.entities.iter().zip(event.entities))
+                .filter_map(|(entity, key)| Some((entity.name.clone(), key?)))
+                .collect(),
+            attributes: (schema.attributes.iter().zip(event.attributes))
+                .filter_map(|(attribute, value)| Some((attribute.name.clone(), value?.to_string())))
+                .collect(),
+            decision: decision.decision,
+            score: decision.score,
+            risk_level: RiskLevel::of(decision.score, decision.thresholds),
+            model: ModelAnswer::of(&decision),
+            thresholds: decision.thresholds,
+            features,
+            features_version: decision.features_version,
+            reasons: decision.reasons,
+            engine_mode: decision.engine_mode,
+            timings_us: decision.timings_us,
+            label,
+        }
+    }
+}

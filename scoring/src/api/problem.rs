@@ -1,0 +1,92 @@
+//! Errors over HTTP: RFC 9457 problem details with the field named. The one place where an error becomes a status.
+
+use axum::Json;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ingest::decode::Rejection;
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// A problem, as the caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The kind of problem, as a URI reference.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The kind of problem, in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong this time.
+    detail: String,
+    /// The field that it is about, as a path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Self {
+        Self { kind, title, status: status.as_u16(), detail, field: None }
+    }
+
+    /// A request that does not say what it must.
+    pub fn invalid(field: Option<String>, detail: String) -> Self {
+        Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "the request is not valid", detail) }
+    }
+
+    /// Something that is not there.
+    pub fn not_found(detail: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)
+    }
+
+    /// Something that does not answer at the moment.
+    pub fn unavailable(detail: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "not available", detail)
+    }
+
+    /// A body that could not be read.
+    pub(super) fn body(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), "/problems/body", "the body could not be read", rejection.body_text())
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        Self::invalid(rejection.field, rejection.reason)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::Conflict { .. } => Self {
+                field: Some("event_id".to_owned()),
+                ..Self::new(StatusCode::CONFLICT, "/problems/conflict", "the event id is taken", detail)
+            },
+            Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
+            Error::Stopped | Error::Log(_) => {
+                tracing::error!(error = %detail, "an event or label was refused");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/stopped", "nothing is accepted any more", detail)
+            }
+            Error::Unreadable { .. } | Error::Missing { .. } | Error::Registry(_) | Error::Mismatch(_) => {
+                tracing::error!(error = %detail, "a request failed");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "/problems/internal",
+                    "riskflow failed",
+                    "see the log of the server".to_owned(),
+                )
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).expect("it was made from one");
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+    }
+}

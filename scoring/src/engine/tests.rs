@@ -1,0 +1,216 @@
+//! The engine on a real log in a folder: idempotent, in order, and the same after a restart.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ingest::log::Log;
+use ingest::log::file::{FileLog, Options};
+use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
+
+use super::*;
+use crate::model::{Linear, Model};
+use crate::registry::{ARTIFACT_FORMAT, Artifact, FileRegistry};
+use crate::{EngineMode, Verdict};
+
+const PIPELINE: &str = r#"
+    name = "tests"
+    [event]
+    type = "card_payment"
+    event_id = {}
+    event_time = {}
+    amount_minor = {}
+    [event.entities]
+    customer = {}
+    [model]
+    name = "card_fraud"
+    review_entity = "customer"
+    [policy]
+    review = 700
+    decline = 900
+    on_failure = "review"
+    [[features]]
+    name = "customer_tx_count_{window}"
+    kind = "count"
+    entity = "customer"
+    windows = ["1h"]
+    [[features]]
+    name = "customer_fraud_rate_{window}"
+    kind = "label_rate"
+    entity = "customer"
+    windows = ["1h"]
+    delay = "10s"
+    [[reasons]]
+    feature = "customer_tx_count_1h"
+    code = "VELOCITY"
+    text = "{value} payments within an hour"
+"#;
+
+fn pipeline(on_failure: &str) -> Arc<Pipeline> {
+    let text = PIPELINE.replace("on_failure = \"review\"", &format!("on_failure = \"{on_failure}\""));
+    Arc::new(Pipeline::parse(&text, "tests.toml").expect("the pipeline above"))
+}
+
+/// Five payments of one customer within an hour are reviewed, eight are declined.
+fn artifact(pipeline: &Pipeline) -> Artifact {
+    let linear = Linear { intercept: -6.0, weights: vec![0.8, 0.0], means: vec![0.0; 2], deviations: vec![1.0; 2] };
+    Artifact {
+        format: ARTIFACT_FORMAT,
+        name: "card_fraud".to_owned(),
+        learner: "logistic".to_owned(),
+        trained_at: Timestamp::from_micros(0),
+        features_version: pipeline.plan.version().to_owned(),
+        features: pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect(),
+        trained_on: (Timestamp::from_micros(0), Timestamp::from_micros(1)),
+        rows: 1,
+        bad_rows: 1,
+        metrics: std::collections::BTreeMap::new(),
+        model: Model::Linear(linear),
+    }
+}
+
+fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>) {
+    let (log, _) = FileLog::open(&folder.join("log"), Options::default()).expect("a log");
+    let log: Arc<dyn Log> = Arc::new(log);
+    let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
+    let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
+    let engine = Engine::start(Arc::clone(pipeline), Arc::clone(&log), &registry, clock, 16, &mut |_| {}).expect("an engine");
+    (engine, log)
+}
+
+async fn promote(engine: &Engine, folder: &Path) {
+    let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
+    let artifact = artifact(engine.pipeline());
+    let version = registry.publish(&artifact).expect("published");
+    let champion = Champion::new(artifact, version, &engine.pipeline().plan).expect("it fits");
+    engine.promote(champion, "tests", "to have one").await.expect("promoted");
+}
+
+fn event(id: &str, second: i64, minor: i64) -> Event {
+    Event {
+        event_id: EventId::new(id).expect("short"),
+        occurred_at: Timestamp::from_micros(second * 1_000_000),
+        amount: Amount::new(minor, Currency::new("EUR").expect("a code")),
+        entities: vec![Some("c1".into())],
+        attributes: vec![],
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_micros(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decides_once_and_keeps_it_over_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("review");
+    let (engine, log) = start(folder.path(), &pipeline);
+    promote(&engine, folder.path()).await;
+    let mut decisions = Vec::new();
+    for number in 0..10 {
+        let scored = engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        assert_eq!(scored.status, Status::New);
+        decisions.push(scored.decision);
+    }
+    let verdicts: Vec<Verdict> = decisions.iter().map(|decision| decision.decision).collect();
+    let expect = [[Verdict::Approve; 4].as_slice(), &[Verdict::Review; 3], &[Verdict::Decline; 3]].concat();
+    assert_eq!(verdicts, expect);
+    assert_eq!(decisions[4].reasons[0].text, "5 payments within an hour");
+
+    let again = engine.score(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    assert_eq!((again.status, &again.decision), (Status::Duplicate, &decisions[4]));
+    let other = engine.score(event("e4", 4, 101), NOW).await.expect_err("other content");
+    assert!(matches!(other, Error::Conflict { .. }), "{other}");
+    let before = engine.standing().await.expect("a standing");
+    engine.stop().await.expect("stopped");
+    drop((engine, log));
+
+    let (engine, _log) = start(folder.path(), &pipeline);
+    assert_eq!(engine.standing().await.expect("a standing"), before);
+    let again = engine.score(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    assert_eq!((again.status, &again.decision), (Status::Duplicate, &decisions[4]));
+    let next = engine.score(event("e10", 10, 100), NOW).await.expect("scored");
+    assert_eq!(next.decision.vector[0], 11.0, "the windows are as they were");
+    assert_eq!(next.decision.champion.expect("the champion is as it was").version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_sent_many_times_at_once_gets_one_decision() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let sent = (0..50).map(|_| {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { engine.score(event("e", 1, 100), NOW).await.expect("an answer") })
+    });
+    let mut answers = Vec::new();
+    for answer in sent.collect::<Vec<_>>() {
+        answers.push(answer.await.expect("it ends"));
+    }
+    assert_eq!(answers.iter().filter(|answer| answer.status == Status::New).count(), 1);
+    assert!(answers.iter().all(|answer| answer.decision == answers[0].decision));
+    assert_eq!(engine.standing().await.expect("a standing").events, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_event_without_a_decision_is_decided_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("decline");
+    {
+        let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
+        let payload = ingest::log::record::encode_event(&event("e", 1, 100), NOW, &pipeline.schema);
+        log.append(Topic::Event, &payload).expect("appended");
+        log.flush().expect("durable");
+    }
+    let (engine, _log) = start(folder.path(), &pipeline);
+    let history = engine.history(EventId::new("e").expect("short")).await.expect("read").expect("decided");
+    assert_eq!((history.decision.decision, history.decision.engine_mode), (Verdict::Decline, EngineMode::Degraded));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_champion_the_operator_decides() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(&folder.path().join("review"), &pipeline("review"));
+    let scored = engine.score(event("e", 1, 100), NOW).await.expect("scored");
+    assert_eq!((scored.decision.decision, scored.decision.score), (Verdict::Review, None));
+    let (engine, _log) = start(&folder.path().join("refuse"), &pipeline("refuse"));
+    assert!(matches!(engine.score(event("e", 1, 100), NOW).await, Err(Error::NotReady)));
+    assert_eq!(engine.standing().await.expect("a standing").events, 0, "what is refused is not accepted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_reach_the_features_even_before_their_event() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("review");
+    let (engine, log) = start(folder.path(), &pipeline);
+    let label = |id: &str| Label {
+        event_id: EventId::new(id).expect("short"),
+        label: Outcome::Fraud,
+        source: LabelSource::Chargeback,
+        category: None,
+        observed_at: Timestamp::from_micros(30_000_000),
+        amount_minor: None,
+    };
+    engine.label(label("second"), NOW).await.expect("taken");
+    for (id, second) in [("first", 1), ("second", 2)] {
+        engine.score(event(id, second, 100), NOW).await.expect("scored");
+    }
+    let rate = async |engine: &Arc<Engine>, id: &str, second: i64| {
+        engine.score(event(id, second, 100), NOW).await.expect("scored").decision.vector[1]
+    };
+    assert_eq!(rate(&engine, "third", 20).await, 0.5);
+    engine.label(label("first"), NOW).await.expect("taken");
+    assert_eq!(rate(&engine, "fourth", 21).await, 1.0);
+    let known = engine.history(EventId::new("second").expect("short")).await.expect("read").expect("decided");
+    assert_eq!(known.label, Some(label("second")));
+    engine.stop().await.expect("stopped");
+    drop((engine, log));
+    let (engine, _log) = start(folder.path(), &pipeline);
+    assert_eq!(rate(&engine, "fifth", 22).await, 1.0, "after a restart too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_other_features_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    let artifact = Artifact { features_version: "another".to_owned(), ..artifact(engine.pipeline()) };
+    let error = Champion::new(artifact, 3, &engine.pipeline().plan).expect_err("it does not fit");
+    assert!(error.to_string().starts_with("model card_fraud 3 was trained on features another"), "{error}");
+}

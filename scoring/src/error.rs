@@ -1,0 +1,48 @@
+//! What can go wrong in scoring.
+
+use ingest::EventId;
+use ingest::log::Position;
+use ingest::log::record::RecordError;
+
+use crate::decide::Mismatch;
+use crate::registry;
+
+/// What can go wrong in scoring.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The same event id was accepted before with other content.
+    #[error("event {event_id} was accepted before with other content")]
+    Conflict {
+        /// The id.
+        event_id: EventId,
+    },
+    /// There is no champion, and the pipeline's `on_failure` is to refuse.
+    #[error("no champion model is loaded, and the pipeline refuses to decide without one")]
+    NotReady,
+    /// The engine has stopped.
+    #[error("the engine has stopped")]
+    Stopped,
+    /// The log did not take or give a record.
+    #[error(transparent)]
+    Log(#[from] ingest::log::Error),
+    /// A record in the log cannot be read.
+    #[error("log record {position} cannot be read")]
+    Unreadable {
+        /// Its position.
+        position: Position,
+        /// Why not.
+        source: RecordError,
+    },
+    /// A record that the ledger names is not in the log.
+    #[error("log record {position} is missing")]
+    Missing {
+        /// Its position.
+        position: Position,
+    },
+    /// A model could not be loaded or kept.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// A model does not fit the pipeline.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}

@@ -1,0 +1,25 @@
+//! What decides: models, policy, the engine that owns all feature state, the registry of models, and the HTTP API.
+//!
+//! A decision is a pure function of the event, its feature vector and the artifacts in force. It does no I/O and cannot fail.
+
+#[cfg(feature = "http")]
+pub mod api;
+pub mod control;
+pub mod decide;
+pub mod decision;
+pub mod engine;
+mod error;
+pub mod metrics;
+pub mod model;
+pub mod pipeline;
+pub mod policy;
+pub mod registry;
+
+pub use control::Control;
+pub use decide::{Champion, Mismatch};
+pub use decision::{Decision, EngineMode, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
+pub use engine::{Engine, Scored, Status};
+pub use error::Error;
+pub use model::Model;
+pub use pipeline::{Pipeline, PipelineError};
+pub use registry::{Artifact, FileRegistry, Registry};

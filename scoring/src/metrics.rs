@@ -1,0 +1,79 @@
+//! The metrics of scoring, declared in one place.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::decision::Decision;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionKind {
+    decision: &'static str,
+    engine_mode: &'static str,
+}
+
+/// What scoring counts and times.
+pub struct Metrics {
+    registry: Registry,
+    pub(crate) events: Counter,
+    pub(crate) duplicates: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) labels: Counter,
+    pub(crate) queued: Gauge,
+    decisions: Family<DecisionKind, Counter>,
+    decide: Histogram,
+    commit: Histogram,
+}
+
+impl Metrics {
+    /// All of them at zero.
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("riskflow_scoring");
+        let counter = |registry: &mut Registry, name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let events = counter(&mut registry, "events", "Events accepted");
+        let duplicates = counter(&mut registry, "duplicates", "Events sent again with the same content");
+        let refused = counter(
+            &mut registry,
+            "refused",
+            "Events that the engine refused: other content under a known id, or a log that stopped",
+        );
+        let labels = counter(&mut registry, "labels", "Labels taken");
+        let queued = Gauge::default();
+        registry.register("queue_depth", "Commands waiting for the writer", queued.clone());
+        let decisions = Family::default();
+        registry.register("decisions", "Decisions by what was decided and in which engine mode", decisions.clone());
+        let seconds =
+            || Histogram::new([2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25, 1.0]);
+        let (decide, commit) = (seconds(), seconds());
+        registry.register_with_unit(
+            "decide",
+            "From the door to the decision, without the wait for durability",
+            Unit::Seconds,
+            decide.clone(),
+        );
+        registry.register_with_unit("commit", "The wait for durability", Unit::Seconds, commit.clone());
+        Self { registry, events, duplicates, refused, labels, queued, decisions, decide, commit }
+    }
+
+    pub(crate) fn decided(&self, decision: &Decision, commit_us: u32) {
+        let engine_mode = match decision.engine_mode {
+            crate::EngineMode::Normal => "normal",
+            crate::EngineMode::Degraded => "degraded",
+        };
+        self.decisions.get_or_create(&DecisionKind { decision: decision.decision.name(), engine_mode }).inc();
+        self.decide.observe(f64::from(decision.timings_us.total()) * 1e-6);
+        self.commit.observe(f64::from(commit_us) * 1e-6);
+    }
+
+    /// All of them in the OpenMetrics text format, without the closing line, so that others can follow.
+    pub fn encode(&self, text: &mut String) {
+        prometheus_client::encoding::text::encode_registry(text, &self.registry).expect("writing to a string cannot fail");
+    }
+}

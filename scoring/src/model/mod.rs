@@ -1,0 +1,120 @@
+//! Models as scoring runs them: trees flattened into one array and linear models, both plain data, both pure functions from a
+//! feature vector to a probability. Training makes them; nothing here learns.
+
+pub mod linear;
+pub mod reasons;
+pub mod trees;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use linear::Linear;
+pub use trees::{Node, Trees};
+
+/// A model that has been trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Model {
+    /// A weighted sum of the features.
+    Linear(Linear),
+    /// A sum or mean of trees.
+    Trees(Trees),
+}
+
+impl Model {
+    /// How many features it reads.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Linear(linear) => linear.weights.len(),
+            Self::Trees(trees) => trees.width,
+        }
+    }
+
+    /// Whether the model can be run at all: one that comes from outside is checked once, before it serves.
+    pub fn check(&self) -> Result<(), Invalid> {
+        match self {
+            Self::Linear(linear) => linear.check(),
+            Self::Trees(trees) => trees.check(),
+        }
+    }
+
+    /// The probability, 0 to 1, that the event is bad. `values` has one number a feature, NaN where one is missing.
+    pub fn probability(&self, values: &[f64]) -> f64 {
+        match self {
+            Self::Linear(linear) => sigmoid(linear.margin(values)),
+            Self::Trees(trees) => trees.probability(values),
+        }
+    }
+
+    /// What each feature adds to the model's output, on the scale that it adds up on (log-odds, or probability for a mean of
+    /// trees): contributions and the expected output sum to the output.
+    pub fn contributions(&self, values: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Linear(linear) => linear.contributions(values),
+            Self::Trees(trees) => reasons::tree_contributions(trees, values),
+        }
+    }
+
+    /// The output that contributions start from: the mean over the training rows for trees, the output at the mean of every
+    /// feature for a linear model.
+    pub fn expected_output(&self) -> f64 {
+        match self {
+            Self::Linear(linear) => linear.intercept,
+            Self::Trees(trees) => trees.expected_output(),
+        }
+    }
+}
+
+/// Why a model cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A number that is NaN, infinite, or a deviation of zero or less.
+    #[error("{what} of the model is not a usable number")]
+    Number {
+        /// Which.
+        what: &'static str,
+    },
+    /// A linear model whose parts differ in length.
+    #[error("the model has {weights} weights, {means} means and {deviations} deviations")]
+    Lengths {
+        /// How many weights.
+        weights: usize,
+        /// How many means.
+        means: usize,
+        /// How many deviations.
+        deviations: usize,
+    },
+    /// A mean of no trees.
+    #[error("the model is a mean of no trees")]
+    NoTrees,
+    /// A node of a tree.
+    #[error("node {index} of the model {what}")]
+    Node {
+        /// Where it lies.
+        index: u32,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+/// The logistic function.
+pub fn sigmoid(margin: f64) -> f64 {
+    1.0 / (1.0 + (-margin).exp())
+}
+
+/// The score at odds of one bad event in a hundred.
+const SCORE_AT_ANCHOR: f64 = 500.0;
+/// Odds bad : good at the anchor.
+const ANCHOR_ODDS: f64 = 0.01;
+/// Points that double the odds.
+const POINTS_TO_DOUBLE: f64 = 60.0;
+
+/// The score of a probability, 0 to 1000: 500 at odds of 1 : 100, 60 points more for every doubling of the odds, so 700 is about
+/// 9 % and 900 about 50 %. Points = offset + factor x ln(odds) with factor = points to double the odds / ln 2.
+pub fn score(probability: f64) -> u16 {
+    let odds = probability / (1.0 - probability);
+    let points = SCORE_AT_ANCHOR + POINTS_TO_DOUBLE * (odds / ANCHOR_ODDS).log2();
+    points.round().clamp(0.0, 1000.0) as u16
+}

@@ -1,0 +1,214 @@
+use proptest::prelude::*;
+
+use super::reasons::tree_contributions;
+use super::trees::Combine;
+use super::*;
+
+#[test]
+fn scores_at_stated_odds() {
+    let check = |probability: f64, expect: u16| assert_eq!(score(probability), expect, "{probability}");
+    check(0.0, 0);
+    check(1.0 / 101.0, 500);
+    check(2.0 / 102.0, 560);
+    check(0.5, 899);
+    check(0.1, 708);
+    check(1.0, 1000);
+}
+
+#[test]
+fn a_linear_model_adds_up_from_the_mean_of_training() {
+    let model = Model::Linear(linear());
+    let check = |values: [f64; 2], contributions: [f64; 2], probability: f64| {
+        assert_eq!(model.contributions(&values), contributions, "{values:?}");
+        assert!((model.probability(&values) - probability).abs() < 1e-12, "{values:?}");
+    };
+    check([10.0, 1.0], [0.0, 0.0], sigmoid(-2.0));
+    check([14.0, 1.0], [3.0, 0.0], sigmoid(1.0));
+    check([f64::NAN, 2.0], [0.0, -4.0], sigmoid(-6.0));
+    assert_eq!(model.expected_output(), -2.0);
+}
+
+#[test]
+fn an_event_walks_to_its_leaf() {
+    // amount <= 220 ? (risk <= 0.5 ? -1 : 2) : 3, a missing amount goes right, a missing risk left.
+    let check = |amount: f64, risk: f64, expect: f64| {
+        let trees = trees(2, Combine::LogisticSum, &[amount_and_risk()]);
+        assert_eq!(trees.output(&[amount, risk]), expect, "{amount} {risk}");
+        assert_eq!(trees.probability(&[amount, risk]), sigmoid(expect), "{amount} {risk}");
+    };
+    check(220.0, 0.5, -1.0);
+    check(220.0, 0.6, 2.0);
+    check(220.01, 0.5, 3.0);
+    check(f64::NAN, 0.5, 3.0);
+    check(1.0, f64::NAN, -1.0);
+    check(f64::MAX, f64::MIN, 3.0);
+}
+
+#[test]
+fn a_mean_of_trees_stays_a_probability() {
+    let check = |leaves: &[f64], expect: f64| {
+        let forest = trees(1, Combine::Mean, &leaves.iter().map(|&value| Shape::Leaf(value, 1.0)).collect::<Vec<_>>());
+        assert_eq!(forest.probability(&[0.0]), expect, "{leaves:?}");
+    };
+    check(&[0.25, 0.75], 0.5);
+    check(&[1.0], 1.0);
+    check(&[0.9, 1.3], 1.0);
+}
+
+#[test]
+fn contributions_of_a_tree_worked_by_hand() {
+    // Covers 6, 2 and 2: the mean is (6 x -1 + 2 x 2 + 2 x 3) / 10 = 0.4. For a small amount at high risk: knowing the amount
+    // alone gives (6 x -1 + 2 x 2) / 8 = -0.25, the risk alone 0.8 x 2 + 0.2 x 3 = 2.2, both 2.
+    let trees = trees(2, Combine::LogisticSum, &[amount_and_risk()]);
+    let contributions = tree_contributions(&trees, &[100.0, 0.9]);
+    assert!((trees.expected_output() - 0.4).abs() < 1e-12);
+    assert!((contributions[0] - ((-0.25 - 0.4) + (2.0 - 2.2)) / 2.0).abs() < 1e-12, "{contributions:?}");
+    assert!((contributions[1] - ((2.2 - 0.4) + (2.0 + 0.25)) / 2.0).abs() < 1e-12, "{contributions:?}");
+}
+
+#[test]
+fn a_broken_model_is_named() {
+    type Edit = fn(&mut Trees);
+    let check = |edit: Edit, expect: &str| {
+        let mut trees = trees(2, Combine::Mean, &[amount_and_risk()]);
+        assert_eq!(trees.check(), Ok(()));
+        edit(&mut trees);
+        assert_eq!(Model::Trees(trees).check().unwrap_err().to_string(), expect);
+    };
+    check(|trees| trees.roots.clear(), "the model is a mean of no trees");
+    check(|trees| trees.roots[0] = 9, "node 9 of the model is a root but does not exist");
+    check(|trees| trees.base = f64::NAN, "the base of the model is not a usable number");
+    check(|trees| trees.width = 1, "node 1 of the model compares a feature that does not exist");
+    check(|trees| trees.nodes[1].left = 0, "node 1 of the model has a child that does not come after it");
+    check(|trees| trees.nodes[0].right = 5, "node 0 of the model has a child that does not come after it");
+    check(|trees| trees.nodes[2].value = f64::INFINITY, "node 2 of the model has a number that is not finite");
+    check(|trees| trees.nodes[0].cover = 0.0, "node 0 of the model has no cover");
+    check(|trees| trees.nodes[1].value += 0.1, "node 0 of the model has a value that is not the mean of its children");
+
+    type LinearEdit = fn(&mut Linear);
+    let check = |edit: LinearEdit, expect: &str| {
+        let mut linear = linear();
+        assert_eq!(linear.check(), Ok(()));
+        edit(&mut linear);
+        assert_eq!(Model::Linear(linear).check().unwrap_err().to_string(), expect);
+    };
+    check(|linear| linear.means.truncate(1), "the model has 2 weights, 1 means and 2 deviations");
+    check(|linear| linear.deviations[1] = 0.0, "a deviation of the model is not a usable number");
+    check(|linear| linear.weights[0] = f64::NAN, "a weight of the model is not a usable number");
+}
+
+#[test]
+fn a_model_survives_its_artifact() {
+    for model in [Model::Linear(linear()), Model::Trees(trees(2, Combine::Mean, &[amount_and_risk()]))] {
+        let text = serde_json::to_string(&model).unwrap();
+        assert_eq!(serde_json::from_str::<Model>(&text).unwrap(), model);
+    }
+}
+
+proptest! {
+    #[test]
+    fn contributions_are_the_shapley_values(
+        shapes in prop::collection::vec(shape(), 1..4),
+        values in prop::collection::vec(value(), WIDTH),
+        mean in any::<bool>(),
+    ) {
+        let trees = trees(WIDTH, if mean { Combine::Mean } else { Combine::LogisticSum }, &shapes);
+        prop_assert_eq!(trees.check(), Ok(()));
+        let contributions = tree_contributions(&trees, &values);
+        for (feature, contribution) in contributions.iter().enumerate() {
+            let expect = shapley_value(&trees, &values, feature);
+            prop_assert!((contribution - expect).abs() < 1e-9, "feature {}: {} is not {}", feature, contribution, expect);
+        }
+        let sum = trees.expected_output() + contributions.iter().sum::<f64>();
+        prop_assert!((sum - trees.output(&values)).abs() < 1e-9);
+    }
+}
+
+const WIDTH: usize = 6;
+
+fn linear() -> Linear {
+    Linear { intercept: -2.0, weights: vec![1.5, -2.0], means: vec![10.0, 1.0], deviations: vec![2.0, 0.5] }
+}
+
+fn amount_and_risk() -> Shape {
+    let risk = Shape::Split(1, 0.5, true, Box::new(Shape::Leaf(-1.0, 6.0)), Box::new(Shape::Leaf(2.0, 2.0)));
+    Shape::Split(0, 220.0, false, Box::new(risk), Box::new(Shape::Leaf(3.0, 2.0)))
+}
+
+/// A tree as a person would draw it: a leaf's value and cover, or a split's feature, threshold, way of the missing and children.
+#[derive(Clone, Debug)]
+enum Shape {
+    Leaf(f64, f64),
+    Split(u16, f64, bool, Box<Shape>, Box<Shape>),
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let leaf = (-3.0..3.0, 1..50u32).prop_map(|(value, cover)| Shape::Leaf(value, f64::from(cover)));
+    let split = |inner: BoxedStrategy<Shape>| {
+        (0..WIDTH as u16, 0..4u8, any::<bool>(), inner.clone(), inner).prop_map(
+            |(feature, threshold, missing_left, left, right)| {
+                Shape::Split(feature, f64::from(threshold), missing_left, Box::new(left), Box::new(right))
+            },
+        )
+    };
+    leaf.prop_recursive(6, 40, 2, move |inner| split(inner.boxed()))
+}
+
+/// Often on a threshold, often missing.
+fn value() -> impl Strategy<Value = f64> {
+    prop_oneof![1 => Just(f64::NAN), 4 => (0..5u8).prop_map(f64::from)]
+}
+
+fn trees(width: usize, combine: Combine, shapes: &[Shape]) -> Trees {
+    let mut nodes = Vec::new();
+    let roots = shapes.iter().map(|shape| flatten(shape, &mut nodes)).collect();
+    let mut trees = Trees { width, combine, base: 0.0, roots, nodes };
+    trees.sum_up();
+    trees
+}
+
+fn flatten(shape: &Shape, nodes: &mut Vec<Node>) -> u32 {
+    let index = nodes.len() as u32;
+    nodes.push(Node::leaf(index, 0.0, 0.0));
+    nodes[index as usize] = match shape {
+        Shape::Leaf(value, cover) => Node::leaf(index, *value, *cover),
+        Shape::Split(feature, threshold, missing_left, left, right) => {
+            let (left, right) = (flatten(left, nodes), flatten(right, nodes));
+            Node { feature: *feature, missing_left: *missing_left, threshold: *threshold, left, right, value: 0.0, cover: 0.0 }
+        }
+    };
+    index
+}
+
+/// Shapley's formula as it stands: over all subsets of the other features, what knowing this one changes.
+fn shapley_value(trees: &Trees, values: &[f64], feature: usize) -> f64 {
+    let factorial = |n: usize| (1..=n).product::<usize>() as f64;
+    let output = |known: usize| -> f64 {
+        let sum: f64 = trees.roots.iter().map(|&root| conditional(trees, root, values, known)).sum();
+        if trees.combine == Combine::Mean { sum / trees.roots.len() as f64 } else { sum }
+    };
+    (0..1 << trees.width)
+        .filter(|subset| subset & (1 << feature) == 0)
+        .map(|subset: usize| {
+            let size = subset.count_ones() as usize;
+            let weight = factorial(size) * factorial(trees.width - size - 1) / factorial(trees.width);
+            weight * (output(subset | 1 << feature) - output(subset))
+        })
+        .sum()
+}
+
+/// What a tree gives on average when only some features are known.
+fn conditional(trees: &Trees, index: u32, values: &[f64], known: usize) -> f64 {
+    let node = &trees.nodes[index as usize];
+    if node.is_leaf(index) {
+        return node.value;
+    }
+    let value = values[usize::from(node.feature)];
+    if known & (1 << node.feature) != 0 {
+        let left = value <= node.threshold || (value.is_nan() && node.missing_left);
+        return conditional(trees, if left { node.left } else { node.right }, values, known);
+    }
+    let (left, right) = (&trees.nodes[node.left as usize], &trees.nodes[node.right as usize]);
+    (left.cover * conditional(trees, node.left, values, known) + right.cover * conditional(trees, node.right, values, known))
+        / (left.cover + right.cover)
+}

@@ -1,0 +1,139 @@
+//! The pipeline file: one TOML file that says what is scored and how. Each crate reads its own tables; here they are put together
+//! and checked as a whole, and what is wrong is said with file, line and column.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use features::{DefinitionFile, Plan};
+use ingest::schema::{Schema, SchemaFile};
+use ingest::{Duration, Event, Timestamp};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::policy::{Policy, ReasonFile, ReasonTable};
+
+/// What is scored and how, checked.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// What its events look like.
+    pub schema: Schema,
+    /// Its features.
+    pub plan: Arc<Plan>,
+    /// The model that scores it: a name in the registry.
+    pub model: ModelSlot,
+    /// From score to decision.
+    pub policy: Policy,
+    /// From a feature to a sentence for a person.
+    pub reasons: ReasonTable,
+    /// How far ahead of the clock an event's time may be.
+    pub max_skew: Duration,
+}
+
+/// The `[model]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSlot {
+    /// The model's name in the registry.
+    pub name: String,
+    /// The entity whose suspicious ones are counted in precision at a capacity (`card_precision_100`).
+    pub review_entity: String,
+}
+
+/// What is wrong with a pipeline file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct PipelineError {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PipelineFile {
+    name: String,
+    event: Spanned<SchemaFile>,
+    #[serde(default)]
+    time: TimeFile,
+    model: Spanned<ModelSlot>,
+    policy: Spanned<Policy>,
+    #[serde(default)]
+    features: Vec<DefinitionFile>,
+    #[serde(default)]
+    reasons: Vec<ReasonFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeFile {
+    #[serde(default = "one_hour")]
+    allowed_lateness: Duration,
+    #[serde(default = "five_minutes")]
+    max_skew: Duration,
+}
+
+impl Default for TimeFile {
+    fn default() -> Self {
+        Self { allowed_lateness: one_hour(), max_skew: five_minutes() }
+    }
+}
+
+const fn one_hour() -> Duration {
+    Duration::seconds(3_600)
+}
+
+const fn five_minutes() -> Duration {
+    Duration::seconds(300)
+}
+
+impl Pipeline {
+    /// Reads and checks the text of a pipeline file; `file` is its name in messages.
+    pub fn parse(text: &str, file: &str) -> Result<Self, PipelineError> {
+        let fail = |message: String, span: Range<usize>| {
+            let (line, column) = place(text, span.start);
+            PipelineError { file: file.to_owned(), line, column, message }
+        };
+        let read: PipelineFile =
+            toml::from_str(text).map_err(|error| fail(error.message().to_owned(), error.span().unwrap_or(0..0)))?;
+        let schema = read.event.into_inner().check().map_err(|error| fail(error.message, error.span))?;
+        let definitions = features::definition::check(read.features, &schema).map_err(|error| fail(error.message, error.span))?;
+        if definitions.is_empty() {
+            return Err(fail("a pipeline needs at least one [[features]] table".to_owned(), 0..0));
+        }
+        let plan = Plan::new(definitions, &schema, read.time.allowed_lateness);
+        let model_span = read.model.span();
+        let model = read.model.into_inner();
+        if schema.entity(&model.review_entity).is_none() {
+            return Err(fail(format!("review_entity `{}` is not a declared entity", model.review_entity), model_span));
+        }
+        if model.name.is_empty() || !model.name.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
+            return Err(fail(format!("model name `{}` may have letters, digits and underscores", model.name), model_span));
+        }
+        let policy_span = read.policy.span();
+        let policy = read.policy.into_inner();
+        policy.check().map_err(|message| fail(message, policy_span))?;
+        let reasons = ReasonTable::check(read.reasons, &plan).map_err(|(message, span)| fail(message, span))?;
+        let max_skew = read.time.max_skew;
+        Ok(Self { name: read.name, schema, plan: Arc::new(plan), model, policy, reasons, max_skew })
+    }
+
+    /// How far ahead of `now` an event is, when that is more than is allowed.
+    pub fn skew(&self, event: &Event, now: Timestamp) -> Option<Duration> {
+        let ahead = event.occurred_at.since(now);
+        (ahead > self.max_skew).then_some(ahead)
+    }
+}
+
+/// Line and column, from 1, of a byte of a text.
+fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = &text[..byte.min(text.len())];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}

@@ -1,0 +1,168 @@
+//! From a score to a decision, and from a feature's part in it to a sentence: the operator's words, as pure functions.
+
+use std::ops::Range;
+
+use features::Plan;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::decision::{Reason, Thresholds, Verdict};
+
+/// The `[policy]` table: thresholds, and what holds when no model can score.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Reviewed from this score on, 0 to 1000.
+    pub review: u16,
+    /// Declined from this score on, 0 to 1000, not below `review`.
+    pub decline: u16,
+    /// What to answer when no model could score.
+    pub on_failure: OnFailure,
+}
+
+/// What to answer when no model could score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Accept no event: the caller gets an error and decides itself. An event that was accepted already is reviewed.
+    Refuse,
+    /// Have a person look at it.
+    Review,
+    /// Let it pass.
+    Approve,
+    /// Refuse the event.
+    Decline,
+}
+
+impl OnFailure {
+    /// The decision about an event that was accepted.
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::Refuse | Self::Review => Verdict::Review,
+            Self::Approve => Verdict::Approve,
+            Self::Decline => Verdict::Decline,
+        }
+    }
+}
+
+impl Policy {
+    /// What is wrong with it, if anything.
+    pub fn check(&self) -> Result<(), String> {
+        if self.review > 1000 || self.decline > 1000 {
+            return Err("thresholds are scores from 0 to 1000".to_owned());
+        }
+        if self.decline < self.review {
+            return Err(format!("decline = {} is below review = {}: nothing would be reviewed", self.decline, self.review));
+        }
+        Ok(())
+    }
+
+    /// The decision at a score.
+    pub const fn verdict(&self, score: u16) -> Verdict {
+        if score >= self.decline {
+            Verdict::Decline
+        } else if score >= self.review {
+            Verdict::Review
+        } else {
+            Verdict::Approve
+        }
+    }
+
+    /// The thresholds as a decision record keeps them.
+    pub const fn thresholds(&self) -> Thresholds {
+        Thresholds { review: self.review, decline: self.decline }
+    }
+}
+
+/// A `[[reasons]]` table: the code and the sentence of a feature.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonFile {
+    feature: Spanned<String>,
+    code: String,
+    text: String,
+}
+
+/// For each feature its code and sentence.
+#[derive(Clone, Debug)]
+pub struct ReasonTable {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    feature: String,
+    code: String,
+    text: String,
+}
+
+/// How many reasons a decision carries.
+const MOST_REASONS: usize = 4;
+
+impl ReasonTable {
+    /// Every feature gets an entry; one that the file does not mention speaks for itself.
+    pub fn check(files: Vec<ReasonFile>, plan: &Plan) -> Result<Self, (String, Range<usize>)> {
+        let plain =
+            |name: &String| Entry { feature: name.clone(), code: name.to_uppercase(), text: format!("{name} is {{value}}") };
+        let mut entries: Vec<Entry> = plan.definitions().iter().map(|definition| plain(&definition.name)).collect();
+        for file in files {
+            let Some(feature) = plan.feature(file.feature.as_ref()) else {
+                return Err((format!("reason for `{}`: there is no such feature", file.feature.as_ref()), file.feature.span()));
+            };
+            entries[feature] = Entry { feature: file.feature.into_inner(), code: file.code, text: file.text };
+        }
+        Ok(Self { entries })
+    }
+
+    /// The features that raised the score most, strongest first, at most four.
+    pub fn strongest(&self, vector: &[f64], contributions: &[f64]) -> Vec<Reason> {
+        let mut raising: Vec<usize> = (0..contributions.len()).filter(|feature| contributions[*feature] > 0.0).collect();
+        raising.sort_by(|a, b| contributions[*b].total_cmp(&contributions[*a]).then(a.cmp(b)));
+        raising.truncate(MOST_REASONS);
+        raising.into_iter().map(|feature| self.reason(feature, vector[feature], contributions[feature])).collect()
+    }
+
+    fn reason(&self, feature: usize, value: f64, contribution: f64) -> Reason {
+        let entry = &self.entries[feature];
+        let value = (!value.is_nan()).then_some(value);
+        let text = entry
+            .text
+            .replace("{value}", &value.map_or_else(|| "missing".to_owned(), short))
+            .replace("{percent}", &value.map_or_else(|| "unknown".to_owned(), |value| format!("{} %", short(value * 100.0))))
+            .replace("{money}", &value.map_or_else(|| "unknown".to_owned(), |value| format!("{:.2}", value / 100.0)));
+        Reason { code: entry.code.clone(), text, feature: entry.feature.clone(), value, contribution }
+    }
+}
+
+/// Two decimals at most.
+fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_become_verdicts() {
+        let policy = Policy { review: 700, decline: 900, on_failure: OnFailure::Review };
+        let check = |score: u16, expect: Verdict| assert_eq!(policy.verdict(score), expect, "{score}");
+        check(0, Verdict::Approve);
+        check(699, Verdict::Approve);
+        check(700, Verdict::Review);
+        check(899, Verdict::Review);
+        check(900, Verdict::Decline);
+        assert!(Policy { review: 900, decline: 700, on_failure: OnFailure::Review }.check().is_err());
+        assert!(Policy { review: 700, decline: 1001, on_failure: OnFailure::Review }.check().is_err());
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        let check = |value: f64, expect: &str| assert_eq!(short(value), expect);
+        check(6.0, "6");
+        check(0.4, "0.4");
+        check(1234.5678, "1234.57");
+        check(100.0, "100");
+    }
+}
