@@ -1,0 +1,31 @@
+-- Which decisions were made last, and what is known of their events by now?
+WITH newest AS (
+    SELECT *
+    FROM decisions
+    WHERE day BETWEEN $first AND $last
+    ORDER BY log_position DESC
+    LIMIT $limit
+),
+known AS (
+    SELECT
+        event_id,
+        label,
+        ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY observed_at DESC, log_position DESC) AS place
+    FROM labels
+    WHERE day >= $first AND event_id IN (SELECT event_id FROM newest)
+)
+SELECT
+    newest.event_id,
+    newest.occurred_at,
+    newest.decided_at,
+    newest.amount_minor,
+    newest.decision,
+    newest.score,
+    newest.model,
+    newest.model_version,
+    newest.probability,
+    newest.total_us,
+    known.label
+FROM newest
+LEFT JOIN known ON known.event_id = newest.event_id AND known.place = 1
+ORDER BY newest.log_position DESC

@@ -1,0 +1,19 @@
+-- How are the scores spread, and how many in each band of 25 have turned out bad or good so far?
+WITH known AS (
+    SELECT
+        event_id,
+        label,
+        ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY observed_at DESC, log_position DESC) AS place
+    FROM labels
+    WHERE day >= $first
+)
+SELECT
+    LEAST(score, 999) / 25 * 25 AS from_score,
+    COUNT(*) AS decisions,
+    COUNT(*) FILTER (WHERE label IN ('fraud', 'default')) AS bad,
+    COUNT(*) FILTER (WHERE label IN ('legit', 'repaid')) AS good
+FROM decisions
+LEFT JOIN known ON known.event_id = decisions.event_id AND known.place = 1
+WHERE decisions.day BETWEEN $first AND $last AND score IS NOT NULL
+GROUP BY from_score
+ORDER BY from_score

@@ -1,0 +1,159 @@
+use std::path::{Path, PathBuf};
+
+use datafusion::error::DataFusionError;
+use ingest::Timestamp;
+use ingest::log::Position;
+use ingest::log::record::RecordError;
+use parquet::errors::ParquetError;
+
+use crate::tables::Table;
+
+/// What can go wrong between the log and an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder of the warehouse could not be used.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried: `open`, `rename`, `sync`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another process has the warehouse open.
+    #[error("warehouse {} is in use by another riskflow process", path.display())]
+    InUse {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// There is no warehouse, or there is none any more.
+    #[error("there is no warehouse in {}", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There are tables, but nothing that says how far they are complete.
+    #[error("{} has tables but no checkpoint.json: move it away, and the warehouse is made again from the log", path.display())]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The checkpoint is not what was written.
+    #[error("the checkpoint {} cannot be read", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The checkpoint was written by a newer program.
+    #[error("the checkpoint {} has version {version}, this program reads up to {newest}", path.display())]
+    CheckpointVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        version: u64,
+        /// The newest version that is known.
+        newest: u64,
+    },
+    /// Rows that were there once are gone, or came twice.
+    #[error("table {table} of warehouse {} has {found} rows, its checkpoint counts {expected}: move it away, and it is made again from the log", path.display())]
+    Incomplete {
+        /// The warehouse's folder.
+        path: PathBuf,
+        /// The table.
+        table: Table,
+        /// The rows in its files.
+        found: u64,
+        /// The rows that were written.
+        expected: u64,
+    },
+    /// A Parquet file could not be written or read.
+    #[error("cannot {action} {}", path.display())]
+    Part {
+        /// `write`, `read`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ParquetError,
+    },
+    /// An earlier write failed halfway, and only opening cleans that up.
+    #[error("an earlier write to warehouse {} failed: it takes nothing more until it is opened again", path.display())]
+    Broken {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// Rows that do not follow on what the warehouse has.
+    #[error("the warehouse has reached position {reached} of the log and was given rows from {from} on")]
+    NotNext {
+        /// The position that it waits for.
+        reached: Position,
+        /// The position that came.
+        from: Position,
+    },
+    /// A record of the log cannot be read.
+    #[error("cannot read record {position} of the log")]
+    Record {
+        /// Its position.
+        position: Position,
+        /// Why not.
+        source: RecordError,
+    },
+    /// A record of the log has a time that is no calendar day.
+    #[error("record {position} of the log is of {time}, outside the years 1 to 9999")]
+    Time {
+        /// Its position.
+        position: Position,
+        /// The time.
+        time: Timestamp,
+    },
+    /// The log could not be read.
+    #[error("cannot read the log")]
+    Log(#[from] ingest::log::Error),
+    /// What answers questions could not be started.
+    #[error("cannot start the query engine on {}", path.display())]
+    Engine {
+        /// The warehouse's folder.
+        path: PathBuf,
+        /// Why not.
+        source: Box<DataFusionError>,
+    },
+    /// The warehouse did not answer.
+    #[error("cannot answer the question `{question}`")]
+    Question {
+        /// Its name.
+        question: &'static str,
+        /// Why not.
+        source: Box<DataFusionError>,
+    },
+    /// An answer does not have the columns that were asked for.
+    #[error("the answer to the question `{question}` has an unexpected form")]
+    Answer {
+        /// Its name.
+        question: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The projection has ended, so that what was waited for will not come.
+    #[error("the projection into the warehouse has stopped at position {reached}: {reason}")]
+    Stopped {
+        /// The position that it reached.
+        reached: Position,
+        /// Why it ended.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// For `map_err` after an operation on a file or folder.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// For `map_err` after an operation on a Parquet file.
+    pub(crate) fn part(action: &'static str, path: &Path) -> impl FnOnce(ParquetError) -> Self {
+        move |source| Self::Part { action, path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,124 @@
+//! Records for tests.
+
+use ingest::log::record::{encode_event, encode_label};
+use ingest::log::{Position, Record, Topic};
+use ingest::schema::{Attribute, Entity, Place, ValueType};
+use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
+use scoring::{Decision, EngineMode, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
+
+use crate::projection::Projection;
+use crate::tables::Projected;
+
+pub(crate) fn record(position: u64, topic: Topic, payload: &[u8]) -> Record {
+    Record { position: Position(position), topic, payload: payload.to_vec() }
+}
+
+pub(crate) fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn id(text: &str) -> EventId {
+    EventId::new(text).unwrap()
+}
+
+/// Events with a card and an optional terminal, a channel and a number of items.
+pub(crate) fn schema() -> Schema {
+    let place = |name: &str| Place { json: vec![name.to_owned()], column: name.to_owned() };
+    let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required };
+    let attribute = |name: &str, value_type| Attribute { name: name.to_owned(), place: place(name), value_type, required: true };
+    Schema {
+        event_type: "card_payment".to_owned(),
+        event_id: place("event_id"),
+        event_time: place("event_time"),
+        amount_minor: Some(place("amount_minor")),
+        currency: None,
+        default_currency: Currency::new("EUR").unwrap(),
+        entities: vec![entity("card", true), entity("terminal", false)],
+        attributes: vec![attribute("channel", ValueType::Text), attribute("items", ValueType::Integer)],
+        label: None,
+    }
+}
+
+pub(crate) fn event(position: u64, event_id: &str, occurred_at: &str, minor: i64) -> Record {
+    event_at(position, event_id, time(occurred_at), minor)
+}
+
+pub(crate) fn event_at(position: u64, event_id: &str, occurred_at: Timestamp, minor: i64) -> Record {
+    let event = Event {
+        event_id: id(event_id),
+        occurred_at,
+        amount: Amount::new(minor, Currency::new("EUR").unwrap()),
+        entities: vec![Some("card_1".into()), None],
+        attributes: vec![Some(Value::Text("ecom".into())), Some(Value::Integer(3))],
+    };
+    record(position, Topic::Event, &encode_event(&event, occurred_at, &schema()))
+}
+
+/// An approval of 1000 minor units with score 100 after 10 us.
+pub(crate) fn decision(position: u64, event_position: u64, event_id: &str, occurred_at: &str) -> Record {
+    decided(position, &sample(event_position, event_id, occurred_at))
+}
+
+pub(crate) fn decided(position: u64, decision: &Decision) -> Record {
+    record(position, Topic::Decision, &decision.encode())
+}
+
+pub(crate) fn sample(event_position: u64, event_id: &str, occurred_at: &str) -> Decision {
+    Decision {
+        event_id: id(event_id),
+        event_position: Position(event_position),
+        occurred_at: time(occurred_at),
+        received_at: time(occurred_at),
+        decided_at: time(occurred_at),
+        amount_minor: Some(1_000),
+        decision: Verdict::Approve,
+        score: Some(100),
+        champion: Some(ModelScore { name: "card_fraud".to_owned(), version: 7, probability: 0.125 }),
+        thresholds: Thresholds { review: 700, decline: 900 },
+        vector: vec![1.5, f64::NAN],
+        features_version: "abc".to_owned(),
+        reasons: Vec::new(),
+        engine_mode: EngineMode::Normal,
+        timings_us: TimingsUs { queue: 1, features: 2, model: 3, policy: 4 },
+    }
+}
+
+pub(crate) fn reason() -> Reason {
+    Reason {
+        code: "VELOCITY".to_owned(),
+        text: "6 payments in 1 h".to_owned(),
+        feature: "card_tx_count_1h".to_owned(),
+        value: Some(6.0),
+        contribution: 0.41,
+    }
+}
+
+pub(crate) fn label(position: u64, event_id: &str, outcome: &str, observed_at: &str) -> Record {
+    label_of(position, event_id, outcome, observed_at, None)
+}
+
+pub(crate) fn label_of(position: u64, event_id: &str, outcome: &str, observed_at: &str, loss: Option<i64>) -> Record {
+    let label = Label {
+        event_id: id(event_id),
+        label: match outcome {
+            "fraud" => Outcome::Fraud,
+            "legit" => Outcome::Legit,
+            "default" => Outcome::Default,
+            other => panic!("{other}"),
+        },
+        source: LabelSource::Chargeback,
+        category: Some("10.4".to_owned()),
+        observed_at: time(observed_at),
+        amount_minor: loss,
+    };
+    record(position, Topic::Label, &encode_label(&label, time(observed_at)))
+}
+
+/// The rows of records that follow on one another.
+pub(crate) fn project(records: &[Record]) -> Projected {
+    let mut projection = Projection::at(records[0].position);
+    for record in records {
+        projection.take(record, &schema()).unwrap();
+    }
+    projection.finish()
+}

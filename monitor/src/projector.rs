@@ -1,0 +1,196 @@
+//! Follows the log and keeps the warehouse up to date, on a thread of its own. It reads what is durable, never what is merely
+//! appended; when anything fails it stops and says so, and what it has not written is still in the log.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ingest::Schema;
+use ingest::log::{Durability, Log, Position};
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::projection::Projection;
+use crate::warehouse::Warehouse;
+
+/// From so many gathered rows on they are written, which bounds the memory for them to some tens of megabytes.
+const FLUSH_ROWS: usize = 50_000;
+
+/// How far the projection is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// One after the last position whose rows are in the warehouse.
+    pub projected: Position,
+    /// How many rows were written since the start.
+    pub rows: u64,
+    /// Why it stopped, when it failed.
+    pub failed: Option<String>,
+}
+
+/// The running projection. Dropped, it stops as after [`Projector::stop`], without anybody waiting for it.
+#[derive(Debug)]
+pub struct Projector {
+    progress: watch::Receiver<Progress>,
+    orders: watch::Sender<Orders>,
+    thread: JoinHandle<Result<(), Error>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Orders {
+    /// Up to here somebody waits.
+    wanted: Position,
+    stop: bool,
+}
+
+impl Projector {
+    /// Starts where the warehouse is. What becomes durable in the log is written when there is much of it, at latest
+    /// `flush_interval` after it was seen.
+    ///
+    /// # Errors
+    /// When the machine gives no thread.
+    pub fn start(
+        log: Arc<dyn Log>,
+        warehouse: Arc<dyn Warehouse>,
+        schema: Arc<Schema>,
+        flush_interval: Duration,
+    ) -> std::io::Result<Self> {
+        let (publish, progress) = watch::channel(Progress { projected: warehouse.reached(), ..Progress::default() });
+        let (orders, given) = watch::channel(Orders::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let run = move || {
+            let mut follower = Follower { log, warehouse, schema, flush_interval, progress: publish, orders: given };
+            let ended = runtime.block_on(follower.follow());
+            if let Err(error) = &ended {
+                let reason = with_causes(error);
+                tracing::error!(reason, position = %follower.warehouse.reached(), "the projection into the warehouse stopped");
+                follower.progress.send_modify(|progress| progress.failed = Some(reason));
+            }
+            ended
+        };
+        let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(run)?;
+        Ok(Self { progress, orders, thread })
+    }
+
+    /// How far it is, and every change of that.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Waits until everything before `end` is in the warehouse, and has it written at once. What is not durable yet is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when the projection ends before that.
+    pub async fn catch_up(&self, end: Position) -> Result<(), Error> {
+        self.orders.send_modify(|orders| orders.wanted = orders.wanted.max(end));
+        let mut progress = self.progress.clone();
+        let reached = progress.wait_for(|progress| progress.projected >= end || progress.failed.is_some()).await;
+        if reached.is_ok_and(|progress| progress.projected >= end) {
+            return Ok(());
+        }
+        let Progress { projected, failed, .. } = progress.borrow().clone();
+        Err(Error::Stopped { reached: projected, reason: failed.unwrap_or_else(|| "it was told to".to_owned()) })
+    }
+
+    /// Writes what is durable by now and ends.
+    ///
+    /// # Errors
+    /// What made it stop, now or before.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.orders.send_modify(|orders| orders.stop = true);
+        while self.progress.changed().await.is_ok() {}
+        // The sender went with the last thing that the thread did, so this waits for nothing.
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+struct Follower {
+    log: Arc<dyn Log>,
+    warehouse: Arc<dyn Warehouse>,
+    schema: Arc<Schema>,
+    flush_interval: Duration,
+    progress: watch::Sender<Progress>,
+    orders: watch::Receiver<Orders>,
+}
+
+impl Follower {
+    async fn follow(&mut self) -> Result<(), Error> {
+        let mut durability = self.log.durability();
+        loop {
+            self.wait_for_work(&mut durability).await;
+            let state = durability.borrow_and_update().clone();
+            self.project_what_is_durable()?;
+            if self.told_to_stop() {
+                return Ok(());
+            }
+            if let Durability::Failed { reason } = state {
+                return Err(ingest::log::Error::Stopped { reason }.into());
+            }
+        }
+    }
+
+    /// Returns when there is something to write and it is time to, when nothing more will come, or when told to stop.
+    async fn wait_for_work(&mut self, durability: &mut watch::Receiver<Durability>) {
+        let reached = self.warehouse.reached().0;
+        let has = move |least: u64| {
+            move |durability: &Durability| match durability {
+                Durability::Until { end } => end.0 >= reached + least,
+                Durability::Failed { .. } => true,
+            }
+        };
+        tokio::select! {
+            _ = self.orders.wait_for(|orders| orders.stop) => return,
+            Ok(_) = durability.wait_for(has(1)) => {}
+        }
+        tokio::select! {
+            _ = self.orders.wait_for(|orders| orders.stop || orders.wanted.0 > reached) => {}
+            Ok(_) = durability.wait_for(has(FLUSH_ROWS as u64)) => {}
+            () = tokio::time::sleep(self.flush_interval) => {}
+        }
+    }
+
+    fn project_what_is_durable(&self) -> Result<(), Error> {
+        let mut projection = Projection::at(self.warehouse.reached());
+        for record in self.log.read(projection.until())? {
+            projection.take(&record?, &self.schema)?;
+            if projection.row_count() >= FLUSH_ROWS {
+                self.flush(&mut projection)?;
+                if self.told_to_stop() {
+                    return Ok(());
+                }
+            }
+        }
+        self.flush(&mut projection)
+    }
+
+    fn flush(&self, projection: &mut Projection) -> Result<(), Error> {
+        let projected = projection.finish();
+        if projected.from == projected.until {
+            return Ok(());
+        }
+        self.warehouse.append(&projected)?;
+        self.progress.send_modify(|progress| {
+            progress.projected = projected.until;
+            progress.rows += projected.row_count() as u64;
+        });
+        Ok(())
+    }
+
+    /// Also when nobody is left who could tell it to.
+    fn told_to_stop(&self) -> bool {
+        self.orders.has_changed().is_err() || self.orders.borrow().stop
+    }
+}
+
+/// The message of an error with those of its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+use std::path::Path;
+
+use ingest::log::Topic;
+use ingest::log::file::{FileLog, Options};
+
+use super::*;
+use crate::fixture;
+use crate::questions::{Days, volume};
+use crate::warehouse::ParquetWarehouse;
+
+const NEVER: Duration = Duration::from_secs(1_000_000);
+const AT_ONCE: Duration = Duration::ZERO;
+
+fn open(folder: &Path) -> (Arc<FileLog>, Arc<ParquetWarehouse>) {
+    let (log, _) = FileLog::open(&folder.join("log"), Options::default()).unwrap();
+    (Arc::new(log), Arc::new(ParquetWarehouse::open(&folder.join("warehouse")).unwrap()))
+}
+
+fn start(log: &Arc<FileLog>, warehouse: &Arc<ParquetWarehouse>, flush_interval: Duration) -> Projector {
+    Projector::start(Arc::clone(log) as _, Arc::clone(warehouse) as _, Arc::new(fixture::schema()), flush_interval).unwrap()
+}
+
+/// Appends so many events of one day.
+fn append(log: &FileLog, events: u64) -> Position {
+    for _ in 0..events {
+        let payload = fixture::event(0, "a", "2018-08-01T10:00:00Z", 100).payload;
+        log.append(Topic::Event, &payload).unwrap();
+    }
+    log.flush().unwrap()
+}
+
+async fn events(warehouse: &ParquetWarehouse) -> u64 {
+    volume(warehouse, Days::ALL).await.unwrap().iter().map(|day| day.events).sum()
+}
+
+#[tokio::test]
+async fn catching_up_does_not_wait_for_the_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, warehouse) = open(folder.path());
+    let projector = start(&log, &warehouse, NEVER);
+    let end = append(&log, 3);
+    projector.catch_up(end).await.unwrap();
+    assert_eq!(events(&warehouse).await, 3);
+    assert_eq!(*projector.progress().borrow(), Progress { projected: end, rows: 3, failed: None });
+    projector.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_few_rows_are_written_after_the_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, warehouse) = open(folder.path());
+    let projector = start(&log, &warehouse, AT_ONCE);
+    let end = append(&log, 3);
+    projector.progress().wait_for(|progress| progress.projected == end).await.unwrap();
+    assert_eq!(events(&warehouse).await, 3);
+}
+
+#[tokio::test]
+async fn many_rows_are_written_before_the_interval() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, warehouse) = open(folder.path());
+    let projector = start(&log, &warehouse, NEVER);
+    append(&log, FLUSH_ROWS as u64);
+    projector.progress().wait_for(|progress| progress.rows >= FLUSH_ROWS as u64).await.unwrap();
+    assert_eq!(events(&warehouse).await, FLUSH_ROWS as u64);
+}
+
+#[tokio::test]
+async fn the_rest_is_written_at_the_end_and_the_next_start_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let (log, warehouse) = open(folder.path());
+        let projector = start(&log, &warehouse, NEVER);
+        append(&log, 3);
+        projector.stop().await.unwrap();
+        assert_eq!(events(&warehouse).await, 3);
+    }
+    let (log, warehouse) = open(folder.path());
+    let end = append(&log, 2);
+    let projector = start(&log, &warehouse, NEVER);
+    projector.catch_up(end).await.unwrap();
+    assert_eq!(events(&warehouse).await, 5);
+    assert_eq!(*projector.progress().borrow(), Progress { projected: end, rows: 2, failed: None });
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_stops_it_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, warehouse) = open(folder.path());
+    append(&log, 2);
+    log.append(Topic::Label, b"\x01nonsense").unwrap();
+    let end = append(&log, 2);
+    let projector = start(&log, &warehouse, NEVER);
+    let error = projector.catch_up(end).await.unwrap_err().to_string();
+    assert!(error.contains("cannot read record 2 of the log: a record of kind label is malformed"), "{error}");
+    assert!(matches!(projector.stop().await.unwrap_err(), Error::Record { position: Position(2), .. }));
+    assert_eq!(warehouse.reached(), Position(0));
+}

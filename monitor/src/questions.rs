@@ -1,0 +1,346 @@
+//! The questions that the warehouse answers, each with the form of its answer. They are asked of any [`Warehouse`]; the SQL is
+//! the backend's. No question changes anything, and a warehouse that cannot answer is an error, never an empty answer.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use arrow::json::writer::{JsonArray, WriterBuilder};
+use ingest::{EventId, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::Error;
+use crate::warehouse::Warehouse;
+
+/// A range of days (UTC), both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days {
+    first: i32,
+    last: i32,
+}
+
+impl Days {
+    /// Every day there is: years 1 to 9999.
+    pub const ALL: Self = Self { first: -719_162, last: 2_932_896 };
+
+    /// From the day of one time to the day of another; without one, the range is open at that end.
+    pub fn between(first: Option<Timestamp>, last: Option<Timestamp>) -> Self {
+        let day = |time: Timestamp| i32::try_from(time.day().clamp(i64::from(Self::ALL.first), i64::from(Self::ALL.last)));
+        let day = |time| day(time).expect("a day of the calendar fits");
+        Self { first: first.map_or(Self::ALL.first, day), last: last.map_or(Self::ALL.last, day) }
+    }
+
+    /// The first day, counted from 1970-01-01.
+    pub const fn first(self) -> i32 {
+        self.first
+    }
+
+    /// The last day, counted from 1970-01-01.
+    pub const fn last(self) -> i32 {
+        self.last
+    }
+}
+
+/// A question to a warehouse. Days are those of the events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// See [`volume`].
+    Volume(Days),
+    /// See [`decision_mix`].
+    DecisionMix(Days),
+    /// See [`score_distribution`].
+    ScoreDistribution(Days),
+    /// See [`latency`].
+    Latency(Days),
+    /// See [`latency_overall`].
+    LatencyOverall(Days),
+    /// See [`detection`].
+    Detection(Days),
+    /// See [`newest`].
+    Newest {
+        /// Of which days.
+        days: Days,
+        /// At most how many.
+        limit: u32,
+    },
+    /// See [`decision`].
+    Decision {
+        /// Of which event.
+        event_id: EventId,
+    },
+}
+
+impl Question {
+    /// Its name, in messages and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Volume(_) => "volume",
+            Self::DecisionMix(_) => "decision_mix",
+            Self::ScoreDistribution(_) => "score_distribution",
+            Self::Latency(_) => "latency",
+            Self::LatencyOverall(_) => "latency_overall",
+            Self::Detection(_) => "detection",
+            Self::Newest { .. } => "newest",
+            Self::Decision { .. } => "decision",
+        }
+    }
+}
+
+/// The events of a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeDay {
+    /// The day, as `2018-08-01`.
+    pub day: String,
+    /// How many came.
+    pub events: u64,
+    /// What they moved together, in minor units; events without an amount count nothing. Currencies are not told apart.
+    pub amount_minor: i64,
+}
+
+/// How many events came each day, and how much money did they move? Oldest day first, days without events left out.
+pub async fn volume(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<VolumeDay>, Error> {
+    ask(warehouse, Question::Volume(days)).await
+}
+
+/// How a day's events were decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MixDay {
+    /// The day, as `2018-08-01`.
+    pub day: String,
+    /// Approved.
+    pub approve: u64,
+    /// Challenged.
+    pub challenge: u64,
+    /// Sent to review.
+    pub review: u64,
+    /// Declined.
+    pub decline: u64,
+}
+
+/// How were each day's events decided? Oldest day first, days without decisions left out.
+pub async fn decision_mix(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<MixDay>, Error> {
+    ask(warehouse, Question::DecisionMix(days)).await
+}
+
+/// A band of scores, 25 wide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoreBin {
+    /// Its lowest score: 0, 25 to 975. The last band includes 1000.
+    pub from_score: u16,
+    /// The decisions with a score in it.
+    pub decisions: u64,
+    /// Those whose label has arrived and is fraud or default.
+    pub bad: u64,
+    /// Those whose label has arrived and is legit or repaid.
+    pub good: u64,
+}
+
+/// How are the scores spread, and how many turned out bad or good so far? Lowest band first, empty bands left out; decisions
+/// without a score are not counted.
+pub async fn score_distribution(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<ScoreBin>, Error> {
+    ask(warehouse, Question::ScoreDistribution(days)).await
+}
+
+/// How long decisions took, from the door to the decision, in microseconds. A percentile is exact: the smallest time within
+/// which at least that share of the decisions was made (nearest rank).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// How many decisions.
+    pub decisions: u64,
+    /// The median.
+    pub p50_us: f64,
+    /// The 90th percentile.
+    pub p90_us: f64,
+    /// The 99th percentile.
+    pub p99_us: f64,
+    /// The 99.9th percentile.
+    pub p999_us: f64,
+    /// The longest.
+    pub max_us: u64,
+}
+
+/// How long the decisions of a day took; percentiles as in [`Latency`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencyDay {
+    /// The day, as `2018-08-01`.
+    pub day: String,
+    /// How many decisions.
+    pub decisions: u64,
+    /// The median.
+    pub p50_us: f64,
+    /// The 90th percentile.
+    pub p90_us: f64,
+    /// The 99th percentile.
+    pub p99_us: f64,
+    /// The 99.9th percentile.
+    pub p999_us: f64,
+    /// The longest.
+    pub max_us: u64,
+}
+
+/// How long did a decision take on each day? Oldest day first, days without decisions left out.
+pub async fn latency(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<LatencyDay>, Error> {
+    ask(warehouse, Question::Latency(days)).await
+}
+
+/// How long did a decision take over all days together? `None` without decisions.
+pub async fn latency_overall(warehouse: &dyn Warehouse, days: Days) -> Result<Option<Latency>, Error> {
+    Ok(ask(warehouse, Question::LatencyOverall(days)).await?.pop())
+}
+
+/// How well a day's decisions agree with the labels that have arrived. Of several labels of an event, the one that was observed
+/// last holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DetectionDay {
+    /// The day of the events, as `2018-08-01`.
+    pub day: String,
+    /// The decisions, with a label or without.
+    pub decisions: u64,
+    /// Those whose label has arrived.
+    pub labelled: u64,
+    /// Those labelled fraud or default.
+    pub bad: u64,
+    /// The labelled ones that were sent to review or declined.
+    pub flagged: u64,
+    /// Those that are both bad and flagged.
+    pub caught: u64,
+    /// The loss in `caught`, in minor units: the label's amount, or the event's where the label has none.
+    pub caught_amount_minor: i64,
+    /// The loss in `bad`, likewise.
+    pub bad_amount_minor: i64,
+    /// `caught / flagged`, 0 to 1; `None` when nothing labelled was flagged.
+    pub precision: Option<f64>,
+    /// `caught / bad`, 0 to 1; `None` when nothing is known to be bad.
+    pub recall: Option<f64>,
+}
+
+/// How many of each day's bad events were caught, as far as labels have arrived? Oldest day first, days without decisions left
+/// out.
+pub async fn detection(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<DetectionDay>, Error> {
+    ask(warehouse, Question::Detection(days)).await
+}
+
+/// A decision, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewestDecision {
+    /// The event.
+    pub event_id: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Its amount in minor units, if it has one.
+    pub amount_minor: Option<i64>,
+    /// What was decided: `approve`, `challenge`, `review`, `decline`.
+    pub decision: String,
+    /// 0 to 1000; `None` when no model ran.
+    pub score: Option<u16>,
+    /// The champion's name; `None` when no model ran.
+    pub model: Option<String>,
+    /// The champion's version; `None` when no model ran.
+    pub model_version: Option<u32>,
+    /// 0 to 1; `None` when no model ran.
+    pub probability: Option<f64>,
+    /// From the door to the decision, in microseconds.
+    pub total_us: u64,
+    /// What the event turned out to be: `fraud`, `legit`, `default`, `repaid`; `None` while nothing has arrived.
+    pub label: Option<String>,
+}
+
+/// Which decisions were made last? The last one in the log first.
+pub async fn newest(warehouse: &dyn Warehouse, days: Days, limit: u32) -> Result<Vec<NewestDecision>, Error> {
+    ask(warehouse, Question::Newest { days, limit }).await
+}
+
+/// A decision with everything that is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionDetail {
+    /// Where the decision lies in the log.
+    pub log_position: u64,
+    /// Where its event lies in the log.
+    pub event_position: u64,
+    /// The event.
+    pub event_id: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When it came through the door.
+    pub received_at: Timestamp,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Its amount in minor units, if it has one.
+    pub amount_minor: Option<i64>,
+    /// The currency of the amount.
+    pub currency: Option<String>,
+    /// The keys of its entities, by the entity's name.
+    pub entities: BTreeMap<String, String>,
+    /// Its attributes as text, by name.
+    pub attributes: BTreeMap<String, String>,
+    /// What was decided: `approve`, `challenge`, `review`, `decline`.
+    pub decision: String,
+    /// 0 to 1000; `None` when no model ran.
+    pub score: Option<u16>,
+    /// The champion's name; `None` when no model ran.
+    pub model: Option<String>,
+    /// The champion's version; `None` when no model ran.
+    pub model_version: Option<u32>,
+    /// 0 to 1; `None` when no model ran.
+    pub probability: Option<f64>,
+    /// `normal` or `degraded`.
+    pub engine_mode: String,
+    /// Reviewed from this score on.
+    pub review_threshold: u16,
+    /// Declined from this score on.
+    pub decline_threshold: u16,
+    /// The hash of the feature definitions.
+    pub features_version: String,
+    /// The features as used, in the order of their definitions; `None` where one was missing.
+    pub vector: Vec<Option<f64>>,
+    /// The reasons, strongest first.
+    #[serde(deserialize_with = "json_text")]
+    pub reasons: Vec<scoring::Reason>,
+    /// Waiting for the engine, in microseconds.
+    pub queue_us: u64,
+    /// Computing the features.
+    pub features_us: u64,
+    /// Running the models.
+    pub model_us: u64,
+    /// Applying the policy and finding the reasons.
+    pub policy_us: u64,
+    /// From the door to the decision.
+    pub total_us: u64,
+    /// What the event turned out to be: `fraud`, `legit`, `default`, `repaid`; `None` while nothing has arrived.
+    pub label: Option<String>,
+    /// Who said so: `chargeback`, `analyst`, `customer`, `issuer`, `servicing`.
+    pub label_source: Option<String>,
+    /// The source's own word for the kind.
+    pub label_category: Option<String>,
+    /// When it became known.
+    pub label_observed_at: Option<Timestamp>,
+}
+
+/// What was decided about one event, from which numbers and why? `None` when the warehouse has no decision about it.
+pub async fn decision(warehouse: &dyn Warehouse, event_id: EventId) -> Result<Option<DecisionDetail>, Error> {
+    Ok(ask(warehouse, Question::Decision { event_id }).await?.pop())
+}
+
+async fn ask<Row: DeserializeOwned>(warehouse: &dyn Warehouse, question: Question) -> Result<Vec<Row>, Error> {
+    let name = question.name();
+    rows(name, &warehouse.answer(question).await?)
+}
+
+/// Answers are short lists, so the way by JSON costs little, and the rows' own definitions check the columns.
+fn rows<Row: DeserializeOwned>(question: &'static str, batches: &[RecordBatch]) -> Result<Vec<Row>, Error> {
+    let mut text = Vec::new();
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut text);
+    let written = batches.iter().try_for_each(|batch| writer.write(batch)).and_then(|()| writer.finish());
+    written.map_err(|source| Error::Question { question, source: Box::new(source.into()) })?;
+    serde_json::from_slice(&text).map_err(|source| Error::Answer { question, source })
+}
+
+fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<scoring::Reason>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    serde_json::from_str(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+use ingest::log::Record;
+use scoring::{Decision, TimingsUs, Verdict};
+
+use super::*;
+use crate::fixture::{decided, event, label, label_of, project, reason, sample, time};
+use crate::warehouse::ParquetWarehouse;
+
+/// One line of the fixture: an event and what was decided about it.
+type Line = (&'static str, &'static str, i64, Verdict, Option<u16>, u32);
+
+const LINES: [Line; 8] = [
+    ("a", "2018-08-01T10:00:00Z", 1_000, Verdict::Approve, Some(12), 10),
+    ("b", "2018-08-01T11:00:00Z", 2_000, Verdict::Approve, Some(24), 20),
+    ("c", "2018-08-01T12:00:00Z", 4_000, Verdict::Review, Some(725), 30),
+    ("d", "2018-08-01T23:59:59.999999Z", 8_000, Verdict::Decline, Some(1_000), 40),
+    ("e", "2018-08-02T00:00:00Z", 16_000, Verdict::Approve, Some(30), 10),
+    ("f", "2018-08-02T01:00:00Z", 32_000, Verdict::Challenge, Some(980), 10),
+    ("g", "2018-08-03T01:00:00Z", 64_000, Verdict::Review, None, 500),
+    ("h", "2018-08-03T02:00:00Z", 128_000, Verdict::Approve, Some(0), 10),
+];
+
+fn decision_of(line: Line, event_position: u64) -> Decision {
+    let (id, at, amount, decision, score, total_us) = line;
+    let sample = sample(event_position, id, at);
+    Decision {
+        amount_minor: Some(amount),
+        decision,
+        score,
+        champion: score.and(sample.champion.clone()),
+        reasons: if decision >= Verdict::Review { vec![reason()] } else { Vec::new() },
+        timings_us: TimingsUs { queue: total_us - 3, features: 1, model: 1, policy: 1 },
+        ..sample
+    }
+}
+
+/// Events and decisions at positions 0 to 15, labels after them.
+fn records() -> Vec<Record> {
+    let mut records = Vec::new();
+    for line in LINES {
+        let position = records.len() as u64;
+        records.push(event(position, line.0, line.1, line.2));
+        records.push(decided(position + 1, &decision_of(line, position)));
+    }
+    records.extend([
+        label(16, "a", "legit", "2018-08-08"),
+        // Contradicted by what was observed later,
+        label(17, "b", "legit", "2018-08-08"),
+        label(18, "b", "fraud", "2018-08-10"),
+        // and by what was observed later though it came first.
+        label_of(19, "c", "fraud", "2018-08-12", Some(3_500)),
+        label(20, "c", "legit", "2018-08-09"),
+        // Observed at the same time, so the last in the log holds.
+        label(21, "d", "fraud", "2018-08-09"),
+        label(22, "d", "legit", "2018-08-09"),
+        label(23, "f", "default", "2018-08-03"),
+        label(24, "unknown", "fraud", "2018-08-03"),
+    ]);
+    records
+}
+
+fn filled(folder: &tempfile::TempDir) -> ParquetWarehouse {
+    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+    warehouse.append(&project(&records())).unwrap();
+    warehouse
+}
+
+/// The rows as JSON, one a line.
+fn lines<Row: Serialize>(rows: &[Row]) -> String {
+    rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+fn days(first: &str, last: &str) -> Days {
+    Days::between(Some(time(first)), Some(time(last)))
+}
+
+#[tokio::test]
+async fn volume_by_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let expect = r#"
+{"day":"2018-08-01","events":4,"amount_minor":15000}
+{"day":"2018-08-02","events":2,"amount_minor":48000}
+{"day":"2018-08-03","events":2,"amount_minor":192000}"#;
+    assert_eq!(lines(&volume(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+}
+
+#[tokio::test]
+async fn decisions_by_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let expect = r#"
+{"day":"2018-08-01","approve":2,"challenge":0,"review":1,"decline":1}
+{"day":"2018-08-02","approve":1,"challenge":1,"review":0,"decline":0}
+{"day":"2018-08-03","approve":1,"challenge":0,"review":1,"decline":0}"#;
+    assert_eq!(lines(&decision_mix(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+}
+
+#[tokio::test]
+async fn scores_in_bands() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let expect = r#"
+{"from_score":0,"decisions":3,"bad":1,"good":1}
+{"from_score":25,"decisions":1,"bad":0,"good":0}
+{"from_score":725,"decisions":1,"bad":1,"good":0}
+{"from_score":975,"decisions":2,"bad":1,"good":1}"#;
+    assert_eq!(lines(&score_distribution(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+}
+
+#[tokio::test]
+async fn latency_by_day_and_overall() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let expect = r#"
+{"day":"2018-08-01","decisions":4,"p50_us":20.0,"p90_us":40.0,"p99_us":40.0,"p999_us":40.0,"max_us":40}
+{"day":"2018-08-02","decisions":2,"p50_us":10.0,"p90_us":10.0,"p99_us":10.0,"p999_us":10.0,"max_us":10}
+{"day":"2018-08-03","decisions":2,"p50_us":10.0,"p90_us":500.0,"p99_us":500.0,"p999_us":500.0,"max_us":500}"#;
+    assert_eq!(lines(&latency(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+
+    let overall = latency_overall(&warehouse, Days::ALL).await.unwrap();
+    let expect = Latency { decisions: 8, p50_us: 10.0, p90_us: 500.0, p99_us: 500.0, p999_us: 500.0, max_us: 500 };
+    assert_eq!(overall, Some(expect));
+}
+
+#[tokio::test]
+async fn detection_by_day_with_the_label_observed_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let expect = r#"
+{"day":"2018-08-01","decisions":4,"labelled":4,"bad":2,"flagged":2,"caught":1,"caught_amount_minor":3500,"bad_amount_minor":5500,"precision":0.5,"recall":0.5}
+{"day":"2018-08-02","decisions":2,"labelled":1,"bad":1,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":32000,"precision":null,"recall":0.0}
+{"day":"2018-08-03","decisions":2,"labelled":0,"bad":0,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":0,"precision":null,"recall":null}"#;
+    assert_eq!(lines(&detection(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+}
+
+#[tokio::test]
+async fn a_label_that_comes_late_joins_its_decision() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    warehouse.append(&project(&[label(25, "g", "fraud", "2018-11-01")])).unwrap();
+    let of_day = detection(&warehouse, days("2018-08-03", "2018-08-03")).await.unwrap();
+    let expect = r#"{"day":"2018-08-03","decisions":2,"labelled":1,"bad":1,"flagged":1,"caught":1,"caught_amount_minor":64000,"bad_amount_minor":64000,"precision":1.0,"recall":1.0}"#;
+    assert_eq!(lines(&of_day), expect);
+}
+
+#[tokio::test]
+async fn newest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let expect = r#"
+{"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
+{"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
+    assert_eq!(lines(&newest(&warehouse, days("2018-08-01", "2018-08-01"), 2).await.unwrap()), expect.trim());
+
+    let ids: Vec<_> = newest(&warehouse, Days::ALL, 3).await.unwrap().into_iter().map(|row| (row.event_id, row.label)).collect();
+    assert_eq!(ids, [("h".to_owned(), None), ("g".to_owned(), None), ("f".to_owned(), Some("default".to_owned()))]);
+}
+
+#[tokio::test]
+async fn one_decision_with_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let found = decision(&warehouse, EventId::new("c").unwrap()).await.unwrap().unwrap();
+    let expect = r#"{"log_position":5,"event_position":4,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","received_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","entities":{"card":"card_1"},"attributes":{"channel":"ecom","items":"3"},"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"engine_mode":"normal","review_threshold":700,"decline_threshold":900,"features_version":"abc","vector":[1.5,null],"reasons":[{"code":"VELOCITY","text":"6 payments in 1 h","feature":"card_tx_count_1h","value":6.0,"contribution":0.41}],"queue_us":27,"features_us":1,"model_us":1,"policy_us":1,"total_us":30,"label":"fraud","label_source":"chargeback","label_category":"10.4","label_observed_at":"2018-08-12T00:00:00Z"}"#;
+    assert_eq!(lines(&[found]), expect);
+    assert_eq!(decision(&warehouse, EventId::new("z").unwrap()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_range_of_days_includes_both_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let check = async |range: Days, expect: &[&str]| {
+        let found: Vec<_> = volume(&warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
+        assert_eq!(found, expect, "{range:?}");
+        let found: Vec<_> = detection(&warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
+        assert_eq!(found, expect, "{range:?}");
+    };
+    check(days("2018-08-01", "2018-08-02T15:00:00Z"), &["2018-08-01", "2018-08-02"]).await;
+    check(days("2018-08-02", "2018-08-02"), &["2018-08-02"]).await;
+    check(Days::between(Some(time("2018-08-02")), None), &["2018-08-02", "2018-08-03"]).await;
+    check(Days::between(None, Some(time("2018-08-01"))), &["2018-08-01"]).await;
+    check(days("2018-08-04", "2018-08-04"), &[]).await;
+    check(days("2018-08-03", "2018-08-01"), &[]).await;
+}
+
+#[tokio::test]
+async fn an_empty_warehouse_gives_empty_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+    assert_eq!(volume(&warehouse, Days::ALL).await.unwrap(), []);
+    assert_eq!(decision_mix(&warehouse, Days::ALL).await.unwrap(), []);
+    assert_eq!(score_distribution(&warehouse, Days::ALL).await.unwrap(), []);
+    assert_eq!(latency(&warehouse, Days::ALL).await.unwrap(), []);
+    assert_eq!(latency_overall(&warehouse, Days::ALL).await.unwrap(), None);
+    assert_eq!(detection(&warehouse, Days::ALL).await.unwrap(), []);
+    assert_eq!(newest(&warehouse, Days::ALL, 10).await.unwrap(), []);
+    assert_eq!(decision(&warehouse, EventId::new("a").unwrap()).await.unwrap(), None);
+}
+
+#[test]
+fn an_unexpected_column_is_an_error_that_names_the_question() {
+    let column = std::sync::Arc::new(arrow::array::StringArray::from(vec!["many"])) as _;
+    let batch = RecordBatch::try_from_iter([("events", column)]).unwrap();
+    let error = rows::<VolumeDay>("volume", &[batch]).unwrap_err();
+    assert_eq!(error.to_string(), "the answer to the question `volume` has an unexpected form");
+}

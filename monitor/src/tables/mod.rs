@@ -1,0 +1,93 @@
+//! The tables of the warehouse: their columns, and how a record becomes a row of one. Every row carries the log position that
+//! it came from, and every table is partitioned by the day of one of its times.
+
+mod decisions;
+mod events;
+mod labels;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondBuilder};
+use arrow::datatypes::SchemaRef;
+use ingest::log::Position;
+
+pub(crate) use decisions::DecisionRows;
+pub(crate) use events::EventRows;
+pub(crate) use labels::LabelRows;
+
+/// A table of the warehouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// One row a decision, by the day of its event.
+    Decisions,
+    /// One row a label, by the day on which it was observed.
+    Labels,
+    /// One row an event, by its day.
+    Events,
+}
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Decisions, Self::Labels, Self::Events];
+
+    /// Its name in SQL and on disk.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decisions => "decisions",
+            Self::Labels => "labels",
+            Self::Events => "events",
+        }
+    }
+
+    /// The column whose day (UTC) a row is filed under.
+    pub const fn time_column(self) -> &'static str {
+        match self {
+            Self::Decisions | Self::Events => "occurred_at",
+            Self::Labels => "observed_at",
+        }
+    }
+
+    /// Its columns, without the `day`.
+    pub fn schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; 3]> = LazyLock::new(|| {
+            [DecisionRows::default().finish(), LabelRows::default().finish(), EventRows::default().finish()]
+                .map(|rows| rows.schema())
+        });
+        Arc::clone(&SCHEMAS[self as usize])
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What became of a stretch of the log: rows for every table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projected {
+    /// The first position of the stretch.
+    pub from: Position,
+    /// One after its last.
+    pub until: Position,
+    /// The rows, in the order of the log.
+    pub rows: [(Table, RecordBatch); 3],
+}
+
+impl Projected {
+    /// How many rows there are in all tables together.
+    pub fn row_count(&self) -> usize {
+        self.rows.iter().map(|(_, rows)| rows.num_rows()).sum()
+    }
+}
+
+/// A builder for a column of times: microseconds, UTC.
+fn times() -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::new().with_timezone("UTC")
+}
+
+/// Puts columns together; the flag says whether a value may be absent.
+fn batch<const N: usize>(columns: [(&str, ArrayRef, bool); N]) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns).expect("every row gives one value to every column")
+}

@@ -1,0 +1,34 @@
+//! The warehouse: the log's rows in columns, where questions over many of them are answered. It is a copy and never the truth:
+//! it can always be made again from the log.
+
+mod parquet;
+
+use std::pin::Pin;
+
+use arrow::array::RecordBatch;
+use ingest::log::Position;
+
+use crate::error::Error;
+use crate::questions::Question;
+use crate::tables::Projected;
+
+pub use parquet::ParquetWarehouse;
+
+/// An answer on its way.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<RecordBatch>, Error>> + Send + 'a>>;
+
+/// Where rows are kept and asked for. One process writes; any number of tasks ask.
+pub trait Warehouse: Send + Sync {
+    /// The position of the log from which on nothing is kept yet.
+    fn reached(&self) -> Position;
+
+    /// Keeps the rows for good, all of them or none, and moves on to `rows.until`. Blocks on the disk or the network, so it
+    /// belongs on a thread of its own.
+    ///
+    /// # Errors
+    /// [`Error::NotNext`] unless `rows.from` is the position reached, so that no row is kept twice.
+    fn append(&self, rows: &Projected) -> Result<(), Error>;
+
+    /// Answers from what is kept at this moment, all tables as of the same position.
+    fn answer(&self, question: Question) -> Answer<'_>;
+}

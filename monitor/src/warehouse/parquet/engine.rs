@@ -1,0 +1,91 @@
+//! DataFusion over the parts, on threads of its own: a heavy question must not hold up the threads that answer payments.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::object_store::local::LocalFileSystem;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+use super::parts::Parts;
+use super::scan::{STORE, Scan};
+use crate::questions::{Days, Question};
+use crate::tables::Table;
+
+/// What all questions together may hold in memory; one that needs more is refused.
+const MEMORY_BYTES: usize = 1 << 30;
+
+pub(super) struct Engine {
+    runtime: Option<Runtime>,
+    environment: Arc<RuntimeEnv>,
+    config: SessionConfig,
+}
+
+impl Engine {
+    pub(super) fn start(folder: &Path) -> Result<Self> {
+        let environment = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc()?;
+        environment.register_object_store(STORE.as_ref(), Arc::new(LocalFileSystem::new_with_prefix(folder)?));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("warehouse").enable_time().build()?;
+        let mut config = SessionConfig::new().with_target_partitions(threads).with_collect_statistics(false);
+        config.options_mut().execution.parquet.pushdown_filters = true;
+        Ok(Self { runtime: Some(runtime), environment, config })
+    }
+
+    /// The question's answer from `parts`, which stay on the disk as long as the caller holds them. Whoever stops waiting stops
+    /// the work.
+    pub(super) async fn answer(&self, parts: Arc<Parts>, question: Question) -> Result<Vec<RecordBatch>> {
+        let context = SessionContext::new_with_config_rt(self.config.clone(), Arc::clone(&self.environment));
+        let runtime = self.runtime.as_ref().expect("it runs until the engine is dropped");
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(collect(context, parts, question), runtime.handle());
+        let done = tasks.join_next().await.expect("one task was started");
+        done.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+    }
+}
+
+impl Drop for Engine {
+    /// Does not wait for questions that are still being answered, as that may be in a place where nothing may wait.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn collect(context: SessionContext, parts: Arc<Parts>, question: Question) -> Result<Vec<RecordBatch>> {
+    for table in Table::ALL {
+        let of_table = parts.iter().filter(|((of, _), _)| *of == table).flat_map(|(_, parts)| parts).cloned().collect();
+        context.register_table(table.name(), Arc::new(Scan::new(table, of_table)))?;
+    }
+    let (sql, parameters) = query(&question);
+    context.sql(sql).await?.with_param_values(parameters)?.collect().await
+}
+
+fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>) {
+    match question {
+        Question::Volume(days) => (include_str!("../../../sql/volume.sql"), range(*days)),
+        Question::DecisionMix(days) => (include_str!("../../../sql/decision_mix.sql"), range(*days)),
+        Question::ScoreDistribution(days) => (include_str!("../../../sql/score_distribution.sql"), range(*days)),
+        Question::Latency(days) => (include_str!("../../../sql/latency.sql"), range(*days)),
+        Question::LatencyOverall(days) => (include_str!("../../../sql/latency_overall.sql"), range(*days)),
+        Question::Detection(days) => (include_str!("../../../sql/detection.sql"), range(*days)),
+        Question::Newest { days, limit } => {
+            let mut parameters = range(*days);
+            parameters.push(("limit", ScalarValue::Int64(Some(i64::from(*limit)))));
+            (include_str!("../../../sql/newest.sql"), parameters)
+        }
+        Question::Decision { event_id } => {
+            (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])
+        }
+    }
+}
+
+fn range(days: Days) -> Vec<(&'static str, ScalarValue)> {
+    vec![("first", ScalarValue::Date32(Some(days.first()))), ("last", ScalarValue::Date32(Some(days.last())))]
+}
