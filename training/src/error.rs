@@ -1,0 +1,72 @@
+//! What can go wrong in training.
+
+use datafusion::error::DataFusionError;
+use ingest::decode::ColumnError;
+
+/// What can go wrong in training.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such file.
+    #[error("there is no file {path}")]
+    NoFile {
+        /// The path.
+        path: String,
+    },
+    /// A file of another kind.
+    #[error("{path} is neither Parquet (.parquet, or a folder of them) nor CSV (.csv)")]
+    Format {
+        /// The path.
+        path: String,
+    },
+    /// The columns of a file do not fit the pipeline.
+    #[error("{path} does not fit the pipeline")]
+    Columns {
+        /// The file.
+        path: String,
+        /// What does not fit.
+        source: ColumnError,
+    },
+    /// The pipeline does not say where labels are.
+    #[error("pipeline {pipeline} names no label column: set `label` in [event]")]
+    NoLabels {
+        /// The pipeline.
+        pipeline: String,
+    },
+    /// A file lacks the label column.
+    #[error("{path} lacks the label column {column}")]
+    NoLabelColumn {
+        /// The file.
+        path: String,
+        /// The column.
+        column: String,
+    },
+    /// A period without rows.
+    #[error("no rows to {purpose} from {from} to {until}; the data has {present}")]
+    NoRows {
+        /// `train on`, `test on`.
+        purpose: &'static str,
+        /// The start of the period.
+        from: String,
+        /// Its end.
+        until: String,
+        /// The period of the data.
+        present: String,
+    },
+    /// DataFusion failed.
+    #[error("a query over the data failed")]
+    Query(#[from] DataFusionError),
+    /// Arrow failed.
+    #[error("a batch of the data could not be used")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// The rows make no matrix.
+    #[error(transparent)]
+    Matrix(#[from] crate::matrix::Error),
+    /// A learner could not learn.
+    #[error("{learner} cannot learn from these rows")]
+    Learner {
+        /// `logistic`, `forest`, `boosting`.
+        learner: &'static str,
+        /// Why not.
+        source: crate::learners::Error,
+    },
+}

@@ -1,0 +1,269 @@
+//! One tree at a time, leaf by leaf. Of every split only the smaller child is summed up row by row; the larger is what remains.
+
+use std::ops::{Add, AddAssign, Range, Sub};
+
+use scoring::model::Node;
+
+use super::Settings;
+use super::bins::Binned;
+
+/// Gains below this, in nats, are rounding.
+const MIN_GAIN: f64 = 1e-6;
+
+/// The first and the second derivative of a row's loss.
+#[derive(Clone, Copy)]
+pub(super) struct Slope {
+    pub(super) gradient: f64,
+    pub(super) hessian: f64,
+}
+
+/// The slopes of some rows, added up.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    gradient: f64,
+    hessian: f64,
+    rows: u32,
+}
+
+/// Rows that went the same way so far.
+struct Leaf {
+    /// Its node in the tree.
+    node: u32,
+    /// Its rows, as a range of [`Grower::rows`].
+    rows: Range<usize>,
+    sums: Sums,
+    /// The sums of each bin of each feature; empty in a leaf that will not be split.
+    table: Vec<Sums>,
+    split: Option<Split>,
+}
+
+/// The best way to cut a leaf in two.
+#[derive(Clone, Copy)]
+struct Split {
+    gain: f64,
+    feature: usize,
+    /// The last bin that goes left.
+    lower: usize,
+    /// The first that goes right and has rows; `None` when only the missing values go right.
+    upper: Option<usize>,
+    missing_left: bool,
+    left: Sums,
+}
+
+/// Grows trees over the same rows, and keeps its buffers in between.
+pub(super) struct Grower<'a> {
+    columns: &'a [Binned],
+    settings: &'a Settings,
+    /// Where each feature's bins begin in a table, and where the last ends.
+    offsets: Vec<usize>,
+    /// All rows, those of a leaf side by side.
+    rows: Vec<u32>,
+    /// Rows on their way to the right.
+    right: Vec<u32>,
+    /// The slopes of a leaf's rows, side by side.
+    slopes: Vec<Slope>,
+    /// Tables to be used again.
+    tables: Vec<Vec<Sums>>,
+}
+
+impl<'a> Grower<'a> {
+    pub(super) fn new(columns: &'a [Binned], settings: &'a Settings, rows: usize) -> Self {
+        let mut offsets = vec![0];
+        let mut end = 0;
+        for column in columns {
+            end += column.missing() + 1;
+            offsets.push(end);
+        }
+        let (right, slopes) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        Self { columns, settings, offsets, rows: (0..rows as u32).collect(), right, slopes, tables: Vec::new() }
+    }
+
+    /// Grows a tree onto the nodes and moves the rows' margins by it, or does nothing and says so: false.
+    pub(super) fn tree(&mut self, slopes: &[Slope], nodes: &mut Vec<Node>, margins: &mut [f64]) -> bool {
+        self.rows.clear();
+        self.rows.extend(0..slopes.len() as u32);
+        let mut sums = Sums::default();
+        slopes.iter().for_each(|&slope| sums += slope);
+        let root = self.leaf(nodes, 0..slopes.len(), sums);
+        let table = self.table(&root.rows, slopes);
+        let mut leaves = vec![self.with_split(root, table)];
+        if leaves[0].split.is_none() {
+            nodes.pop();
+            return false;
+        }
+        while leaves.len() < self.settings.leaves
+            && let Some((at, split)) = best(&leaves)
+        {
+            let parent = leaves.swap_remove(at);
+            let last = leaves.len() + 2 == self.settings.leaves;
+            leaves.extend(self.split(parent, split, last, slopes, nodes));
+        }
+        for leaf in leaves {
+            let value = self.settings.rate * leaf.sums.step(self.settings.lambda);
+            nodes[leaf.node as usize].value = value;
+            self.rows[leaf.rows].iter().for_each(|&row| margins[row as usize] += value);
+            self.tables.push(leaf.table);
+        }
+        true
+    }
+
+    /// Cuts a leaf in two. The children of the last split of a tree need not know how to go on.
+    fn split(&mut self, mut parent: Leaf, split: Split, last: bool, slopes: &[Slope], nodes: &mut Vec<Node>) -> [Leaf; 2] {
+        let middle = self.partition(&parent.rows, &split);
+        let sums = [split.left, parent.sums - split.left];
+        let left = self.leaf(nodes, parent.rows.start..middle, sums[0]);
+        let right = self.leaf(nodes, middle..parent.rows.end, sums[1]);
+
+        let column = &self.columns[split.feature];
+        let node = &mut nodes[parent.node as usize];
+        (node.left, node.right) = (left.node, right.node);
+        node.feature = split.feature as u16;
+        node.threshold = split.upper.map_or(f64::MAX, |upper| column.between(split.lower, upper));
+        node.missing_left = split.missing_left;
+        if last {
+            self.tables.push(parent.table);
+            return [left, right];
+        }
+
+        let left_smaller = left.rows.len() <= right.rows.len();
+        let smaller = self.table(if left_smaller { &left.rows } else { &right.rows }, slopes);
+        let mut larger = std::mem::take(&mut parent.table);
+        larger.iter_mut().zip(&smaller).for_each(|(larger, &smaller)| *larger = *larger - smaller);
+        let (left_table, right_table) = if left_smaller { (smaller, larger) } else { (larger, smaller) };
+        [self.with_split(left, left_table), self.with_split(right, right_table)]
+    }
+
+    fn leaf(&self, nodes: &mut Vec<Node>, rows: Range<usize>, sums: Sums) -> Leaf {
+        let node = nodes.len() as u32;
+        nodes.push(Node::leaf(node, 0.0, f64::from(sums.rows)));
+        Leaf { node, rows, sums, table: Vec::new(), split: None }
+    }
+
+    fn with_split(&self, leaf: Leaf, table: Vec<Sums>) -> Leaf {
+        let split = self.best_split(&leaf.sums, &table);
+        Leaf { table, split, ..leaf }
+    }
+
+    /// Puts the rows that go left before those that go right, each in the order they had; says where the right ones begin.
+    fn partition(&mut self, rows: &Range<usize>, split: &Split) -> usize {
+        let column = &self.columns[split.feature];
+        let mut middle = rows.start;
+        self.right.clear();
+        for at in rows.clone() {
+            let row = self.rows[at];
+            let bin = usize::from(column.bins[row as usize]);
+            if if bin == column.missing() { split.missing_left } else { bin <= split.lower } {
+                self.rows[middle] = row;
+                middle += 1;
+            } else {
+                self.right.push(row);
+            }
+        }
+        self.rows[middle..rows.end].copy_from_slice(&self.right);
+        middle
+    }
+
+    /// The sums of each bin of each feature over some rows.
+    fn table(&mut self, rows: &Range<usize>, slopes: &[Slope]) -> Vec<Sums> {
+        let rows = &self.rows[rows.clone()];
+        let mut table = self.tables.pop().unwrap_or_default();
+        table.clear();
+        table.resize(self.offsets[self.columns.len()], Sums::default());
+        self.slopes.clear();
+        self.slopes.extend(rows.iter().map(|&row| slopes[row as usize]));
+        for (feature, column) in self.columns.iter().enumerate() {
+            let cells = &mut table[self.offsets[feature]..self.offsets[feature + 1]];
+            for (&row, &slope) in rows.iter().zip(&self.slopes) {
+                cells[usize::from(column.bins[row as usize])] += slope;
+            }
+        }
+        table
+    }
+
+    /// The split that gains most; of equals the first feature and the lowest threshold.
+    fn best_split(&self, sums: &Sums, table: &[Sums]) -> Option<Split> {
+        let unsplit = sums.score(self.settings.lambda);
+        let mut best = None;
+        let mut offer = |split: Split| {
+            let right = *sums - split.left;
+            if split.left.rows < self.settings.min_rows || right.rows < self.settings.min_rows {
+                return;
+            }
+            let gain = split.left.score(self.settings.lambda) + right.score(self.settings.lambda) - unsplit;
+            if gain > best.map_or(MIN_GAIN, |best: Split| best.gain) {
+                best = Some(Split { gain, ..split });
+            }
+        };
+        for (feature, column) in self.columns.iter().enumerate() {
+            let cells = &table[self.offsets[feature]..self.offsets[feature + 1]];
+            let missing = cells[column.missing()];
+            let mut split = Split { gain: 0.0, feature, lower: 0, upper: None, missing_left: false, left: Sums::default() };
+            // A bin without rows makes the same split as the one below it.
+            for (bin, &cell) in cells[..column.missing()].iter().enumerate().filter(|(_, cell)| cell.rows > 0) {
+                split.upper = Some(bin);
+                if missing.rows == 0 {
+                    offer(Split { missing_left: 2 * split.left.rows >= sums.rows, ..split });
+                } else {
+                    offer(split);
+                    offer(Split { missing_left: true, left: split.left + missing, ..split });
+                }
+                split.left = split.left + cell;
+                split.lower = bin;
+            }
+            offer(Split { upper: None, ..split });
+        }
+        best
+    }
+}
+
+/// The leaf whose split gains most, and that split; of equals the first.
+fn best(leaves: &[Leaf]) -> Option<(usize, Split)> {
+    let mut best: Option<(usize, Split)> = None;
+    for (at, leaf) in leaves.iter().enumerate() {
+        if let Some(split) = leaf.split
+            && best.is_none_or(|(_, best)| split.gain > best.gain)
+        {
+            best = Some((at, split));
+        }
+    }
+    best
+}
+
+impl Sums {
+    /// Twice what the loss falls by, to second order, when these rows move together.
+    fn score(&self, lambda: f64) -> f64 {
+        self.gradient * self.gradient / (self.hessian + lambda)
+    }
+
+    /// How far to move these rows' margin. Newton's step, gradient / hessian, assumes that the hessian stays; where nearly all rows
+    /// are good it is tiny, a few bad ones then throw the margin far beyond the best, and the loss rises. But the log-loss's third
+    /// derivative is never above its second, so over a move by s the hessian grows by e^s at most, and ln(1 + gradient / hessian)
+    /// is sure not to pass the lowest point. For small steps the two agree.
+    fn step(&self, lambda: f64) -> f64 {
+        -self.gradient.signum() * (self.gradient.abs() / (self.hessian + lambda)).ln_1p()
+    }
+}
+
+impl AddAssign<Slope> for Sums {
+    fn add_assign(&mut self, slope: Slope) {
+        self.gradient += slope.gradient;
+        self.hessian += slope.hessian;
+        self.rows += 1;
+    }
+}
+
+impl Add for Sums {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { gradient: self.gradient + other.gradient, hessian: self.hessian + other.hessian, rows: self.rows + other.rows }
+    }
+}
+
+impl Sub for Sums {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { gradient: self.gradient - other.gradient, hessian: self.hessian - other.hessian, rows: self.rows - other.rows }
+    }
+}

@@ -1,0 +1,74 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::metrics::auc;
+
+/// A matrix whose features are called a, b, c, …
+pub(super) fn matrix(columns: Vec<Vec<f64>>, labels: Vec<bool>) -> Matrix {
+    let names = (b'a'..).take(columns.len()).map(|letter| char::from(letter).to_string()).collect();
+    Matrix::new(names, columns, labels).unwrap()
+}
+
+/// Three features from 0 to 1: the first makes a row bad where it is high, the second is missing in every tenth row and the third
+/// says nothing; one row in twenty has the other label.
+pub(super) fn noisy(rows: usize, seed: u64) -> Matrix {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut unit = || f64::from(random.next_u32()) / f64::from(u32::MAX);
+    let mut columns = vec![Vec::new(); 3];
+    let mut labels = Vec::new();
+    for row in 0..rows {
+        let values = [unit(), if row % 10 == 3 { f64::NAN } else { unit() }, unit()];
+        columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        labels.push((values[0] > 0.8) != (unit() < 0.05));
+    }
+    matrix(columns, labels)
+}
+
+/// A model's probability for each row.
+pub(super) fn probabilities(model: &Model, matrix: &Matrix) -> Vec<f64> {
+    (0..matrix.rows()).map(|row| model.probability(&matrix.row(row))).collect()
+}
+
+#[test]
+fn every_learner_learns() {
+    let (train, test) = (noisy(2000, 1), noisy(2000, 2));
+    for learner in Learner::ALL {
+        let model = learner.fit(&train, 7).unwrap();
+        assert_eq!(model.check(), Ok(()), "{learner:?}");
+        assert_eq!(model.width(), 3, "{learner:?}");
+        let scores = probabilities(&model, &test);
+        assert!(auc(&scores, test.labels()).unwrap() > 0.85, "{learner:?}");
+        let mean = scores.iter().sum::<f64>() / 2000.0;
+        assert!((mean - test.bad() as f64 / 2000.0).abs() < 0.03, "{learner:?} {mean}");
+        assert_eq!(learner.fit(&train, 7).unwrap(), model, "{learner:?}");
+        assert_eq!(serde_json::to_value(learner).unwrap(), learner.name());
+    }
+}
+
+#[test]
+fn rows_that_teach_nothing_are_refused_or_give_the_base_rate() {
+    let check = |columns: Vec<Vec<f64>>, labels: Vec<bool>, expect: Result<f64, &str>| {
+        let matrix = matrix(columns, labels);
+        for learner in Learner::ALL {
+            match (learner.fit(&matrix, 0), expect) {
+                (Ok(model), Ok(probability)) => {
+                    assert_eq!(model.check(), Ok(()), "{learner:?}");
+                    let got = model.probability(&matrix.row(0));
+                    // A forest's samples are drawn, so its base rate is one of the sample.
+                    let tolerance = if learner == Learner::Forest { 0.1 } else { 1e-6 };
+                    assert!((got - probability).abs() < tolerance, "{learner:?} {got}");
+                }
+                (Err(error), Err(message)) => assert_eq!(error.to_string(), message, "{learner:?}"),
+                (got, expect) => panic!("{learner:?} gives {got:?} instead of {expect:?}"),
+            }
+        }
+    };
+    let quarter = || (0..512).map(|row| row % 4 == 0).collect::<Vec<_>>();
+    check(vec![vec![1.0; 512]], vec![false; 512], Err("all 512 rows have the label legit"));
+    check(vec![vec![1.0; 3]], vec![true; 3], Err("all 3 rows have the label fraud"));
+    check(vec![vec![1.0]], vec![true], Err("all 1 rows have the label fraud"));
+    check(vec![vec![1.0; 512]], quarter(), Ok(0.25));
+    check(vec![vec![f64::NAN; 512], vec![-0.0; 512]], quarter(), Ok(0.25));
+    check(vec![vec![0.0; 2]], vec![true, false], Ok(0.5));
+}
