@@ -1,0 +1,342 @@
+// The page: asks, keeps the last answers, and hands them to the parts that show them. It asks every two seconds, never in a
+// hidden tab, and leaves the server four times as long in peace as the last answers took. An answer that did not change draws nothing.
+
+import { CHARTS } from "./charts.js";
+import { linkTo, markOpen, showDecisions } from "./decisions.js";
+import { html, setText, svg } from "./dom.js";
+import { showEvent, showEventMessage } from "./event.js";
+import { figures } from "./figures.js";
+import { dayName, dayNumber, fullTime, isoDay, plural } from "./format.js";
+import { createChart } from "./frame.js";
+
+const PAUSE_MS = 2_000;
+const PATIENCE_MS = 30_000;
+const SPANS = [[7, "7 days"], [30, "30 days"], [90, "90 days"]];
+const NEWEST = "/v1/decisions?limit=50";
+const STATUS = "/v1/status";
+
+const byId = id => document.getElementById(id);
+const answers = new Map(); // path -> {text, data, error, at}
+const cards = new Map(CHARTS.map(chart => [chart, createCard(chart)]));
+const failures = new Map(); // job -> what it could not do with an answer
+let askedAt = null; // where the warehouse stood, and for which days, when the charts last asked
+let openedFrom = null;
+
+class Refusal extends Error {}
+
+// One question to the server. True when there is something new to show.
+async function ask(path) {
+  const before = answers.get(path);
+  let now;
+  try {
+    const response = await fetch(path, { headers: { accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    const text = await response.text();
+    if (!response.ok) throw new Refusal(refusal(response, text));
+    now = { text, data: text === before?.text ? before.data : JSON.parse(text), at: Date.now() };
+  } catch (error) {
+    now = { ...before, error: explain(error), unreachable: error instanceof TypeError };
+  }
+  answers.set(path, now);
+  return now.text !== before?.text || now.error !== before?.error;
+}
+
+// The detail of a problem+json, or at least its status.
+function refusal(response, text) {
+  try {
+    const { detail, title } = JSON.parse(text);
+    return detail ?? title ?? `status ${response.status}`;
+  } catch {
+    return `status ${response.status} ${response.statusText}`.trim();
+  }
+}
+
+function explain(error) {
+  if (error instanceof Refusal) return error.message;
+  if (error instanceof TypeError) return "riskflow does not answer; trying again";
+  if (error.name === "TimeoutError") return `no answer within ${PATIENCE_MS / 1_000} s`;
+  return `the answer cannot be read: ${error.message}`;
+}
+
+const dataOf = path => answers.get(path)?.data;
+const range = () => Object.fromEntries(["from", "to"].map(key => [key, new URLSearchParams(location.search).get(key)]).filter(([, day]) => day));
+const questionPath = ({ question }) => {
+  const query = new URLSearchParams(range()).toString();
+  return `/v1/monitor/${question}${query && `?${query}`}`;
+};
+
+async function askPulse() {
+  const asked = [STATUS, NEWEST, ...openedPaths()];
+  const changed = await Promise.all(asked.map(ask));
+  if (changed[0]) showStatus();
+  if (changed[1]) showNewest();
+  if (changed[2]) showOpened();
+}
+
+// The charts are asked again only once the warehouse has moved on, or an earlier answer was an error.
+async function askCharts() {
+  const paths = CHARTS.map(questionPath);
+  const position = dataOf(STATUS)?.warehouse_position;
+  const key = `${position} ${paths[0]}`;
+  const failed = paths.some(path => answers.get(path)?.error || !answers.has(path));
+  if (position !== undefined && key === askedAt && !failed) return;
+  askedAt = key;
+  const changed = await Promise.all(paths.map(ask));
+  if (changed.some(Boolean) && paths[0] === questionPath(CHARTS[0])) showCharts();
+  forgetAllBut(CHARTS.map(questionPath), "/v1/monitor/");
+}
+
+function forgetAllBut(paths, prefix) {
+  for (const path of answers.keys()) if (path.startsWith(prefix) && !paths.includes(path)) answers.delete(path);
+}
+
+// Runs `job`; what it cannot do is said on the page, which would look alive and stand still otherwise.
+async function attempt(job) {
+  try {
+    await job();
+    failures.delete(job);
+  } catch (error) {
+    console.error(error);
+    failures.set(job, `this page cannot show an answer: ${error.message}`);
+  }
+  showBanner();
+}
+
+// Runs `job` now and again until the page is left; returns a function that brings the next run forward.
+function repeat(job) {
+  let wake = () => {};
+  let woken = false;
+  const pause = length => new Promise(resolve => {
+    const timer = setTimeout(resolve, woken ? 0 : length);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+  (async () => {
+    for (;;) {
+      while (document.hidden) await new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }));
+      woken = false;
+      const started = performance.now();
+      await attempt(job);
+      await pause(Math.max(PAUSE_MS, 4 * (performance.now() - started)));
+    }
+  })();
+  return () => {
+    woken = true;
+    wake();
+  };
+}
+
+function showStatus() {
+  const status = dataOf(STATUS);
+  if (!status) return;
+  document.title = `${status.pipeline}, riskflow`;
+  setText(byId("pipeline"), status.pipeline);
+  const lag = status.log_position - status.warehouse_position;
+  const facts = [
+    ["Model", status.model ? `${status.model.name} ${status.model.version}` : "none", status.model ? "" : "warning"],
+    ["Engine", status.engine_mode, status.engine_mode === "normal" ? "" : "warning"],
+    ["Warehouse", lag > 0 ? `${plural(lag, "record")} behind` : "in step", ""],
+    ["Event time", fullTime(status.clock).replace(/\.\d+/, ""), ""],
+  ];
+  const list = byId("facts");
+  if (list.children.length === 0) list.append(...facts.map(() => html("div", {}, html("dt"), html("dd"))));
+  facts.forEach(([name, value, kind], index) => {
+    const [term, text] = list.children[index].children;
+    setText(term, name);
+    setText(text, value);
+    text.className = kind;
+  });
+  byId("replay").hidden = !status.replay;
+  if (status.replay) byId("replay").value = status.replay.done;
+  showFigures();
+}
+
+function showBanner() {
+  const { error, unreachable, at } = answers.get(STATUS) ?? {};
+  const [failure] = failures.values();
+  const replay = dataOf(STATUS)?.replay;
+  const live = byId("live");
+  live.className = unreachable ? "lost" : error || failure ? "warning" : "on";
+  setText(live, unreachable ? "no connection" : error ? "no status" : replay ? `replay ${Math.floor(replay.done * 100)} %` : "live");
+  const text = error ? `${error}${at ? `. Shown as of ${new Date(at).toISOString().slice(11, 19)} UTC` : ""}` : failure ?? sharedError();
+  byId("banner").hidden = !text;
+  setText(byId("banner"), text ?? "");
+  document.body.classList.toggle("stale", Boolean(error));
+}
+
+// What all five charts were answered, when it was the same error: said once.
+function sharedError() {
+  const errors = new Set(CHARTS.map(chart => answers.get(questionPath(chart))?.error));
+  return errors.size === 1 ? [...errors][0] : undefined;
+}
+
+function showNewest() {
+  const { data, error } = answers.get(NEWEST);
+  if (data) showDecisions(data);
+  const message = error ?? (data.length === 0 ? "No decisions yet" : "");
+  setText(byId("decisions-message"), message);
+  byId("decisions-message").classList.toggle("error", Boolean(error));
+  byId("decisions").hidden = !data?.length;
+}
+
+function showCharts() {
+  const days = CHARTS.flatMap(chart => {
+    const data = dataOf(questionPath(chart));
+    return data && chart.days ? chart.days(data).map(row => dayNumber(row.day)) : [];
+  });
+  const [first, last] = [Math.min(...days), Math.max(...days)];
+  const { clock, thresholds } = dataOf(STATUS) ?? {};
+  const running = clock ? dayNumber(clock.slice(0, 10)) : null;
+  for (const [chart, card] of cards) card.show(answers.get(questionPath(chart)), { first, last, running, thresholds, choose }, sharedError());
+  setText(byId("shown"), days.length === 0 ? "" : first === last ? dayName(first) : `${dayName(first)} to ${dayName(last)}, ${plural(last - first + 1, "day")}`);
+  showFigures();
+}
+
+function showFigures() {
+  const byQuestion = Object.fromEntries(CHARTS.map(chart => [chart.question, dataOf(questionPath(chart))]));
+  const list = byId("figures");
+  const shown = figures(byQuestion, dataOf(STATUS));
+  if (list.children.length === 0) list.append(...shown.map(() => html("div", {}, html("dt"), html("dd"), html("dd", { class: "note" }))));
+  shown.forEach(({ name, value, note }, index) => [name, value, note].forEach((text, part) => setText(list.children[index].children[part], text)));
+}
+
+// The card of one chart: its head, its switch between modes, and either the chart or a sentence.
+function createCard(chart) {
+  const message = html("p", { class: "message" }, "Asking …");
+  const legend = html("p", { class: "legend" });
+  const drawing = svg("svg", { role: "slider", tabindex: 0, hidden: "", "aria-roledescription": "chart" });
+  let mode = chart.modes?.[0][0];
+  let last = null;
+  const switches = (chart.modes ?? []).map(([value, text]) => {
+    const button = html("button", { type: "button", "aria-pressed": value === mode }, text);
+    button.addEventListener("click", () => {
+      mode = value;
+      for (const other of switches) other.setAttribute("aria-pressed", other === button);
+      if (last) show(...last);
+    });
+    return button;
+  });
+  byId("charts").append(html("figure", { class: `card ${chart.question}` },
+    html("figcaption", {},
+      html("h2", {}, chart.title),
+      html("p", { class: "about" }, chart.about),
+      legend,
+      switches.length ? html("div", { class: "switch", role: "group", "aria-label": `${chart.title}: scale` }, ...switches) : null),
+    message,
+    drawing));
+  const { show: draw } = createChart(drawing);
+
+  // A chart that could not be asked again stays, pale, under the error; the error that all have in common is said by the banner.
+  function show(answer, view, shared) {
+    last = [answer, view, shared];
+    const { data, error } = answer ?? {};
+    const silence = data === undefined ? undefined : chart.silence(data);
+    const text = error ? (error === shared ? "No answer" : error) : silence ? `${silence}${Object.keys(range()).length ? " in these days" : " yet"}` : "";
+    const drawn = silence === null;
+    setText(message, text);
+    message.hidden = !text;
+    message.classList.toggle("error", Boolean(error));
+    drawing.toggleAttribute("hidden", !drawn);
+    drawing.classList.toggle("old", Boolean(error));
+    const description = drawn ? chart.describe(data, { ...view, mode }) : null;
+    legend.replaceChildren(...(description?.legend ?? []).map(([kind, words]) => html("span", { class: `swatch ${kind}` }, words)));
+    if (description) draw(description);
+  }
+  return { show };
+}
+
+// The days shown live in the address, so that a view can be sent to somebody.
+function choose(first, last) {
+  setRange({ from: isoDay(first), to: isoDay(last) });
+}
+
+function setRange(days) {
+  const query = new URLSearchParams(Object.entries(days).filter(([, day]) => day)).toString();
+  history.pushState(null, "", `${location.pathname}${query && `?${query}`}${location.hash}`);
+  showRange();
+}
+
+function showRange() {
+  const { from = "", to = "" } = range();
+  byId("from").value = from;
+  byId("to").value = to;
+  const clock = dataOf(STATUS)?.clock;
+  for (const button of byId("spans").children) {
+    const days = Number(button.dataset.days);
+    const pressed = days ? Boolean(clock) && !to && from === spanStart(clock, days) : !from && !to;
+    button.setAttribute("aria-pressed", pressed);
+  }
+  wakeCharts();
+}
+
+const spanStart = (clock, days) => isoDay(dayNumber(clock.slice(0, 10)) - days + 1);
+
+function createRangePicker() {
+  for (const [days, text] of [...SPANS, [0, "All days"]]) {
+    const button = html("button", { type: "button", "data-days": days }, text);
+    button.addEventListener("click", () => {
+      const clock = dataOf(STATUS)?.clock;
+      if (clock) setRange(days ? { from: spanStart(clock, days) } : {});
+    });
+    byId("spans").append(button);
+  }
+  for (const id of ["from", "to"]) byId(id).addEventListener("change", () => setRange({ from: byId("from").value, to: byId("to").value }));
+  addEventListener("popstate", showRange);
+}
+
+// The event that the address names, if one.
+function opened() {
+  if (!location.hash.startsWith("#event/")) return null;
+  try {
+    return decodeURIComponent(location.hash.slice(7));
+  } catch {
+    return null;
+  }
+}
+const openedPath = () => opened() && `/v1/decisions/${encodeURIComponent(opened())}`;
+
+// A decision never changes; its label may still come.
+const openedPaths = () => (openedPath() && !dataOf(openedPath())?.label ? [openedPath()] : []);
+
+async function openEvent() {
+  const id = opened();
+  markOpen(id);
+  if (!id) {
+    byId("event").hidden = true;
+    openedFrom?.focus();
+    openedFrom = null;
+    return;
+  }
+  if (byId("event").hidden) openedFrom = linkTo(id);
+  forgetAllBut([openedPath()], "/v1/decisions/");
+  await ask(openedPath());
+  if (id !== opened()) return;
+  byId("event").scrollTop = 0;
+  showOpened();
+  byId("event").focus({ preventScroll: true });
+}
+
+function showOpened() {
+  const { data, error } = answers.get(openedPath()) ?? {};
+  if (data) showEvent(data, closeEvent);
+  else if (error) showEventMessage(opened(), error, closeEvent);
+}
+
+function closeEvent() {
+  history.pushState(null, "", location.pathname + location.search);
+  openEvent();
+}
+
+addEventListener("hashchange", openEvent);
+addEventListener("keydown", event => event.key === "Escape" && opened() && closeEvent());
+
+createRangePicker();
+showFigures();
+let wakeCharts = () => {};
+showRange();
+await attempt(askPulse);
+showRange();
+repeat(askPulse);
+wakeCharts = repeat(askCharts);
+openEvent();

@@ -1,0 +1,116 @@
+// The side panel: one decision in full. What was decided, why, from which numbers, how fast, and what it turned out to be.
+
+import { html } from "./dom.js";
+import { amount, duration, fullTime, number, percent } from "./format.js";
+
+const panel = document.getElementById("event");
+const STAGES = ["queue", "features", "model", "policy"];
+
+// Shows the panel with `record`, the answer of /v1/decisions/{event_id}; keeps where it was scrolled to.
+export function showEvent(record, close) {
+  frame(record.event_id, close, verdict(record), facts(record), reasons(record), features(record), timings(record));
+}
+
+// Shows the panel with a sentence in place of a decision.
+export function showEventMessage(id, message, close) {
+  frame(id, close, html("p", { class: "message" }, message));
+}
+
+function frame(id, close, ...sections) {
+  const button = html("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
+  button.addEventListener("click", close);
+  const hadFocus = panel.querySelector(".close") === document.activeElement;
+  const scrolled = panel.scrollTop;
+  panel.replaceChildren(html("header", {}, html("h2", { id: "event-title" }, html("small", {}, "Event"), " ", id), button), ...sections);
+  panel.hidden = false;
+  panel.scrollTop = scrolled;
+  if (hadFocus) button.focus();
+}
+
+function verdict({ decision, score, thresholds, model, label }) {
+  const outcome = label
+    ? html("p", { class: `outcome ${label.label}` }, "Turned out ", html("b", {}, label.label), `, says ${label.source}, ${fullTime(label.observed_at)}`)
+    : html("p", { class: "outcome unknown" }, "No label yet: nobody has said what it turned out to be");
+  return html("section", { class: "verdict" },
+    html("p", { class: "headline" }, html("b", { class: `word ${decision}` }, decision), score === null ? null : html("span", {}, `score ${score}`)),
+    score === null ? null : gauge(decision, score, thresholds),
+    html("p", { class: "soft" }, sentence(score, thresholds, model)),
+    outcome);
+}
+
+function sentence(score, { review, decline }, model) {
+  if (score === null) return "No model could run, so the operator’s policy for failures decided.";
+  const place = score >= decline ? `${decline} or more: decline` : score >= review ? `from ${review} to ${decline - 1}: review` : `below ${review}: approve`;
+  return `${percent(model.probability)} likely to be bad, says ${model.name} ${model.version}. The score is ${place}.`;
+}
+
+// Score 0 to 1000 against the thresholds.
+function gauge(decision, score, { review, decline }) {
+  const zone = (kind, from, to) => place(html("i", { class: kind }), from / 1000, (to - from) / 1000);
+  const mark = text => place(html("span", {}, String(text)), text / 1000);
+  return html("div", { class: "gauge", role: "img", "aria-label": `Score ${score} of 1000; review from ${review}, decline from ${decline}` },
+    html("div", { class: "track" }, zone("approve", 0, review), zone("review", review, decline), zone("decline", decline, 1000), place(html("b", { class: decision }), score / 1000)),
+    html("div", { class: "marks" }, mark(0), mark(review), mark(decline), mark(1000)));
+}
+
+function facts({ amount_minor, currency, entities, attributes, occurred_at, received_at, decided_at, engine_mode, decision_id }) {
+  return section("Facts", pairs([
+    ["Amount", amount_minor === null ? "none" : `${amount(amount_minor)} ${currency ?? ""}`],
+    ...Object.entries({ ...entities, ...attributes }),
+    ["Happened", fullTime(occurred_at)],
+    ["Received", fullTime(received_at)],
+    ["Decided", fullTime(decided_at)],
+    ["Engine", engine_mode],
+    ["Decision", decision_id],
+  ]));
+}
+
+function reasons({ reasons, decision }) {
+  if (reasons.length === 0) {
+    return section("Reasons", html("p", { class: "soft" }, decision === "approve" ? "None: reasons are worked out for review and decline." : "None were recorded."));
+  }
+  const widest = Math.max(...reasons.map(({ contribution }) => Math.abs(contribution))) || 1;
+  return section("Reasons",
+    html("p", { class: "sides", "aria-hidden": "true" }, html("span", {}, "← lowers the risk"), html("span", {}, "raises the risk →")),
+    html("ol", { class: "reasons" }, ...reasons.map(({ code, text, contribution }) => {
+      const half = (Math.abs(contribution) / widest) * 0.5;
+      const bar = place(html("i", { class: contribution < 0 ? "good" : "bad" }), contribution < 0 ? 0.5 - half : 0.5, half);
+      return html("li", {},
+        html("p", {}, text),
+        html("div", { class: "contribution" }, html("div", { class: "track" }, bar), html("span", {}, signed(contribution))),
+        html("code", {}, code));
+    })));
+}
+
+function features({ features, reasons }) {
+  const cited = new Set(reasons.map(({ feature }) => feature));
+  return section(`Features as used, ${features.length}`,
+    html("table", { class: "features" }, html("tbody", {}, ...features.map(({ name, value }) =>
+      html("tr", { class: cited.has(name) ? "cited" : null },
+        html("th", { scope: "row" }, name),
+        html("td", { class: value === null ? "number unknown" : "number" }, value === null ? "missing" : number(value)))))));
+}
+
+function timings({ timings_us }) {
+  const total = STAGES.reduce((sum, stage) => sum + timings_us[stage], 0);
+  let from = 0;
+  const bars = STAGES.map(stage => {
+    const bar = place(html("i", { class: stage }), from / (total || 1), timings_us[stage] / (total || 1));
+    from += timings_us[stage];
+    return bar;
+  });
+  return section(`Decided in ${duration(total)}`,
+    html("div", { class: "timing track", "aria-hidden": "true" }, ...bars),
+    html("dl", { class: "stages" }, ...STAGES.map(stage => html("div", {}, html("dt", { class: `swatch ${stage}` }, stage), html("dd", {}, duration(timings_us[stage]))))));
+}
+
+const section = (title, ...children) => html("section", {}, html("h3", {}, title), ...children);
+const pairs = rows => html("dl", { class: "pairs" }, ...rows.flatMap(([name, value]) => [html("dt", {}, name), html("dd", {}, value)]));
+const signed = value => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+
+// Puts an element at a share of its parent's width. Set through the style object, which the content policy allows.
+function place(element, left, width) {
+  element.style.left = `${left * 100}%`;
+  if (width !== undefined) element.style.width = `${width * 100}%`;
+  return element;
+}

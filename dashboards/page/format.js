@@ -1,0 +1,71 @@
+// Numbers, days and times as people read them. Times are UTC throughout, as the event days are.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const oneDigit = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
+const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+const DAY_MS = 86_400_000;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+export const count = value => whole.format(value);
+export const compact = value => short.format(value);
+export const number = value => exact.format(value);
+export const rate = value => (value < 100 ? oneDigit : whole).format(value);
+
+// Minor units with two decimals: 123456 is 1,234.56.
+export const amount = minor => money.format(minor / 100);
+
+// A share of 1 in percent; small ones keep two digits, and a part of something never reads as nothing or all of it.
+export function percent(share) {
+  const value = share * 100;
+  if (value === 0 || value === 100) return `${value} %`;
+  if (value < 0.01) return "< 0.01 %";
+  if (value > 99.99) return "> 99.99 %";
+  return `${value.toFixed(value < 10 || value > 99 ? 2 : 1)} %`;
+}
+
+// Microseconds in the unit that reads best: 87 µs, 1.24 ms, 2.1 s.
+export function duration(us) {
+  if (us < 1_000) return `${whole.format(us)} µs`;
+  if (us < 1_000_000) return `${digits(us / 1_000)} ms`;
+  return `${digits(us / 1_000_000)} s`;
+}
+
+const digits = value => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+
+// The same for round values, as on an axis: 1 ms.
+export const roundDuration = us => duration(us).replace(/\.0+ /, " ");
+
+// "2018-08-01" as a count of days since 1970, and back.
+export const dayNumber = day => Math.round(Date.parse(`${day}T00:00:00Z`) / DAY_MS);
+export const isoDay = number => new Date(number * DAY_MS).toISOString().slice(0, 10);
+
+// The calendar parts of a day number.
+export function calendar(number) {
+  const date = new Date(number * DAY_MS);
+  return { year: date.getUTCFullYear(), month: MONTHS[date.getUTCMonth()], day: date.getUTCDate(), weekday: date.getUTCDay() };
+}
+
+// A day number as "Wed 1 Aug 2018".
+export function dayName(number) {
+  const { year, month, day, weekday } = calendar(number);
+  return `${WEEKDAYS[weekday]} ${day} ${month} ${year}`;
+}
+
+// An RFC 3339 time as "1 Aug 14:03:22", or with year and milliseconds.
+export function time(text) {
+  const { month, day } = calendar(dayNumber(text.slice(0, 10)));
+  return `${day} ${month} ${text.slice(11, 19)}`;
+}
+
+export function fullTime(text) {
+  const { year, month, day } = calendar(dayNumber(text.slice(0, 10)));
+  const fraction = (text.slice(19).match(/^\.\d+/) ?? ["."])[0].padEnd(4, "0").slice(0, 4);
+  return `${day} ${month} ${year} ${text.slice(11, 19)}${fraction} UTC`;
+}
+
+// One thing, two things: plural(1, "day") is "1 day".
+export const plural = (value, word) => `${count(value)} ${word}${value === 1 ? "" : "s"}`;

@@ -1,0 +1,43 @@
+//! The files of the page, as they are in `page/`.
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::problem::Problem;
+
+const PAGE: &str = include_str!("../page/index.html");
+
+/// Each with its name under `/assets/`; the ending says what it is.
+pub(crate) const ASSETS: [(&str, &str); 12] = [
+    ("app.css", include_str!("../page/app.css")),
+    ("app.js", include_str!("../page/app.js")),
+    ("charts.js", include_str!("../page/charts.js")),
+    ("decisions.js", include_str!("../page/decisions.js")),
+    ("dom.js", include_str!("../page/dom.js")),
+    ("event.js", include_str!("../page/event.js")),
+    ("figures.js", include_str!("../page/figures.js")),
+    ("format.js", include_str!("../page/format.js")),
+    ("frame.js", include_str!("../page/frame.js")),
+    ("icon.svg", include_str!("../page/icon.svg")),
+    ("marks.js", include_str!("../page/marks.js")),
+    ("scales.js", include_str!("../page/scales.js")),
+];
+
+pub(crate) async fn page() -> Response {
+    file("text/html; charset=utf-8", PAGE)
+}
+
+pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+    let (_, text) = ASSETS.into_iter().find(|(known, _)| *known == name).ok_or_else(|| Problem::not_found("file", &name))?;
+    let kind = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    };
+    Ok(file(kind, text))
+}
+
+fn file(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}

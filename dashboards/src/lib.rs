@@ -1,0 +1,51 @@
+//! The live page and its charts, over the questions that monitor answers. Everything that a browser needs is in the binary, and
+//! the page may load nothing from anywhere else: banks' networks are closed.
+//!
+//! Nothing here changes anything, computes a figure of its own or speaks SQL.
+
+mod answers;
+mod assets;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get;
+use monitor::Warehouse;
+
+/// Scripts and styles come as files of their own from here; markup made from text is refused even if a script should try it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/`. The page also asks
+/// `/v1/status`, `/v1/decisions` and `/v1/decisions/{event_id}` of the same server.
+///
+/// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
+/// open at that end. What cannot be answered is a problem as in RFC 9457: 400 with the field named, 404, or 503 when the
+/// warehouse fails.
+pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
+    Router::new()
+        .route("/", get(assets::page))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/v1/monitor/{question}", get(answers::answer))
+        .with_state(warehouse)
+        .layer(map_response(harden))
+}
+
+async fn harden(mut response: Response) -> Response {
+    let headers: [(HeaderName, &str); 4] = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,182 @@
+//! Over real HTTP, against a warehouse that notes what it is asked.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use ingest::log::Position;
+use monitor::warehouse::Answer;
+use monitor::{Days, Error, Projected, Question, Warehouse};
+use serde_json::Value;
+
+use crate::assets::ASSETS;
+
+/// A warehouse without rows, or, when `missing`, without anything.
+#[derive(Default)]
+struct Asked {
+    questions: Mutex<Vec<Question>>,
+    missing: bool,
+}
+
+impl Warehouse for Asked {
+    fn reached(&self) -> Position {
+        Position(0)
+    }
+
+    fn append(&self, _: &Projected) -> Result<(), Error> {
+        unreachable!("the page only asks")
+    }
+
+    fn answer(&self, question: Question) -> Answer<'_> {
+        self.questions.lock().unwrap().push(question);
+        let answer = if self.missing { Err(Error::Missing { path: PathBuf::from("/gone") }) } else { Ok(Vec::new()) };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// An answer of the router.
+struct Reply {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    body: String,
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).expect(name).to_str().expect(name)
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("it is JSON")
+    }
+}
+
+/// Asks a router over `warehouse` for one path.
+async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}{path}", listener.local_addr().unwrap());
+    let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut response = ureq::get(url).config().http_status_as_error(false).build().call().unwrap();
+        let body = response.body_mut().read_to_string().unwrap();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    });
+    let reply = asked.await.unwrap();
+    server.abort();
+    reply
+}
+
+#[tokio::test]
+async fn every_file_has_its_type_and_the_policy() {
+    let warehouse = Arc::new(Asked::default());
+    let check = async |path: &str, kind: &str, begins: &str| {
+        let reply = get(&warehouse, path).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, kind), "{path}");
+        assert!(reply.body.starts_with(begins), "{path}: {}", &reply.body[..40]);
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        let policy = reply.header("content-security-policy");
+        for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "require-trusted-types-for 'script'"] {
+            assert!(policy.split("; ").any(|directive| directive == part), "{path}: {part} in {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+    };
+    check("/", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/assets/app.css", "text/css; charset=utf-8", "/* ").await;
+    check("/assets/app.js", "text/javascript; charset=utf-8", "// ").await;
+    check("/assets/icon.svg", "image/svg+xml", "<svg ").await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem() {
+    let warehouse = Arc::new(Asked::default());
+    let check = async |path: &str, detail: &str| {
+        let reply = get(&warehouse, path).await;
+        assert_eq!((reply.status, reply.header("content-type")), (404, "application/problem+json"), "{path}");
+        assert_eq!((&reply.json()["status"], &reply.json()["detail"]), (&404.into(), &detail.into()), "{path}");
+    };
+    check("/assets/jquery.js", "there is no file `jquery.js`").await;
+    check("/assets/..%2fCargo.toml", "there is no file `../Cargo.toml`").await;
+    check("/v1/monitor/weather", "there is no question `weather`").await;
+    assert_eq!(get(&warehouse, "/elsewhere").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_bad_parameter_is_named() {
+    let warehouse = Arc::new(Asked::default());
+    let check = async |query: &str, field: &str, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/monitor/volume?{query}")).await;
+        assert_eq!((reply.status, reply.header("content-type")), (400, "application/problem+json"), "{query}");
+        assert_eq!((&reply.json()["field"], &reply.json()["detail"]), (&field.into(), &detail.into()), "{query}");
+    };
+    check("from=yesterday", "from", "`from` is not a day: write it as 2018-08-01, not `yesterday`").await;
+    check("to=2018-02-30", "to", "`to` is not a day: write it as 2018-08-01, not `2018-02-30`").await;
+    check("to=2018-08-01T12:00:00Z", "to", "`to` is not a day: write it as 2018-08-01, not `2018-08-01T12:00:00Z`").await;
+    check("to=", "to", "`to` is not a day: write it as 2018-08-01, not ``").await;
+    check("from=2018-08-02&to=2018-08-01", "to", "`to` is 2018-08-01, before `from`, which is 2018-08-02").await;
+    check("form=2018-08-02", "form", "there is no parameter `form`; there are `from` and `to`").await;
+    assert!(warehouse.questions.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_path_asks_its_questions_of_its_days() {
+    let check = async |path: &str, expect: &[Question], answer: &str| {
+        let warehouse = Arc::new(Asked::default());
+        let reply = get(&warehouse, path).await;
+        assert_eq!(
+            (reply.status, reply.header("content-type"), reply.body.as_str()),
+            (200, "application/json", answer),
+            "{path}"
+        );
+        assert_eq!(*warehouse.questions.lock().unwrap(), expect, "{path}");
+    };
+    let day = |text: &str| Some(text.parse().unwrap());
+    let week = Days::between(day("2018-08-01"), day("2018-08-07"));
+    check("/v1/monitor/volume", &[Question::Volume(Days::ALL)], "[]").await;
+    check("/v1/monitor/volume?from=2018-08-01&to=2018-08-07", &[Question::Volume(week)], "[]").await;
+    check("/v1/monitor/volume?from=2018-08-01", &[Question::Volume(Days::between(day("2018-08-01"), None))], "[]").await;
+    check("/v1/monitor/decision-mix?to=2018-08-07", &[Question::DecisionMix(Days::between(None, day("2018-08-07")))], "[]").await;
+    check("/v1/monitor/score-distribution", &[Question::ScoreDistribution(Days::ALL)], "[]").await;
+    let both = [Question::LatencyOverall(Days::ALL), Question::Latency(Days::ALL)];
+    check("/v1/monitor/latency", &both, r#"{"overall":null,"days":[]}"#).await;
+    check("/v1/monitor/detection", &[Question::Detection(Days::ALL)], "[]").await;
+}
+
+#[tokio::test]
+async fn a_missing_warehouse_is_never_an_empty_answer() {
+    let warehouse = Arc::new(Asked { missing: true, ..Asked::default() });
+    for question in ["volume", "decision-mix", "score-distribution", "latency", "detection"] {
+        let reply = get(&warehouse, &format!("/v1/monitor/{question}")).await;
+        assert_eq!((reply.status, reply.header("content-type")), (503, "application/problem+json"), "{question}");
+        assert_eq!(reply.json()["detail"], "there is no warehouse in /gone", "{question}");
+    }
+}
+
+#[test]
+fn every_file_of_the_page_is_in_the_binary() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
+    let files: BTreeSet<String> = (std::fs::read_dir(folder).unwrap())
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "index.html")
+        .collect();
+    assert_eq!(files, ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect());
+}
+
+#[test]
+fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
+    let known: BTreeSet<&str> = ASSETS.iter().map(|(name, _)| *name).collect();
+    let page = [("index.html", include_str!("../page/index.html"))];
+    for (name, text) in page.into_iter().chain(ASSETS) {
+        let quoted = |before: &str| -> Vec<String> {
+            text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+        };
+        for loaded in quoted("\"/assets/").into_iter().chain(quoted("from \"./")) {
+            assert!(known.contains(loaded.as_str()), "{name} loads {loaded}");
+        }
+        let links = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!links.contains("://") && !links.contains("\"//"), "{name} links elsewhere");
+        for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!text.contains(way), "{name} uses {way}");
+        }
+    }
+}
