@@ -1,0 +1,83 @@
+//! Which part of a history is for what: first the windows fill, then comes training, then a week that the models are judged on, then
+//! the replay.
+
+use std::path::Path;
+
+use anyhow::bail;
+use ingest::{Duration, Timestamp};
+use scoring::Pipeline;
+use training::{Period, Split};
+
+/// The parts of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Periods {
+    /// The first event.
+    pub(super) first: Timestamp,
+    /// The last event.
+    pub(super) last: Timestamp,
+    /// For training.
+    pub(super) split: Split,
+    /// From here on events are live.
+    pub(super) live_from: Timestamp,
+}
+
+const WEEK: i64 = 7;
+const TRAINING_DAYS: i64 = 28;
+
+impl Periods {
+    /// Of the events in a file.
+    pub(super) async fn of(data: &Path, pipeline: &Pipeline) -> anyhow::Result<Self> {
+        let Some(label) = &pipeline.schema.label else {
+            bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
+        };
+        match training::span(data, &pipeline.schema).await? {
+            Some((first, last)) => Self::between(first, last, label.delay),
+            None => bail!("{} has no events", data.display()),
+        }
+    }
+
+    /// Two fifths of the days come before the replay, and never less than a week to learn from, the delay and a week to judge on.
+    fn between(first: Timestamp, last: Timestamp, delay: Duration) -> anyhow::Result<Self> {
+        let (first_day, days) = (first.day(), last.day() - first.day() + 1);
+        let delay_days = (delay + Duration::from_micros(Duration::days(1).micros() - 1)).whole_days();
+        let before = (days * 2 / 5).max(2 * WEEK + delay_days);
+        if days < before + 1 {
+            bail!("the demo needs at least {} days of history, and there are {days}", before + 1);
+        }
+        let live_day = first_day + before;
+        let train_until = live_day - WEEK - delay_days;
+        let period =
+            |from: i64, until: i64| Period { from: Timestamp::start_of_day(from), until: Timestamp::start_of_day(until) };
+        let train = period(first_day.max(train_until - TRAINING_DAYS), train_until);
+        let split = Split { train, delay, test: period(live_day - WEEK, live_day) };
+        Ok(Self { first, last, split, live_from: Timestamp::start_of_day(live_day) })
+    }
+
+    /// Midnight after the last event.
+    pub(super) const fn day_after(self) -> Timestamp {
+        Timestamp::start_of_day(self.last.day() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_follow_one_another() {
+        let check = |days: i64, train: (i64, i64), test: (i64, i64)| {
+            let last = Timestamp::start_of_day(days - 1);
+            let periods = Periods::between(Timestamp::start_of_day(0), last, Duration::days(7)).expect("long enough");
+            let day = |point: Timestamp| point.day();
+            let split = periods.split;
+            assert_eq!((day(split.train.from), day(split.train.until)), train, "{days} days");
+            assert_eq!((day(split.test.from), day(split.test.until)), test, "{days} days");
+            assert_eq!(periods.live_from, split.test.until);
+        };
+        check(183, (31, 59), (66, 73));
+        check(60, (0, 10), (17, 24));
+        check(22, (0, 7), (14, 21));
+        let short = Periods::between(Timestamp::start_of_day(0), Timestamp::start_of_day(20), Duration::days(7));
+        assert_eq!(short.expect_err("too short").to_string(), "the demo needs at least 22 days of history, and there are 21");
+    }
+}

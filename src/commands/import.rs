@@ -1,0 +1,110 @@
+//! `riskflow import`: history from a file into the log, so that windows are full when the first live event comes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use ingest::dead_letter::DeadLetters;
+use ingest::timeline::Timeline;
+use ingest::{Clock, Duration, ManualClock, SystemClock, Timestamp};
+use serde::Serialize;
+
+use super::ConfigArgs;
+use crate::feed::Feed;
+use crate::output;
+
+/// Import historical events, in the order of time, so that windows are full from the first live event on
+///
+/// Imported events fill the features and are not decided. Labels in the file are taken when their delay is over. What cannot be
+/// decoded goes to dead-letters.jsonl in the data folder, with line, field and reason. Importing a file twice changes nothing.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example:\n  riskflow import --pipeline pipelines/card_fraud_handbook.toml --data history.csv")]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The pipeline file
+    #[arg(long, value_name = "FILE")]
+    pipeline: PathBuf,
+    /// Events in the order of time: .parquet, .csv, .jsonl, .ndjson or .json
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Imported {
+    events: u64,
+    labels: u64,
+    rejected: u64,
+    seconds: f64,
+}
+
+/// Runs the command.
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let config = args.config.load()?;
+    let pipeline = crate::read_pipeline(&args.pipeline)?;
+    let delay = pipeline.schema.label.as_ref().map_or(Duration::ZERO, |label| label.delay);
+    let rows = ingest::decode::file::open(&args.data, &pipeline.schema)?;
+    let clock = Arc::new(ManualClock::default());
+    let riskflow = crate::assemble(&config, pipeline, clock.clone(), &mut |_| {})?;
+    let before = riskflow.engine.standing().await?;
+    let started = std::time::Instant::now();
+    let letters = config.data.join("dead-letters.jsonl");
+    let mut dead = DeadLetters::new(&letters);
+    let mut feed = Feed::new(Arc::clone(&riskflow.engine), clock).await?;
+    let mut timeline = Timeline::new(delay);
+    let bar = output::bar("rows", rows.total().unwrap_or(0));
+    let source = args.data.display().to_string();
+    let mut last = Timestamp::MIN;
+    for chunk in rows {
+        let chunk = chunk?;
+        bar.inc(chunk.len() as u64);
+        for row in chunk {
+            match row {
+                Err(rejected) => dead.write(&source, &rejected, SystemClock.now())?,
+                Ok(historical) if historical.event.occurred_at < last - riskflow.engine.pipeline().plan.allowed_lateness() => {
+                    bail!(
+                        "event {} of {source} is not in the order of time: sort the file by {}",
+                        historical.event.event_id,
+                        "its event time"
+                    );
+                }
+                Ok(historical) => {
+                    last = last.max(historical.event.occurred_at);
+                    let mut known = Vec::new();
+                    timeline.next(historical, |each| known.push(each));
+                    for each in known {
+                        feed.past(each).await?;
+                    }
+                }
+            }
+        }
+    }
+    let mut known = Vec::new();
+    timeline.until(SystemClock.now(), |each| known.push(each));
+    for each in known {
+        feed.past(each).await?;
+    }
+    feed.flush_past().await?;
+    let after = riskflow.engine.standing().await?;
+    riskflow.stop().await?;
+    bar.finish_and_clear();
+    let imported = Imported {
+        events: after.history - before.history,
+        labels: after.labels - before.labels,
+        rejected: dead.count(),
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    if args.json {
+        output::json_line(&imported)?;
+    } else {
+        let (events, labels) = (output::thousands(imported.events), output::thousands(imported.labels));
+        output::text_line(&format!("{events} events and {labels} labels imported in {:.1} s", imported.seconds))?;
+    }
+    if dead.count() > 0 {
+        output::message(&format!("{} rows of {source} are no events: see {}", dead.count(), letters.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `riskflow train`: from historical events to models in a registry folder, with what was measured of each.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::ProgressBar;
+use ingest::dead_letter::DeadLetters;
+use ingest::{Clock, Duration, SystemClock, Timestamp};
+use scoring::{FileRegistry, Registry};
+use serde::Serialize;
+use training::{Learner, Period, Progress, Request, Split};
+
+use crate::output;
+
+/// Train models on historical events and put them into a registry folder
+///
+/// Features are computed by the engine that serves live, as of each event's own time; labels are known after the delay. Events of
+/// entities that were known to be compromised are left out of the test.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  riskflow train --pipeline pipelines/card_fraud_handbook.toml --data data/transactions.parquet \\\n    --train 2018-07-25..2018-08-01 --delay 7d --test 2018-08-08..2018-08-15 --out models --json"
+)]
+pub struct Args {
+    /// The pipeline file that the models are for
+    #[arg(long, value_name = "FILE")]
+    pipeline: PathBuf,
+    /// Historical events: Parquet or CSV
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The days to learn from; the second is not part of it
+    #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
+    train: Period,
+    /// How long it takes until a label is known [default: the pipeline's]
+    #[arg(long, value_name = "LENGTH")]
+    delay: Option<Duration>,
+    /// The days to test on; the second is not part of it
+    #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
+    test: Period,
+    /// The registry folder
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What learns; all of them by default
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = learner)]
+    learners: Vec<Learner>,
+    /// Equal seeds give equal models
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Print one JSON object for each learner
+    #[arg(long)]
+    json: bool,
+}
+
+fn learner(name: &str) -> Result<Learner, String> {
+    let known = Learner::ALL.map(Learner::name);
+    Learner::ALL.into_iter().find(|learner| learner.name() == name).ok_or_else(|| format!("there are: {}", known.join(", ")))
+}
+
+/// `2018-07-25..2018-08-01`.
+fn period(text: &str) -> Result<Period, String> {
+    let (from, until) = text.split_once("..").ok_or_else(|| "write it as 2018-07-25..2018-08-01".to_owned())?;
+    let point = |text: &str| text.parse::<Timestamp>().map_err(|error| error.to_string());
+    let period = Period { from: point(from)?, until: point(until)? };
+    if period.from >= period.until {
+        return Err(format!("{from} is not before {until}"));
+    }
+    Ok(period)
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    learner: &'a str,
+    version: u32,
+    auc: Option<f64>,
+    average_precision: Option<f64>,
+    card_precision_100: Option<f64>,
+    fit_seconds: f64,
+    train_rows: u64,
+    train_bad_rows: u64,
+}
+
+/// Runs the command.
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let pipeline = crate::read_pipeline(&args.pipeline)?;
+    let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
+        bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
+    };
+    if args.test.from < args.train.until + delay {
+        bail!(
+            "the test begins on {}, before the labels of the training days are known: they end on {} and the delay is {delay}",
+            args.test.from.date(),
+            args.train.until.date()
+        );
+    }
+    let registry = FileRegistry::open(&args.out)?;
+    let all = Learner::ALL.to_vec();
+    let learners = if args.learners.is_empty() { &all } else { &args.learners };
+    let request = Request {
+        data: &args.data,
+        pipeline: &pipeline,
+        split: Split { train: args.train, delay, test: args.test },
+        learners,
+        seed: args.seed,
+        now: SystemClock.now(),
+    };
+    let bar = output::counter("events");
+    let (trained, rejected) = training::train(request, &mut |progress| show(&bar, &progress)).await?;
+    bar.finish_and_clear();
+    set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &rejected)?;
+    let mut rows = Vec::new();
+    for trained in &trained {
+        let version = registry.publish(&trained.artifact)?;
+        let line = Line {
+            learner: trained.learner.name(),
+            version,
+            auc: trained.metrics.auc,
+            average_precision: trained.metrics.average_precision,
+            card_precision_100: trained.metrics.card_precision_100,
+            fit_seconds: trained.fit_seconds,
+            train_rows: trained.artifact.rows,
+            train_bad_rows: trained.artifact.bad_rows,
+        };
+        if args.json {
+            output::json_line(&line)?;
+        }
+        let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+        rows.push(vec![
+            line.learner.to_owned(),
+            format!("{} {version}", pipeline.model.name),
+            figure(line.auc),
+            figure(line.average_precision),
+            figure(line.card_precision_100),
+            format!("{:.1}", line.fit_seconds),
+        ]);
+    }
+    if !args.json {
+        output::table(&["learner", "model", "auc", "average precision", "card precision@100", "fit seconds"], &rows)?;
+    }
+    Ok(())
+}
+
+fn show(bar: &ProgressBar, progress: &Progress) {
+    match progress {
+        Progress::Events(events) => bar.set_position(*events),
+        Progress::Dataset { train, test } => {
+            let (train, test) = (output::thousands(*train as u64), output::thousands(*test as u64));
+            bar.println(format!("{train} rows to learn from, {test} to test on"));
+        }
+        Progress::Fitting(learner) => bar.set_message(learner.name()),
+    }
+}
+
+/// Rows that are no events: into the dead letters, and said.
+pub(crate) fn set_aside(letters: &Path, data: &Path, rejected: &[ingest::decode::Rejected]) -> anyhow::Result<()> {
+    let mut dead = DeadLetters::new(letters);
+    for rejected in rejected {
+        dead.write(&data.display().to_string(), rejected, SystemClock.now()).context("a row could not be set aside")?;
+    }
+    if dead.count() > 0 {
+        output::message(&format!("{} rows of {} are no events: see {}", dead.count(), data.display(), letters.display()));
+    }
+    Ok(())
+}

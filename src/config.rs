@@ -1,0 +1,221 @@
+//! The configuration: defaults, a file over them, the environment over both; checked once, passed by value, never global.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use toml::Table;
+
+const DEFAULTS: &str = include_str!("default.toml");
+
+/// What the environment's settings begin with.
+const PREFIX: &str = "RISKFLOW_";
+
+/// How riskflow runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The folder in which everything is kept.
+    pub data: PathBuf,
+    /// The API and the page.
+    pub server: ServerConfig,
+    /// The log.
+    pub log: LogConfig,
+    /// Where models are kept.
+    pub registry: RegistryConfig,
+    /// Where decisions are asked for.
+    pub warehouse: WarehouseConfig,
+    /// The engine.
+    pub engine: EngineConfig,
+}
+
+/// The API and the page.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Where they listen.
+    pub listen: SocketAddr,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// Where it is: `file://`.
+    pub url: Location,
+    /// What an answer waits for.
+    pub durability: Durability,
+    /// The size of a segment in MiB.
+    pub segment_mb: u64,
+}
+
+/// What an answer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// The disk.
+    Sync,
+    /// The operating system.
+    Async,
+}
+
+/// Where models are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// Where it is: `file://`.
+    pub url: Location,
+}
+
+/// Where decisions are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarehouseConfig {
+    /// Where it is: `parquet://`.
+    pub url: Location,
+    /// The longest that a decision takes to get there.
+    pub flush_seconds: u64,
+}
+
+/// The engine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// How many events may wait for it.
+    pub queue_events: usize,
+}
+
+/// Where a part keeps its things: a scheme that picks the backend, and a place for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Location {
+    scheme: String,
+    place: String,
+}
+
+impl TryFrom<String> for Location {
+    type Error = String;
+    fn try_from(url: String) -> Result<Self, String> {
+        match url.split_once("://") {
+            Some((scheme, place)) if !scheme.is_empty() && !place.is_empty() => {
+                Ok(Self { scheme: scheme.to_owned(), place: place.to_owned() })
+            }
+            _ => Err(format!("`{url}` is not a location: write it as file://folder")),
+        }
+    }
+}
+
+impl Location {
+    /// The folder, when the scheme is `scheme`; a relative one lies in `data`.
+    pub fn folder(&self, what: &str, scheme: &str, data: &Path) -> anyhow::Result<PathBuf> {
+        if self.scheme != scheme {
+            bail!("{what}.url: there is no backend for {}://, use {scheme}://", self.scheme);
+        }
+        Ok(data.join(&self.place))
+    }
+}
+
+impl Config {
+    /// The defaults, `file` over them, and `environment` over both.
+    pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
+        let mut merged: Table = toml::from_str(DEFAULTS).expect("default.toml is part of the program");
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let table: Table = toml::from_str(&text).with_context(|| format!("{} is not TOML", path.display()))?;
+            merge(&mut merged, table);
+            Self::check(merged.clone()).with_context(|| format!("{} does not fit", path.display()))?;
+        }
+        for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX)) {
+            merge(&mut merged, setting(&name, &value));
+            Self::check(merged.clone()).with_context(|| format!("environment variable {name} does not fit"))?;
+        }
+        Self::check(merged)
+    }
+
+    fn check(table: Table) -> anyhow::Result<Self> {
+        let config: Self =
+            table.try_into().map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.to_string().trim_end()))?;
+        if config.engine.queue_events == 0 {
+            bail!("engine.queue_events must be at least 1");
+        }
+        if config.log.segment_mb == 0 {
+            bail!("log.segment_mb must be at least 1");
+        }
+        if config.warehouse.flush_seconds == 0 {
+            bail!("warehouse.flush_seconds must be at least 1");
+        }
+        Ok(config)
+    }
+}
+
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// `RISKFLOW_LOG__SEGMENT_MB=16` as the table that says the same. A value that is no TOML is text.
+fn setting(name: &str, value: &str) -> Table {
+    let parsed = toml::from_str::<Table>(&format!("value = {value}")).ok().and_then(|mut table| table.remove("value"));
+    let mut value = parsed.unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    for key in name[PREFIX.len()..].to_lowercase().rsplit("__") {
+        value = toml::Value::Table(Table::from_iter([(key.to_owned(), value)]));
+    }
+    match value {
+        toml::Value::Table(table) => table,
+        _ => unreachable!("a name has at least one part, which made a table"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("riskflow.toml");
+        let path = file.map(|text| {
+            std::fs::write(&path, text).expect("write");
+            path
+        });
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(path.as_deref(), environment).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn environment_over_file_over_defaults() {
+        let check = |file: Option<&str>, environment: &[(&str, &str)], listen: &str, segment_mb: u64| {
+            let config = load(file, environment).expect("it fits");
+            assert_eq!((config.server.listen.to_string(), config.log.segment_mb), (listen.to_owned(), segment_mb));
+        };
+        check(None, &[], "127.0.0.1:8080", 64);
+        check(Some("[log]\nsegment_mb = 8"), &[], "127.0.0.1:8080", 8);
+        check(Some("[log]\nsegment_mb = 8"), &[("RISKFLOW_LOG__SEGMENT_MB", "16"), ("HOME", "/")], "127.0.0.1:8080", 16);
+        check(None, &[("RISKFLOW_SERVER__LISTEN", "127.0.0.1:9")], "127.0.0.1:9", 64);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let check = |file: Option<&str>, environment: &[(&str, &str)], expect: &[&str]| {
+            let error = load(file, environment).expect_err("it does not fit");
+            for part in expect {
+                assert!(error.contains(part), "{error}\nlacks {part}");
+            }
+        };
+        check(Some("[server]\nlisten_on = \"x\""), &[], &["riskflow.toml", "listen_on"]);
+        check(Some("[server]\nlisten = \"here\""), &[], &["riskflow.toml", "listen"]);
+        check(Some("[log"), &[], &["riskflow.toml", "not TOML"]);
+        check(Some("[log]\nurl = \"here\""), &[], &["`here` is not a location"]);
+        check(None, &[("RISKFLOW_LOG__SEGMENT", "1")], &["RISKFLOW_LOG__SEGMENT", "segment"]);
+        check(None, &[("RISKFLOW_ENGINE__QUEUE_EVENTS", "0")], &["queue_events must be at least 1"]);
+        let config = load(Some("[log]\nurl = \"kafka://there\""), &[]).expect("a location");
+        let error = config.log.url.folder("log", "file", &config.data).expect_err("no such backend");
+        assert_eq!(error.to_string(), "log.url: there is no backend for kafka://, use file://");
+    }
+}

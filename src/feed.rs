@@ -1,0 +1,163 @@
+//! Feeds what became known, in its order, to the engine: history in bulk, live events one by one as the API does, with a bound on
+//! how many are under way. What the engine knows already, from before a crash, is passed over.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+use ingest::timeline::Known;
+use ingest::{ManualClock, Schema, Timestamp};
+use scoring::{Engine, Scored, Status};
+use tokio::task::JoinSet;
+
+/// How many decisions may be under way at once.
+const UNDER_WAY: usize = 512;
+
+/// How many past events are handed over at once.
+const BATCH: usize = 1_000;
+
+/// Feeds one engine.
+pub(crate) struct Feed {
+    engine: Arc<Engine>,
+    clock: Arc<ManualClock>,
+    /// Whether the engine may know what comes, from before a restart.
+    resuming: bool,
+    batch: Vec<Known>,
+    under_way: JoinSet<Result<Option<Answered>, scoring::Error>>,
+    /// What was answered since the start.
+    pub(crate) answered: Answers,
+}
+
+struct Answered {
+    scored: Scored,
+    took_us: u64,
+}
+
+/// What was answered since the start.
+pub(crate) struct Answers {
+    /// New decisions.
+    pub(crate) decisions: u64,
+    /// From the door to the durable decision, in microseconds.
+    pub(crate) latency_us: Histogram<u64>,
+}
+
+impl Feed {
+    /// Resumes when the engine has seen events before.
+    pub(crate) async fn new(engine: Arc<Engine>, clock: Arc<ManualClock>) -> anyhow::Result<Self> {
+        let standing = engine.standing().await?;
+        Ok(Self {
+            engine,
+            clock,
+            resuming: standing.events + standing.history > 0,
+            batch: Vec::with_capacity(BATCH),
+            under_way: JoinSet::new(),
+            answered: Answers { decisions: 0, latency_us: Histogram::new(3).expect("three digits are allowed") },
+        })
+    }
+
+    /// What its events look like.
+    pub(crate) fn schema(&self) -> Schema {
+        self.engine.pipeline().schema.clone()
+    }
+
+    /// Takes what happened before riskflow watched.
+    pub(crate) async fn past(&mut self, known: Known) -> anyhow::Result<()> {
+        self.batch.push(known);
+        if self.batch.len() == BATCH { self.flush_past().await } else { Ok(()) }
+    }
+
+    /// Hands over what was gathered of the past.
+    pub(crate) async fn flush_past(&mut self) -> anyhow::Result<()> {
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        let unknown = self.without_known(batch).await?;
+        let now = unknown.iter().map(time).max().unwrap_or(Timestamp::MIN);
+        Ok(self.engine.backfill(unknown, now).await?)
+    }
+
+    /// Takes what happens now; the clock shows its time.
+    pub(crate) async fn live(&mut self, known: Known) -> anyhow::Result<()> {
+        if !self.resuming {
+            return self.submit(known).await;
+        }
+        self.batch.push(known);
+        if self.batch.len() == BATCH { self.flush_live().await } else { Ok(()) }
+    }
+
+    async fn flush_live(&mut self) -> anyhow::Result<()> {
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        for known in self.without_known(batch).await? {
+            self.submit(known).await?;
+        }
+        Ok(())
+    }
+
+    async fn submit(&mut self, known: Known) -> anyhow::Result<()> {
+        let now = time(&known);
+        self.clock.set(now);
+        match known {
+            Known::Label(label) => {
+                let ticket = self.engine.submit_label(label, now).await?;
+                self.under_way.spawn(async move { ticket.taken().await.map(|_| None) });
+            }
+            Known::Event { event, .. } => {
+                let started = Instant::now();
+                let ticket = self.engine.submit(event, now).await?;
+                self.under_way.spawn(async move {
+                    let scored = ticket.decide().await?;
+                    Ok(Some(Answered { scored, took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) }))
+                });
+            }
+        }
+        while self.under_way.len() >= UNDER_WAY {
+            self.take_answer().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is answered.
+    pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
+        self.flush_live().await?;
+        while !self.under_way.is_empty() {
+            self.take_answer().await?;
+        }
+        Ok(())
+    }
+
+    async fn take_answer(&mut self) -> anyhow::Result<()> {
+        let Some(ended) = self.under_way.join_next().await else { return Ok(()) };
+        if let Some(Answered { scored: Scored { status: Status::New, .. }, took_us }) = ended?? {
+            self.answered.decisions += 1;
+            self.answered.latency_us.saturating_record(took_us);
+        }
+        Ok(())
+    }
+
+    /// Leaves out what the engine knows. From the first batch on of which it knows nothing, it is not asked any more.
+    async fn without_known(&mut self, batch: Vec<Known>) -> anyhow::Result<Vec<Known>> {
+        if !self.resuming {
+            return Ok(batch);
+        }
+        let ids = batch.iter().map(|known| match known {
+            Known::Event { event, .. } => event.event_id.clone(),
+            Known::Label(label) => label.event_id.clone(),
+        });
+        let entries = self.engine.find(ids.collect()).await?;
+        let total = batch.len();
+        let unknown: Vec<Known> = (batch.into_iter().zip(entries))
+            .filter(|(known, entry)| match known {
+                Known::Event { .. } => entry.is_none(),
+                Known::Label(_) => entry.is_none_or(|entry| entry.label().is_none()),
+            })
+            .map(|(known, _)| known)
+            .collect();
+        self.resuming = total == 0 || unknown.len() < total;
+        Ok(unknown)
+    }
+}
+
+fn time(known: &Known) -> Timestamp {
+    match known {
+        Known::Event { event, .. } => event.occurred_at,
+        Known::Label(label) => label.observed_at,
+    }
+}

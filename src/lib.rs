@@ -1,0 +1,98 @@
+//! riskflow as one program: the configuration, and the wiring of the parts. Every part works without this crate; nothing here
+//! decides anything.
+
+pub mod commands;
+pub mod config;
+mod feed;
+mod output;
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use ingest::log::Log;
+use ingest::log::file::{FileLog, Options, SyncPolicy};
+use ingest::{Clock, Schema};
+use monitor::{ParquetWarehouse, Projector, Warehouse};
+use scoring::{Champion, Engine, FileRegistry, Pipeline, Registry};
+
+use crate::config::{Config, Durability};
+
+/// The parts of a running program, wired.
+pub struct Riskflow {
+    /// What scores.
+    pub engine: Arc<Engine>,
+    /// Where everything goes through.
+    pub log: Arc<dyn Log>,
+    /// Where models are kept.
+    pub registry: Arc<dyn Registry>,
+    /// Where decisions are asked for.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// What brings decisions there.
+    pub projector: Projector,
+}
+
+/// The wiring diagram: log -> engine -> log -> projector -> warehouse, with the registry beside. `progress` is told the records
+/// that were read back so far.
+pub fn assemble(
+    config: &Config,
+    pipeline: Pipeline,
+    clock: Arc<dyn Clock>,
+    progress: &mut dyn FnMut(u64),
+) -> anyhow::Result<Riskflow> {
+    let log = open_log(config)?;
+    let registry = open_registry(config)?;
+    let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
+    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
+    let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
+    let queue = config.engine.queue_events;
+    let engine = Engine::start(Arc::new(pipeline), Arc::clone(&log), &*registry, clock, queue, progress)?;
+    let flush_interval = std::time::Duration::from_secs(config.warehouse.flush_seconds);
+    let projector = Projector::start(Arc::clone(&log), Arc::clone(&warehouse), schema, flush_interval)
+        .context("cannot start the projection into the warehouse")?;
+    Ok(Riskflow { engine, log, registry, warehouse, projector })
+}
+
+/// The log that the configuration names.
+pub fn open_log(config: &Config) -> anyhow::Result<Arc<dyn Log>> {
+    let folder = config.log.url.folder("log", "file", &config.data)?;
+    let sync = match config.log.durability {
+        Durability::Sync => SyncPolicy::Sync,
+        Durability::Async => SyncPolicy::Async,
+    };
+    let options = Options { segment_bytes: config.log.segment_mb << 20, sync, ..Options::default() };
+    let (log, opened) = FileLog::open(&folder, options)?;
+    tracing::debug!(folder = %folder.display(), records = opened.records, "the log is open");
+    Ok(Arc::new(log))
+}
+
+/// The registry that the configuration names.
+pub fn open_registry(config: &Config) -> anyhow::Result<Arc<dyn Registry>> {
+    let folder = config.registry.url.folder("registry", "file", &config.data)?;
+    Ok(Arc::new(FileRegistry::open(&folder)?))
+}
+
+/// Reads a pipeline file.
+pub fn read_pipeline(path: &Path) -> anyhow::Result<Pipeline> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read pipeline {}", path.display()))?;
+    Ok(Pipeline::parse(&text, &path.display().to_string())?)
+}
+
+impl Riskflow {
+    /// Makes a version of the pipeline's model champion.
+    pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {
+        let pipeline = self.engine.pipeline();
+        let artifact = self.registry.load(&pipeline.model.name, version)?;
+        self.engine.promote(Champion::new(artifact, version, &pipeline.plan)?, by, reason).await?;
+        Ok(())
+    }
+
+    /// Takes nothing more, and brings everything that was taken to the disk and into the warehouse.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let end = self.engine.stop().await?;
+        self.projector.catch_up(end).await?;
+        self.projector.stop().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,50 @@
+//! The command line: each subcommand is a role of the same program.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use riskflow::commands::{demo, import, promote, run, simulate, train};
+
+/// Streaming risk scoring and monitoring for finance
+///
+/// Figures go to standard output (with --json one object a line), messages to standard error. Exit code 0: done; 1: it failed, and
+/// the message says what; 2: the arguments do not fit.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Example:\n  riskflow demo\n  riskflow COMMAND --help")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
+    Train(train::Args),
+    Promote(promote::Args),
+    Import(import::Args),
+    Simulate(simulate::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let ended = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args).await,
+        Command::Run(args) => run::run(&args).await,
+        Command::Train(args) => train::run(&args).await,
+        Command::Promote(args) => promote::run(&args).await,
+        Command::Import(args) => import::run(&args).await,
+        Command::Simulate(args) => simulate::run(&args),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            use std::io::Write;
+            // Nobody is left to be told when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "riskflow: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

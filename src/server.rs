@@ -1,0 +1,252 @@
+//! The server: the routes of all parts on one address, and what the page asks about the program as a whole.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::Context;
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use monitor::{Days, Warehouse, questions};
+use scoring::api::{MoreMetrics, Problem};
+use scoring::{Engine, Thresholds};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::Riskflow;
+
+/// An address that is taken for good, before anything else is started.
+pub(crate) struct Listener {
+    listener: tokio::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes the address; one that is taken by somebody else is an error that names it.
+    pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}: choose another port, or end the program that has it"))?;
+        let address = listener.local_addr().context("a bound socket has an address")?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// What a replay tells the page while it runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live {
+    replayed: Arc<Mutex<Option<f64>>>,
+}
+
+impl Live {
+    /// How much of a replay is done, 0 to 1; `None` when there is none.
+    pub(crate) fn set_replayed(&self, share: Option<f64>) {
+        *self.replayed.lock().unwrap_or_else(PoisonError::into_inner) = share;
+    }
+
+    fn replayed(&self) -> Option<f64> {
+        *self.replayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves until `stop` is done; requests under way are answered first.
+pub(crate) async fn serve(
+    listener: Listener,
+    riskflow: &Riskflow,
+    live: Live,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    axum::serve(listener.listener, router(riskflow, live)).with_graceful_shutdown(stop).await.context("the server failed")
+}
+
+/// Ctrl-C or SIGTERM.
+pub(crate) async fn stop_signal() {
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("signals can be listened to");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn router(riskflow: &Riskflow, live: Live) -> Router {
+    let program = Program {
+        engine: Arc::clone(&riskflow.engine),
+        warehouse: Arc::clone(&riskflow.warehouse),
+        projected: riskflow.projector.progress(),
+        durability: riskflow.log.durability(),
+        live,
+        rate: Arc::default(),
+    };
+    let own = Router::new().route("/v1/status", get(status)).route("/v1/decisions", get(newest)).with_state(program.clone());
+    scoring::api::router(Arc::clone(&riskflow.engine), program.metrics())
+        .merge(dashboards::router(Arc::clone(&riskflow.warehouse)))
+        .merge(own)
+}
+
+#[derive(Clone)]
+struct Program {
+    engine: Arc<Engine>,
+    warehouse: Arc<dyn Warehouse>,
+    projected: watch::Receiver<monitor::Progress>,
+    durability: watch::Receiver<ingest::log::Durability>,
+    live: Live,
+    rate: Arc<Mutex<Option<Rate>>>,
+}
+
+/// Events per second, over at least a second.
+#[derive(Clone, Copy)]
+struct Rate {
+    since: Instant,
+    events: u64,
+    per_second: f64,
+}
+
+impl Rate {
+    /// The rate as of `now`, from what was known before.
+    fn next(before: Option<Self>, now: Instant, events: u64) -> Self {
+        match before {
+            None => Self { since: now, events, per_second: 0.0 },
+            Some(before) => match now.duration_since(before.since).as_secs_f64() {
+                seconds if seconds < 1.0 => before,
+                seconds => Self { since: now, events, per_second: events.saturating_sub(before.events) as f64 / seconds },
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Status {
+    pipeline: String,
+    engine_mode: &'static str,
+    model: Option<ModelStatus>,
+    thresholds: Thresholds,
+    events: u64,
+    decisions: u64,
+    labels: u64,
+    history: u64,
+    log_position: u64,
+    warehouse_position: u64,
+    warehouse_error: Option<String>,
+    clock: Option<String>,
+    events_per_second: f64,
+    replay: Option<Replay>,
+}
+
+#[derive(Serialize)]
+struct ModelStatus {
+    name: String,
+    version: String,
+}
+
+#[derive(Serialize)]
+struct Replay {
+    done: f64,
+}
+
+impl Program {
+    fn log_end(&self) -> u64 {
+        match &*self.durability.borrow() {
+            ingest::log::Durability::Until { end } => end.0,
+            ingest::log::Durability::Failed { .. } => 0,
+        }
+    }
+
+    /// The projection's part of `/metrics`.
+    fn metrics(&self) -> MoreMetrics {
+        let program = self.clone();
+        Arc::new(move |text| {
+            let (end, reached) = (program.log_end(), program.projected.borrow().projected.0);
+            let mut gauge = |name: &str, help: &str, value: u64| {
+                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+            };
+            gauge("riskflow_log_durable_end", "One after the last durable record of the log.", end);
+            gauge("riskflow_monitor_projected_end", "One after the last record that is in the warehouse.", reached);
+            gauge(
+                "riskflow_monitor_projection_lag",
+                "Durable records that are not in the warehouse yet.",
+                end.saturating_sub(reached),
+            );
+        })
+    }
+}
+
+async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem> {
+    let standing = program.engine.standing().await?;
+    let champion = program.engine.champion();
+    let projected = program.projected.borrow().clone();
+    let rate = {
+        let mut rate = program.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Rate::next(*rate, Instant::now(), standing.events);
+        *rate.insert(next)
+    };
+    Ok(Json(Status {
+        pipeline: program.engine.pipeline().name.clone(),
+        engine_mode: if champion.is_some() { "normal" } else { "degraded" },
+        model: champion
+            .map(|champion| ModelStatus { name: champion.artifact.name.clone(), version: champion.version.to_string() }),
+        thresholds: program.engine.pipeline().policy.thresholds(),
+        events: standing.events,
+        decisions: standing.decisions,
+        labels: standing.labels,
+        history: standing.history,
+        log_position: program.log_end(),
+        warehouse_position: projected.projected.0,
+        warehouse_error: projected.failed,
+        clock: (standing.events + standing.history > 0).then(|| standing.watermark.to_string()),
+        events_per_second: rate.per_second,
+        replay: program.live.replayed().map(|done| Replay { done }),
+    }))
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default = "fifty")]
+    limit: u32,
+}
+
+const fn fifty() -> u32 {
+    50
+}
+
+/// The most decisions on one page.
+const MOST_DECISIONS: u32 = 500;
+
+async fn newest(
+    State(program): State<Program>,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Vec<questions::NewestDecision>>, Problem> {
+    let wrong = || Problem::invalid(Some("limit".to_owned()), format!("it must be a number from 1 to {MOST_DECISIONS}"));
+    let Query(page) = page.map_err(|_| wrong())?;
+    if !(1..=MOST_DECISIONS).contains(&page.limit) {
+        return Err(wrong());
+    }
+    let failed = |error: monitor::Error| {
+        tracing::error!(%error, "the newest decisions cannot be read");
+        Problem::unavailable("the warehouse cannot answer; see the log of the server".to_owned())
+    };
+    questions::newest(&*program.warehouse, Days::ALL, page.limit).await.map(Json).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn rates_need_a_second() {
+        let start = Instant::now();
+        let first = Rate::next(None, start, 1_000);
+        let early = Rate::next(Some(first), start + Duration::from_millis(500), 2_000);
+        assert_eq!((early.events, early.per_second), (1_000, 0.0));
+        let later = Rate::next(Some(early), start + Duration::from_secs(2), 5_000);
+        assert_eq!((later.events, later.per_second), (5_000, 2_000.0));
+    }
+}

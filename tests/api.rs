@@ -1,0 +1,139 @@
+//! The scoring API as a payment system sees it, over HTTP, against the program itself.
+
+mod support;
+
+use support::{Server, payment, with_champion};
+
+#[test]
+fn the_life_of_a_payment() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    assert_eq!(server.get("/livez").status, 200);
+    assert_eq!(server.get("/readyz").status, 200);
+
+    let body = payment("txn_1", "2026-04-23T12:00:00.123Z", 1_500_000);
+    let first = server.post("/v1/score", &body);
+    assert_eq!(first.status, 200, "{}", first.body);
+    insta::assert_json_snapshot!("first_answer", first.json(), {
+        ".decision_id" => "dec_…",
+        ".engine.timings_us.*" => "…",
+        ".model.probability" => insta::rounded_redaction(6),
+        ".reasons[].contribution" => insta::rounded_redaction(6),
+    });
+
+    let again = server.post("/v1/score", &body).json();
+    assert_eq!(again["status"], "duplicate");
+    for part in ["decision_id", "decision", "score", "reasons"] {
+        assert_eq!(again[part], first.json()[part], "{part}");
+    }
+
+    let other = server.post("/v1/score", &payment("txn_1", "2026-04-23T12:00:00.123Z", 1_500_001));
+    assert_eq!((other.status, other.content_type.as_str()), (409, "application/problem+json"));
+    insta::assert_json_snapshot!("other_content", other.json());
+
+    let label = r#"{"event_id":"txn_1","label":"fraud","source":"chargeback","observed_at":"2026-05-20T00:00:00Z"}"#;
+    assert_eq!(server.post("/v1/labels", label).status, 202);
+    let page = server.get("/v1/decisions/txn_1").json();
+    assert_eq!((page["label"]["label"].as_str(), page["features"].as_array().map(Vec::len)), (Some("fraud"), Some(15)));
+    assert_eq!(page["features"][0], serde_json::json!({"name": "amount_minor", "value": 1_500_000.0}));
+    assert_eq!(server.get("/v1/decisions/txn_2").status, 404);
+
+    let metrics = server.get("/metrics").body;
+    for line in [
+        "riskflow_scoring_events_total 1",
+        "riskflow_scoring_duplicates_total 1",
+        "riskflow_scoring_refused_total 1",
+        "riskflow_scoring_labels_total 1",
+    ] {
+        assert!(metrics.lines().any(|each| each == line), "{line} is not in\n{metrics}");
+    }
+    server.stop();
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_field() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    let good = payment("txn_1", "2026-04-23T12:00:00Z", 100);
+    let check = |body: &str, field: Option<&str>, reason: &str| {
+        let answer = server.post("/v1/score", body);
+        assert_eq!((answer.status, answer.content_type.as_str()), (422, "application/problem+json"), "{body}: {}", answer.body);
+        let problem = answer.json();
+        assert_eq!(problem["field"].as_str(), field, "{body}: {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(reason)), "{body}: {problem}");
+    };
+    check("{", None, "JSON");
+    check("[]", None, "object");
+    check(&good.replace("\"event_id\":\"txn_1\",", ""), Some("event_id"), "missing");
+    check(&good.replace("cus_9", ""), Some("customer.id"), "");
+    check(&good.replace(":100,", ":-1,"), Some("transaction.amount_minor"), "negative");
+    check(&good.replace(":100,", ":1.5,"), Some("transaction.amount_minor"), "");
+    check(&good.replace("2026-04-23T12:00:00Z", "yesterday"), Some("event_time"), "");
+    check(&good.replace("2026-04-23", "2999-04-23"), Some("event_time"), "ahead of the clock");
+    check(&good.replace("\"card_payment\"", "\"login\""), Some("event_type"), "");
+    check(&good.replace("EUR", "euro"), Some("transaction.currency"), "");
+    let label =
+        server.post("/v1/labels", r#"{"event_id":"x","label":"maybe","source":"analyst","observed_at":"2026-05-20T00:00:00Z"}"#);
+    assert_eq!(label.status, 422, "{}", label.body);
+    assert_eq!(server.post("/v1/score", &" ".repeat(100_000)).status, 413);
+    assert_eq!(server.get("/v1/decisions?limit=0").status, 422);
+    assert!(server.get("/metrics").body.contains("riskflow_scoring_events_total 0"), "nothing of it was accepted");
+}
+
+#[test]
+fn an_answer_survives_a_power_cut() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    let bodies: Vec<String> =
+        (0..20).map(|number| payment(&format!("txn_{number}"), "2026-04-23T12:00:00Z", 100 + number)).collect();
+    let answers: Vec<_> = bodies.iter().map(|body| server.post("/v1/score", body).json()).collect();
+    server.kill();
+    let server = Server::start(folder.path());
+    for (body, answer) in bodies.iter().zip(&answers) {
+        let again = server.post("/v1/score", body).json();
+        assert_eq!(
+            (&again["status"], &again["decision_id"], &again["score"]),
+            (&"duplicate".into(), &answer["decision_id"], &answer["score"])
+        );
+    }
+    let next = server.post("/v1/score", &payment("txn_20", "2026-04-23T12:00:00Z", 1)).json();
+    assert_eq!(next["status"], "new");
+    let page = server.get("/v1/decisions/txn_20").json();
+    let count = page["features"].as_array().and_then(|all| all.iter().find(|each| each["name"] == "customer_tx_count_1d"));
+    assert_eq!(count.expect("a feature")["value"], 21.0, "the windows are as they were, each event once");
+}
+
+#[test]
+fn without_a_champion_it_is_not_ready_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path());
+    let ready = server.get("/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains("champion"), "{}", ready.body);
+    let answer = server.post("/v1/score", &payment("txn_1", "2026-04-23T12:00:00Z", 100)).json();
+    assert_eq!(
+        (&answer["decision"], &answer["engine"]["mode"], &answer["score"]),
+        (&"review".into(), &"degraded".into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn the_page_and_its_questions_are_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path());
+    let page = server.get("/");
+    assert_eq!((page.status, page.content_type.starts_with("text/html")), (200, true));
+    for question in ["volume", "decision-mix", "score-distribution", "detection"] {
+        let answer = server.get(&format!("/v1/monitor/{question}"));
+        assert_eq!((answer.status, answer.body.as_str()), (200, "[]"), "{question}");
+    }
+    assert_eq!(server.get("/v1/decisions").body, "[]");
+    let status = server.get("/v1/status").json();
+    assert_eq!(
+        (&status["pipeline"], &status["events"], &status["model"]),
+        (&"card_fraud_handbook".into(), &0.into(), &serde_json::Value::Null)
+    );
+}

@@ -1,0 +1,92 @@
+//! The demo killed at random points and started again: in the end every event was accepted and decided exactly once, and every
+//! decision is the one of a run that nobody disturbed.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use ingest::log::file::{FileLog, Options};
+use ingest::log::{Log, Position, Topic};
+use scoring::Decision;
+use support::{json_lines, riskflow, run_well, text};
+
+const SMALL_WORLD: [&str; 8] = ["--customers", "250", "--terminals", "400", "--days", "45", "--port", "0"];
+
+fn demo(data: &Path) -> Vec<&str> {
+    [&["demo", "--once", "--json", "--data-dir", text(data)], SMALL_WORLD.as_slice()].concat()
+}
+
+/// The bytes of the log so far.
+fn log_bytes(data: &Path) -> u64 {
+    let Ok(segments) = std::fs::read_dir(data.join("log")) else { return 0 };
+    segments.filter_map(|segment| Some(segment.ok()?.metadata().ok()?.len())).sum()
+}
+
+/// Every decision of a log, by event: what was decided from what. Two decisions about one event are an error.
+fn decisions(data: &Path) -> BTreeMap<String, String> {
+    let (log, opened) = FileLog::open(&data.join("log"), Options::default()).expect("the log opens");
+    assert!(opened.torn.is_none(), "the last run ended well");
+    let mut all = BTreeMap::new();
+    let mut events = BTreeMap::new();
+    for record in log.read(Position(0)).expect("it can be read") {
+        let record = record.expect("it is whole");
+        match record.topic {
+            Topic::Decision => {
+                let decision = Decision::decode(&record.payload).expect("a decision");
+                let said = format!("{:?} {:?} {:?} {:?}", decision.decision, decision.score, decision.vector, decision.reasons);
+                assert_eq!(all.insert(decision.event_id.to_string(), said), None, "{} was decided twice", decision.event_id);
+            }
+            Topic::Event | Topic::History => {
+                let (event, _) =
+                    ingest::log::record::decode_event(&record.payload, &support::handbook().schema).expect("an event");
+                assert_eq!(events.insert(event.event_id.to_string(), ()), None, "{} was accepted twice", event.event_id);
+            }
+            Topic::Label | Topic::Control => {}
+        }
+    }
+    all
+}
+
+/// A seeded stream of numbers below a bound.
+fn points(seed: u64, bound: u64, count: usize) -> Vec<u64> {
+    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    std::iter::successors(Some(seed), next).skip(1).take(count).map(|state| (state >> 33) % bound).collect()
+}
+
+#[test]
+fn a_demo_killed_at_random_points_loses_nothing_and_counts_nothing_twice() {
+    let undisturbed = tempfile::tempdir().expect("a folder");
+    let expect = json_lines(&run_well(&demo(undisturbed.path()))).remove(0);
+    let total = log_bytes(undisturbed.path());
+
+    let killed = tempfile::tempdir().expect("a folder");
+    let mut kills = points(7, total, 6);
+    kills.sort_unstable();
+    for at in kills {
+        let mut child = riskflow(&demo(killed.path())).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let deadline = Instant::now() + Duration::from_secs(120);
+        // Waits for the thing itself: until the log has grown to the point, or the run is over.
+        while log_bytes(killed.path()) < at && child.try_wait().expect("it can be asked").is_none() {
+            assert!(Instant::now() < deadline, "the demo hangs at {} of {at} bytes", log_bytes(killed.path()));
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+    }
+    let report = json_lines(&run_well(&demo(killed.path()))).remove(0);
+
+    for figure in
+        ["events", "history_events", "approve", "review", "decline", "labels", "auc", "average_precision", "card_precision_100"]
+    {
+        assert_eq!(report[figure], expect[figure], "{figure}");
+    }
+    assert!(expect["events"].as_u64().is_some_and(|events| events > 5_000), "{expect}");
+    let (mut found, wanted) = (decisions(killed.path()), decisions(undisturbed.path()));
+    for (event, wanted) in &wanted {
+        assert_eq!(found.remove(event).as_ref(), Some(wanted), "event {event}");
+    }
+    assert!(found.is_empty(), "decisions about nothing: {:?}", found.keys());
+}

@@ -1,0 +1,202 @@
+//! What the integration tests share: the program itself, started as a user starts it, and small worlds for it.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use scoring::registry::ARTIFACT_FORMAT;
+use scoring::{Artifact, FileRegistry, Model, Pipeline, Registry, model::Linear};
+
+/// The pipeline file that ships with the program.
+pub const HANDBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/card_fraud_handbook.toml");
+
+/// The program, with nothing of the caller's environment that could configure it.
+pub fn riskflow(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_riskflow"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RISKFLOW_") || name == "RUST_LOG") {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// What a command that ended has said.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+pub fn run(arguments: &[&str]) -> Ended {
+    let output = riskflow(arguments).output().expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+    Ended { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Runs a command that must succeed.
+pub fn run_well(arguments: &[&str]) -> Ended {
+    let ended = run(arguments);
+    assert!(ended.status.success(), "{arguments:?} failed: {}", ended.stderr);
+    ended
+}
+
+/// Its standard output as JSON, one object a line.
+pub fn json_lines(ended: &Ended) -> Vec<serde_json::Value> {
+    ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary folders have plain names")
+}
+
+/// A server that was started as a user does, on a port of its own.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+impl Server {
+    /// Starts `riskflow run` on a data folder and waits until it listens.
+    pub fn start(data: &Path) -> Self {
+        let arguments = ["run", "--pipeline", HANDBOOK, "--data-dir", text(data), "--listen", "127.0.0.1:0"];
+        let mut child = riskflow(&arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
+        let url = loop {
+            let before = said.len();
+            assert_ne!(lines.read_line(&mut said).expect("it speaks UTF-8"), 0, "it ended: {said}");
+            if let Some(url) = said[before..].trim().strip_prefix("riskflow listens on ") {
+                break url.to_owned();
+            }
+        };
+        // Somebody has to listen, or the program blocks when the pipe is full.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Self { child, url }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        answer(agent().get(format!("{}{path}", self.url)).call())
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        answer(agent().post(format!("{}{path}", self.url)).header("content-type", "application/json").send(body))
+    }
+
+    /// Ends it without warning, as a power cut does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Ends it as an operator does; it must end well.
+    pub fn stop(mut self) {
+        let ended = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill is there");
+        assert!(ended.success());
+        assert!(self.child.wait().expect("it ends").success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `kill` and `stop` there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{}: {error}", self.body))
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = result.expect("the server answers");
+    let content_type = response.headers().get("content-type").map_or("", |value| value.to_str().expect("ASCII")).to_owned();
+    let mut body = String::new();
+    response.body_mut().as_reader().read_to_string(&mut body).expect("a body");
+    Answer { status: response.status().as_u16(), content_type, body }
+}
+
+/// The handbook pipeline.
+pub fn handbook() -> Pipeline {
+    riskflow::read_pipeline(Path::new(HANDBOOK)).expect("it ships with the program")
+}
+
+/// Puts a hand-made model into a data folder and promotes it: the score rises with the amount and with how many payments the
+/// customer made in a day, whatever else.
+pub fn with_champion(data: &Path) {
+    let pipeline = handbook();
+    let width = pipeline.plan.width();
+    let feature = |name: &str| pipeline.plan.feature(name).expect("it is in the file");
+    let mut weights = vec![0.0; width];
+    weights[feature("amount_minor")] = 0.0005;
+    weights[feature("customer_tx_count_1d")] = 0.5;
+    let linear = Linear { intercept: -9.0, weights, means: vec![0.0; width], deviations: vec![1.0; width] };
+    let artifact = Artifact {
+        format: ARTIFACT_FORMAT,
+        name: pipeline.model.name.clone(),
+        learner: "logistic".to_owned(),
+        trained_at: ingest::Timestamp::from_micros(0),
+        features_version: pipeline.plan.version().to_owned(),
+        features: pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect(),
+        trained_on: (ingest::Timestamp::from_micros(0), ingest::Timestamp::from_micros(1)),
+        rows: 1,
+        bad_rows: 1,
+        metrics: BTreeMap::new(),
+        model: Model::Linear(linear),
+    };
+    FileRegistry::open(&data.join("registry")).expect("a registry").publish(&artifact).expect("published");
+    let arguments = [
+        "promote",
+        "--pipeline",
+        HANDBOOK,
+        "--data-dir",
+        text(data),
+        "--version",
+        "1",
+        "--by",
+        "tests",
+        "--reason",
+        "to have one",
+    ];
+    run_well(&arguments);
+}
+
+/// A payment as the API takes it.
+pub fn payment(event_id: &str, time: &str, amount_minor: i64) -> String {
+    serde_json::json!({
+        "event_id": event_id, "event_type": "card_payment", "event_time": time,
+        "transaction": {"amount_minor": amount_minor, "currency": "EUR"},
+        "customer": {"id": "cus_9"}, "terminal": {"id": "t_4"},
+    })
+    .to_string()
+}
+
+/// Real data that lies beside the project where it is developed; elsewhere the test that wants it says so and passes.
+pub fn shared_data(file: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{file} must be there in CI");
+    println!("skipped: no {file} beside the project");
+    None
+}
