@@ -16,12 +16,15 @@ const UNDER_WAY: usize = 512;
 /// How many past events are handed over at once.
 const BATCH: usize = 1_000;
 
+/// A longer latency is recorded as this: a minute.
+const LONGEST_US: u64 = 60_000_000;
+
 /// Feeds one engine.
 pub(crate) struct Feed {
     engine: Arc<Engine>,
     clock: Arc<ManualClock>,
-    /// Whether the engine may know what comes, from before a restart.
-    resuming: bool,
+    /// The engine was started on a log, and may know what comes: everything up to this time, and maybe a little beyond.
+    resuming: Option<Timestamp>,
     batch: Vec<Known>,
     under_way: JoinSet<Result<Option<Answered>, scoring::Error>>,
     /// What was answered since the start.
@@ -48,10 +51,10 @@ impl Feed {
         Ok(Self {
             engine,
             clock,
-            resuming: standing.events + standing.history > 0,
+            resuming: (standing.events + standing.history > 0).then_some(standing.watermark),
             batch: Vec::with_capacity(BATCH),
             under_way: JoinSet::new(),
-            answered: Answers { decisions: 0, latency_us: Histogram::new(3).expect("three digits are allowed") },
+            answered: Answers { decisions: 0, latency_us: Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds fit") },
         })
     }
 
@@ -76,11 +79,22 @@ impl Feed {
 
     /// Takes what happens now; the clock shows its time.
     pub(crate) async fn live(&mut self, known: Known) -> anyhow::Result<()> {
-        if !self.resuming {
-            return self.submit(known).await;
-        }
+        let Some(watermark) = self.resuming else { return self.submit(known).await };
+        // A label of after the watermark may be known; an event of after it is not, nor is anything that follows.
+        let beyond = matches!(&known, Known::Event { event, .. } if event.occurred_at > watermark);
         self.batch.push(known);
-        if self.batch.len() == BATCH { self.flush_live().await } else { Ok(()) }
+        if beyond || self.batch.len() == BATCH {
+            self.flush_live().await?;
+        }
+        if beyond {
+            self.resuming = None;
+        }
+        Ok(())
+    }
+
+    /// Up to when the engine may know what comes, while it does.
+    pub(crate) const fn resuming(&self) -> Option<Timestamp> {
+        self.resuming
     }
 
     async fn flush_live(&mut self) -> anyhow::Result<()> {
@@ -132,9 +146,9 @@ impl Feed {
         Ok(())
     }
 
-    /// Leaves out what the engine knows. From the first batch on of which it knows nothing, it is not asked any more.
-    async fn without_known(&mut self, batch: Vec<Known>) -> anyhow::Result<Vec<Known>> {
-        if !self.resuming {
+    /// Leaves out what the engine knows.
+    async fn without_known(&self, batch: Vec<Known>) -> anyhow::Result<Vec<Known>> {
+        if self.resuming.is_none() {
             return Ok(batch);
         }
         let ids = batch.iter().map(|known| match known {
@@ -142,16 +156,13 @@ impl Feed {
             Known::Label(label) => label.event_id.clone(),
         });
         let entries = self.engine.find(ids.collect()).await?;
-        let total = batch.len();
-        let unknown: Vec<Known> = (batch.into_iter().zip(entries))
+        Ok((batch.into_iter().zip(entries))
             .filter(|(known, entry)| match known {
                 Known::Event { .. } => entry.is_none(),
                 Known::Label(_) => entry.is_none_or(|entry| entry.label().is_none()),
             })
             .map(|(known, _)| known)
-            .collect();
-        self.resuming = total == 0 || unknown.len() < total;
-        Ok(unknown)
+            .collect())
     }
 }
 

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use monitor::{Days, Warehouse, questions};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::Riskflow;
@@ -78,13 +77,12 @@ pub(crate) async fn stop_signal() {
 fn router(riskflow: &Riskflow, live: Live) -> Router {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
-        warehouse: Arc::clone(&riskflow.warehouse),
         projected: riskflow.projector.progress(),
         durability: riskflow.log.durability(),
         live,
         rate: Arc::default(),
     };
-    let own = Router::new().route("/v1/status", get(status)).route("/v1/decisions", get(newest)).with_state(program.clone());
+    let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     scoring::api::router(Arc::clone(&riskflow.engine), program.metrics())
         .merge(dashboards::router(Arc::clone(&riskflow.warehouse)))
         .merge(own)
@@ -93,7 +91,6 @@ fn router(riskflow: &Riskflow, live: Live) -> Router {
 #[derive(Clone)]
 struct Program {
     engine: Arc<Engine>,
-    warehouse: Arc<dyn Warehouse>,
     projected: watch::Receiver<monitor::Progress>,
     durability: watch::Receiver<ingest::log::Durability>,
     live: Live,
@@ -203,35 +200,6 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
         events_per_second: rate.per_second,
         replay: program.live.replayed().map(|done| Replay { done }),
     }))
-}
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default = "fifty")]
-    limit: u32,
-}
-
-const fn fifty() -> u32 {
-    50
-}
-
-/// The most decisions on one page.
-const MOST_DECISIONS: u32 = 500;
-
-async fn newest(
-    State(program): State<Program>,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Vec<questions::NewestDecision>>, Problem> {
-    let wrong = || Problem::invalid(Some("limit".to_owned()), format!("it must be a number from 1 to {MOST_DECISIONS}"));
-    let Query(page) = page.map_err(|_| wrong())?;
-    if !(1..=MOST_DECISIONS).contains(&page.limit) {
-        return Err(wrong());
-    }
-    let failed = |error: monitor::Error| {
-        tracing::error!(%error, "the newest decisions cannot be read");
-        Problem::unavailable("the warehouse cannot answer; see the log of the server".to_owned())
-    };
-    questions::newest(&*program.warehouse, Days::ALL, page.limit).await.map(Json).map_err(failed)
 }
 
 #[cfg(test)]

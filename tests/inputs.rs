@@ -103,7 +103,8 @@ fn a_pipeline_file_that_does_not_fit_is_named_with_the_line() {
     };
     check("on_failure = ", "on_failures = ", "unknown field `on_failures`");
     check("kind = \"weekend\"", "kind = \"weekends\"", "unknown variant `weekends`");
-    check("entity = \"customer\"", "entity = \"card\"", "entity `card` is not declared");
+    check("review_entity = \"customer\"", "review_entity = \"card\"", "review_entity `card` is not a declared entity");
+    check("kind = \"count\"\nentity = \"customer\"", "kind = \"count\"\nentity = \"card\"", "entity `card` is not declared");
     check("windows = [\"1d\", \"7d\", \"30d\"]", "windows = [\"0d\", \"7d\", \"30d\"]", "a window of 0d holds nothing");
     check("feature = \"night\"", "feature = \"nights\"", "there is no such feature");
     check("customer = { json", "Customer = { json", "use small letters");

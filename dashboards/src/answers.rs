@@ -1,5 +1,7 @@
 //! What the page asks of the warehouse, over HTTP: days are checked here, the rest is monitor's.
 
+use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,9 +10,8 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use ingest::Timestamp;
 use monitor::{Days, Warehouse, questions};
+use scoring::api::Problem;
 use serde::Serialize;
-
-use crate::problem::Problem;
 
 /// Percentiles of all days together (`None` without decisions) and of each day.
 #[derive(Serialize)]
@@ -24,10 +25,17 @@ pub(crate) async fn answer(
     Path(question): Path<String>,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(parameters) = query.map_err(|rejection| Problem::invalid("query", rejection.body_text()))?;
+    let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
     let days = days(&parameters)?;
-    let warehouse = warehouse.as_ref();
-    Ok(match question.as_str() {
+    answered(&*warehouse, &question, days)
+        .await
+        .map_err(unanswered)?
+        .ok_or_else(|| Problem::not_found(format!("there is no question `{question}`")))
+}
+
+/// `None` when there is no such question.
+async fn answered(warehouse: &dyn Warehouse, question: &str, days: Days) -> Result<Option<Response>, monitor::Error> {
+    Ok(Some(match question {
         "volume" => Json(questions::volume(warehouse, days).await?).into_response(),
         "decision-mix" => Json(questions::decision_mix(warehouse, days).await?).into_response(),
         "score-distribution" => Json(questions::score_distribution(warehouse, days).await?).into_response(),
@@ -36,8 +44,36 @@ pub(crate) async fn answer(
             Json(Latency { overall, days: questions::latency(warehouse, days).await? }).into_response()
         }
         "detection" => Json(questions::detection(warehouse, days).await?).into_response(),
-        _ => return Err(Problem::not_found("question", &question)),
-    })
+        _ => return Ok(None),
+    }))
+}
+
+/// How many decisions are listed without a `limit`, and with one at most.
+const LISTED: u32 = 50;
+const MOST_LISTED: u32 = 500;
+
+/// The newest decisions, at most `limit`.
+pub(crate) async fn newest(
+    State(warehouse): State<Arc<dyn Warehouse>>,
+    query: Result<Query<HashMap<String, String>>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(mut parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
+    let limit = match parameters.remove("limit") {
+        None => LISTED,
+        Some(text) => (text.parse().ok().filter(|limit| (1..=MOST_LISTED).contains(limit)))
+            .ok_or_else(|| Problem::parameter("limit", format!("`limit` is a number from 1 to {MOST_LISTED}")))?,
+    };
+    let days = days(&parameters.into_iter().collect::<Vec<_>>())?;
+    Ok(Json(questions::newest(&*warehouse, days, limit).await.map_err(unanswered)?).into_response())
+}
+
+/// What went wrong is said to the caller, why to the log: causes name files and columns.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn unanswered(error: monitor::Error) -> Problem {
+    let causes: Vec<String> = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string).collect();
+    tracing::error!(%error, cause = causes.join(": "), "a question of the page was not answered");
+    let more = if causes.is_empty() { "" } else { "; the log of the server says why" };
+    Problem::unavailable(format!("{error}{more}"))
 }
 
 /// The days from `from` to `to`, both included.
@@ -47,18 +83,20 @@ fn days(parameters: &[(String, String)]) -> Result<Days, Problem> {
         match name.as_str() {
             "from" => from = Some(day("from", value)?),
             "to" => to = Some(day("to", value)?),
-            other => return Err(Problem::invalid(other, format!("there is no parameter `{other}`; there are `from` and `to`"))),
+            other => {
+                return Err(Problem::parameter(other, format!("there is no parameter `{other}`; there are `from` and `to`")));
+            }
         }
     }
     if let (Some(from), Some(to)) = (from, to)
         && to < from
     {
-        return Err(Problem::invalid("to", format!("`to` is {}, before `from`, which is {}", to.date(), from.date())));
+        return Err(Problem::parameter("to", format!("`to` is {}, before `from`, which is {}", to.date(), from.date())));
     }
     Ok(Days::between(from, to))
 }
 
 fn day(field: &str, text: &str) -> Result<Timestamp, Problem> {
     let time = text.parse().ok().filter(|time: &Timestamp| time.date() == text);
-    time.ok_or_else(|| Problem::invalid(field, format!("`{field}` is not a day: write it as 2018-08-01, not `{text}`")))
+    time.ok_or_else(|| Problem::parameter(field, format!("`{field}` is not a day: write it as 2018-08-01, not `{text}`")))
 }

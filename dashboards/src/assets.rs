@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::problem::Problem;
+use scoring::api::Problem;
 
 const PAGE: &str = include_str!("../page/index.html");
 
@@ -29,7 +29,10 @@ pub(crate) async fn page() -> Response {
 }
 
 pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
-    let (_, text) = ASSETS.into_iter().find(|(known, _)| *known == name).ok_or_else(|| Problem::not_found("file", &name))?;
+    let (_, text) = ASSETS
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| Problem::not_found(format!("there is no file `{name}`")))?;
     let kind = match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",

@@ -5,7 +5,6 @@
 
 mod answers;
 mod assets;
-mod problem;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +21,8 @@ use monitor::Warehouse;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/`. The page also asks
-/// `/v1/status`, `/v1/decisions` and `/v1/decisions/{event_id}` of the same server.
+/// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
+/// The page also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
 /// open at that end. What cannot be answered is a problem as in RFC 9457: 400 with the field named, 404, or 503 when the
@@ -33,6 +32,7 @@ pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
         .route("/", get(assets::page))
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))
+        .route("/v1/decisions", get(answers::newest))
         .with_state(warehouse)
         .layer(map_response(harden))
 }

@@ -3,7 +3,7 @@ WITH known AS (
     SELECT event_id, label, source, category, observed_at
     FROM labels
     WHERE event_id = $event_id
-    ORDER BY observed_at DESC, log_position DESC
+    ORDER BY standing DESC
     LIMIT 1
 )
 SELECT

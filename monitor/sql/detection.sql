@@ -1,23 +1,19 @@
 -- Of each day's events whose label has arrived, how many were bad, and how many of those did a review or decline catch?
 WITH known AS (
-    SELECT
-        event_id,
-        label IN ('fraud', 'default') AS bad,
-        amount_minor AS loss_minor,
-        ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY observed_at DESC, log_position DESC) AS place
+    SELECT event_id, label IN ('fraud', 'default') AS bad, amount_minor AS loss_minor
     FROM labels
-    WHERE day >= $first
+    WHERE day >= $first AND standing IN (SELECT MAX(standing) FROM labels WHERE day >= $first GROUP BY event_id)
 ),
 judged AS (
     SELECT
-        decisions.day,
-        known.event_id IS NOT NULL AS labelled,
-        COALESCE(known.bad, FALSE) AS bad,
-        known.event_id IS NOT NULL AND decisions.decision IN ('review', 'decline') AS flagged,
-        COALESCE(known.loss_minor, decisions.amount_minor, 0) AS loss_minor
+        day,
+        bad IS NOT NULL AS labelled,
+        COALESCE(bad, FALSE) AS bad,
+        bad IS NOT NULL AND decision IN ('review', 'decline') AS flagged,
+        COALESCE(loss_minor, amount_minor, 0) AS loss_minor
     FROM decisions
-    LEFT JOIN known ON known.event_id = decisions.event_id AND known.place = 1
-    WHERE decisions.day BETWEEN $first AND $last
+    LEFT JOIN known ON known.event_id = decisions.event_id
+    WHERE day BETWEEN $first AND $last
 ),
 counted AS (
     SELECT

@@ -10,7 +10,7 @@ known AS (
     SELECT
         event_id,
         label,
-        ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY observed_at DESC, log_position DESC) AS place
+        ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY standing DESC) AS place
     FROM labels
     WHERE day >= $first AND event_id IN (SELECT event_id FROM newest)
 )

@@ -1,11 +1,8 @@
 -- How are the scores spread, and how many in each band of 25 have turned out bad or good so far?
 WITH known AS (
-    SELECT
-        event_id,
-        label,
-        ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY observed_at DESC, log_position DESC) AS place
+    SELECT event_id, label
     FROM labels
-    WHERE day >= $first
+    WHERE day >= $first AND standing IN (SELECT MAX(standing) FROM labels WHERE day >= $first GROUP BY event_id)
 )
 SELECT
     LEAST(score, 999) / 25 * 25 AS from_score,
@@ -13,7 +10,7 @@ SELECT
     COUNT(*) FILTER (WHERE label IN ('fraud', 'default')) AS bad,
     COUNT(*) FILTER (WHERE label IN ('legit', 'repaid')) AS good
 FROM decisions
-LEFT JOIN known ON known.event_id = decisions.event_id AND known.place = 1
-WHERE decisions.day BETWEEN $first AND $last AND score IS NOT NULL
+LEFT JOIN known ON known.event_id = decisions.event_id
+WHERE day BETWEEN $first AND $last AND score IS NOT NULL
 GROUP BY from_score
 ORDER BY from_score

@@ -31,9 +31,8 @@ pub struct Pipeline {
     pub max_skew: Duration,
 }
 
-/// The `[model]` table.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The model that scores a pipeline.
+#[derive(Clone, Debug)]
 pub struct ModelSlot {
     /// The model's name in the registry.
     pub name: String,
@@ -62,12 +61,19 @@ struct PipelineFile {
     event: Spanned<SchemaFile>,
     #[serde(default)]
     time: TimeFile,
-    model: Spanned<ModelSlot>,
+    model: ModelFile,
     policy: Spanned<Policy>,
     #[serde(default)]
     features: Vec<DefinitionFile>,
     #[serde(default)]
     reasons: Vec<ReasonFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFile {
+    name: Spanned<String>,
+    review_entity: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,14 +114,16 @@ impl Pipeline {
             return Err(fail("a pipeline needs at least one [[features]] table".to_owned(), 0..0));
         }
         let plan = Plan::new(definitions, &schema, read.time.allowed_lateness);
-        let model_span = read.model.span();
-        let model = read.model.into_inner();
-        if schema.entity(&model.review_entity).is_none() {
-            return Err(fail(format!("review_entity `{}` is not a declared entity", model.review_entity), model_span));
+        let ModelFile { name, review_entity } = read.model;
+        if schema.entity(review_entity.as_ref()).is_none() {
+            let message = format!("review_entity `{}` is not a declared entity", review_entity.as_ref());
+            return Err(fail(message, review_entity.span()));
         }
-        if model.name.is_empty() || !model.name.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
-            return Err(fail(format!("model name `{}` may have letters, digits and underscores", model.name), model_span));
+        let word = |text: &str| !text.is_empty() && text.chars().all(|each| each.is_ascii_alphanumeric() || each == '_');
+        if !word(name.as_ref()) {
+            return Err(fail(format!("model name `{}` may have letters, digits and underscores", name.as_ref()), name.span()));
         }
+        let model = ModelSlot { name: name.into_inner(), review_entity: review_entity.into_inner() };
         let policy_span = read.policy.span();
         let policy = read.policy.into_inner();
         policy.check().map_err(|message| fail(message, policy_span))?;

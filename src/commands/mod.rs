@@ -9,6 +9,8 @@ pub mod train;
 
 use std::path::PathBuf;
 
+use ingest::simulator::Settings;
+
 use crate::config::Config;
 
 /// How the program is configured, on every command that keeps something.
@@ -29,5 +31,30 @@ impl ConfigArgs {
             config.data.clone_from(folder);
         }
         Ok(config)
+    }
+}
+
+/// The size and the chance of a simulated world.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WorldArgs {
+    /// How many customers are simulated
+    #[arg(long, default_value_t = 5_000)]
+    pub customers: u32,
+    /// How many terminals are simulated
+    #[arg(long, default_value_t = 10_000)]
+    pub terminals: u32,
+    /// How many days are simulated, from 2018-04-01 on
+    #[arg(long, default_value_t = 183)]
+    pub days: u32,
+    /// Another seed makes another world
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl WorldArgs {
+    /// A history of so many days.
+    fn settings(&self) -> Settings {
+        let Self { customers, terminals, days, seed } = *self;
+        Settings { customers, terminals, days: Some(days), seed, ..Settings::default() }
     }
 }

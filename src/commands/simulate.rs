@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use ingest::simulator::{self, Settings, Simulator};
+use ingest::simulator::{self, Simulator};
 use serde::Serialize;
 
+use super::WorldArgs;
 use crate::output;
 
 /// Simulate card transactions with three kinds of fraud
@@ -15,18 +16,8 @@ use crate::output;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow simulate --customers 5000 --terminals 10000 --days 183 --seed 0 --out data")]
 pub struct Args {
-    /// How many customers
-    #[arg(long, default_value_t = 5_000)]
-    customers: u32,
-    /// How many terminals
-    #[arg(long, default_value_t = 10_000)]
-    terminals: u32,
-    /// How many days, from 2018-04-01 on
-    #[arg(long, default_value_t = 183)]
-    days: u32,
-    /// Another seed makes another world
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    world: WorldArgs,
     /// The folder for transactions.parquet
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -44,22 +35,16 @@ struct Written {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let settings = Settings {
-        customers: args.customers,
-        terminals: args.terminals,
-        days: Some(args.days),
-        seed: args.seed,
-        ..Settings::default()
-    };
-    let simulator = Simulator::new(settings)?;
+    let days = args.world.days;
+    let simulator = Simulator::new(args.world.settings())?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     let path = args.out.join("transactions.parquet");
-    let bar = output::bar("days", u64::from(args.days));
-    let transactions = simulator::parquet::write(simulator, &path, &mut |days| bar.set_position(u64::from(days)))?;
+    let bar = output::bar("days", u64::from(days));
+    let transactions = simulator::parquet::write(simulator, &path, &mut |done| bar.set_position(u64::from(done)))?;
     bar.finish_and_clear();
-    let written = Written { file: path.display().to_string(), transactions, days: args.days };
+    let written = Written { file: path.display().to_string(), transactions, days };
     if args.json {
         return output::json_line(&written);
     }
-    output::text_line(&format!("{}: {} transactions of {} days", written.file, output::thousands(transactions), args.days))
+    output::text_line(&format!("{}: {} transactions of {} days", written.file, output::thousands(transactions), days))
 }

@@ -1,5 +1,5 @@
 //! What the integration tests share: the program itself, started as a user starts it, and small worlds for it.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};

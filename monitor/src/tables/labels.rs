@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use arrow::array::{ArrayBuilder, Int64Builder, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder, UInt64Builder};
+use arrow::array::{
+    ArrayBuilder, Decimal128Builder, Int64Builder, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder, UInt64Builder,
+};
 use ingest::log::Position;
 use ingest::{Label, LabelSource, Outcome, Timestamp};
 
@@ -17,6 +19,9 @@ pub(crate) struct LabelRows {
     observed_at: TimestampMicrosecondBuilder,
     received_at: TimestampMicrosecondBuilder,
     amount_minor: Int64Builder,
+    /// Of an event's labels the one with the highest standing holds: the one observed last, and of those the last in the log.
+    /// One number, because the largest of each event is found quickly, and the last of an order is not.
+    standing: Decimal128Builder,
 }
 
 impl Default for LabelRows {
@@ -30,6 +35,7 @@ impl Default for LabelRows {
             observed_at: times(),
             received_at: times(),
             amount_minor: Int64Builder::new(),
+            standing: Decimal128Builder::new().with_precision_and_scale(38, 0).expect("38 digits are the most there are"),
         }
     }
 }
@@ -59,6 +65,7 @@ impl LabelRows {
         self.observed_at.append_value(label.observed_at.micros());
         self.received_at.append_value(received_at.micros());
         self.amount_minor.append_option(label.amount_minor);
+        self.standing.append_value((i128::from(label.observed_at.micros()) << 64) + i128::from(position.0));
     }
 
     pub(crate) fn finish(&mut self) -> RecordBatch {
@@ -71,6 +78,7 @@ impl LabelRows {
             ("observed_at", Arc::new(self.observed_at.finish()), false),
             ("received_at", Arc::new(self.received_at.finish()), false),
             ("amount_minor", Arc::new(self.amount_minor.finish()), true),
+            ("standing", Arc::new(self.standing.finish()), false),
         ])
     }
 }

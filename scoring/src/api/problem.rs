@@ -36,6 +36,12 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "the request is not valid", detail) }
     }
 
+    /// A query parameter that does not fit.
+    pub fn parameter(name: &str, detail: String) -> Self {
+        let field = Some(name.to_owned());
+        Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
+    }
+
     /// Something that is not there.
     pub fn not_found(detail: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)

@@ -67,6 +67,7 @@ impl Registry for FileRegistry {
             let (width, named) = (artifact.model.width(), artifact.features.len());
             return Err(unreadable(format!("its model reads {width} features and it names {named}")));
         }
+        artifact.model.check().map_err(|invalid| unreadable(invalid.to_string()))?;
         Ok(artifact)
     }
 

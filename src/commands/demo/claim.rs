@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use super::Args;
+use crate::commands::WorldArgs;
 
 const FILE: &str = "demo.json";
 
@@ -25,10 +26,10 @@ impl Claim {
                     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
                 format!("{name}, {size} bytes")
             }
-            None => format!(
-                "simulated: {} customers, {} terminals, {} days, seed {}",
-                args.customers, args.terminals, args.days, args.seed
-            ),
+            None => {
+                let WorldArgs { customers, terminals, days, seed } = args.world;
+                format!("simulated: {customers} customers, {terminals} terminals, {days} days, seed {seed}")
+            }
         };
         Ok(Self { data, features_version: features_version.to_owned() })
     }

@@ -22,7 +22,7 @@ use training::{Learner, Progress, Request};
 use self::claim::Claim;
 use self::periods::Periods;
 use self::replay::Replay;
-use super::ConfigArgs;
+use super::{ConfigArgs, WorldArgs};
 use crate::server::{self, Listener, Live};
 use crate::{Riskflow, output};
 
@@ -55,18 +55,8 @@ pub struct Args {
     /// End after the replay
     #[arg(long)]
     once: bool,
-    /// Customers in the simulated history
-    #[arg(long, default_value_t = 5_000)]
-    customers: u32,
-    /// Terminals in the simulated history
-    #[arg(long, default_value_t = 10_000)]
-    terminals: u32,
-    /// Days in the simulated history
-    #[arg(long, default_value_t = 183)]
-    days: u32,
-    /// Another seed makes another simulated world
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    world: WorldArgs,
     /// Print one JSON object instead of the table
     #[arg(long)]
     json: bool,
@@ -150,30 +140,20 @@ async fn drive(
             Simulator::new(Settings { days: None, start: periods.day_after(), ..Settings::default() })?.number_from(1 << 40)
         }
         None => {
-            let mut world = Simulator::new(Settings { days: None, ..settings(args) })?;
-            world.by_ref().take(args.days as usize).for_each(drop);
+            let mut world = Simulator::new(Settings { days: None, ..args.world.settings() })?;
+            world.by_ref().take(args.world.days as usize).for_each(drop);
             world
         }
     };
     replay.simulated(simulator).await
 }
 
-fn settings(args: &Args) -> Settings {
-    Settings {
-        customers: args.customers,
-        terminals: args.terminals,
-        days: Some(args.days),
-        seed: args.seed,
-        ..Settings::default()
-    }
-}
-
 /// The simulated history, made once.
 fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join("simulated-transactions.parquet");
     if !path.exists() {
-        let bar = output::bar("simulating", u64::from(args.days));
-        simulator::parquet::write(Simulator::new(settings(args))?, &path, &mut |days| bar.set_position(u64::from(days)))?;
+        let bar = output::bar("simulating", u64::from(args.world.days));
+        simulator::parquet::write(Simulator::new(args.world.settings())?, &path, &mut |days| bar.set_position(u64::from(days)))?;
         bar.finish_and_clear();
     }
     Ok(path)

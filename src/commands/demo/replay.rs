@@ -19,7 +19,7 @@ use crate::{Riskflow, output};
 /// Seconds of event time in a second after the replay, when no speed is given.
 const SPEED_AFTER: u32 = 600;
 
-/// The decisions of the replay are answered within a second or so of each other; the pace is kept to this.
+/// An event that is due within this is not waited for.
 const PACE_STEP: Duration = Duration::from_millis(2);
 
 pub(super) struct Replay {
@@ -31,8 +31,6 @@ pub(super) struct Replay {
     pace: Option<Pace>,
     /// How long the live part took.
     pub(super) seconds: f64,
-    /// Events of the live part that were handed over since the start.
-    pub(super) events: u64,
     /// Rows that are no events.
     pub(super) rejected: u64,
 }
@@ -63,7 +61,7 @@ impl Replay {
         let delay = riskflow.engine.pipeline().schema.label.as_ref().map_or(ingest::Duration::ZERO, |label| label.delay);
         let feed = Feed::new(Arc::clone(&riskflow.engine), clock).await?;
         let timeline = Timeline::new(delay);
-        Ok(Self { feed, timeline, stopped, live, speed, pace: None, seconds: 0.0, events: 0, rejected: 0 })
+        Ok(Self { feed, timeline, stopped, live, speed, pace: None, seconds: 0.0, rejected: 0 })
     }
 
     /// What was answered since the start.
@@ -75,7 +73,7 @@ impl Replay {
     pub(super) async fn file(&mut self, data: &Path, periods: Periods, letters: &Path) -> anyhow::Result<bool> {
         let schema = self.feed.schema();
         let rows = ingest::decode::file::open(data, &schema)?;
-        let total = rows.total().unwrap_or(0);
+        let (total, source) = (rows.total().unwrap_or(0), data.display().to_string());
         let bar = output::bar("history", total);
         let mut dead = DeadLetters::new(letters);
         let mut started = None;
@@ -84,10 +82,14 @@ impl Replay {
             bar.inc(chunk.len() as u64);
             self.live.set_replayed(Some(bar.position() as f64 / total.max(1) as f64));
             for row in chunk {
+                if *self.stopped.borrow() {
+                    bar.finish_and_clear();
+                    return Ok(false);
+                }
                 let historical = match row {
                     Ok(historical) => historical,
                     Err(rejected) => {
-                        dead.write(&data.display().to_string(), &rejected, SystemClock.now())?;
+                        dead.write(&source, &rejected, SystemClock.now())?;
                         continue;
                     }
                 };
@@ -99,19 +101,11 @@ impl Replay {
                     self.feed.flush_past().await?;
                     bar.set_message("replaying");
                     started = Some(Instant::now());
-                    let from = historical.event.occurred_at;
-                    self.pace = self.speed.map(|speed| Pace { started: Instant::now(), from, speed });
                 }
-                self.events += 1;
+                if let Some(speed) = self.speed {
+                    self.set_pace(historical.event.occurred_at, speed);
+                }
                 self.live_event(historical).await?;
-                if *self.stopped.borrow() {
-                    bar.finish_and_clear();
-                    return Ok(false);
-                }
-            }
-            if *self.stopped.borrow() {
-                bar.finish_and_clear();
-                return Ok(false);
             }
         }
         self.feed.settle().await?;
@@ -120,7 +114,7 @@ impl Replay {
         bar.finish_and_clear();
         self.live.set_replayed(None);
         if dead.count() > 0 {
-            output::message(&format!("{} rows of {} are no events: see {}", dead.count(), data.display(), letters.display()));
+            output::message(&format!("{} rows of {source} are no events: see {}", dead.count(), letters.display()));
         }
         Ok(true)
     }
@@ -134,8 +128,7 @@ impl Replay {
             let batch = simulator::batch(&day);
             let rows: Vec<Row> = Decoder::new(&batch.schema(), &schema)?.decode(&batch);
             for historical in rows.into_iter().flatten() {
-                let from = historical.event.occurred_at;
-                self.pace.get_or_insert(Pace { started: Instant::now(), from, speed });
+                self.set_pace(historical.event.occurred_at, speed);
                 self.live_event(historical).await?;
                 if *self.stopped.borrow() {
                     return self.feed.settle().await;
@@ -143,6 +136,13 @@ impl Replay {
             }
         }
         Ok(())
+    }
+
+    /// The pace begins with the first event that is new; what is known from before a restart is passed over at once.
+    fn set_pace(&mut self, from: Timestamp, speed: u32) {
+        if self.feed.resuming().is_none_or(|watermark| from > watermark) {
+            self.pace.get_or_insert(Pace { started: Instant::now(), from, speed });
+        }
     }
 
     async fn past(&mut self, historical: Historical) -> anyhow::Result<()> {

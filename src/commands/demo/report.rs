@@ -27,9 +27,10 @@ pub(super) struct Report {
     auc: Option<f64>,
     average_precision: Option<f64>,
     card_precision_100: Option<f64>,
-    p50_us: u64,
-    p99_us: u64,
-    p999_us: u64,
+    /// Of this run's decisions; `None` when all were made before it.
+    p50_us: Option<u64>,
+    p99_us: Option<u64>,
+    p999_us: Option<u64>,
 }
 
 /// Decided events whose label has arrived, as columns.
@@ -50,12 +51,13 @@ pub(super) async fn of(riskflow: &Riskflow, replay: &Replay) -> anyhow::Result<R
     let metrics = Metrics::new(&judged.days, &judged.entities, &judged.scores, &judged.bad);
     let decided = |verdict: Verdict| decisions.get(&verdict).copied().unwrap_or(0);
     let latency = &replay.answers().latency_us;
+    let quantile = |share: f64| (!latency.is_empty()).then(|| latency.value_at_quantile(share));
     Ok(Report {
         events: standing.events,
         history_events: standing.history,
         rejected: replay.rejected,
         seconds: replay.seconds,
-        events_per_second: if replay.seconds > 0.0 { replay.events as f64 / replay.seconds } else { 0.0 },
+        events_per_second: if replay.seconds > 0.0 { replay.answers().decisions as f64 / replay.seconds } else { 0.0 },
         approve: decided(Verdict::Approve),
         challenge: decided(Verdict::Challenge),
         review: decided(Verdict::Review),
@@ -64,9 +66,9 @@ pub(super) async fn of(riskflow: &Riskflow, replay: &Replay) -> anyhow::Result<R
         auc: metrics.auc,
         average_precision: metrics.average_precision,
         card_precision_100: metrics.card_precision_100,
-        p50_us: latency.value_at_quantile(0.5),
-        p99_us: latency.value_at_quantile(0.99),
-        p999_us: latency.value_at_quantile(0.999),
+        p50_us: quantile(0.5),
+        p99_us: quantile(0.99),
+        p999_us: quantile(0.999),
     })
 }
 
@@ -123,6 +125,8 @@ impl Report {
         }
         let share = |part: u64| format!("{} ({:.2} %)", output::thousands(part), 100.0 * part as f64 / self.events.max(1) as f64);
         let figure = |value: Option<f64>| value.map_or_else(|| "no labels yet".to_owned(), |value| format!("{value:.3}"));
+        let latency =
+            |value: Option<u64>| value.map_or_else(|| "nothing new".to_owned(), |us| format!("{} us", output::thousands(us)));
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         output::table(
             &["replay", ""],
@@ -138,9 +142,9 @@ impl Report {
                 row("AUC", figure(self.auc)),
                 row("average precision", figure(self.average_precision)),
                 row("card precision@100", figure(self.card_precision_100)),
-                row("latency p50", format!("{} us", output::thousands(self.p50_us))),
-                row("latency p99", format!("{} us", output::thousands(self.p99_us))),
-                row("latency p99.9", format!("{} us", output::thousands(self.p999_us))),
+                row("latency p50", latency(self.p50_us)),
+                row("latency p99", latency(self.p99_us)),
+                row("latency p99.9", latency(self.p999_us)),
             ],
         )?;
         output::text_line("latency is from the door to the durable decision, with up to 512 events under way at once")?;

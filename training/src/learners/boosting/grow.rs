@@ -102,7 +102,9 @@ impl<'a> Grower<'a> {
             let value = self.settings.rate * leaf.sums.step(self.settings.lambda);
             nodes[leaf.node as usize].value = value;
             self.rows[leaf.rows].iter().for_each(|&row| margins[row as usize] += value);
-            self.tables.push(leaf.table);
+            if !leaf.table.is_empty() {
+                self.tables.push(leaf.table);
+            }
         }
         true
     }
@@ -152,7 +154,8 @@ impl<'a> Grower<'a> {
         for at in rows.clone() {
             let row = self.rows[at];
             let bin = usize::from(column.bins[row as usize]);
-            if if bin == column.missing() { split.missing_left } else { bin <= split.lower } {
+            let left = if bin == column.missing() { split.missing_left } else { bin <= split.lower };
+            if left {
                 self.rows[middle] = row;
                 middle += 1;
             } else {
@@ -201,15 +204,16 @@ impl<'a> Grower<'a> {
             // A bin without rows makes the same split as the one below it.
             for (bin, &cell) in cells[..column.missing()].iter().enumerate().filter(|(_, cell)| cell.rows > 0) {
                 split.upper = Some(bin);
-                if missing.rows == 0 {
-                    offer(Split { missing_left: 2 * split.left.rows >= sums.rows, ..split });
-                } else {
+                if split.left.rows > 0 && missing.rows > 0 {
                     offer(split);
                     offer(Split { missing_left: true, left: split.left + missing, ..split });
+                } else if split.left.rows > 0 {
+                    offer(Split { missing_left: split.left.rows >= sums.rows - split.left.rows, ..split });
                 }
                 split.left = split.left + cell;
                 split.lower = bin;
             }
+            // What is missing against all the rest.
             offer(Split { upper: None, ..split });
         }
         best

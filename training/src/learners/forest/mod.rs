@@ -37,7 +37,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { trees: 100, min_rows: 1, trees_a_run: 5 }
+        Self { trees: 100, min_rows: 5, trees_a_run: 5 }
     }
 }
 
