@@ -68,7 +68,6 @@ pub(crate) async fn newest(
 }
 
 /// What went wrong is said to the caller, why to the log: causes name files and columns.
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn unanswered(error: monitor::Error) -> Problem {
     let causes: Vec<String> = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string).collect();
     tracing::error!(%error, cause = causes.join(": "), "a question of the page was not answered");

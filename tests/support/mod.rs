@@ -197,6 +197,6 @@ pub fn shared_data(file: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var_os("CI").is_none(), "{file} must be there in CI");
-    println!("skipped: no {file} beside the project");
+    eprintln!("skipped: no {file} beside the project");
     None
 }

@@ -49,7 +49,7 @@ impl EventRows {
         self.event_id.append_value(event.event_id.as_str());
         self.occurred_at.append_value(event.occurred_at.micros());
         self.received_at.append_value(received_at.micros());
-        self.amount_minor.append_option(event.amount.map(|amount| amount.minor()));
+        self.amount_minor.append_option(event.amount.map(ingest::Amount::minor));
         self.currency.append_option(event.amount.map(|amount| amount.currency().to_string()));
         for (entity, key) in schema.entities.iter().zip(&event.entities) {
             let Some(key) = key else { continue };
