@@ -11,7 +11,7 @@ use scoring::{Engine, Scored, Status};
 use tokio::task::JoinSet;
 
 /// How many decisions may be under way at once.
-const UNDER_WAY: usize = 512;
+pub(crate) const UNDER_WAY: usize = 2_048;
 
 /// How many past events are handed over at once.
 const BATCH: usize = 1_000;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use training::Metrics;
 
 use super::replay::Replay;
+use crate::feed::UNDER_WAY;
 use crate::{Riskflow, output};
 
 /// The figures of a replay.
@@ -147,7 +148,10 @@ impl Report {
                 row("latency p99.9", latency(self.p999_us)),
             ],
         )?;
-        output::text_line("latency is from the door to the durable decision, with up to 512 events under way at once")?;
+        output::text_line(&format!(
+            "latency is from the door to the durable decision, with up to {} events under way at once",
+            output::thousands(UNDER_WAY as u64)
+        ))?;
         output::text_line(&format!("next: open {url}, or copy pipelines/card_fraud_handbook.toml and make it yours"))
     }
 }

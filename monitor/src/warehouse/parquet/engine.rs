@@ -32,15 +32,18 @@ impl Engine {
         environment.register_object_store(STORE.as_ref(), Arc::new(LocalFileSystem::new_with_prefix(folder)?));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("warehouse").enable_time().build()?;
-        let mut config = SessionConfig::new().with_target_partitions(threads).with_collect_statistics(false);
-        config.options_mut().execution.parquet.pushdown_filters = true;
+        let config = SessionConfig::new().with_target_partitions(threads).with_collect_statistics(false);
         Ok(Self { runtime: Some(runtime), environment, config })
     }
 
     /// The question's answer from `parts`, which stay on the disk as long as the caller holds them. Whoever stops waiting stops
     /// the work.
     pub(super) async fn answer(&self, parts: Arc<Parts>, question: Question) -> Result<Vec<RecordBatch>> {
-        let context = SessionContext::new_with_config_rt(self.config.clone(), Arc::clone(&self.environment));
+        let mut config = self.config.clone();
+        // Who looks for a few rows reads the other columns of those alone; who counts them all only loses time by that.
+        config.options_mut().execution.parquet.pushdown_filters =
+            matches!(question, Question::Newest { .. } | Question::Decision { .. });
+        let context = SessionContext::new_with_config_rt(config, Arc::clone(&self.environment));
         let runtime = self.runtime.as_ref().expect("it runs until the engine is dropped");
         let mut tasks = JoinSet::new();
         tasks.spawn_on(collect(context, parts, question), runtime.handle());
