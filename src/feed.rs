@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyhow::bail;
 use hdrhistogram::Histogram;
+use ingest::decode::{Rejected, Row};
 use ingest::timeline::Known;
-use ingest::{ManualClock, Schema, Timestamp};
-use scoring::{Engine, Scored, Status};
+use ingest::{ManualClock, Timestamp};
+use scoring::{Engine, Pipeline, Scored, Status};
 use tokio::task::JoinSet;
 
 /// How many decisions may be under way at once.
@@ -18,6 +20,36 @@ const BATCH: usize = 1_000;
 
 /// A longer latency is recorded as this: a minute.
 const LONGEST_US: u64 = 60_000_000;
+
+/// Checks the rows of a file before they are fed.
+pub(crate) struct Gate<'a> {
+    pipeline: &'a Pipeline,
+    now: Timestamp,
+    newest: Timestamp,
+}
+
+impl<'a> Gate<'a> {
+    /// Nothing may lie ahead of `now`.
+    pub(crate) const fn new(pipeline: &'a Pipeline, now: Timestamp) -> Self {
+        Self { pipeline, now, newest: Timestamp::MIN }
+    }
+
+    /// Sets aside an event of the future; a file that is not in the order of time is an error, for its windows would be wrong.
+    pub(crate) fn check(&mut self, row: Row, number: u64) -> anyhow::Result<Row> {
+        let Ok(historical) = row else { return Ok(row) };
+        let event = &historical.event;
+        if self.pipeline.skew(event, self.now).is_some() {
+            let field = Some(self.pipeline.schema.event_time.column.clone());
+            return Ok(Err(Rejected { line: number, field, reason: "lies in the future".to_owned() }));
+        }
+        if event.occurred_at < self.newest - self.pipeline.plan.allowed_lateness() {
+            let (id, time, newest) = (&event.event_id, event.occurred_at, self.newest);
+            bail!("the file is not in the order of time: event {id} of {time} comes after one of {newest}; sort it first");
+        }
+        self.newest = self.newest.max(event.occurred_at);
+        Ok(Ok(historical))
+    }
+}
 
 /// Feeds one engine.
 pub(crate) struct Feed {
@@ -58,9 +90,9 @@ impl Feed {
         })
     }
 
-    /// What its events look like.
-    pub(crate) fn schema(&self) -> Schema {
-        self.engine.pipeline().schema.clone()
+    /// The engine that is fed.
+    pub(crate) const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     /// Takes what happened before riskflow watched.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::extract::State;
@@ -54,14 +54,30 @@ impl Live {
     }
 }
 
-/// Serves until `stop` is done; requests under way are answered first.
+/// How long requests under way may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves until `stop` is done; requests under way are answered first, unless they take too long.
 pub(crate) async fn serve(
     listener: Listener,
-    riskflow: &Riskflow,
-    live: Live,
+    router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    axum::serve(listener.listener, router(riskflow, live)).with_graceful_shutdown(stop).await.context("the server failed")
+    let (told, mut draining) = watch::channel(false);
+    let stop = async move {
+        stop.await;
+        told.send_replace(true);
+    };
+    let too_long = async move {
+        // The sender goes when serving has ended, and then nobody waits here.
+        let _ = draining.wait_for(|draining| *draining).await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    let served = async { axum::serve(listener.listener, router).with_graceful_shutdown(stop).await.context("the server failed") };
+    tokio::select! {
+        served = served => served,
+        () = too_long => Ok(()),
+    }
 }
 
 /// Ctrl-C or SIGTERM.
@@ -74,7 +90,8 @@ pub(crate) async fn stop_signal() {
     }
 }
 
-fn router(riskflow: &Riskflow, live: Live) -> Router {
+/// The routes of all parts.
+pub(crate) fn router(riskflow: &Riskflow, live: Live) -> Router {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -185,7 +202,11 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
     };
     Ok(Json(Status {
         pipeline: program.engine.pipeline().name.clone(),
-        engine_mode: if champion.is_some() { "normal" } else { "degraded" },
+        engine_mode: match program.engine.failure() {
+            Some(_) => "stopped",
+            None if champion.is_none() => "degraded",
+            None => "normal",
+        },
         model: champion
             .map(|champion| ModelStatus { name: champion.artifact.name.clone(), version: champion.version.to_string() }),
         thresholds: program.engine.pipeline().policy.thresholds(),
@@ -204,8 +225,6 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -56,6 +56,19 @@ fn broken_lines_are_set_aside_and_the_rest_goes_on() {
 }
 
 #[test]
+fn the_future_is_set_aside_and_disorder_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, data) = (folder.path().join("history.csv"), folder.path().join("data"));
+    let import = ["import", "--pipeline", HANDBOOK, "--data-dir", text(&data), "--data", text(&file), "--json"];
+    let (early, late) = ("1,2018-04-01T00:00:01Z,7,9,1200,0", "2,2018-04-02T00:00:01Z,7,9,1200,0");
+    fs::write(&file, [HEADER, early, late, "3,2999-01-01T00:00:00Z,7,9,1200,0"].join("\n")).expect("write");
+    let report = &json_lines(&run_well(&import))[0];
+    assert_eq!((&report["events"], &report["rejected"]), (&2.into(), &1.into()), "{report}");
+    fs::write(&file, [HEADER, late, early].join("\n")).expect("write");
+    fails(&import, 1, &["not in the order of time", "event 1 of 2018-04-01T00:00:01Z"]);
+}
+
+#[test]
 fn a_file_that_does_not_fit_is_named_with_its_columns() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");

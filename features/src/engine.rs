@@ -62,6 +62,7 @@ struct Labels {
     order: VecDeque<(Timestamp, u128)>,
     /// Labels that came before their event.
     early: HashMap<u128, bool>,
+    early_order: VecDeque<u128>,
 }
 
 #[derive(Debug)]
@@ -73,6 +74,9 @@ struct Labelled {
 }
 
 const NO_RING: u32 = u32::MAX;
+
+/// So many labels may wait for their event; of more, the one that has waited longest is let go.
+const EARLY_LABELS: usize = 1_000_000;
 
 impl Engine {
     /// An engine that has seen nothing.
@@ -140,20 +144,21 @@ impl Engine {
         placement
     }
 
-    /// Applies a label. One whose event is not known yet is kept until the event comes.
+    /// Applies a label to an event that was applied before. One that no window can reach any more changes nothing.
     pub fn learn(&mut self, label: &Label) {
-        if !self.plan.entities.iter().any(|entity| entity.labelled) {
-            return;
-        }
         let (fingerprint, bad) = (label.event_id.fingerprint(), label.label.is_bad());
-        let Some(event) = self.labels.events.get(&fingerprint) else {
-            self.labels.early.insert(fingerprint, bad);
-            return;
-        };
+        let Some(event) = self.labels.events.get(&fingerprint) else { return };
         for ((entity, state), ring) in self.plan.entities.iter().zip(&mut self.states).zip(&event.rings) {
             if entity.labelled && *ring != NO_RING {
                 state.rings[*ring as usize].mark(entity.shape(), event.occurred_at.micros(), event.position.0, bad);
             }
+        }
+    }
+
+    /// Keeps a label whose event has not come yet, until it comes.
+    pub fn learn_early(&mut self, label: &Label) {
+        if self.plan.entities.iter().any(|entity| entity.labelled) {
+            self.labels.expect(label.event_id.fingerprint(), label.label.is_bad());
         }
     }
 
@@ -186,6 +191,15 @@ impl Labels {
     fn remember(&mut self, fingerprint: u128, event: Labelled) {
         self.order.push_back((event.occurred_at, fingerprint));
         self.events.insert(fingerprint, event);
+    }
+
+    fn expect(&mut self, fingerprint: u128, bad: bool) {
+        if self.early.insert(fingerprint, bad).is_none() {
+            self.early_order.push_back(fingerprint);
+        }
+        if self.early_order.len() > EARLY_LABELS {
+            self.early_order.pop_front().map(|oldest| self.early.remove(&oldest));
+        }
     }
 
     /// Lets go of the events that no window reaches any more.

@@ -16,6 +16,12 @@ pub enum Error {
         /// The id.
         event_id: EventId,
     },
+    /// The event was imported as history, which is not decided.
+    #[error("event {event_id} was imported as history and is not decided")]
+    History {
+        /// The id.
+        event_id: EventId,
+    },
     /// There is no champion, and the pipeline's `on_failure` is to refuse.
     #[error("no champion model is loaded, and the pipeline refuses to decide without one")]
     NotReady,

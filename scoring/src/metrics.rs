@@ -23,6 +23,7 @@ pub struct Metrics {
     pub(crate) refused: Counter,
     pub(crate) labels: Counter,
     pub(crate) queued: Gauge,
+    pub(crate) too_late: Gauge,
     decisions: Family<DecisionKind, Counter>,
     decide: Histogram,
     commit: Histogram,
@@ -47,6 +48,8 @@ impl Metrics {
         let labels = counter(&mut registry, "labels", "Labels taken");
         let queued = Gauge::default();
         registry.register("queue_depth", "Commands waiting for the writer", queued.clone());
+        let too_late = Gauge::default();
+        registry.register("too_late", "Events of the whole log that came too late to enter the history", too_late.clone());
         let decisions = Family::default();
         registry.register("decisions", "Decisions by what was decided and in which engine mode", decisions.clone());
         let seconds =
@@ -59,7 +62,7 @@ impl Metrics {
             decide.clone(),
         );
         registry.register_with_unit("commit", "The wait for durability", Unit::Seconds, commit.clone());
-        Self { registry, events, duplicates, refused, labels, queued, decisions, decide, commit }
+        Self { registry, events, duplicates, refused, labels, queued, too_late, decisions, decide, commit }
     }
 
     pub(crate) fn decided(&self, decision: &Decision, commit_us: u32) {

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
 use ingest::dead_letter::DeadLetters;
 use ingest::timeline::Timeline;
-use ingest::{Clock, Duration, ManualClock, SystemClock, Timestamp};
+use ingest::{Clock, Duration, ManualClock, SystemClock};
 use serde::Serialize;
 
 use super::ConfigArgs;
-use crate::feed::Feed;
+use crate::feed::{Feed, Gate};
 use crate::output;
 
 /// Import historical events, in the order of time, so that windows are full from the first live event on
@@ -47,7 +46,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let delay = pipeline.schema.label.as_ref().map_or(Duration::ZERO, |label| label.delay);
     let rows = ingest::decode::file::open(&args.data, &pipeline.schema)?;
-    let clock = Arc::new(ManualClock::default());
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
     let riskflow = crate::assemble(&config, pipeline, clock.clone(), &mut |_| {})?;
     let before = riskflow.engine.standing().await?;
     let started = std::time::Instant::now();
@@ -57,22 +56,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let mut timeline = Timeline::new(delay);
     let bar = output::bar("rows", rows.total().unwrap_or(0));
     let source = args.data.display().to_string();
-    let mut last = Timestamp::MIN;
+    let mut gate = Gate::new(riskflow.engine.pipeline(), SystemClock.now());
+    let mut number = 0;
     for chunk in rows {
         let chunk = chunk?;
         bar.inc(chunk.len() as u64);
         for row in chunk {
-            match row {
+            number += 1;
+            match gate.check(row, number)? {
                 Err(rejected) => dead.write(&source, &rejected, SystemClock.now())?,
-                Ok(historical) if historical.event.occurred_at < last - riskflow.engine.pipeline().plan.allowed_lateness() => {
-                    bail!(
-                        "event {} of {source} is not in the order of time: sort the file by {}",
-                        historical.event.event_id,
-                        "its event time"
-                    );
-                }
                 Ok(historical) => {
-                    last = last.max(historical.event.occurred_at);
                     let mut known = Vec::new();
                     timeline.next(historical, |each| known.push(each));
                     for each in known {
@@ -102,6 +95,12 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         let (events, labels) = (output::thousands(imported.events), output::thousands(imported.labels));
         output::text_line(&format!("{events} events and {labels} labels imported in {:.1} s", imported.seconds))?;
+    }
+    if after.too_late > before.too_late {
+        let count = after.too_late - before.too_late;
+        output::message(&format!(
+            "{count} events are older than what the log has, by more than the allowed lateness: they fill no window"
+        ));
     }
     if dead.count() > 0 {
         output::message(&format!("{} rows of {source} are no events: see {}", dead.count(), letters.display()));

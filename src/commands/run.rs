@@ -41,7 +41,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
         ),
     }
-    server::serve(listener, &riskflow, Live::default(), server::stop_signal()).await?;
+    let served = server::serve(listener, server::router(&riskflow, Live::default()), server::stop_signal()).await;
     output::message("stopping: what was accepted is written first");
-    riskflow.stop().await
+    riskflow.stop().await?;
+    served
 }

@@ -1,6 +1,7 @@
 //! The dataset: historical events with their features as of their own time, computed by the engine that serves live, and split by
 //! time into what is learned from and what is tested on.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use datafusion::common::ParamValues;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
-use ingest::decode::{Historical, Rejected, arrow::Decoder};
+use ingest::decode::{Historical, Rejected};
 use ingest::log::Position;
 use ingest::timeline::{Known, Timeline};
 use ingest::{Duration, Event, Outcome, Timestamp};
@@ -73,14 +74,12 @@ pub async fn build(path: &Path, pipeline: &Pipeline, split: Split, progress: &mu
     }
     let context = SessionContext::new();
     let mut rows = RowBuilder::new(pipeline, split.train.from);
-    let mut stream = history::read(&context, path, &pipeline.schema, Some(split.test.until)).await?.execute_stream().await?;
-    let mut decoder = Decoder::new(&stream.schema(), &pipeline.schema)
-        .map_err(|source| Error::Columns { path: path.display().to_string(), source })?;
     let mut replay = Replay::new(pipeline, split.delay);
     let mut rejected = Vec::new();
-    while let Some(batch) = futures::StreamExt::next(&mut stream).await.transpose()? {
-        for decoded in decoder.decode(&batch) {
-            match decoded {
+    let mut history = history::open(&context, path, &pipeline.schema, Some(split.test.until)).await?;
+    while let Some(chunk) = history.next().await? {
+        for row in chunk {
+            match row {
                 Ok(historical) => replay.next(historical, &mut rows),
                 Err(reason) => rejected.push(reason),
             }
@@ -111,17 +110,22 @@ struct Replay {
     engine: features::Engine,
     timeline: Timeline,
     vector: Vec<f64>,
+    /// An event that comes again changes nothing, as when it is live.
+    seen: HashSet<u128>,
     events: u64,
 }
 
 impl Replay {
     fn new(pipeline: &Pipeline, delay: Duration) -> Self {
         let engine = features::Engine::new(Arc::clone(&pipeline.plan));
-        Self { engine, timeline: Timeline::new(delay), vector: Vec::new(), events: 0 }
+        Self { engine, timeline: Timeline::new(delay), vector: Vec::new(), seen: HashSet::new(), events: 0 }
     }
 
     fn next(&mut self, historical: Historical, rows: &mut RowBuilder) {
-        let Self { engine, timeline, vector, events } = self;
+        let Self { engine, timeline, vector, seen, events } = self;
+        if !seen.insert(historical.event.event_id.fingerprint()) {
+            return;
+        }
         timeline.next(historical, |known| match known {
             Known::Label(label) => engine.learn(&label),
             Known::Event { event, outcome } => {

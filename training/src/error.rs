@@ -13,7 +13,7 @@ pub enum Error {
         path: String,
     },
     /// A file of another kind.
-    #[error("{path} is neither Parquet (.parquet, or a folder of them) nor CSV (.csv)")]
+    #[error("{path} is neither Parquet (.parquet, or a folder of them) nor text (.csv, .json, .jsonl, .ndjson)")]
     Format {
         /// The path.
         path: String,
@@ -26,6 +26,9 @@ pub enum Error {
         /// What does not fit.
         source: ColumnError,
     },
+    /// A text file cannot be used.
+    #[error(transparent)]
+    Text(#[from] ingest::decode::file::Error),
     /// The pipeline does not say where labels are.
     #[error("pipeline {pipeline} names no label column: set `label` in [event]")]
     NoLabels {

@@ -84,12 +84,16 @@ async fn decision(State(api): State<Api>, Path(event_id): Path<String>) -> Resul
 }
 
 async fn ready(State(api): State<Api>) -> Response {
-    let (status, body) = match api.engine.champion() {
-        Some(champion) => {
+    let (status, body) = match (api.engine.champion(), api.engine.failure()) {
+        (_, Some(_)) => {
+            let missing = ["a log that takes records: see the log of the server"];
+            (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "missing": missing}))
+        }
+        (Some(champion), None) => {
             let model = format!("{} {}", champion.artifact.name, champion.version);
             (StatusCode::OK, serde_json::json!({"ready": true, "model": model}))
         }
-        None => (
+        (None, None) => (
             StatusCode::SERVICE_UNAVAILABLE,
             serde_json::json!({"ready": false, "missing": ["a champion model: train one, then promote it"]}),
         ),

@@ -72,12 +72,17 @@ impl From<Error> for Problem {
                 field: Some("event_id".to_owned()),
                 ..Self::new(StatusCode::CONFLICT, "/problems/conflict", "the event id is taken", detail)
             },
+            Error::History { .. } => Self {
+                field: Some("event_id".to_owned()),
+                ..Self::new(StatusCode::CONFLICT, "/problems/history", "the event is history", detail)
+            },
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
-            Error::Stopped | Error::Log(_) => {
-                tracing::error!(error = %detail, "an event or label was refused");
+            Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
+                tracing::error!(error = %detail, "a request was refused");
+                let detail = "the engine has stopped; see the log of the server".to_owned();
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/stopped", "nothing is accepted any more", detail)
             }
-            Error::Unreadable { .. } | Error::Missing { .. } | Error::Registry(_) | Error::Mismatch(_) => {
+            Error::Log(_) | Error::Unreadable { .. } | Error::Missing { .. } | Error::Registry(_) | Error::Mismatch(_) => {
                 tracing::error!(error = %detail, "a request failed");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use features::Placement;
 use ingest::log::record::{self, RecordError};
 use ingest::log::{Log, Position, Record, Topic};
 use ingest::{Event, EventId, Label, Timestamp};
@@ -47,6 +48,7 @@ pub struct Core {
     log: Arc<dyn Log>,
     features: features::Engine,
     ledger: Ledger,
+    too_late: u64,
 }
 
 /// What a log held when it was read back.
@@ -68,7 +70,7 @@ impl Core {
         progress: &mut dyn FnMut(u64),
     ) -> Result<(Self, Recovered), Error> {
         let features = features::Engine::new(Arc::clone(&pipeline.plan));
-        let mut core = Self { pipeline, log: Arc::clone(&log), features, ledger: Ledger::default() };
+        let mut core = Self { pipeline, log: Arc::clone(&log), features, ledger: Ledger::default(), too_late: 0 };
         let mut recovered = Recovered::default();
         let mut undecided = std::collections::BTreeMap::new();
         for record in log.read(Position(0))? {
@@ -108,8 +110,7 @@ impl Core {
             }
             Topic::Label => {
                 let (label, _) = record::decode_label(&record.payload)?;
-                self.ledger.label(&label.event_id, record.position);
-                self.features.learn(&label);
+                self.learn(&label, record.position);
             }
             Topic::Control => {
                 let Control::Promoted { name, version, .. } = Control::decode(&record.payload)?;
@@ -122,6 +123,7 @@ impl Core {
     /// Takes an event: into the log, into the ledger, into the features. One that was taken before changes nothing.
     pub fn apply(&mut self, arrival: Arrival) -> Result<Applied, Error> {
         match self.ledger.check(&arrival.event.event_id, arrival.content) {
+            Known::Duplicate(entry) if entry.is_history() => Err(Error::History { event_id: arrival.event.event_id }),
             Known::Duplicate(entry) => Ok(Applied::Duplicate(entry)),
             Known::Conflict(_) => Err(Error::Conflict { event_id: arrival.event.event_id }),
             Known::New => {
@@ -149,7 +151,8 @@ impl Core {
 
     fn case(&mut self, event: Event, received_at: Timestamp, position: Position) -> Case {
         let mut vector = Vec::with_capacity(self.pipeline.plan.width());
-        self.features.apply(&event, position, &mut vector);
+        let placement = self.features.apply(&event, position, &mut vector);
+        self.too_late += u64::from(placement == Placement::TooLate);
         Case { event, position, received_at, vector }
     }
 
@@ -161,9 +164,16 @@ impl Core {
     /// Takes a label: into the log, into the ledger, into the features.
     pub fn label(&mut self, label: &Label, received_at: Timestamp) -> Result<Position, Error> {
         let position = self.log.append(Topic::Label, &record::encode_label(label, received_at))?;
-        self.ledger.label(&label.event_id, position);
-        self.features.learn(label);
+        self.learn(label, position);
         Ok(position)
+    }
+
+    fn learn(&mut self, label: &Label, position: Position) {
+        match self.ledger.get(&label.event_id) {
+            Some(_) => self.features.learn(label),
+            None => self.features.learn_early(label),
+        }
+        self.ledger.label(&label.event_id, position);
     }
 
     /// Appends a change of what decides.
@@ -174,6 +184,11 @@ impl Core {
     /// Every event that was accepted.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Events that came too late to enter the history.
+    pub fn too_late(&self) -> u64 {
+        self.too_late
     }
 
     /// All feature state.

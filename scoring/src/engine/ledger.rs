@@ -1,5 +1,7 @@
 //! The ledger: for every event that was accepted, where it and its decision lie in the log. It is what makes scoring idempotent.
 
+use std::collections::VecDeque;
+
 use hashbrown::HashMap;
 use ingest::EventId;
 use ingest::log::Position;
@@ -18,10 +20,21 @@ pub struct Entry {
 /// No record: a position that no log reaches.
 const NONE: u64 = u64::MAX;
 
+/// In place of a decision: the event happened before riskflow watched, and gets none.
+const HISTORY: u64 = u64::MAX - 1;
+
+/// So many labels may wait for their event; of more, the one that has waited longest is let go.
+const EARLY_LABELS: usize = 1_000_000;
+
 impl Entry {
     /// Where the decision lies, once there is one.
     pub fn decision(self) -> Option<Position> {
-        (self.decision != NONE).then_some(Position(self.decision))
+        (self.decision < HISTORY).then_some(Position(self.decision))
+    }
+
+    /// Whether it happened before riskflow watched, and gets no decision.
+    pub fn is_history(self) -> bool {
+        self.decision == HISTORY
     }
 
     /// Where the label that was taken last lies, once there is one.
@@ -47,6 +60,7 @@ pub struct Ledger {
     entries: HashMap<u128, Entry>,
     /// Labels whose event has not come yet.
     early: HashMap<u128, Position>,
+    early_order: VecDeque<u128>,
     history: u64,
     decisions: u64,
     labels: u64,
@@ -69,15 +83,19 @@ impl Ledger {
 
     /// Enters an event that was appended.
     pub fn accept(&mut self, event_id: &EventId, content: u64, event: Position) {
+        self.enter(event_id, content, event, NONE);
+    }
+
+    fn enter(&mut self, event_id: &EventId, content: u64, event: Position, decision: u64) {
         let fingerprint = event_id.fingerprint();
         let label = self.early.remove(&fingerprint).map_or(NONE, |label| label.0);
-        self.entries.insert(fingerprint, Entry { event, content, decision: NONE, label });
+        self.entries.insert(fingerprint, Entry { event, content, decision, label });
     }
 
     /// Enters an event of before riskflow watched, which gets no decision.
     pub fn accept_history(&mut self, event_id: &EventId, content: u64, event: Position) {
         self.history += 1;
-        self.accept(event_id, content, event);
+        self.enter(event_id, content, event, HISTORY);
     }
 
     /// Enters the decision of an accepted event.
@@ -95,7 +113,12 @@ impl Ledger {
         match self.entries.get_mut(&fingerprint) {
             Some(entry) => entry.label = label.0,
             None => {
-                self.early.insert(fingerprint, label);
+                if self.early.insert(fingerprint, label).is_none() {
+                    self.early_order.push_back(fingerprint);
+                }
+                if self.early_order.len() > EARLY_LABELS {
+                    self.early_order.pop_front().map(|oldest| self.early.remove(&oldest));
+                }
             }
         }
     }

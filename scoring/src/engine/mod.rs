@@ -74,6 +74,8 @@ pub struct Standing {
     pub decisions: u64,
     /// Labels taken.
     pub labels: u64,
+    /// Events that came too late to enter the history, of all kinds.
+    pub too_late: u64,
     /// The latest event time.
     pub watermark: Timestamp,
 }
@@ -103,7 +105,7 @@ pub struct LabelTicket {
 }
 
 impl Engine {
-    /// Reads the log back, loads the champion that it names, decides what was accepted but not decided, and starts the writer.
+    /// Reads the log back, loads the champion that it names (one that cannot be used is said, and then there is none), decides what was accepted but not decided, and starts the writer.
     /// `queue` is how many events may wait for it; `progress` is told the records read so far.
     pub fn start(
         pipeline: Arc<Pipeline>,
@@ -114,14 +116,15 @@ impl Engine {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Arc<Self>, Error> {
         let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), progress)?;
-        let champion = match &recovered.champion {
-            Some((name, version)) => Some(Champion::new(registry.load(name, *version)?, *version, &pipeline.plan)?),
-            None => None,
-        };
+        let champion = recovered.champion.and_then(|(name, version)| {
+            let loaded = load(registry, &name, version, &pipeline);
+            loaded.inspect_err(|error| tracing::error!(%error, "the champion {name} {version} cannot be used")).ok()
+        });
         for case in recovered.undecided {
             tracing::info!(event_position = case.position.0, "deciding an event that was accepted before the last stop");
             let probability = probability(&case, champion.as_ref());
-            let decision = decide(case, probability, champion.as_ref(), &pipeline, clock.now());
+            let decided_at = clock.now().max(case.received_at);
+            let decision = decide(case, probability, champion.as_ref(), &pipeline, decided_at);
             let position = log.append(Topic::Decision, &decision.encode())?;
             core.decided(&decision.event_id, position);
         }
@@ -142,6 +145,14 @@ impl Engine {
     /// The model that decides, if one was promoted.
     pub fn champion(&self) -> Option<Arc<Champion>> {
         self.champion.load_full()
+    }
+
+    /// Why nothing is accepted any more, if that is so.
+    pub fn failure(&self) -> Option<String> {
+        match &*self.durability.borrow() {
+            Durability::Failed { reason } => Some(reason.clone()),
+            Durability::Until { .. } => self.commands.is_closed().then(|| "the engine has stopped".to_owned()),
+        }
     }
 
     /// The engine's metrics.
@@ -276,10 +287,11 @@ impl Engine {
         position: Position,
         decode: impl FnOnce(&[u8]) -> Result<T, ingest::log::record::RecordError>,
     ) -> Result<T, Error> {
-        self.durable(position).await?;
+        // A log that has failed since still has what was durable before.
+        let durable = self.durable(position).await;
         let log = Arc::clone(&self.log);
         let record = tokio::task::spawn_blocking(move || log.get(position)).await.map_err(|_| Error::Stopped)??;
-        let record = record.ok_or(Error::Missing { position })?;
+        let Some(record) = record else { return Err(durable.err().unwrap_or(Error::Missing { position })) };
         decode(&record.payload).map_err(|source| Error::Unreadable { position, source })
     }
 }
@@ -319,14 +331,25 @@ impl Engine {
         decision.timings_us.model = micros(scored - started);
         decision.timings_us.policy = micros(scored.elapsed());
         let decided = Instant::now();
-        let position = self.log.append(Topic::Decision, &decision.encode())?;
+        let event_id = decision.event_id.clone();
+        let position = match self.log.append(Topic::Decision, &decision.encode()) {
+            Ok(position) => position,
+            Err(error) => {
+                let _ = self.send(Command::Undecided { event_id }).await;
+                return Err(error.into());
+            }
+        };
         // While stopping, the writer takes no more; the log has the decision and the ledger finds it there at the next start.
-        let _ = self.send(Command::Decided { event_id: decision.event_id.clone(), position }).await;
+        let _ = self.send(Command::Decided { event_id, position }).await;
         self.durable(position).await?;
         let commit_us = micros(decided.elapsed());
         self.metrics.decided(&decision, commit_us);
         Ok(Scored { status: Status::New, decision, commit_us })
     }
+}
+
+fn load(registry: &dyn Registry, name: &str, version: u32, pipeline: &Pipeline) -> Result<Champion, Error> {
+    Ok(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?)
 }
 
 /// Whole microseconds of a length, rounded down.

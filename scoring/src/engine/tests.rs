@@ -214,3 +214,43 @@ async fn a_model_of_other_features_is_refused() {
     let error = Champion::new(artifact, 3, &engine.pipeline().plan).expect_err("it does not fit");
     assert!(error.to_string().starts_with("model card_fraud 3 was trained on features another"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_fills_the_windows_and_is_not_decided() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    let past = |id: &str, second: i64| Known::Event { event: event(id, second, 100), outcome: None };
+    engine.backfill(vec![past("a", 1), past("b", 2), past("a", 1)], NOW).await.expect("taken");
+    assert!(matches!(engine.score(event("a", 1, 100), NOW).await, Err(Error::History { .. })), "it answers, and says why not");
+    let scored = engine.score(event("c", 3, 100), NOW).await.expect("scored");
+    assert_eq!(scored.decision.vector[0], 3.0);
+    let standing = engine.standing().await.expect("a standing");
+    assert_eq!((standing.history, standing.events, standing.decisions), (2, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_champion_that_cannot_be_used_does_not_lock_the_operator_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    engine.stop().await.expect("stopped");
+    drop((engine, log));
+    let text = PIPELINE.replace("windows = [\"1h\"]\n    [[features]]", "windows = [\"2h\"]\n    [[features]]");
+    let text = text.replace("customer_tx_count_1h", "customer_tx_count_2h");
+    let changed = Arc::new(Pipeline::parse(&text, "tests.toml").expect("another window"));
+    let (engine, _log) = start(folder.path(), &changed);
+    assert!(engine.champion().is_none());
+    assert_eq!(engine.score(event("e", 1, 100), NOW).await.expect("scored").decision.engine_mode, EngineMode::Degraded);
+    promote(&engine, folder.path()).await;
+    assert_eq!(engine.champion().expect("a new one").version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_too_late_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    engine.score(event("now", 100_000, 100), NOW).await.expect("scored");
+    let late = engine.score(event("late", 10, 100), NOW).await.expect("scored");
+    assert!(late.decision.vector.iter().all(|value| value.is_nan()), "{:?}", late.decision.vector);
+    assert_eq!(engine.standing().await.expect("a standing").too_late, 1);
+}

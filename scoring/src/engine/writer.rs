@@ -22,6 +22,7 @@ pub(super) enum Command {
     Score { arrival: Arrival, enqueued: Instant, reply: oneshot::Sender<Result<Accepted, Error>> },
     Backfill { past: Vec<Past>, reply: oneshot::Sender<Result<(), Error>> },
     Decided { event_id: EventId, position: Position },
+    Undecided { event_id: EventId },
     Label { label: Label, received_at: Timestamp, reply: oneshot::Sender<Result<Position, Error>> },
     Control { control: Control, reply: oneshot::Sender<Result<Position, Error>> },
     Find { event_ids: Vec<EventId>, reply: oneshot::Sender<Vec<Option<Entry>>> },
@@ -86,6 +87,8 @@ impl Writer {
                     let _ = reply.send(Ok(Accepted::Duplicate { decision: position }));
                 }
             }
+            // The log took no decision: whoever waits for it must not wait on. It is decided at the next start.
+            Command::Undecided { event_id } => drop(self.waiting.remove(&event_id.fingerprint())),
             Command::Label { label, received_at, reply } => {
                 let taken = self.core.label(&label, received_at);
                 self.metrics.labels.inc_by(u64::from(taken.is_ok()));
@@ -104,6 +107,7 @@ impl Writer {
                     events: ledger.events(),
                     decisions: ledger.decisions(),
                     labels: ledger.labels(),
+                    too_late: self.core.too_late(),
                     watermark: self.core.features().watermark(),
                 });
             }
@@ -118,6 +122,7 @@ impl Writer {
         let answer = match self.core.apply(arrival) {
             Ok(Applied::New(case)) => {
                 self.metrics.events.inc();
+                self.metrics.too_late.set(i64::try_from(self.core.too_late()).unwrap_or(i64::MAX));
                 Ok(Accepted::New { case, queue_us, features_us: micros(started.elapsed()) })
             }
             Ok(Applied::Duplicate(entry)) => {

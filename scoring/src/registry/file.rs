@@ -42,7 +42,10 @@ impl Registry for FileRegistry {
         let body = serde_json::to_vec(artifact).expect("an artifact is plain data with text keys");
         write_synced(&unfinished.join(ARTIFACT), &body)?;
         write_synced(&unfinished.join(HASH), sha256(&body).as_bytes())?;
+        sync_folder(&unfinished)?;
         fs::rename(&unfinished, &target).map_err(io("create", &target))?;
+        sync_folder(&self.folder.join(&artifact.name))?;
+        sync_folder(&self.folder)?;
         Ok(version)
     }
 
@@ -90,6 +93,11 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         file.sync_all()
     };
     write().map_err(io("write", path))
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
 }
 
 fn sha256(bytes: &[u8]) -> String {

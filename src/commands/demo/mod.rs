@@ -108,10 +108,11 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         // Either ends it; a closed channel too.
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
-    let (served, replayed) = tokio::join!(server::serve(listener, &riskflow, live.clone(), until), replaying);
-    replayed?;
-    served?;
-    riskflow.stop().await
+    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone()), until));
+    let replayed = replaying.await;
+    let served = serving.await?;
+    riskflow.stop().await?;
+    replayed.and(served)
 }
 
 /// The replay, its report, and the traffic after it.
@@ -125,10 +126,13 @@ async fn drive(
     url: &str,
 ) -> anyhow::Result<()> {
     if !replay.file(data, periods, letters).await? {
+        if args.once {
+            bail!("stopped within the replay; start it again to go on");
+        }
         output::message("stopped within the replay; start it again to go on");
         return Ok(());
     }
-    let report = report::of(riskflow, replay).await?;
+    let report = report::of(riskflow, replay, periods.last).await?;
     report.print(args.json, url)?;
     if args.once {
         return Ok(());

@@ -12,7 +12,7 @@ use ingest::{Clock, ManualClock, SystemClock, Timestamp};
 use tokio::sync::watch;
 
 use super::periods::Periods;
-use crate::feed::{Answers, Feed};
+use crate::feed::{Answers, Feed, Gate};
 use crate::server::Live;
 use crate::{Riskflow, output};
 
@@ -29,6 +29,7 @@ pub(super) struct Replay {
     live: Live,
     speed: Option<u32>,
     pace: Option<Pace>,
+    began: Option<Instant>,
     /// How long the live part took.
     pub(super) seconds: f64,
     /// Rows that are no events.
@@ -61,7 +62,7 @@ impl Replay {
         let delay = riskflow.engine.pipeline().schema.label.as_ref().map_or(ingest::Duration::ZERO, |label| label.delay);
         let feed = Feed::new(Arc::clone(&riskflow.engine), clock).await?;
         let timeline = Timeline::new(delay);
-        Ok(Self { feed, timeline, stopped, live, speed, pace: None, seconds: 0.0, rejected: 0 })
+        Ok(Self { feed, timeline, stopped, live, speed, pace: None, began: None, seconds: 0.0, rejected: 0 })
     }
 
     /// What was answered since the start.
@@ -69,14 +70,15 @@ impl Replay {
         &self.feed.answered
     }
 
-    /// Replays a file; `false` when it was stopped within.
+    /// Replays a file; `false` when it was stopped within. What was handed over is answered in either case.
     pub(super) async fn file(&mut self, data: &Path, periods: Periods, letters: &Path) -> anyhow::Result<bool> {
-        let schema = self.feed.schema();
-        let rows = ingest::decode::file::open(data, &schema)?;
+        let engine = Arc::clone(self.feed.engine());
+        let rows = ingest::decode::file::open(data, &engine.pipeline().schema)?;
         let (total, source) = (rows.total().unwrap_or(0), data.display().to_string());
         let bar = output::bar("history", total);
         let mut dead = DeadLetters::new(letters);
-        let mut started = None;
+        let mut gate = Gate::new(engine.pipeline(), SystemClock.now());
+        let (mut number, mut in_the_past) = (0, true);
         for chunk in rows {
             let chunk = chunk?;
             bar.inc(chunk.len() as u64);
@@ -84,32 +86,32 @@ impl Replay {
             for row in chunk {
                 if *self.stopped.borrow() {
                     bar.finish_and_clear();
+                    self.feed.settle().await?;
                     return Ok(false);
                 }
-                let historical = match row {
+                number += 1;
+                let historical = match gate.check(row, number)? {
                     Ok(historical) => historical,
                     Err(rejected) => {
                         dead.write(&source, &rejected, SystemClock.now())?;
                         continue;
                     }
                 };
-                if historical.event.occurred_at < periods.live_from {
+                if in_the_past && historical.event.occurred_at < periods.live_from {
                     self.past(historical).await?;
                     continue;
                 }
-                if started.is_none() {
+                if in_the_past {
+                    in_the_past = false;
                     self.feed.flush_past().await?;
                     bar.set_message("replaying");
-                    started = Some(Instant::now());
                 }
-                if let Some(speed) = self.speed {
-                    self.set_pace(historical.event.occurred_at, speed);
-                }
+                self.begin(historical.event.occurred_at, self.speed);
                 self.live_event(historical).await?;
             }
         }
         self.feed.settle().await?;
-        self.seconds = started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+        self.seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
         self.rejected = dead.count();
         bar.finish_and_clear();
         self.live.set_replayed(None);
@@ -121,14 +123,13 @@ impl Replay {
 
     /// Goes on with simulated traffic until it is stopped.
     pub(super) async fn simulated(&mut self, simulator: Simulator) -> anyhow::Result<()> {
-        let schema = self.feed.schema();
-        let speed = self.speed.unwrap_or(SPEED_AFTER);
-        self.pace = None;
+        let engine = Arc::clone(self.feed.engine());
+        (self.pace, self.began) = (None, None);
         for day in simulator {
             let batch = simulator::batch(&day);
-            let rows: Vec<Row> = Decoder::new(&batch.schema(), &schema)?.decode(&batch);
+            let rows: Vec<Row> = Decoder::new(&batch.schema(), &engine.pipeline().schema)?.decode(&batch);
             for historical in rows.into_iter().flatten() {
-                self.set_pace(historical.event.occurred_at, speed);
+                self.begin(historical.event.occurred_at, Some(self.speed.unwrap_or(SPEED_AFTER)));
                 self.live_event(historical).await?;
                 if *self.stopped.borrow() {
                     return self.feed.settle().await;
@@ -138,10 +139,13 @@ impl Replay {
         Ok(())
     }
 
-    /// The pace begins with the first event that is new; what is known from before a restart is passed over at once.
-    fn set_pace(&mut self, from: Timestamp, speed: u32) {
+    /// Time and pace begin with the first event that is new; what is known from before a restart is passed over at once.
+    fn begin(&mut self, from: Timestamp, speed: Option<u32>) {
         if self.feed.resuming().is_none_or(|watermark| from > watermark) {
-            self.pace.get_or_insert(Pace { started: Instant::now(), from, speed });
+            let began = *self.began.get_or_insert_with(Instant::now);
+            if let (None, Some(speed)) = (self.pace, speed) {
+                self.pace = Some(Pace { started: began, from, speed });
+            }
         }
     }
 

@@ -1,10 +1,12 @@
 //! What the replay came to, read back from the log: it holds whether or not the process was killed in between.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use ingest::Timestamp;
 use ingest::log::record;
-use ingest::log::{Position, Topic};
-use scoring::{Decision, Verdict};
+use ingest::log::{Log, Position, Topic};
+use scoring::{Decision, Pipeline, Verdict};
 use serde::Serialize;
 use training::Metrics;
 
@@ -34,6 +36,16 @@ pub(super) struct Report {
     p999_us: Option<u64>,
 }
 
+/// What the log says about the events up to a time.
+#[derive(Default)]
+struct Told {
+    events: u64,
+    history: u64,
+    labels: u64,
+    decisions: HashMap<Verdict, u64>,
+    judged: Judged,
+}
+
 /// Decided events whose label has arrived, as columns.
 #[derive(Default)]
 struct Judged {
@@ -43,27 +55,30 @@ struct Judged {
     bad: Vec<bool>,
 }
 
-/// Reads the log; it must have come to rest.
-pub(super) async fn of(riskflow: &Riskflow, replay: &Replay) -> anyhow::Result<Report> {
-    let standing = riskflow.engine.standing().await?;
-    let end = riskflow.log.flush()?;
-    riskflow.projector.catch_up(end).await?;
-    let (judged, decisions) = tokio::task::block_in_place(|| judge(riskflow))?;
+/// Reads the log, up to the replay's last event; it must have come to rest.
+pub(super) async fn of(riskflow: &Riskflow, replay: &Replay, last: Timestamp) -> anyhow::Result<Report> {
+    let (log, pipeline) = (Arc::clone(&riskflow.log), riskflow.engine.pipeline().clone());
+    let told = tokio::task::spawn_blocking(move || {
+        log.flush()?;
+        tell(&*log, &pipeline, last)
+    });
+    let Told { events, history, labels, decisions, judged } = told.await??;
     let metrics = Metrics::new(&judged.days, &judged.entities, &judged.scores, &judged.bad);
     let decided = |verdict: Verdict| decisions.get(&verdict).copied().unwrap_or(0);
     let latency = &replay.answers().latency_us;
     let quantile = |share: f64| (!latency.is_empty()).then(|| latency.value_at_quantile(share));
+    let per_second = if replay.seconds > 0.0 { replay.answers().decisions as f64 / replay.seconds } else { 0.0 };
     Ok(Report {
-        events: standing.events,
-        history_events: standing.history,
+        events,
+        history_events: history,
         rejected: replay.rejected,
         seconds: replay.seconds,
-        events_per_second: if replay.seconds > 0.0 { replay.answers().decisions as f64 / replay.seconds } else { 0.0 },
+        events_per_second: per_second,
         approve: decided(Verdict::Approve),
         challenge: decided(Verdict::Challenge),
         review: decided(Verdict::Review),
         decline: decided(Verdict::Decline),
-        labels: standing.labels,
+        labels,
         auc: metrics.auc,
         average_precision: metrics.average_precision,
         card_precision_100: metrics.card_precision_100,
@@ -73,49 +88,55 @@ pub(super) async fn of(riskflow: &Riskflow, replay: &Replay) -> anyhow::Result<R
     })
 }
 
-/// Joins the decisions with the labels that have arrived; of several labels the last one holds.
-fn judge(riskflow: &Riskflow) -> anyhow::Result<(Judged, HashMap<Verdict, u64>)> {
-    let pipeline = riskflow.engine.pipeline();
+/// Joins the decisions with the labels that had arrived by `last`; of several labels the last one holds.
+fn tell(log: &dyn Log, pipeline: &Pipeline, last: Timestamp) -> anyhow::Result<Told> {
     let entity = pipeline.schema.entity(&pipeline.model.review_entity).expect("checked when the pipeline was read");
+    let mut told = Told::default();
     let mut labels: HashMap<u128, bool> = HashMap::new();
     let mut keys: HashMap<Box<str>, u32> = HashMap::new();
     let mut entities: HashMap<Position, u32> = HashMap::new();
-    let mut decisions: HashMap<Verdict, u64> = HashMap::new();
     let mut scored: Vec<(u128, i32, u32, f64)> = Vec::new();
-    for record in riskflow.log.read(Position(0))? {
+    for record in log.read(Position(0))? {
         let record = record?;
         match record.topic {
+            Topic::History => told.history += 1,
             Topic::Event => {
                 let (mut event, _) = record::decode_event(&record.payload, &pipeline.schema)?;
-                let next = u32::try_from(keys.len())?;
-                let key = event.entities[entity].take().unwrap_or_default();
-                entities.insert(record.position, *keys.entry(key).or_insert(next));
+                if event.occurred_at <= last {
+                    told.events += 1;
+                    let next = u32::try_from(keys.len())?;
+                    let key = event.entities[entity].take().unwrap_or_default();
+                    entities.insert(record.position, *keys.entry(key).or_insert(next));
+                }
             }
             Topic::Decision => {
                 let decision = Decision::decode(&record.payload)?;
-                *decisions.entry(decision.decision).or_default() += 1;
-                if let (Some(champion), Some(entity)) = (&decision.champion, entities.remove(&decision.event_position)) {
+                let Some(entity) = entities.remove(&decision.event_position) else { continue };
+                *told.decisions.entry(decision.decision).or_default() += 1;
+                if let Some(champion) = &decision.champion {
                     let day = i32::try_from(decision.occurred_at.day())?;
                     scored.push((decision.event_id.fingerprint(), day, entity, champion.probability));
                 }
             }
             Topic::Label => {
                 let (label, _) = record::decode_label(&record.payload)?;
-                labels.insert(label.event_id.fingerprint(), label.label.is_bad());
+                if label.observed_at <= last {
+                    told.labels += 1;
+                    labels.insert(label.event_id.fingerprint(), label.label.is_bad());
+                }
             }
-            Topic::Control | Topic::History => {}
+            Topic::Control => {}
         }
     }
-    let mut judged = Judged::default();
     for (event, day, entity, score) in scored {
         if let Some(bad) = labels.get(&event) {
-            judged.days.push(day);
-            judged.entities.push(entity);
-            judged.scores.push(score);
-            judged.bad.push(*bad);
+            told.judged.days.push(day);
+            told.judged.entities.push(entity);
+            told.judged.scores.push(score);
+            told.judged.bad.push(*bad);
         }
     }
-    Ok((judged, decisions))
+    Ok(told)
 }
 
 impl Report {
