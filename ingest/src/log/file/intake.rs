@@ -80,13 +80,16 @@ impl Intake {
     pub(super) fn flush(&self) -> Result<Position, Error> {
         let mut state = self.lock();
         let end = state.next;
-        while state.synced < end {
-            if let Some(reason) = &state.failed {
-                return Err(Error::Stopped { reason: reason.clone() });
-            }
+        // Asked for once: whoever takes the buffer takes all of these records with it.
+        if state.synced < end {
             state.flush = true;
             if mem::take(&mut state.idle) {
                 self.work.notify_one();
+            }
+        }
+        while state.synced < end {
+            if let Some(reason) = &state.failed {
+                return Err(Error::Stopped { reason: reason.clone() });
             }
             state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
