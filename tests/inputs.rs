@@ -69,6 +69,19 @@ fn the_future_is_set_aside_and_disorder_is_refused() {
 }
 
 #[test]
+fn an_event_id_with_other_content_stops_the_import_and_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, data) = (folder.path().join("history.csv"), folder.path().join("data"));
+    let import = ["import", "--pipeline", HANDBOOK, "--data-dir", text(&data), "--data", text(&file), "--json"];
+    let (first, second) = ("1,2018-04-01T00:00:01Z,7,9,1200,0", "2,2018-04-01T00:00:02Z,7,9,1300,0");
+    fs::write(&file, [HEADER, first, second, "1,2018-04-01T00:00:03Z,7,9,1200,0"].join("\n")).expect("write");
+    fails(&import, 1, &["event 1 was accepted before with other content"]);
+    fs::write(&file, [HEADER, first, second, "3,2018-04-01T00:00:03Z,7,9,1200,0"].join("\n")).expect("write");
+    let report = &json_lines(&run_well(&import))[0];
+    assert_eq!(report["events"], 1, "what came before it was kept: {report}");
+}
+
+#[test]
 fn a_file_that_does_not_fit_is_named_with_its_columns() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("history.csv");
