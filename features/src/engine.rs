@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use ingest::log::Position;
+use ingest::waiting::Waiting;
 use ingest::{Event, Label, Timestamp};
 
 use crate::definition::Kind;
@@ -61,8 +62,7 @@ struct Labels {
     events: HashMap<u128, Labelled>,
     order: VecDeque<(Timestamp, u128)>,
     /// Labels that came before their event.
-    early: HashMap<u128, bool>,
-    early_order: VecDeque<u128>,
+    early: Waiting<bool>,
 }
 
 #[derive(Debug)]
@@ -74,9 +74,6 @@ struct Labelled {
 }
 
 const NO_RING: u32 = u32::MAX;
-
-/// So many labels may wait for their event; of more, the one that has waited longest is let go.
-const EARLY_LABELS: usize = 1_000_000;
 
 impl Engine {
     /// An engine that has seen nothing.
@@ -111,7 +108,7 @@ impl Engine {
         }
         let labelled = plan.entities.iter().any(|entity| entity.labelled);
         let fingerprint = if labelled { event.event_id.fingerprint() } else { 0 };
-        let bad = labelled && labels.early.remove(&fingerprint).unwrap_or(false);
+        let bad = labelled && labels.early.take(fingerprint).unwrap_or(false);
         let mut placement = Placement::InOrder;
         let mut rings = if labelled { vec![NO_RING; states.len()].into_boxed_slice() } else { Box::default() };
         for (index, (entity, state)) in plan.entities.iter().zip(states).enumerate() {
@@ -158,7 +155,7 @@ impl Engine {
     /// Keeps a label whose event has not come yet, until it comes.
     pub fn learn_early(&mut self, label: &Label) {
         if self.plan.entities.iter().any(|entity| entity.labelled) {
-            self.labels.expect(label.event_id.fingerprint(), label.label.is_bad());
+            self.labels.early.put(label.event_id.fingerprint(), label.label.is_bad());
         }
     }
 
@@ -191,15 +188,6 @@ impl Labels {
     fn remember(&mut self, fingerprint: u128, event: Labelled) {
         self.order.push_back((event.occurred_at, fingerprint));
         self.events.insert(fingerprint, event);
-    }
-
-    fn expect(&mut self, fingerprint: u128, bad: bool) {
-        if self.early.insert(fingerprint, bad).is_none() {
-            self.early_order.push_back(fingerprint);
-        }
-        if self.early_order.len() > EARLY_LABELS {
-            self.early_order.pop_front().map(|oldest| self.early.remove(&oldest));
-        }
     }
 
     /// Lets go of the events that no window reaches any more.

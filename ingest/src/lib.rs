@@ -12,6 +12,7 @@ pub mod schema;
 pub mod simulator;
 pub mod time;
 pub mod timeline;
+pub mod waiting;
 
 pub use event::{Amount, Currency, Event, EventId, Value};
 pub use label::{Label, LabelSource, Outcome};

@@ -164,18 +164,9 @@ pub struct Latency {
 pub struct LatencyDay {
     /// The day, as `2018-08-01`.
     pub day: String,
-    /// How many decisions.
-    pub decisions: u64,
-    /// The median.
-    pub p50_us: f64,
-    /// The 90th percentile.
-    pub p90_us: f64,
-    /// The 99th percentile.
-    pub p99_us: f64,
-    /// The 99.9th percentile.
-    pub p999_us: f64,
-    /// The longest.
-    pub max_us: u64,
+    /// The figures of the day.
+    #[serde(flatten)]
+    pub latency: Latency,
 }
 
 /// How long did a decision take on each day? Oldest day first, days without decisions left out.

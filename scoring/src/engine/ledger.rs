@@ -1,10 +1,9 @@
 //! The ledger: for every event that was accepted, where it and its decision lie in the log. It is what makes scoring idempotent.
 
-use std::collections::VecDeque;
-
 use hashbrown::HashMap;
 use ingest::EventId;
 use ingest::log::Position;
+use ingest::waiting::Waiting;
 
 /// What is known of an accepted event. Thirty-two bytes and a sixteen-byte key for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +21,6 @@ const NONE: u64 = u64::MAX;
 
 /// In place of a decision: the event happened before riskflow watched, and gets none.
 const HISTORY: u64 = u64::MAX - 1;
-
-/// So many labels may wait for their event; of more, the one that has waited longest is let go.
-const EARLY_LABELS: usize = 1_000_000;
 
 impl Entry {
     /// Where the decision lies, once there is one.
@@ -59,8 +55,7 @@ pub enum Known {
 pub struct Ledger {
     entries: HashMap<u128, Entry>,
     /// Labels whose event has not come yet.
-    early: HashMap<u128, Position>,
-    early_order: VecDeque<u128>,
+    early: Waiting<Position>,
     history: u64,
     decisions: u64,
     labels: u64,
@@ -88,7 +83,7 @@ impl Ledger {
 
     fn enter(&mut self, event_id: &EventId, content: u64, event: Position, decision: u64) {
         let fingerprint = event_id.fingerprint();
-        let label = self.early.remove(&fingerprint).map_or(NONE, |label| label.0);
+        let label = self.early.take(fingerprint).map_or(NONE, |label| label.0);
         self.entries.insert(fingerprint, Entry { event, content, decision, label });
     }
 
@@ -112,14 +107,7 @@ impl Ledger {
         let fingerprint = event_id.fingerprint();
         match self.entries.get_mut(&fingerprint) {
             Some(entry) => entry.label = label.0,
-            None => {
-                if self.early.insert(fingerprint, label).is_none() {
-                    self.early_order.push_back(fingerprint);
-                }
-                if self.early_order.len() > EARLY_LABELS {
-                    self.early_order.pop_front().map(|oldest| self.early.remove(&oldest));
-                }
-            }
+            None => self.early.put(fingerprint, label),
         }
     }
 
