@@ -57,7 +57,10 @@ pub(crate) struct Feed {
     clock: Arc<ManualClock>,
     /// The engine was started on a log, and may know what comes: everything up to this time, and maybe a little beyond.
     resuming: Option<Timestamp>,
-    batch: Vec<Known>,
+    /// Of the past, not yet handed over.
+    past: Vec<Known>,
+    /// Of the present, not yet known to be new.
+    unasked: Vec<Known>,
     under_way: JoinSet<Result<Option<Answered>, scoring::Error>>,
     /// What was answered since the start.
     pub(crate) answered: Answers,
@@ -84,7 +87,8 @@ impl Feed {
             engine,
             clock,
             resuming: (standing.events + standing.history > 0).then_some(standing.watermark),
-            batch: Vec::with_capacity(BATCH),
+            past: Vec::with_capacity(BATCH),
+            unasked: Vec::new(),
             under_way: JoinSet::new(),
             answered: Answers { decisions: 0, latency_us: Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds fit") },
         })
@@ -97,13 +101,13 @@ impl Feed {
 
     /// Takes what happened before riskflow watched.
     pub(crate) async fn past(&mut self, known: Known) -> anyhow::Result<()> {
-        self.batch.push(known);
-        if self.batch.len() == BATCH { self.flush_past().await } else { Ok(()) }
+        self.past.push(known);
+        if self.past.len() == BATCH { self.flush_past().await } else { Ok(()) }
     }
 
     /// Hands over what was gathered of the past.
     pub(crate) async fn flush_past(&mut self) -> anyhow::Result<()> {
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        let batch = std::mem::replace(&mut self.past, Vec::with_capacity(BATCH));
         let unknown = self.without_known(batch).await?;
         let now = unknown.iter().map(time).max().unwrap_or(Timestamp::MIN);
         Ok(self.engine.backfill(unknown, now).await?)
@@ -114,8 +118,8 @@ impl Feed {
         let Some(watermark) = self.resuming else { return self.submit(known).await };
         // A label of after the watermark may be known; an event of after it is not, nor is anything that follows.
         let beyond = matches!(&known, Known::Event { event, .. } if event.occurred_at > watermark);
-        self.batch.push(known);
-        if beyond || self.batch.len() == BATCH {
+        self.unasked.push(known);
+        if beyond || self.unasked.len() == BATCH {
             self.flush_live().await?;
         }
         if beyond {
@@ -130,7 +134,7 @@ impl Feed {
     }
 
     async fn flush_live(&mut self) -> anyhow::Result<()> {
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        let batch = std::mem::take(&mut self.unasked);
         for known in self.without_known(batch).await? {
             self.submit(known).await?;
         }
@@ -160,8 +164,9 @@ impl Feed {
         Ok(())
     }
 
-    /// Waits until everything is answered.
+    /// Hands over what was gathered, and waits until everything is answered.
     pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
+        self.flush_past().await?;
         self.flush_live().await?;
         while !self.under_way.is_empty() {
             self.take_answer().await?;

@@ -1,11 +1,11 @@
-//! The demo killed at random points and started again: in the end every event was accepted and decided exactly once, and every
+//! The demo killed or interrupted at random points and started again: in the end every event was accepted and decided exactly once, and every
 //! decision is the one of a run that nobody disturbed.
 
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ingest::log::file::{FileLog, Options};
@@ -57,16 +57,17 @@ fn points(seed: u64, bound: u64, count: usize) -> Vec<u64> {
 }
 
 #[test]
-fn a_demo_killed_at_random_points_loses_nothing_and_counts_nothing_twice() {
+fn a_demo_cut_short_at_random_points_loses_nothing_and_counts_nothing_twice() {
     let undisturbed = tempfile::tempdir().expect("a folder");
     let expect = json_lines(&run_well(&demo(undisturbed.path()))).remove(0);
     let total = log_bytes(undisturbed.path());
 
     let killed = tempfile::tempdir().expect("a folder");
-    let mut kills = points(7, total, 6);
-    kills.sort_unstable();
+    // One within the history, before anything is decided.
+    let mut ends = [vec![total / 100], points(7, total, 6)].concat();
+    ends.sort_unstable();
     let mut cut_short = 0;
-    for at in kills {
+    for (number, at) in ends.into_iter().enumerate() {
         let mut child = riskflow(&demo(killed.path())).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         let deadline = Instant::now() + Duration::from_secs(120);
         // Waits for the thing itself: until the log has grown to the point, or the run is over.
@@ -74,10 +75,15 @@ fn a_demo_killed_at_random_points_loses_nothing_and_counts_nothing_twice() {
             assert!(Instant::now() < deadline, "the demo hangs at {} of {at} bytes", log_bytes(killed.path()));
             std::thread::park_timeout(Duration::from_millis(1));
         }
-        child.kill().expect("it can be killed");
-        cut_short += u32::from(child.wait().expect("it ends").code().is_none());
+        // In turn as a person does, with Ctrl-C, and as a power cut does.
+        if number % 2 == 0 {
+            Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+        } else {
+            child.kill().expect("it can be killed");
+        }
+        cut_short += u32::from(!child.wait().expect("it ends").success());
     }
-    assert!(cut_short >= 4, "only {cut_short} of 6 runs were killed before they ended");
+    assert!(cut_short >= 4, "only {cut_short} of 7 runs were cut short");
     let report = json_lines(&run_well(&demo(killed.path()))).remove(0);
 
     for figure in
