@@ -1,64 +1,337 @@
-//! The plan: definitions compiled to what the engine runs for each event. All windows of one entity share one ring of events and
-//! one cursor for each distinct edge; a feature is the difference between two cursors.
+//! The plan: definitions compiled to what a store runs for each event. All windows of one key share one ring of rows; each distinct
+//! window edge is one cursor over it, and what cursors cannot carry (extremes, categories, order) is a part fed by them.
 
-use ingest::Schema;
+use ingest::Event;
+use ingest::schema::Schema;
 use ingest::time::Duration;
-use sha2::{Digest, Sha256};
+use jiff::tz::TimeZone;
 
-use crate::definition::{Aggregate, Definition, Kind, Source};
+use crate::definition::{
+    Aggregate, Category, Definition, DefinitionError, EntityState, Filter, Kind, MAX_EVENTS, Source, Span, StateLimits, TileState,
+    Window, key_name, state_rendering, version_of,
+};
+use crate::words::ABSENT;
 
 /// Compiled definitions.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub(crate) definitions: Vec<Definition>,
+    definitions: Vec<Definition>,
     pub(crate) entities: Vec<EntityPlan>,
+    /// All windowed features: those of one entity together, first those that are read before the event enters.
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) zones: Vec<TimeZone>,
     pub(crate) allowed_lateness: Duration,
+    pub(crate) memory_limit_bytes: usize,
     version: String,
 }
 
-/// What is kept for each key of one entity.
+/// What is kept for each key of one entity, or of a pair of them.
 #[derive(Clone, Debug)]
 pub(crate) struct EntityPlan {
-    /// The entity's number in the schema.
-    pub(crate) entity: usize,
-    /// The whole numbers that are summed.
-    pub(crate) sources: Vec<Source>,
-    /// How long before "now" each cursor stands, in microseconds, ascending.
-    pub(crate) edges: Vec<i64>,
+    /// The entities' numbers in the schema.
+    pub(crate) key: Vec<usize>,
+    /// Their names, joined by `+`.
+    pub(crate) name: String,
+    /// The values of a row.
+    pub(crate) columns: Vec<Column>,
+    /// The filters; the first is bit 1 of a row's tag.
+    pub(crate) filters: Vec<Filter>,
+    /// What every cursor carries.
+    pub(crate) totals: Vec<Total>,
+    /// One cursor each, in the order in which a row passes them.
+    pub(crate) edges: Vec<Edge>,
+    /// What a row does beside the totals when it passes an edge.
+    pub(crate) passes: Vec<Vec<Pass>>,
+    pub(crate) lasts: Vec<Last>,
+    pub(crate) extremes: Vec<ExtremePlan>,
+    pub(crate) seen: Vec<SeenPlan>,
+    pub(crate) tables: Vec<Over>,
+    pub(crate) orders: Vec<Over>,
+    pub(crate) decays: Vec<DecayPlan>,
+    /// Numbers of the outputs that are read before the event enters.
+    pub(crate) before: std::ops::Range<usize>,
+    /// And of those that are read after.
+    pub(crate) after: std::ops::Range<usize>,
+    /// How long a row is kept, in microseconds.
+    pub(crate) retention: i64,
+    /// A key that saw nothing for longer starts anew, in microseconds.
+    pub(crate) idle_after: Option<i64>,
+    pub(crate) tile: Option<TileState>,
+    pub(crate) max_events: u32,
     /// Whether labels are counted.
     pub(crate) labelled: bool,
-    /// What is read off the cursors.
-    pub(crate) outputs: Vec<Output>,
+    pub(crate) shape: Shape,
 }
 
-/// One windowed feature: between the cursor at the window's far edge and the one at its near edge.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    pub(crate) feature: usize,
-    pub(crate) measure: Measure,
+/// How many words things have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Of a row: time, tag, columns.
+    pub(crate) row: usize,
+    /// Of a cursor: the number of the next row, its time, totals.
+    pub(crate) cursor: usize,
+    /// Of all cursors.
+    pub(crate) cursors: usize,
+    /// Whether a row has a tag: position, filters, label.
+    pub(crate) tagged: bool,
+}
+
+/// Where a window begins or ends; the rows with `time <= limit` lie behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Edge {
+    /// So many microseconds before now.
+    Behind(i64),
+    /// Midnight, in a time zone of the plan.
+    Midnight(usize),
+}
+
+impl Edge {
+    /// `midnights` are those before now, zone by zone.
+    pub(crate) fn limit(self, now: i64, midnights: &[i64]) -> i64 {
+        match self {
+            Self::Behind(offset) => now.saturating_sub(offset),
+            Self::Midnight(zone) => midnights[zone] - 1,
+        }
+    }
+
+    /// The longest that it may lie behind now.
+    const fn reach(self) -> i64 {
+        /// No local day was ever longer.
+        const LONGEST_DAY: i64 = 49 * 3_600 * 1_000_000;
+        match self {
+            Self::Behind(offset) => offset,
+            Self::Midnight(_) => LONGEST_DAY,
+        }
+    }
+}
+
+/// A value of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) of: Operand,
+    /// What becomes of it when two events of a hot key are kept as one row.
+    pub(crate) merge: Merge,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operand {
+    Number(Source),
+    Category(Category),
+    /// 1 where the event has the number, else 0.
+    Present(Source),
+    /// The lower and the upper half of its square.
+    SquareLow(Source),
+    SquareHigh(Source),
+    /// 1: the event itself.
+    One,
+    /// 1 when it is known to be bad.
+    Bad,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Merge {
+    Add,
+    Min,
+    Max,
+    Newest,
+}
+
+/// Something that cursors carry: a sum over the rows that they have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) of: Counted,
+    /// Bits that the row's tag must have.
+    pub(crate) mask: i64,
+    /// The column's word in a row.
+    pub(crate) word: usize,
+    /// Its word in a cursor.
+    pub(crate) at: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Rows,
+    Present,
+    Sum,
+    /// Of the square of a word, 128 bits in two words.
+    Square,
+    /// Of 128 bits in two words.
+    Wide,
+    Bad,
+}
+
+/// What a passing row does beside the totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Extreme(usize),
+    EnterTable(usize),
+    LeaveTable(usize),
+    EnterOrder(usize),
+    LeaveOrder(usize),
+    Decay(usize),
+    SealDecay(usize),
+}
+
+/// The newest row that passes a filter and has certain values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Last {
+    pub(crate) mask: i64,
+    /// Words of the row that must be there; 0 (the time) always is.
+    pub(crate) needs: [usize; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExtremePlan {
+    pub(crate) word: usize,
+    pub(crate) mask: i64,
+    pub(crate) is_max: bool,
+    pub(crate) near: usize,
+    /// The longest window that ends, in microseconds; 0 when there is none.
+    pub(crate) length: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeenPlan {
+    pub(crate) word: usize,
+    pub(crate) mask: i64,
+    /// The longest window; `None` for a lifetime.
+    pub(crate) length: Option<i64>,
+}
+
+/// A column between two cursors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) word: usize,
+    pub(crate) mask: i64,
     pub(crate) near: usize,
     pub(crate) far: usize,
-    pub(crate) exclude_current: bool,
-    pub(crate) default: f64,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Measure {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct DecayPlan {
+    /// The word that is summed; 0 counts events.
+    pub(crate) word: usize,
+    pub(crate) mask: i64,
+    /// The half-life in microseconds.
+    pub(crate) half_life: f64,
+    pub(crate) near: usize,
+    /// The cursor behind which no event can come any more.
+    pub(crate) sealed: usize,
+}
+
+/// One windowed feature.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    pub(crate) feature: usize,
+    pub(crate) default: f64,
+    pub(crate) reading: Reading,
+    pub(crate) finish: Finish,
+    /// Where the window ends.
+    pub(crate) until: Edge,
+    /// Where it begins; `None` for a lifetime.
+    pub(crate) after: Option<Edge>,
+}
+
+/// What a store reads for it, as whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The difference of two cursors; no `far` for a lifetime. A total is named by its number.
+    Totals { near: usize, far: Option<usize>, count: Option<usize>, sum: Option<usize>, squares: Option<usize> },
+    Extreme(usize),
+    /// A word of the newest row of a [`Last`].
+    LastWord(usize, usize),
+    /// How long ago it was, and two words of it.
+    LastPlace(usize, [usize; 2]),
+    Distinct(usize),
+    FirstSeen(usize),
+    TopShare(usize),
+    Entropy(usize),
+    Order(usize, OrderedQuantile),
+    Decay(usize),
+}
+
+/// A quantile in millionths of a millionth, so that the plan stays comparable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OrderedQuantile(pub(crate) u64);
+
+impl OrderedQuantile {
+    fn new(quantile: f64) -> Self {
+        Self(quantile.to_bits())
+    }
+
+    /// The numbers of the two order statistics and how far between them it lies.
+    pub(crate) fn place(self, count: usize) -> (usize, usize, f64) {
+        let place = f64::from_bits(self.0) * (count - 1) as f64;
+        let lower = place.floor() as usize;
+        (lower, (lower + 1).min(count - 1), place - place.floor())
+    }
+}
+
+/// How whole numbers become the feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finish {
     Count,
-    Sum(usize),
-    Mean(usize),
-    LabelRate,
+    Sum,
+    Mean,
+    Variance,
+    Std,
+    ZScore(Source),
+    Rate,
+    Word(Source),
+    Seconds,
+    Distinct,
+    First,
+    Share,
+    Bits,
+    Quantile(Source, OrderedQuantile),
+    Decayed,
+    Speed { latitude: Source, longitude: Source },
 }
 
 impl Plan {
-    /// Compiles checked definitions.
-    pub fn new(definitions: Vec<Definition>, schema: &Schema, allowed_lateness: Duration) -> Self {
-        let mut entities: Vec<EntityPlan> = Vec::new();
-        for slot in 0..schema.entities.len() {
-            entities.extend(EntityPlan::new(slot, &definitions));
+    /// Compiles checked definitions. Fails where what is kept of an entity cannot answer a feature of it.
+    pub fn new(
+        definitions: Vec<Definition>,
+        limits: &StateLimits,
+        schema: &Schema,
+        allowed_lateness: Duration,
+    ) -> Result<Self, DefinitionError> {
+        let mut plan = Self {
+            entities: Vec::new(),
+            outputs: Vec::new(),
+            zones: Vec::new(),
+            allowed_lateness,
+            memory_limit_bytes: limits.memory_limit_bytes,
+            version: version(&definitions, limits, schema, allowed_lateness),
+            definitions,
+        };
+        let mut keys: Vec<&[usize]> = Vec::new();
+        for definition in &plan.definitions {
+            if let Kind::Windowed(window) = &definition.kind
+                && !keys.contains(&window.key.as_slice())
+            {
+                keys.push(&window.key);
+            }
         }
-        let version = version(&definitions, schema, allowed_lateness);
-        Self { definitions, entities, allowed_lateness, version }
+        keys.sort_unstable();
+        for key in keys {
+            let state = limits.entities.iter().find(|state| state.key == *key);
+            let mut builder = Builder::new(key, state, schema, allowed_lateness.micros(), &mut plan.zones);
+            for (feature, definition) in plan.definitions.iter().enumerate() {
+                if let Kind::Windowed(window) = &definition.kind
+                    && window.key == *key
+                {
+                    builder.add(feature, definition, window).map_err(|reason| DefinitionError {
+                        message: format!("feature `{}`: {reason}", definition.name),
+                        span: definition.span.clone(),
+                    })?;
+                }
+            }
+            let entity = builder.finish(&mut plan.outputs);
+            plan.entities.push(entity);
+        }
+        Ok(plan)
     }
 
     /// The features, in the order of the vector.
@@ -81,87 +354,437 @@ impl Plan {
         self.allowed_lateness
     }
 
-    /// The hash of the definitions: 16 hexadecimal digits. Equal versions give equal vectors for equal logs.
+    /// The hash of the definitions and of what is kept for them: 16 hexadecimal digits. Equal versions give equal vectors for equal
+    /// logs.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The names of the entities whose keys have state: `card`, or `card+merchant` for a pair.
+    pub fn entity_names(&self) -> impl Iterator<Item = &str> {
+        self.entities.iter().map(|entity| entity.name.as_str())
+    }
+
+    /// How long a feature must have been watched until its window is covered; `None` for a lifetime, which is never.
+    pub fn reach(&self, feature: usize) -> Option<Duration> {
+        match &self.definitions[feature].kind {
+            Kind::Windowed(window) => window.reach(),
+            Kind::Ratio { numerator, denominator } => {
+                Some(self.reach(*numerator)?.max(self.reach(*denominator)?))
+            }
+            Kind::Value(_) | Kind::Weekend(_) | Kind::Night(_) => Some(Duration::ZERO),
+        }
+    }
+
+    /// Whether any feature counts labels.
+    pub(crate) fn is_labelled(&self) -> bool {
+        self.entities.iter().any(|entity| entity.labelled)
+    }
+
+    /// How long a label can matter.
+    pub(crate) fn label_reach(&self) -> i64 {
+        let labelled = self.entities.iter().filter(|entity| entity.labelled);
+        labelled.map(|entity| entity.retention).max().unwrap_or(0)
+    }
+}
+
+impl Window {
+    /// How far back its oldest event lies; `None` for a lifetime. A decay is covered after ten half-lives, when a thousandth is left.
+    fn reach(&self) -> Option<Duration> {
+        match (&self.span, self.aggregate) {
+            (_, Aggregate::DecayedCount(half_life) | Aggregate::DecayedSum(_, half_life)) => {
+                Some(self.delay + Duration::from_micros(half_life.micros().saturating_mul(10)))
+            }
+            (Span::Sliding(length), _) => Some(self.delay + *length),
+            (Span::LocalDay(_), _) => Some(Duration::days(1)),
+            (Span::Lifetime, _) => None,
+        }
     }
 }
 
 impl EntityPlan {
-    /// `None` when no feature is about the entity.
-    fn new(entity: usize, definitions: &[Definition]) -> Option<Self> {
-        let mut plan = Self { entity, sources: Vec::new(), edges: Vec::new(), labelled: false, outputs: Vec::new() };
-        let windows = || {
-            definitions.iter().enumerate().filter_map(|(feature, definition)| match definition.kind {
-                Kind::Windowed(window) if window.entity == entity => Some((feature, definition, window)),
-                _ => None,
-            })
-        };
-        for (_, _, window) in windows() {
-            plan.edges.extend([window.delay.micros(), (window.delay + window.length).micros()]);
+    /// An event's row, behind whatever `row` holds: time, tag, columns. `bad` is what is known of the event already.
+    pub(crate) fn write_row(&self, event: &Event, position: u64, bad: bool, row: &mut Vec<i64>) {
+        row.push(event.occurred_at.micros());
+        if self.shape.tagged {
+            let mut tag = ((position << TAG_FLAGS) as i64) | i64::from(bad);
+            for (number, filter) in self.filters.iter().enumerate() {
+                tag |= i64::from(filter.holds(event)) << (number + 1);
+            }
+            row.push(tag);
         }
-        plan.edges.sort_unstable();
-        plan.edges.dedup();
-        for (feature, definition, window) in windows() {
-            let edge = |offset: Duration| plan.edges.binary_search(&offset.micros()).expect("every edge was collected above");
-            let (near, far) = (edge(window.delay), edge(window.delay + window.length));
-            let measure = match window.aggregate {
-                Aggregate::Count => Measure::Count,
-                Aggregate::Sum(source) => Measure::Sum(position_or_push(&mut plan.sources, source)),
-                Aggregate::Mean(source) => Measure::Mean(position_or_push(&mut plan.sources, source)),
-                Aggregate::LabelRate => Measure::LabelRate,
-            };
-            plan.labelled |= matches!(measure, Measure::LabelRate);
-            let exclude_current = window.exclude_current;
-            plan.outputs.push(Output { feature, measure, near, far, exclude_current, default: definition.default });
-        }
-        (!plan.outputs.is_empty()).then_some(plan)
+        row.extend(self.columns.iter().map(|column| match column.of {
+            Operand::Number(source) => source.word(event),
+            Operand::Category(category) => category.word(event),
+            Operand::Present(source) => i64::from(source.word(event) != ABSENT),
+            Operand::SquareLow(source) => square(source.word(event)) as i64,
+            Operand::SquareHigh(source) => (square(source.word(event)) >> 64) as i64,
+            Operand::One => 1,
+            Operand::Bad => i64::from(bad),
+        }));
     }
 
-    /// The longest that an event matters to a feature.
-    pub(crate) fn reach(&self) -> i64 {
-        self.edges.last().copied().unwrap_or(0)
+    /// The word at which tiled rows count what is bad.
+    pub(crate) fn bad_word(&self) -> Option<usize> {
+        let column = self.columns.iter().position(|column| column.of == Operand::Bad)?;
+        Some(1 + usize::from(self.shape.tagged) + column)
     }
 }
 
-fn position_or_push(sources: &mut Vec<Source>, source: Source) -> usize {
-    sources.iter().position(|known| *known == source).unwrap_or_else(|| {
-        sources.push(source);
-        sources.len() - 1
+const fn square(word: i64) -> i128 {
+    if word == ABSENT { 0 } else { word as i128 * word as i128 }
+}
+
+/// The bits of a tag below the position: whether the event is bad, and its filters.
+pub(crate) const TAG_FLAGS: u32 = 24;
+
+/// Gathers what the features of one entity need.
+struct Builder<'a> {
+    plan: EntityPlan,
+    lateness: i64,
+    zones: &'a mut Vec<TimeZone>,
+    unbounded: bool,
+    outputs: Vec<(Output, bool)>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        key: &[usize],
+        state: Option<&EntityState>,
+        schema: &Schema,
+        lateness: i64,
+        zones: &'a mut Vec<TimeZone>,
+    ) -> Self {
+        let plan = EntityPlan {
+            key: key.to_vec(),
+            name: key_name(key, schema),
+            columns: Vec::new(),
+            filters: Vec::new(),
+            totals: Vec::new(),
+            edges: Vec::new(),
+            passes: Vec::new(),
+            lasts: Vec::new(),
+            extremes: Vec::new(),
+            seen: Vec::new(),
+            tables: Vec::new(),
+            orders: Vec::new(),
+            decays: Vec::new(),
+            before: 0..0,
+            after: 0..0,
+            retention: 0,
+            idle_after: state.and_then(|state| state.idle_after).map(Duration::micros),
+            tile: state.and_then(|state| state.tile),
+            max_events: state.map_or(MAX_EVENTS, |state| state.max_events),
+            labelled: false,
+            shape: Shape { row: 0, cursor: 0, cursors: 0, tagged: false },
+        };
+        Self { plan, lateness, zones, unbounded: false, outputs: Vec::new() }
+    }
+
+    /// Words are named as columns and totals here, and become places in rows and cursors at the end.
+    fn add(&mut self, feature: usize, definition: &Definition, window: &Window) -> Result<(), String> {
+        let mask = self.mask(window.filter.as_ref())?;
+        let delay = window.delay.micros();
+        let until = Edge::Behind(delay);
+        let after = match &window.span {
+            Span::Sliding(length) => Some(Edge::Behind(delay.saturating_add(length.micros()))),
+            Span::LocalDay(zone) => Some(Edge::Midnight(position_or_push(self.zones, zone.clone()))),
+            Span::Lifetime => None,
+        };
+        self.unbounded |= after.is_none();
+        self.plan.retention = self.plan.retention.max(delay).max(after.map_or(0, Edge::reach));
+        let (reading, finish) = self.reading(window.aggregate, mask, until, after)?;
+        let output = Output { feature, default: definition.default, reading, finish, until, after };
+        self.outputs.push((output, window.exclude_current));
+        Ok(())
+    }
+
+    fn reading(
+        &mut self,
+        aggregate: Aggregate,
+        mask: i64,
+        until: Edge,
+        after: Option<Edge>,
+    ) -> Result<(Reading, Finish), String> {
+        Ok(match aggregate {
+            Aggregate::Count => (self.totals(until, after, mask, None, false), Finish::Count),
+            Aggregate::Sum(source) => (self.totals(until, after, mask, Some(source), false), Finish::Sum),
+            Aggregate::Mean(source) => (self.totals(until, after, mask, Some(source), false), Finish::Mean),
+            Aggregate::Variance(source) => (self.totals(until, after, mask, Some(source), true), Finish::Variance),
+            Aggregate::Std(source) => (self.totals(until, after, mask, Some(source), true), Finish::Std),
+            Aggregate::ZScore(source) => (self.totals(until, after, mask, Some(source), true), Finish::ZScore(source)),
+            Aggregate::LabelRate | Aggregate::LabelCount => {
+                let finish = if aggregate == Aggregate::LabelRate { Finish::Rate } else { Finish::Sum };
+                (self.labels(until, after, mask)?, finish)
+            }
+            Aggregate::Min(source) => (self.extreme(source, mask, until, after, false), Finish::Word(source)),
+            Aggregate::Max(source) => (self.extreme(source, mask, until, after, true), Finish::Word(source)),
+            Aggregate::Last(source) => {
+                let word = self.column(Operand::Number(source), Merge::Newest);
+                let last = self.last(mask, [word, 0]);
+                (Reading::LastWord(last, word), Finish::Word(source))
+            }
+            Aggregate::TimeSinceLast => {
+                let last = self.last(mask, [0, 0]);
+                (Reading::LastPlace(last, [0, 0]), Finish::Seconds)
+            }
+            Aggregate::Speed { latitude, longitude } => {
+                let words = [latitude, longitude].map(|source| self.column(Operand::Number(source), Merge::Newest));
+                let last = self.last(mask, words);
+                (Reading::LastPlace(last, words), Finish::Speed { latitude, longitude })
+            }
+            Aggregate::Distinct(category) => (Reading::Distinct(self.seen(category, mask, after)), Finish::Distinct),
+            Aggregate::FirstSeen(category) => (Reading::FirstSeen(self.seen(category, mask, after)), Finish::First),
+            Aggregate::TopShare(category) => {
+                (Reading::TopShare(self.table(category, mask, until, after)?), Finish::Share)
+            }
+            Aggregate::Entropy(category) => (Reading::Entropy(self.table(category, mask, until, after)?), Finish::Bits),
+            Aggregate::Quantile(source, quantile) => {
+                self.refuse_tiles("a quantile")?;
+                let word = self.column(Operand::Number(source), Merge::Newest);
+                let over = self.over(word, mask, until, after);
+                let order = position_or_push(&mut self.plan.orders, over);
+                let quantile = OrderedQuantile::new(quantile);
+                (Reading::Order(order, quantile), Finish::Quantile(source, quantile))
+            }
+            Aggregate::DecayedCount(half_life) => (self.decay(None, mask, half_life, until), Finish::Decayed),
+            Aggregate::DecayedSum(source, half_life) => (self.decay(Some(source), mask, half_life, until), Finish::Decayed),
+        })
+    }
+
+    fn mask(&mut self, filter: Option<&Filter>) -> Result<i64, String> {
+        let Some(filter) = filter else { return Ok(0) };
+        let number = position_or_push(&mut self.plan.filters, filter.clone());
+        if number + 1 >= TAG_FLAGS as usize {
+            return Err(format!("an entity can have at most {} different `where` tables", TAG_FLAGS - 1));
+        }
+        Ok(1 << (number + 1))
+    }
+
+    /// The number of a column, from 1: 0 stands for the time.
+    fn column(&mut self, of: Operand, merge: Merge) -> usize {
+        // Rows that are never merged need a value only once.
+        let merge = if self.plan.tile.is_some() { merge } else { Merge::Newest };
+        position_or_push(&mut self.plan.columns, Column { of, merge }) + 1
+    }
+
+    fn edge(&mut self, edge: Edge) -> usize {
+        position_or_push(&mut self.plan.edges, edge)
+    }
+
+    fn total(&mut self, of: Counted, mask: i64, word: usize) -> usize {
+        position_or_push(&mut self.plan.totals, Total { of, mask, word, at: 0 })
+    }
+
+    /// How many events: the difference of two row numbers, unless rows are filtered or stand for several events.
+    fn count(&mut self, mask: i64) -> Option<usize> {
+        if self.plan.tile.is_some() {
+            let word = self.column(Operand::One, Merge::Add);
+            return Some(self.total(Counted::Sum, mask, word));
+        }
+        (mask != 0).then(|| self.total(Counted::Rows, mask, 0))
+    }
+
+    fn totals(&mut self, until: Edge, after: Option<Edge>, mask: i64, of: Option<Source>, squared: bool) -> Reading {
+        let (near, far) = (self.edge(until), after.map(|edge| self.edge(edge)));
+        let Some(source) = of else {
+            return Reading::Totals { near, far, count: self.count(mask), sum: None, squares: None };
+        };
+        let word = self.column(Operand::Number(source), Merge::Add);
+        let sum = Some(self.total(Counted::Sum, mask, word));
+        if self.plan.tile.is_some() {
+            let present = self.column(Operand::Present(source), Merge::Add);
+            let count = Some(self.total(Counted::Sum, mask, present));
+            let squares = squared.then(|| {
+                let low = self.column(Operand::SquareLow(source), Merge::Add);
+                self.column(Operand::SquareHigh(source), Merge::Add);
+                self.total(Counted::Wide, mask, low)
+            });
+            return Reading::Totals { near, far, count, sum, squares };
+        }
+        let count = match source {
+            // Every event has its amount, or none has.
+            Source::Amount => self.count(mask),
+            Source::Integer(_) | Source::Number(_) => Some(self.total(Counted::Present, mask, word)),
+        };
+        let squares = squared.then(|| self.total(Counted::Square, mask, word));
+        Reading::Totals { near, far, count, sum, squares }
+    }
+
+    fn labels(&mut self, until: Edge, after: Option<Edge>, mask: i64) -> Result<Reading, String> {
+        if mask != 0 {
+            self.refuse_tiles("a label rate with `where`")?;
+        }
+        self.plan.labelled = true;
+        let (near, far, count) = (self.edge(until), after.map(|edge| self.edge(edge)), self.count(mask));
+        let sum = if self.plan.tile.is_some() {
+            let word = self.column(Operand::Bad, Merge::Add);
+            self.total(Counted::Sum, mask, word)
+        } else {
+            self.total(Counted::Bad, mask, 0)
+        };
+        Ok(Reading::Totals { near, far, count, sum: Some(sum), squares: None })
+    }
+
+    fn extreme(&mut self, source: Source, mask: i64, until: Edge, after: Option<Edge>, is_max: bool) -> Reading {
+        let word = self.column(Operand::Number(source), if is_max { Merge::Max } else { Merge::Min });
+        let near = self.edge(until);
+        let length = after.map_or(0, |edge| edge.reach() - until.reach());
+        let plan = ExtremePlan { word, mask, is_max, near, length: 0 };
+        let known = self.plan.extremes.iter().position(|known| ExtremePlan { length: 0, ..*known } == plan);
+        let number = known.unwrap_or_else(|| {
+            self.plan.extremes.push(plan);
+            self.plan.extremes.len() - 1
+        });
+        let longest = &mut self.plan.extremes[number].length;
+        *longest = (*longest).max(length);
+        Reading::Extreme(number)
+    }
+
+    fn last(&mut self, mask: i64, needs: [usize; 2]) -> usize {
+        position_or_push(&mut self.plan.lasts, Last { mask, needs })
+    }
+
+    fn seen(&mut self, category: Category, mask: i64, after: Option<Edge>) -> usize {
+        let word = self.column(Operand::Category(category), Merge::Newest);
+        let length = after.map(Edge::reach);
+        let known = self.plan.seen.iter().position(|known| (known.word, known.mask) == (word, mask));
+        let number = known.unwrap_or_else(|| {
+            self.plan.seen.push(SeenPlan { word, mask, length: Some(0) });
+            self.plan.seen.len() - 1
+        });
+        let longest = &mut self.plan.seen[number].length;
+        *longest = longest.zip(length).map(|(a, b)| a.max(b));
+        number
+    }
+
+    fn table(&mut self, category: Category, mask: i64, until: Edge, after: Option<Edge>) -> Result<usize, String> {
+        self.refuse_tiles("a share or an entropy of categories")?;
+        let word = self.column(Operand::Category(category), Merge::Newest);
+        let over = self.over(word, mask, until, after);
+        Ok(position_or_push(&mut self.plan.tables, over))
+    }
+
+    fn over(&mut self, word: usize, mask: i64, until: Edge, after: Option<Edge>) -> Over {
+        let far = after.expect("a lifetime was refused when the definition was read");
+        Over { word, mask, near: self.edge(until), far: self.edge(far) }
+    }
+
+    fn decay(&mut self, of: Option<Source>, mask: i64, half_life: Duration, until: Edge) -> Reading {
+        let word = match of {
+            Some(source) => self.column(Operand::Number(source), Merge::Add),
+            // A row that stands for several events counts as many.
+            None if self.plan.tile.is_some() => self.column(Operand::One, Merge::Add),
+            None => 0,
+        };
+        let (near, sealed) = (self.edge(until), self.edge(Edge::Behind(until.reach() + self.lateness)));
+        let plan = DecayPlan { word, mask, half_life: half_life.micros() as f64, near, sealed };
+        Reading::Decay(position_or_push(&mut self.plan.decays, plan))
+    }
+
+    fn refuse_tiles(&self, what: &str) -> Result<(), String> {
+        match self.plan.tile {
+            Some(_) => Err(format!(
+                "{what} needs every event, but hot keys of {} fall to tiles: leave `tile` out, or count by another entity",
+                self.plan.name
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the edges into the order in which a row passes them, and columns and totals where they lie.
+    fn finish(mut self, outputs: &mut Vec<Output>) -> EntityPlan {
+        let plan = &mut self.plan;
+        let mut order: Vec<usize> = (0..plan.edges.len()).collect();
+        order.sort_unstable_by_key(|edge| plan.edges[*edge]);
+        let mut edge_now = vec![0; order.len()];
+        for (now, before) in order.iter().enumerate() {
+            edge_now[*before] = now;
+        }
+        plan.edges.sort_unstable();
+
+        let tagged = !plan.filters.is_empty() || (plan.labelled && plan.tile.is_none());
+        let word = |column: &mut usize| *column += usize::from(tagged && *column > 0);
+        let mut at = 2;
+        for total in &mut plan.totals {
+            word(&mut total.word);
+            total.at = at;
+            at += if matches!(total.of, Counted::Square | Counted::Wide) { 2 } else { 1 };
+        }
+        let shape =
+            Shape { row: 1 + usize::from(tagged) + plan.columns.len(), cursor: at, cursors: at * plan.edges.len(), tagged };
+        plan.shape = shape;
+        plan.passes = vec![Vec::new(); plan.edges.len()];
+        let mut pass = |edge: &mut usize, pass: Pass| {
+            *edge = edge_now[*edge];
+            plan.passes[*edge].push(pass);
+        };
+        for last in &mut plan.lasts {
+            last.needs.iter_mut().for_each(word);
+        }
+        for (number, extreme) in plan.extremes.iter_mut().enumerate() {
+            word(&mut extreme.word);
+            pass(&mut extreme.near, Pass::Extreme(number));
+        }
+        for seen in &mut plan.seen {
+            word(&mut seen.word);
+        }
+        for (number, over) in plan.tables.iter_mut().enumerate() {
+            word(&mut over.word);
+            pass(&mut over.near, Pass::EnterTable(number));
+            pass(&mut over.far, Pass::LeaveTable(number));
+        }
+        for (number, over) in plan.orders.iter_mut().enumerate() {
+            word(&mut over.word);
+            pass(&mut over.near, Pass::EnterOrder(number));
+            pass(&mut over.far, Pass::LeaveOrder(number));
+        }
+        for (number, decay) in plan.decays.iter_mut().enumerate() {
+            word(&mut decay.word);
+            pass(&mut decay.near, Pass::Decay(number));
+            pass(&mut decay.sealed, Pass::SealDecay(number));
+        }
+        for (output, _) in &mut self.outputs {
+            match &mut output.reading {
+                Reading::Totals { near, far, count, sum, squares } => {
+                    *near = edge_now[*near];
+                    *far = far.map(|far| edge_now[far]);
+                    for total in [count, sum, squares] {
+                        *total = total.map(|number| plan.totals[number].at);
+                    }
+                }
+                Reading::LastWord(_, column) => word(column),
+                Reading::LastPlace(_, columns) => columns.iter_mut().for_each(word),
+                _ => {}
+            }
+        }
+        // A row is kept as long as a late event may ask for it.
+        plan.retention = plan.retention.saturating_add(self.lateness);
+        if self.plan.idle_after.is_none() && !self.unbounded {
+            self.plan.idle_after = Some(self.plan.retention);
+        }
+        let first = outputs.len();
+        let (before, after): (Vec<_>, Vec<_>) = self.outputs.into_iter().partition(|(_, exclude_current)| *exclude_current);
+        self.plan.before = first..first + before.len();
+        self.plan.after = self.plan.before.end..self.plan.before.end + after.len();
+        outputs.extend(before.into_iter().chain(after).map(|(output, _)| output));
+        self.plan
+    }
+}
+
+fn position_or_push<T: PartialEq>(known: &mut Vec<T>, wanted: T) -> usize {
+    known.iter().position(|each| *each == wanted).unwrap_or_else(|| {
+        known.push(wanted);
+        known.len() - 1
     })
 }
 
-/// Over a rendering by names, so that the order of declarations in the schema does not matter.
-fn version(definitions: &[Definition], schema: &Schema, allowed_lateness: Duration) -> String {
-    let source = |source: Source| match source {
-        Source::Amount => "amount_minor".to_owned(),
-        Source::Attribute(slot) => schema.attributes[slot].name.clone(),
-    };
-    let mut hash = Sha256::new();
-    hash.update(format!("features 1, lateness {allowed_lateness}\n"));
+fn version(definitions: &[Definition], limits: &StateLimits, schema: &Schema, allowed_lateness: Duration) -> String {
+    let mut text = format!("features 2, lateness {allowed_lateness}\n");
     for definition in definitions {
-        let what = match definition.kind {
-            Kind::Value(of) => format!("value {}", source(of)),
-            Kind::Weekend => "weekend".to_owned(),
-            Kind::Night => "night".to_owned(),
-            Kind::Ratio { numerator, denominator } => {
-                format!("ratio {} {}", definitions[numerator].name, definitions[denominator].name)
-            }
-            Kind::Windowed(window) => {
-                let aggregate = match window.aggregate {
-                    Aggregate::Count => "count".to_owned(),
-                    Aggregate::Sum(of) => format!("sum {}", source(of)),
-                    Aggregate::Mean(of) => format!("mean {}", source(of)),
-                    Aggregate::LabelRate => "label_rate".to_owned(),
-                };
-                let entity = &schema.entities[window.entity].name;
-                format!(
-                    "{aggregate} by {entity} over {} after {} without_current {}",
-                    window.length, window.delay, window.exclude_current
-                )
-            }
-        };
-        hash.update(format!("{} = {what}, default {}\n", definition.name, definition.default));
+        text.push_str(&format!("{} = {}\n", definition.name, definition.version));
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut states: Vec<String> = limits.entities.iter().map(|state| state_rendering(state, schema)).collect();
+    states.sort_unstable();
+    version_of(&(text + &states.concat()))
 }

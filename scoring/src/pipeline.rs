@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use features::{DefinitionFile, Plan};
+use features::{DefinitionFile, Plan, StateFile};
 use ingest::schema::{Schema, SchemaFile};
 use ingest::{Duration, Event, Timestamp};
 use serde::Deserialize;
@@ -66,6 +66,8 @@ struct PipelineFile {
     #[serde(default)]
     features: Vec<DefinitionFile>,
     #[serde(default)]
+    state: StateFile,
+    #[serde(default)]
     reasons: Vec<ReasonFile>,
 }
 
@@ -113,7 +115,9 @@ impl Pipeline {
         if definitions.is_empty() {
             return Err(fail("a pipeline needs at least one [[features]] table".to_owned(), 0..0));
         }
-        let plan = Plan::new(definitions, &schema, read.time.allowed_lateness);
+        let limits = read.state.check(&schema).map_err(|error| fail(error.message, error.span))?;
+        let plan = Plan::new(definitions, &limits, &schema, read.time.allowed_lateness)
+            .map_err(|error| fail(error.message, error.span))?;
         let ModelFile { name, review_entity } = read.model;
         if schema.entity(review_entity.as_ref()).is_none() {
             let message = format!("review_entity `{}` is not a declared entity", review_entity.as_ref());

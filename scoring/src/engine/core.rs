@@ -151,8 +151,8 @@ impl Core {
 
     fn case(&mut self, event: Event, received_at: Timestamp, position: Position) -> Case {
         let mut vector = Vec::with_capacity(self.pipeline.plan.width());
-        let placement = self.features.apply(&event, position, &mut vector);
-        self.too_late += u64::from(placement == Placement::TooLate);
+        let outcome = self.features.apply(&event, position, &mut vector);
+        self.too_late += u64::from(outcome.placement == Placement::TooLate);
         Case { event, position, received_at, vector }
     }
 

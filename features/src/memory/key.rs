@@ -1,0 +1,421 @@
+//! One key: what an event does to it, and what its windows hold.
+
+use super::decay::Decayed;
+use super::labels::Labelled;
+use super::order::Order;
+use super::parts::{Parts, fading, value};
+use super::ring::{Ring, merge, wide};
+use super::table::Table;
+use crate::plan::{Counted, Edge, EntityPlan, Output, OrderedQuantile, Reading, TAG_FLAGS};
+use crate::store::{Moment, Partial};
+use crate::words::ABSENT;
+
+/// The state of one key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub(super) name: Box<str>,
+    pub(super) ring: Ring,
+    /// The latest time that was applied; `i64::MIN` before the first.
+    pub(super) latest: i64,
+    /// Up to here rows were merged into tiles, or forgotten early.
+    pub(super) coarse_until: i64,
+    pub(super) parts: Option<Box<Parts>>,
+}
+
+/// How many rows are looked at for one of the same tile and the same filters.
+const TILE_ROWS: i64 = 8;
+
+impl Key {
+    pub(super) fn new(name: Box<str>, plan: &EntityPlan) -> Self {
+        let ring = Ring::new(plan.shape, plan.edges.len());
+        Self { name, ring, latest: i64::MIN, coarse_until: i64::MIN, parts: Parts::new(plan) }
+    }
+
+    /// What it takes, with its place in the slab.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.ring.bytes() + self.parts.as_ref().map_or(0, |parts| parts.bytes())
+    }
+
+    /// Whether it saw nothing for so long before `now` that it starts anew.
+    pub(super) fn is_idle(&self, plan: &EntityPlan, now: i64) -> bool {
+        plan.idle_after.is_some_and(|idle| self.latest != i64::MIN && now.saturating_sub(self.latest) > idle)
+    }
+
+    /// Whether a window that ends at `now` holds tiles, lacks events that were forgotten, or estimates.
+    pub(super) fn is_coarse(&self, plan: &EntityPlan, now: i64) -> bool {
+        self.coarse_until > now.saturating_sub(plan.retention) || self.parts.as_ref().is_some_and(|parts| parts.is_estimate())
+    }
+
+    /// Applies an event's row and reads all windows; whether it was behind newer events.
+    pub(super) fn apply(
+        &mut self,
+        plan: &EntityPlan,
+        outputs: &[Output],
+        moment: &Moment<'_>,
+        row: &[i64],
+        may_grow: bool,
+        partials: &mut [Partial],
+    ) -> bool {
+        if self.is_idle(plan, moment.now) {
+            *self = Self::new(std::mem::take(&mut self.name), plan);
+        }
+        let is_late = moment.now < self.latest;
+        if is_late {
+            self.read_late(plan, outputs, plan.before.clone(), moment, row, partials);
+            self.enter(plan, moment, row, may_grow);
+            self.read_late(plan, outputs, plan.after.clone(), moment, row, partials);
+            return true;
+        }
+        if !plan.before.is_empty() {
+            self.advance(plan, moment);
+            self.read(plan, outputs, plan.before.clone(), moment, row, partials);
+        }
+        self.enter(plan, moment, row, may_grow);
+        self.latest = moment.now;
+        self.advance(plan, moment);
+        self.read(plan, outputs, plan.after.clone(), moment, row, partials);
+        false
+    }
+
+    /// Marks the event as bad, or no longer; nothing where its row is not kept any more.
+    pub(super) fn mark(&mut self, plan: &EntityPlan, event: &Labelled, is_bad: bool) {
+        let (shape, change) = (plan.shape, if is_bad { 1 } else { -1 });
+        let found = match plan.bad_word() {
+            Some(word) => self.tile_of(plan, event.occurred_at).inspect(|number| self.ring.row_mut(shape, *number)[word] += change),
+            None => self.row_of(plan, event).inspect(|number| self.ring.row_mut(shape, *number)[1] ^= 1),
+        };
+        let Some(number) = found else { return };
+        let row = self.ring.row(shape, number);
+        let tag = if shape.tagged { row[1] } else { 0 };
+        for total in &plan.totals {
+            let counts_bad = total.of == Counted::Bad || plan.bad_word() == Some(total.word);
+            if counts_bad && tag & total.mask == total.mask {
+                self.ring.change(shape, number, total, change);
+            }
+        }
+    }
+
+    /// The number of the event's own row.
+    fn row_of(&self, plan: &EntityPlan, event: &Labelled) -> Option<i64> {
+        let position = (event.position << TAG_FLAGS) as i64 >> TAG_FLAGS;
+        let mut number = self.ring.upper_bound(plan.shape, event.occurred_at);
+        while number > self.ring.first() {
+            number -= 1;
+            let row = self.ring.row(plan.shape, number);
+            if row[0] != event.occurred_at {
+                return None;
+            }
+            if row[1] >> TAG_FLAGS == position {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// The number of a row of the tile that holds a time; among those the last one that is not later.
+    fn tile_of(&self, plan: &EntityPlan, time: i64) -> Option<i64> {
+        let after = self.ring.upper_bound(plan.shape, time);
+        let holds = |number: &i64| {
+            (self.ring.first()..self.ring.tail).contains(number) && same_tile(plan, self.ring.row(plan.shape, *number)[0], time)
+        };
+        [after - 1, after].into_iter().find(holds)
+    }
+
+    fn advance(&mut self, plan: &EntityPlan, moment: &Moment<'_>) {
+        let Self { ring, parts, .. } = self;
+        ring.advance(plan, moment.now, moment.midnights, |edge, row| {
+            if let Some(parts) = parts {
+                parts.pass(plan, edge, row);
+            }
+        });
+    }
+
+    fn enter(&mut self, plan: &EntityPlan, moment: &Moment<'_>, row: &[i64], may_grow: bool) {
+        if !self.merge(plan, moment, row) {
+            if self.ring.is_full() {
+                self.make_room(plan, moment, may_grow);
+            }
+            let Self { ring, parts, .. } = self;
+            if row[0] >= self.latest {
+                ring.push(plan.shape, row);
+            } else {
+                ring.insert(plan, row, |edge| {
+                    if let Some(parts) = parts {
+                        parts.pass(plan, edge, row);
+                    }
+                });
+            }
+        }
+        if let Some(parts) = &mut self.parts {
+            parts.enter(plan, row);
+        }
+    }
+
+    /// Adds the row to one of the same tile, when the key is hot and there is one.
+    fn merge(&mut self, plan: &EntityPlan, moment: &Moment<'_>, row: &[i64]) -> bool {
+        let Some(tile) = plan.tile.filter(|tile| self.ring.len() >= tile.above as usize) else { return false };
+        self.forget_passed(plan, moment);
+        if self.ring.len() < tile.above as usize {
+            return false;
+        }
+        let shape = plan.shape;
+        let flags = |row: &[i64]| if shape.tagged { row[1] & ((1 << TAG_FLAGS) - 1) } else { 0 };
+        let place = self.ring.upper_bound(shape, row[0]);
+        let near = (place - TILE_ROWS).max(self.ring.first())..(place + TILE_ROWS).min(self.ring.tail);
+        let fits = |number: &i64| {
+            let known = self.ring.row(shape, *number);
+            same_tile(plan, known[0], row[0]) && flags(known) == flags(row)
+        };
+        let Some(number) = near.rev().find(fits) else { return false };
+        merge(plan, self.ring.row_mut(shape, number), row);
+        let Self { ring, parts, .. } = self;
+        ring.count_in(plan, number, row, |edge| {
+            if let Some(parts) = parts {
+                parts.pass(plan, edge, row);
+            }
+        });
+        self.coarse_until = self.coarse_until.max(row[0]);
+        true
+    }
+
+    /// Forgets what no window reaches any more; what some still reach, where the key may not grow.
+    fn make_room(&mut self, plan: &EntityPlan, moment: &Moment<'_>, may_grow: bool) {
+        self.forget_passed(plan, moment);
+        if !self.ring.is_full() {
+            return;
+        }
+        if may_grow && self.ring.len() < plan.max_events as usize {
+            self.ring.grow(plan.shape);
+            return;
+        }
+        let Self { ring, parts, .. } = self;
+        ring.pass_first(plan, |edge, row| {
+            if let Some(parts) = parts {
+                parts.pass(plan, edge, row);
+            }
+        });
+        let oldest = self.ring.row(plan.shape, self.ring.first())[0];
+        self.coarse_until = self.coarse_until.max(oldest);
+        self.forget_first(plan);
+    }
+
+    fn forget_passed(&mut self, plan: &EntityPlan, moment: &Moment<'_>) {
+        if moment.now >= self.latest {
+            self.advance(plan, moment);
+        }
+        let limit = moment.now.max(self.latest).saturating_sub(plan.retention);
+        while self.ring.len() > 0
+            && self.ring.row(plan.shape, self.ring.first())[0] <= limit
+            && self.ring.is_first_passed(plan.shape)
+        {
+            self.forget_first(plan);
+        }
+    }
+
+    fn forget_first(&mut self, plan: &EntityPlan) {
+        if let Some(parts) = &mut self.parts {
+            parts.forget(plan, self.ring.row(plan.shape, self.ring.first()));
+        }
+        self.ring.pop();
+    }
+
+    /// Reads windows that end at the latest time, where the cursors stand.
+    fn read(
+        &self,
+        plan: &EntityPlan,
+        outputs: &[Output],
+        which: std::ops::Range<usize>,
+        moment: &Moment<'_>,
+        row: &[i64],
+        partials: &mut [Partial],
+    ) {
+        for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
+            *partial = match output.reading {
+                Reading::Totals { near, far, count, sum, squares } => {
+                    let far = far.map(|far| self.ring.cursor(plan.shape, far));
+                    totals(self.ring.cursor(plan.shape, near), far, count, sum, squares)
+                }
+                _ => match &self.parts {
+                    Some(parts) => read_part(parts, plan, output, moment, row),
+                    None => Partial::EMPTY,
+                },
+            };
+        }
+    }
+
+    /// Reads windows that end before the latest time: cursors are walked back, and parts are made anew from the rows.
+    fn read_late(
+        &self,
+        plan: &EntityPlan,
+        outputs: &[Output],
+        which: std::ops::Range<usize>,
+        moment: &Moment<'_>,
+        row: &[i64],
+        partials: &mut [Partial],
+    ) {
+        for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
+            *partial = match output.reading {
+                Reading::Totals { near, far, count, sum, squares } => {
+                    let at = |edge: usize| self.ring.cursor_at(plan, edge, limit(plan.edges[edge], moment));
+                    totals(&at(near), far.map(at).as_deref(), count, sum, squares)
+                }
+                _ => match &self.parts {
+                    Some(parts) => self.scan(parts, plan, output, moment, row),
+                    None => Partial::EMPTY,
+                },
+            };
+        }
+    }
+
+    fn scan(&self, parts: &Parts, plan: &EntityPlan, output: &Output, moment: &Moment<'_>, row: &[i64]) -> Partial {
+        let until = limit(output.until, moment);
+        let after = output.after.map_or(i64::MIN, |edge| limit(edge, moment));
+        let rows = || self.ring.rows(plan.shape, after, until);
+        match output.reading {
+            Reading::Totals { .. } => Partial::EMPTY,
+            Reading::Extreme(number) => {
+                let extreme = &plan.extremes[number];
+                let words = rows().filter_map(|row| value(row, extreme.mask, extreme.word));
+                Partial::word(parts.extremes[number].scan(extreme, words, output.after.is_none()))
+            }
+            Reading::LastWord(number, _) | Reading::LastPlace(number, _) => {
+                let newest = rows().filter(|row| plan.lasts[number].fits(row)).last();
+                let forgotten = output.after.is_none().then(|| register(&parts.forgotten, plan, number)).flatten();
+                last(newest.or(forgotten), output.reading, moment.now)
+            }
+            Reading::Distinct(number) if output.after.is_none() => {
+                let known = &parts.seen[number];
+                Partial { count: known.count_first(until), value: i64::from(known.level), wide: 0 }
+            }
+            Reading::Distinct(number) => {
+                let seen = &plan.seen[number];
+                let mut words: Vec<i64> = rows().filter_map(|row| value(row, seen.mask, seen.word)).collect();
+                words.sort_unstable();
+                words.dedup();
+                Partial { count: words.len() as i64, value: 0, wide: 0 }
+            }
+            Reading::FirstSeen(number) => {
+                let seen = &plan.seen[number];
+                let known = &parts.seen[number];
+                match row[seen.word] {
+                    ABSENT => Partial::EMPTY,
+                    word if output.after.is_some() => {
+                        Partial::first_seen(!rows().any(|row| value(row, seen.mask, seen.word) == Some(word)))
+                    }
+                    word if !known.keeps(word) => Partial::EMPTY,
+                    word => Partial::first_seen(known.find(word).is_none_or(|seen| seen.first > until)),
+                }
+            }
+            Reading::TopShare(number) | Reading::Entropy(number) => {
+                let over = &plan.tables[number];
+                table(&Table::of(rows().filter_map(|row| value(row, over.mask, over.word))), output.reading)
+            }
+            Reading::Order(number, quantile) => {
+                let over = &plan.orders[number];
+                let mut sorted: Vec<i64> = rows().filter_map(|row| value(row, over.mask, over.word)).collect();
+                sorted.sort_unstable();
+                order(&Order { sorted }, quantile)
+            }
+            Reading::Decay(number) => {
+                let decay = &plan.decays[number];
+                let [_, mut sum] = parts.decays[number];
+                let sealed = self.ring.cursor(plan.shape, decay.sealed)[0];
+                for number in sealed..self.ring.upper_bound(plan.shape, until) {
+                    let row = self.ring.row(plan.shape, number);
+                    if let Some(value) = fading(row, decay.mask, decay.word) {
+                        sum.enter(decay, row[0], value);
+                    }
+                }
+                faded(&sum, sum.as_of(decay, until))
+            }
+        }
+    }
+}
+
+fn read_part(parts: &Parts, plan: &EntityPlan, output: &Output, moment: &Moment<'_>, row: &[i64]) -> Partial {
+    let after = output.after.map(|edge| limit(edge, moment));
+    match output.reading {
+        Reading::Totals { .. } => Partial::EMPTY,
+        Reading::Extreme(number) => Partial::word(parts.extremes[number].read(&plan.extremes[number], after)),
+        Reading::LastWord(number, _) | Reading::LastPlace(number, _) => {
+            let newest = register(&parts.lasts, plan, number).filter(|row| after.is_none_or(|after| row[0] > after));
+            last(newest, output.reading, moment.now)
+        }
+        Reading::Distinct(number) => {
+            let known = &parts.seen[number];
+            Partial { count: known.count(after), value: i64::from(known.level), wide: 0 }
+        }
+        Reading::FirstSeen(number) => {
+            let known = &parts.seen[number];
+            match row[plan.seen[number].word] {
+                ABSENT => Partial::EMPTY,
+                word if !known.keeps(word) => Partial::EMPTY,
+                word => {
+                    let seen = known.find(word);
+                    Partial::first_seen(seen.is_none_or(|seen| after.is_some_and(|after| seen.last <= after)))
+                }
+            }
+        }
+        Reading::TopShare(number) | Reading::Entropy(number) => table(&parts.tables[number], output.reading),
+        Reading::Order(number, quantile) => order(&parts.orders[number], quantile),
+        Reading::Decay(number) => {
+            let [sum, _] = &parts.decays[number];
+            faded(sum, sum.as_of(&plan.decays[number], limit(output.until, moment)))
+        }
+    }
+}
+
+fn limit(edge: Edge, moment: &Moment<'_>) -> i64 {
+    edge.limit(moment.now, moment.midnights)
+}
+
+fn same_tile(plan: &EntityPlan, a: i64, b: i64) -> bool {
+    let tile = plan.tile.map_or(1, |tile| tile.resolution.micros());
+    a.div_euclid(tile) == b.div_euclid(tile)
+}
+
+fn totals(near: &[i64], far: Option<&[i64]>, count: Option<usize>, sum: Option<usize>, squares: Option<usize>) -> Partial {
+    let between = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
+    Partial {
+        count: between(count.unwrap_or(0)),
+        value: sum.map_or(0, between),
+        wide: squares.map_or(0, |at| wide(&near[at..]).wrapping_sub(far.map_or(0, |far| wide(&far[at..])))),
+    }
+}
+
+fn register<'a>(rows: &'a [i64], plan: &EntityPlan, number: usize) -> Option<&'a [i64]> {
+    let row = &rows[number * plan.shape.row..][..plan.shape.row];
+    (row[0] != ABSENT).then_some(row)
+}
+
+fn last(row: Option<&[i64]>, reading: Reading, now: i64) -> Partial {
+    match (row, reading) {
+        (Some(row), Reading::LastWord(_, word)) => Partial::word(row[word]),
+        (Some(row), Reading::LastPlace(_, [first, second])) => Partial {
+            count: 1,
+            value: now.saturating_sub(row[0]),
+            wide: (i128::from(row[first]) << 64) | i128::from(row[second] as u64),
+        },
+        _ => Partial::EMPTY,
+    }
+}
+
+fn table(table: &Table, reading: Reading) -> Partial {
+    let count = table.events as i64;
+    match reading {
+        Reading::TopShare(_) => Partial { count, value: table.top(), wide: 0 },
+        _ => Partial { count, value: 0, wide: table.weighted },
+    }
+}
+
+fn order(order: &Order, quantile: OrderedQuantile) -> Partial {
+    if order.sorted.is_empty() {
+        return Partial::EMPTY;
+    }
+    let (lower, upper, _) = quantile.place(order.sorted.len());
+    Partial { count: order.sorted.len() as i64, value: order.sorted[lower], wide: i128::from(order.sorted[upper]) }
+}
+
+fn faded(sum: &Decayed, now: f64) -> Partial {
+    Partial { count: i64::from(sum.at != i64::MIN), value: now.to_bits() as i64, wide: 0 }
+}

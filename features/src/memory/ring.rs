@@ -1,0 +1,308 @@
+//! The history of one key: its rows in the order of time in one ring, and a cursor for each window edge, in one block of words.
+//!
+//! A cursor stands before the first row that its edge has not passed and carries the totals of all rows before it, since the key
+//! began. A window's count and sums are the difference of two cursors, so its cost does not depend on its length: each row is
+//! pushed once and passed once by each cursor. Totals wrap around; their differences are exact.
+
+use crate::plan::{Counted, EntityPlan, Merge, Operand, Shape, Total};
+use crate::words::ABSENT;
+
+/// Rows and cursors of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ring {
+    /// The cursors, then as many rows as fit.
+    pub(super) words: Box<[i64]>,
+    /// The number of the next row.
+    pub(super) tail: i64,
+    /// Rows kept.
+    pub(super) len: u32,
+    /// Where the oldest row lies.
+    pub(super) head: u32,
+    /// How many rows fit.
+    pub(super) capacity: u32,
+}
+
+const FIRST_CAPACITY: u32 = 4;
+
+/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), and totals.
+const NEXT: usize = 0;
+const NEXT_TIME: usize = 1;
+
+/// In place of the next row's time when every row was passed.
+const NO_ROW: i64 = i64::MAX;
+
+impl Ring {
+    pub(super) fn new(shape: Shape, edges: usize) -> Self {
+        let mut words = vec![0; shape.cursors + FIRST_CAPACITY as usize * shape.row].into_boxed_slice();
+        for edge in 0..edges {
+            words[edge * shape.cursor + NEXT_TIME] = NO_ROW;
+        }
+        Self { words, tail: 0, len: 0, head: 0, capacity: FIRST_CAPACITY }
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        size_of_val(&*self.words)
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    pub(super) const fn is_full(&self) -> bool {
+        self.len == self.capacity
+    }
+
+    /// The number of the oldest row.
+    pub(super) const fn first(&self) -> i64 {
+        self.tail - self.len as i64
+    }
+
+    /// Where row `number` begins.
+    fn place(&self, shape: Shape, number: i64) -> usize {
+        let mut slot = self.head + (number - self.first()) as u32;
+        if slot >= self.capacity {
+            slot -= self.capacity;
+        }
+        shape.cursors + slot as usize * shape.row
+    }
+
+    pub(super) fn row(&self, shape: Shape, number: i64) -> &[i64] {
+        let place = self.place(shape, number);
+        &self.words[place..place + shape.row]
+    }
+
+    pub(super) fn row_mut(&mut self, shape: Shape, number: i64) -> &mut [i64] {
+        let place = self.place(shape, number);
+        &mut self.words[place..place + shape.row]
+    }
+
+    fn time(&self, shape: Shape, number: i64) -> i64 {
+        self.words[self.place(shape, number)]
+    }
+
+    /// The rows with `after < time <= until`, in order.
+    pub(super) fn rows(&self, shape: Shape, after: i64, until: i64) -> impl Iterator<Item = &[i64]> {
+        let (from, to) = (self.upper_bound(shape, after), self.upper_bound(shape, until));
+        (from..to.max(from)).map(move |number| self.row(shape, number))
+    }
+
+    /// The number of the first row that is later than `time`.
+    pub(super) fn upper_bound(&self, shape: Shape, time: i64) -> i64 {
+        let (mut low, mut high) = (self.first(), self.tail);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.time(shape, middle) <= time { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// Puts a row behind all others; there must be room.
+    pub(super) fn push(&mut self, shape: Shape, row: &[i64]) {
+        let number = self.tail;
+        self.tail += 1;
+        self.len += 1;
+        let place = self.place(shape, number);
+        self.words[place..place + shape.row].copy_from_slice(row);
+        for cursor in self.words[..shape.cursors].chunks_exact_mut(shape.cursor) {
+            cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
+        }
+    }
+
+    /// Puts a row where its time belongs, behind those of the same time; there must be room. Cursors that have passed that place
+    /// count it; `passed` is told which.
+    pub(super) fn insert(&mut self, plan: &EntityPlan, row: &[i64], passed: impl FnMut(usize)) {
+        let shape = plan.shape;
+        let number = self.upper_bound(shape, row[0]);
+        self.tail += 1;
+        self.len += 1;
+        for later in (number + 1..self.tail).rev() {
+            let (from, to) = (self.place(shape, later - 1), self.place(shape, later));
+            self.words.copy_within(from..from + shape.row, to);
+        }
+        self.row_mut(shape, number).copy_from_slice(row);
+        for cursor in self.words[..shape.cursors].chunks_exact_mut(shape.cursor) {
+            if cursor[NEXT] > number {
+                cursor[NEXT] += 1;
+            } else {
+                cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
+            }
+        }
+        self.count_in(plan, number, row, passed);
+    }
+
+    /// Counts `row` in the cursors that have passed row `number`.
+    pub(super) fn count_in(&mut self, plan: &EntityPlan, number: i64, row: &[i64], mut passed: impl FnMut(usize)) {
+        let shape = plan.shape;
+        for (edge, cursor) in self.words[..shape.cursors].chunks_exact_mut(shape.cursor).enumerate() {
+            if cursor[NEXT] > number {
+                count::<true>(&plan.totals, cursor, row);
+                passed(edge);
+            }
+        }
+    }
+
+    /// Adds `change` to a total of the cursors that have passed row `number`.
+    pub(super) fn change(&mut self, shape: Shape, number: i64, total: &Total, change: i64) {
+        for cursor in self.words[..shape.cursors].chunks_exact_mut(shape.cursor) {
+            if cursor[NEXT] > number {
+                cursor[total.at] = cursor[total.at].wrapping_add(change);
+            }
+        }
+    }
+
+    /// Moves every cursor to its edge as of `now`; `passed` is told of each row and edge.
+    pub(super) fn advance(
+        &mut self,
+        plan: &EntityPlan,
+        now: i64,
+        midnights: &[i64],
+        mut passed: impl FnMut(usize, &[i64]),
+    ) {
+        let shape = plan.shape;
+        for (edge, limit) in plan.edges.iter().enumerate() {
+            let limit = limit.limit(now, midnights);
+            while self.words[edge * shape.cursor + NEXT_TIME] <= limit {
+                self.pass(plan, edge, &mut passed);
+            }
+        }
+    }
+
+    /// Moves one cursor over its next row.
+    fn pass(&mut self, plan: &EntityPlan, edge: usize, passed: &mut impl FnMut(usize, &[i64])) {
+        let shape = plan.shape;
+        let number = self.words[edge * shape.cursor + NEXT];
+        let next_time = if number + 1 < self.tail { self.time(shape, number + 1) } else { NO_ROW };
+        let place = self.place(shape, number) - shape.cursors;
+        let (cursors, rows) = self.words.split_at_mut(shape.cursors);
+        let (cursor, row) = (&mut cursors[edge * shape.cursor..][..shape.cursor], &rows[place..place + shape.row]);
+        cursor[NEXT] = number + 1;
+        cursor[NEXT_TIME] = next_time;
+        count::<true>(&plan.totals, cursor, row);
+        passed(edge, row);
+    }
+
+    /// Makes every cursor pass the oldest row, whether or not its edge has, so that it can be forgotten.
+    pub(super) fn pass_first(&mut self, plan: &EntityPlan, mut passed: impl FnMut(usize, &[i64])) {
+        for edge in 0..plan.edges.len() {
+            if self.words[edge * plan.shape.cursor + NEXT] == self.first() {
+                self.pass(plan, edge, &mut passed);
+            }
+        }
+    }
+
+    /// Whether every cursor has passed the oldest row.
+    pub(super) fn is_first_passed(&self, shape: Shape) -> bool {
+        let first = self.first();
+        self.words[..shape.cursors].chunks_exact(shape.cursor.max(1)).all(|cursor| cursor[NEXT] > first)
+    }
+
+    /// Forgets the oldest row.
+    pub(super) fn pop(&mut self) {
+        self.len -= 1;
+        self.head = if self.head + 1 == self.capacity { 0 } else { self.head + 1 };
+    }
+
+    /// A cursor's words; its number of rows is word 0.
+    pub(super) fn cursor(&self, shape: Shape, edge: usize) -> &[i64] {
+        &self.words[edge * shape.cursor..][..shape.cursor]
+    }
+
+    /// A cursor as it would stand if the rows that are later than `limit` had not come yet. The cost is the rows between there and
+    /// where it stands.
+    pub(super) fn cursor_at(&self, plan: &EntityPlan, edge: usize, limit: i64) -> CursorAt {
+        let mut cursor = CursorAt::from_slice(self.cursor(plan.shape, edge));
+        while cursor[NEXT] > self.first() && self.time(plan.shape, cursor[NEXT] - 1) > limit {
+            cursor[NEXT] -= 1;
+            let row = self.row(plan.shape, cursor[NEXT]);
+            count::<false>(&plan.totals, &mut cursor, row);
+        }
+        while cursor[NEXT] < self.tail && self.time(plan.shape, cursor[NEXT]) <= limit {
+            let row = self.row(plan.shape, cursor[NEXT]);
+            count::<true>(&plan.totals, &mut cursor, row);
+            cursor[NEXT] += 1;
+        }
+        cursor
+    }
+
+    /// Makes room for an eighth more rows, at least four.
+    pub(super) fn grow(&mut self, shape: Shape) {
+        let capacity = self.capacity + (self.capacity / 8).max(4);
+        let mut words = Vec::with_capacity(shape.cursors + capacity as usize * shape.row);
+        words.extend_from_slice(&self.words[..shape.cursors]);
+        let head = shape.cursors + self.head as usize * shape.row;
+        words.extend_from_slice(&self.words[head..]);
+        words.extend_from_slice(&self.words[shape.cursors..head]);
+        words.resize(shape.cursors + capacity as usize * shape.row, 0);
+        self.words = words.into_boxed_slice();
+        self.head = 0;
+        self.capacity = capacity;
+    }
+}
+
+/// A cursor off its ring.
+pub(super) type CursorAt = smallvec::SmallVec<[i64; 12]>;
+
+/// Adds a row to a cursor's totals, or takes it away.
+fn count<const ADD: bool>(totals: &[Total], cursor: &mut [i64], row: &[i64]) {
+    for total in totals {
+        if total.mask != 0 && row[1] & total.mask != total.mask {
+            continue;
+        }
+        let word = row[total.word];
+        let one = match total.of {
+            Counted::Rows => 1,
+            Counted::Bad => row[1] & 1,
+            Counted::Present => i64::from(word != ABSENT),
+            Counted::Sum if word == ABSENT => 0,
+            Counted::Sum => word,
+            Counted::Square if word == ABSENT => continue,
+            Counted::Square => {
+                add_wide::<ADD>(&mut cursor[total.at..], i128::from(word) * i128::from(word));
+                continue;
+            }
+            Counted::Wide => {
+                add_wide::<ADD>(&mut cursor[total.at..], wide(&row[total.word..]));
+                continue;
+            }
+        };
+        let sum = &mut cursor[total.at];
+        *sum = if ADD { sum.wrapping_add(one) } else { sum.wrapping_sub(one) };
+    }
+}
+
+fn add_wide<const ADD: bool>(words: &mut [i64], number: i128) {
+    let sum = wide(words);
+    let sum = if ADD { sum.wrapping_add(number) } else { sum.wrapping_sub(number) };
+    (words[0], words[1]) = (sum as i64, (sum >> 64) as i64);
+}
+
+/// 128 bits out of two words, the lower one first.
+pub(super) const fn wide(words: &[i64]) -> i128 {
+    ((words[1] as i128) << 64) | (words[0] as u64 as i128)
+}
+
+/// Adds a newer row to the row of a tile, word by word. The tile keeps the time of its first event.
+pub(super) fn merge(plan: &EntityPlan, tile: &mut [i64], row: &[i64]) {
+    let columns = 1 + usize::from(plan.shape.tagged);
+    for (number, column) in plan.columns.iter().enumerate() {
+        let at = columns + number;
+        match (column.of, row[at]) {
+            // The upper half is added with the lower one.
+            (Operand::SquareHigh(_), _) => {}
+            (Operand::SquareLow(_), _) => {
+                let sum = wide(&tile[at..]).wrapping_add(wide(&row[at..]));
+                (tile[at], tile[at + 1]) = (sum as i64, (sum >> 64) as i64);
+            }
+            (_, ABSENT) => {}
+            (_, word) if tile[at] == ABSENT => tile[at] = word,
+            (_, word) => {
+                tile[at] = match column.merge {
+                    Merge::Add => tile[at].wrapping_add(word),
+                    Merge::Min => tile[at].min(word),
+                    Merge::Max => tile[at].max(word),
+                    Merge::Newest => word,
+                }
+            }
+        }
+    }
+}
