@@ -12,6 +12,7 @@ use ingest::{Event, Label, Timestamp};
 use crate::definition::Kind;
 use crate::memory::Memory;
 use crate::plan::Plan;
+use crate::snapshot;
 use crate::store::{Applied, Partial, Store, Touch, Usage};
 use crate::zones::Zones;
 
@@ -60,6 +61,42 @@ impl Engine {
     /// NaN where one is missing.
     pub fn apply(&mut self, event: &Event, position: Position, vector: &mut Vec<f64>) -> Outcome {
         never(self.try_apply(event, position, vector))
+    }
+
+    /// Writes all state into a snapshot.
+    pub fn save(&self, out: &mut snapshot::Writer) -> std::io::Result<()> {
+        out.i64(self.watermark.micros())?;
+        self.store.save(out)
+    }
+
+    /// Reads what [`Engine::save`] wrote, under the same plan.
+    pub fn load(plan: Arc<Plan>, input: &mut snapshot::Reader) -> Result<Self, snapshot::Error> {
+        let watermark = Timestamp::from_micros(input.i64()?);
+        let store = Memory::load(Arc::clone(&plan), input)?;
+        Ok(Self::over(plan, store, watermark))
+    }
+
+    /// Applies events in their order, as [`Engine::apply`] does one by one, and hands over each vector. While one is applied, what the
+    /// next ones need is brought near.
+    pub fn apply_all<'a>(
+        &mut self,
+        events: impl Iterator<Item = (&'a Event, Position)> + Clone,
+        mut hand_over: impl FnMut(&'a Event, Outcome, &[f64]),
+    ) {
+        /// How far ahead events are foreseen.
+        const AHEAD: usize = 6;
+        let mut ahead = events.clone();
+        for (event, _) in ahead.by_ref().take(AHEAD) {
+            self.store.foresee(event);
+        }
+        let mut vector = Vec::with_capacity(self.plan.width());
+        for (event, position) in events {
+            if let Some((soon, _)) = ahead.next() {
+                self.store.foresee(soon);
+            }
+            let outcome = self.apply(event, position, &mut vector);
+            hand_over(event, outcome, &vector);
+        }
     }
 
     /// Applies a label to an event that was applied before. One that no window can reach any more changes nothing.

@@ -7,6 +7,7 @@ pub mod definition;
 pub mod engine;
 pub mod memory;
 pub mod plan;
+pub mod snapshot;
 pub mod store;
 mod words;
 mod zones;
@@ -15,6 +16,7 @@ pub use definition::{Definition, DefinitionError, DefinitionFile, StateFile};
 pub use engine::{Engine, Outcome, Placement};
 pub use memory::Memory;
 pub use plan::Plan;
+pub use snapshot::Snapshots;
 pub use store::{Store, Usage};
 pub use words::MAX_WHOLE;
 

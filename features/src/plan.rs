@@ -7,8 +7,8 @@ use ingest::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::definition::{
-    Aggregate, Category, Definition, DefinitionError, EntityState, Filter, Kind, MAX_EVENTS, Source, Span, StateLimits, TileState,
-    Window, key_name, state_rendering, version_of,
+    Aggregate, Category, Definition, DefinitionError, EntityState, Filter, Kind, MAX_EVENTS, Source, Span, StateLimits,
+    TileState, Window, key_name, state_rendering, version_of,
 };
 use crate::words::ABSENT;
 
@@ -237,7 +237,13 @@ pub(crate) struct Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// The difference of two cursors; no `far` for a lifetime. A total is named by its number.
-    Totals { near: usize, far: Option<usize>, count: Option<usize>, sum: Option<usize>, squares: Option<usize> },
+    Totals {
+        near: usize,
+        far: Option<usize>,
+        count: Option<usize>,
+        sum: Option<usize>,
+        squares: Option<usize>,
+    },
     Extreme(usize),
     /// A word of the newest row of a [`Last`].
     LastWord(usize, usize),
@@ -369,9 +375,7 @@ impl Plan {
     pub fn reach(&self, feature: usize) -> Option<Duration> {
         match &self.definitions[feature].kind {
             Kind::Windowed(window) => window.reach(),
-            Kind::Ratio { numerator, denominator } => {
-                Some(self.reach(*numerator)?.max(self.reach(*denominator)?))
-            }
+            Kind::Ratio { numerator, denominator } => Some(self.reach(*numerator)?.max(self.reach(*denominator)?)),
             Kind::Value(_) | Kind::Weekend(_) | Kind::Night(_) => Some(Duration::ZERO),
         }
     }
@@ -448,13 +452,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        key: &[usize],
-        state: Option<&EntityState>,
-        schema: &Schema,
-        lateness: i64,
-        zones: &'a mut Vec<TimeZone>,
-    ) -> Self {
+    fn new(key: &[usize], state: Option<&EntityState>, schema: &Schema, lateness: i64, zones: &'a mut Vec<TimeZone>) -> Self {
         let plan = EntityPlan {
             key: key.to_vec(),
             name: key_name(key, schema),
@@ -535,9 +533,7 @@ impl<'a> Builder<'a> {
             }
             Aggregate::Distinct(category) => (Reading::Distinct(self.seen(category, mask, after)), Finish::Distinct),
             Aggregate::FirstSeen(category) => (Reading::FirstSeen(self.seen(category, mask, after)), Finish::First),
-            Aggregate::TopShare(category) => {
-                (Reading::TopShare(self.table(category, mask, until, after)?), Finish::Share)
-            }
+            Aggregate::TopShare(category) => (Reading::TopShare(self.table(category, mask, until, after)?), Finish::Share),
             Aggregate::Entropy(category) => (Reading::Entropy(self.table(category, mask, until, after)?), Finish::Bits),
             Aggregate::Quantile(source, quantile) => {
                 self.refuse_tiles("a quantile")?;

@@ -44,6 +44,13 @@ impl<T> Waiting<T> {
         }
     }
 
+    /// What waits, in the order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = (u128, &T)> {
+        let mut told = std::collections::HashSet::new();
+        let first = move |fingerprint: &&u128| told.insert(**fingerprint);
+        self.order.iter().filter(first).filter_map(|fingerprint| Some((*fingerprint, self.values.get(fingerprint)?)))
+    }
+
     /// What waited for an event.
     pub fn take(&mut self, fingerprint: u128) -> Option<T> {
         self.values.remove(&fingerprint)

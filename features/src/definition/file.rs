@@ -11,8 +11,8 @@ use toml::Spanned;
 
 use super::filter::{self, FilterFile};
 use super::{
-    Aggregate, Category, Definition, DefinitionError, EntityState, Kind, MAX_EVENTS, Source, Span, StateLimits, TileState, Window,
-    version,
+    Aggregate, Category, Definition, DefinitionError, EntityState, Kind, MAX_EVENTS, Source, Span, StateLimits, TileState,
+    Window, version,
 };
 
 /// The word for a kind in a pipeline file.
@@ -149,12 +149,7 @@ impl DefinitionFile {
         }
     }
 
-    fn check(
-        self,
-        schema: &Schema,
-        before: &[Definition],
-        declared: &HashMap<String, ()>,
-    ) -> Result<Declared, DefinitionError> {
+    fn check(self, schema: &Schema, before: &[Definition], declared: &HashMap<String, ()>) -> Result<Declared, DefinitionError> {
         self.refuse_unused()?;
         let name = self.name.as_ref().clone();
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_{}".contains(c)) {
@@ -177,8 +172,7 @@ impl DefinitionFile {
     fn windowed(&self, schema: &Schema) -> Result<Declared, DefinitionError> {
         let (name, kind) = (self.name.as_ref(), *self.kind.as_ref());
         let key = self.key(schema)?;
-        let (lengths, word) =
-            if kind.is_decayed() { (&self.half_lives, "half_lives") } else { (&self.windows, "windows") };
+        let (lengths, word) = if kind.is_decayed() { (&self.half_lives, "half_lives") } else { (&self.windows, "windows") };
         let Some(lengths) = lengths.as_ref().filter(|lengths| !lengths.as_ref().is_empty()) else {
             return fail(&self.name, format!("feature `{name}` needs `{word}`, as in {word} = [\"1h\", \"7d\"]"));
         };
@@ -197,8 +191,7 @@ impl DefinitionFile {
             let message = format!("feature `{name}`: its kind never counts the event itself; leave `exclude_current` out");
             return fail(exclude, message);
         }
-        let exclude_current =
-            kind.looks_back() || self.exclude_current.as_ref().is_some_and(|exclude| *exclude.as_ref());
+        let exclude_current = kind.looks_back() || self.exclude_current.as_ref().is_some_and(|exclude| *exclude.as_ref());
         let filter = self.r#where.as_ref().map(|file| filter::check(file, name, schema)).transpose()?;
         let zone = self.zone()?;
         let mut declared = Vec::new();
@@ -299,10 +292,8 @@ impl DefinitionFile {
         let Some(entity) = &self.entity else {
             return fail(&self.name, format!("feature `{name}` needs an `entity`"));
         };
-        check_key(entity, schema).map_err(|error| DefinitionError {
-            message: format!("feature `{name}`: {}", error.message),
-            ..error
-        })
+        check_key(entity, schema)
+            .map_err(|error| DefinitionError { message: format!("feature `{name}`: {}", error.message), ..error })
     }
 
     fn source(&self, of: &Option<Spanned<String>>, word: &str, schema: &Schema) -> Result<Source, DefinitionError> {
@@ -338,7 +329,10 @@ impl DefinitionFile {
         match schema.attribute(of.as_ref()) {
             Some(slot) if schema.attributes[slot].value_type == ValueType::Number => fail(
                 of,
-                format!("feature `{name}`: `{}` is number, but categories are text, whole numbers, flags or entities", of.as_ref()),
+                format!(
+                    "feature `{name}`: `{}` is number, but categories are text, whole numbers, flags or entities",
+                    of.as_ref()
+                ),
             ),
             Some(slot) => Ok(Category::Attribute(slot)),
             None => {

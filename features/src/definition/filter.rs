@@ -102,9 +102,8 @@ pub(super) fn check(file: &Spanned<FilterFile>, feature: &str, schema: &Schema) 
     }
     let one = |(name, value): (&Spanned<String>, &toml::Value)| {
         let fail = |message: String| DefinitionError { message: format!("feature `{feature}`: {message}"), span: name.span() };
-        let (field, value_type) = field(name.as_ref(), schema).ok_or_else(|| {
-            fail(format!("`where` names the field `{}`, which is not declared", name.as_ref()))
-        })?;
+        let (field, value_type) = field(name.as_ref(), schema)
+            .ok_or_else(|| fail(format!("`where` names the field `{}`, which is not declared", name.as_ref())))?;
         let test = test(value, value_type).map_err(|reason| fail(format!("`where` on `{}` {reason}", name.as_ref())))?;
         Ok(Condition { field, test })
     };

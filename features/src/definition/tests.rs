@@ -11,7 +11,10 @@ fn wrong_definitions_say_what_is_wrong() {
     let count = "name = \"a\"\nkind = \"count\"\n";
     let customer = "name = \"a\"\nentity = \"customer\"\n";
     check(&format!("{count}entity = \"customer\"\nwindows = [\"0s\"]"), "a window of 0s holds nothing");
-    check(&format!("{count}entity = \"card\"\nwindows = [\"1s\"]"), "entity `card` is not declared (there are: customer, terminal)");
+    check(
+        &format!("{count}entity = \"card\"\nwindows = [\"1s\"]"),
+        "entity `card` is not declared (there are: customer, terminal)",
+    );
     check(&format!("{count}entity = [\"customer\", \"customer\"]\nwindows = [\"1s\"]"), "entity `customer` is listed twice");
     check(&format!("{count}windows = [\"1s\"]"), "needs an `entity`");
     check(&format!("{count}entity = \"customer\""), "needs `windows`");
@@ -22,19 +25,28 @@ fn wrong_definitions_say_what_is_wrong() {
         &format!("{count}entity = \"customer\"\nwindows = [\"local_day\"]\ntime_zone = \"Berlin\""),
         "there is no time zone `Berlin`",
     );
-    check(&format!("{count}entity = \"customer\"\nwindows = [\"1s\"]\ntime_zone = \"Europe/Berlin\""), "only a `local_day` window");
+    check(
+        &format!("{count}entity = \"customer\"\nwindows = [\"1s\"]\ntime_zone = \"Europe/Berlin\""),
+        "only a `local_day` window",
+    );
     check(
         &format!("{count}entity = \"customer\"\nwindows = [\"local_day\"]\ntime_zone = \"Europe/Berlin\"\ndelay = \"1s\""),
         "takes no `delay`",
     );
-    check(&format!("{count}entity = \"customer\"\nwindows = [\"1s\"]\ndelay = \"1s\"\nexclude_current = true"), "leave `exclude_current` out");
+    check(
+        &format!("{count}entity = \"customer\"\nwindows = [\"1s\"]\ndelay = \"1s\"\nexclude_current = true"),
+        "leave `exclude_current` out",
+    );
     check(&format!("{customer}kind = \"sum\"\nwindows = [\"1s\"]\nof = \"weight\""), "`weight` is number");
     check(&format!("{customer}kind = \"previous\"\nwindows = [\"1s\"]\nof = \"items\"\ndelay = \"1s\""), "takes no `delay`");
     check(
         &format!("{customer}kind = \"previous\"\nwindows = [\"1s\"]\nof = \"items\"\nexclude_current = true"),
         "never counts the event itself",
     );
-    check(&format!("{customer}kind = \"distinct\"\nwindows = [\"1s\"]\nof = \"weight\""), "`weight` is number, but categories are");
+    check(
+        &format!("{customer}kind = \"distinct\"\nwindows = [\"1s\"]\nof = \"weight\""),
+        "`weight` is number, but categories are",
+    );
     check(&format!("{customer}kind = \"entropy\"\nwindows = [\"lifetime\"]\nof = \"channel\""), "must end");
     check(&format!("{customer}kind = \"quantile\"\nwindows = [\"1s\"]\nof = \"items\""), "needs a `quantile`");
     check(&format!("{customer}kind = \"quantile\"\nwindows = [\"1s\"]\nof = \"items\"\nquantile = 1.5"), "between 0 and 1");
@@ -46,7 +58,8 @@ fn wrong_definitions_say_what_is_wrong() {
     check("name = \"a\"\nkind = \"value\"\nof = \"weight\"\nwindows = [\"1s\"]", "no use for `windows`");
     check("name = \"a\"\nkind = \"ratio\"\nnumerator = \"a\"\ndenominator = \"a\"", "`a` divides by itself: that is a cycle");
     check("name = \"a\"\nkind = \"ratio\"\nnumerator = \"b\"\ndenominator = \"b\"", "`b` is not a feature of this pipeline");
-    let ratio = |name: &str, of: &str| format!("name = \"{name}\"\nkind = \"ratio\"\nnumerator = \"{of}\"\ndenominator = \"{of}\"\n");
+    let ratio =
+        |name: &str, of: &str| format!("name = \"{name}\"\nkind = \"ratio\"\nnumerator = \"{of}\"\ndenominator = \"{of}\"\n");
     check(&format!("{}[[features]]\n{}", ratio("a", "b"), ratio("b", "a")), "`b` is declared below it");
     check("name = \"a\"\nkind = \"night\"\n[[features]]\nname = \"a\"\nkind = \"weekend\"", "two features have the name `a`");
     check("name = \"a\"\nkind = \"median\"", "unknown variant `median`");
@@ -87,7 +100,10 @@ fn wrong_states_say_what_is_wrong() {
     check("[state.entities.customer]\nhot_above = 100", "`hot_above` needs a `tile`");
     check("[state.entities.customer]\ntile = \"1m\"", "`tile` needs `hot_above`");
     check("[state.entities.customer]\ntile = \"0s\"\nhot_above = 5", "a `tile` of no length");
-    check("[state.entities.customer]\ntile = \"1m\"\nhot_above = 20000", "`hot_above` must lie between 1 and `max_events` (16384)");
+    check(
+        "[state.entities.customer]\ntile = \"1m\"\nhot_above = 20000",
+        "`hot_above` must lie between 1 and `max_events` (16384)",
+    );
     check("[state.entities.customer]\ntile = \"1m\"\nhot_above = 50", "feature `a`: a quantile needs every event");
 }
 
@@ -110,5 +126,9 @@ fn a_ratio_is_another_one_when_what_it_divides_is() {
         let plan = plan(features, Duration::ZERO).expect(features);
         plan.definitions().last().expect("the ratio").version.clone()
     };
-    assert_ne!(of(FEATURES), of(&FEATURES.replace("windows = [\"10s\", \"60s\"] },", "windows = [\"10s\", \"60s\"], where = { channel = \"pos\" } },")));
+    assert_ne!(
+        of(FEATURES),
+        of(&FEATURES
+            .replace("windows = [\"10s\", \"60s\"] },", "windows = [\"10s\", \"60s\"], where = { channel = \"pos\" } },"))
+    );
 }

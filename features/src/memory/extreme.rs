@@ -23,7 +23,7 @@ impl Extreme {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.queue.capacity() * size_of::<(i64, i64)>()
+        self.queue.len() * size_of::<(i64, i64)>()
     }
 
     /// Takes a value of `time`, which may be late.

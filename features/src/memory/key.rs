@@ -1,49 +1,57 @@
 //! One key: what an event does to it, and what its windows hold.
 
+use compact_str::CompactString;
+
 use super::decay::Decayed;
 use super::labels::Labelled;
 use super::order::Order;
 use super::parts::{Parts, fading, value};
 use super::ring::{Ring, merge, wide};
 use super::table::Table;
-use crate::plan::{Counted, Edge, EntityPlan, Output, OrderedQuantile, Reading, TAG_FLAGS};
+use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Output, Reading, TAG_FLAGS};
 use crate::store::{Moment, Partial};
 use crate::words::ABSENT;
 
-/// The state of one key.
+/// The state of one key: one cache line, and one block of words for what is read of every event.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(align(64))]
 pub(crate) struct Key {
-    pub(super) name: Box<str>,
+    pub(super) name: CompactString,
     pub(super) ring: Ring,
-    /// The latest time that was applied; `i64::MIN` before the first.
-    pub(super) latest: i64,
-    /// Up to here rows were merged into tiles, or forgotten early.
-    pub(super) coarse_until: i64,
     pub(super) parts: Option<Box<Parts>>,
 }
+
+const _: () = assert!(size_of::<Option<Key>>() == 64);
 
 /// How many rows are looked at for one of the same tile and the same filters.
 const TILE_ROWS: i64 = 8;
 
 impl Key {
-    pub(super) fn new(name: Box<str>, plan: &EntityPlan) -> Self {
+    pub(super) fn new(name: CompactString, plan: &EntityPlan) -> Self {
         let ring = Ring::new(plan.shape, plan.edges.len());
-        Self { name, ring, latest: i64::MIN, coarse_until: i64::MIN, parts: Parts::new(plan) }
+        Self { name, ring, parts: Parts::new(plan) }
     }
 
     /// What it takes, with its place in the slab.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.ring.bytes() + self.parts.as_ref().map_or(0, |parts| parts.bytes())
+        let name = if self.name.is_heap_allocated() { self.name.len() } else { 0 };
+        size_of::<Self>() + name + self.ring.bytes() + self.parts.as_ref().map_or(0, |parts| parts.bytes())
+    }
+
+    /// The latest time that was applied; `i64::MIN` before the first.
+    pub(super) const fn latest(&self) -> i64 {
+        self.ring.latest()
     }
 
     /// Whether it saw nothing for so long before `now` that it starts anew.
     pub(super) fn is_idle(&self, plan: &EntityPlan, now: i64) -> bool {
-        plan.idle_after.is_some_and(|idle| self.latest != i64::MIN && now.saturating_sub(self.latest) > idle)
+        plan.idle_after.is_some_and(|idle| self.latest() != i64::MIN && now.saturating_sub(self.latest()) > idle)
     }
 
     /// Whether a window that ends at `now` holds tiles, lacks events that were forgotten, or estimates.
     pub(super) fn is_coarse(&self, plan: &EntityPlan, now: i64) -> bool {
-        self.coarse_until > now.saturating_sub(plan.retention) || self.parts.as_ref().is_some_and(|parts| parts.is_estimate())
+        self.ring.coarse_until() > now.saturating_sub(plan.retention)
+            || self.parts.as_ref().is_some_and(|parts| parts.is_estimate())
     }
 
     /// Applies an event's row and reads all windows; whether it was behind newer events.
@@ -59,7 +67,7 @@ impl Key {
         if self.is_idle(plan, moment.now) {
             *self = Self::new(std::mem::take(&mut self.name), plan);
         }
-        let is_late = moment.now < self.latest;
+        let is_late = moment.now < self.latest();
         if is_late {
             self.read_late(plan, outputs, plan.before.clone(), moment, row, partials);
             self.enter(plan, moment, row, may_grow);
@@ -71,7 +79,7 @@ impl Key {
             self.read(plan, outputs, plan.before.clone(), moment, row, partials);
         }
         self.enter(plan, moment, row, may_grow);
-        self.latest = moment.now;
+        self.ring.set_latest(moment.now);
         self.advance(plan, moment);
         self.read(plan, outputs, plan.after.clone(), moment, row, partials);
         false
@@ -81,7 +89,9 @@ impl Key {
     pub(super) fn mark(&mut self, plan: &EntityPlan, event: &Labelled, is_bad: bool) {
         let (shape, change) = (plan.shape, if is_bad { 1 } else { -1 });
         let found = match plan.bad_word() {
-            Some(word) => self.tile_of(plan, event.occurred_at).inspect(|number| self.ring.row_mut(shape, *number)[word] += change),
+            Some(word) => {
+                self.tile_of(plan, event.occurred_at).inspect(|number| self.ring.row_mut(shape, *number)[word] += change)
+            }
             None => self.row_of(plan, event).inspect(|number| self.ring.row_mut(shape, *number)[1] ^= 1),
         };
         let Some(number) = found else { return };
@@ -116,7 +126,7 @@ impl Key {
     fn tile_of(&self, plan: &EntityPlan, time: i64) -> Option<i64> {
         let after = self.ring.upper_bound(plan.shape, time);
         let holds = |number: &i64| {
-            (self.ring.first()..self.ring.tail).contains(number) && same_tile(plan, self.ring.row(plan.shape, *number)[0], time)
+            (self.ring.first()..self.ring.tail()).contains(number) && same_tile(plan, self.ring.row(plan.shape, *number)[0], time)
         };
         [after - 1, after].into_iter().find(holds)
     }
@@ -135,8 +145,9 @@ impl Key {
             if self.ring.is_full() {
                 self.make_room(plan, moment, may_grow);
             }
+            let latest = self.latest();
             let Self { ring, parts, .. } = self;
-            if row[0] >= self.latest {
+            if row[0] >= latest {
                 ring.push(plan.shape, row);
             } else {
                 ring.insert(plan, row, |edge| {
@@ -161,7 +172,7 @@ impl Key {
         let shape = plan.shape;
         let flags = |row: &[i64]| if shape.tagged { row[1] & ((1 << TAG_FLAGS) - 1) } else { 0 };
         let place = self.ring.upper_bound(shape, row[0]);
-        let near = (place - TILE_ROWS).max(self.ring.first())..(place + TILE_ROWS).min(self.ring.tail);
+        let near = (place - TILE_ROWS).max(self.ring.first())..(place + TILE_ROWS).min(self.ring.tail());
         let fits = |number: &i64| {
             let known = self.ring.row(shape, *number);
             same_tile(plan, known[0], row[0]) && flags(known) == flags(row)
@@ -174,7 +185,7 @@ impl Key {
                 parts.pass(plan, edge, row);
             }
         });
-        self.coarse_until = self.coarse_until.max(row[0]);
+        self.ring.set_coarse(row[0]);
         true
     }
 
@@ -195,15 +206,15 @@ impl Key {
             }
         });
         let oldest = self.ring.row(plan.shape, self.ring.first())[0];
-        self.coarse_until = self.coarse_until.max(oldest);
+        self.ring.set_coarse(oldest);
         self.forget_first(plan);
     }
 
     fn forget_passed(&mut self, plan: &EntityPlan, moment: &Moment<'_>) {
-        if moment.now >= self.latest {
+        if moment.now >= self.latest() {
             self.advance(plan, moment);
         }
-        let limit = moment.now.max(self.latest).saturating_sub(plan.retention);
+        let limit = moment.now.max(self.latest()).saturating_sub(plan.retention);
         while self.ring.len() > 0
             && self.ring.row(plan.shape, self.ring.first())[0] <= limit
             && self.ring.is_first_passed(plan.shape)

@@ -3,9 +3,12 @@
 
 use std::hash::BuildHasher;
 
+use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::key::Key;
+use super::labels::spread;
+use super::prefetch::prefetch;
 use crate::plan::EntityPlan;
 
 const SHARDS: usize = 256;
@@ -54,32 +57,47 @@ impl Keys {
         self.chunks.last().map_or(0, |last| ((self.chunks.len() - 1) * CHUNK + last.len()) as u32)
     }
 
-    #[allow(dead_code)]
     pub(super) fn iter(&self) -> impl Iterator<Item = Option<&Key>> {
         self.chunks.iter().flatten().map(Option::as_ref)
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&Key> {
+        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Key> {
         self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
     }
 
-    /// The slot of a key. A new one is taken unless `is_full`, and `None` says that it was not.
-    pub(super) fn slot(&mut self, name: &str, plan: &EntityPlan, is_full: bool) -> Option<u32> {
+    /// The slot of a key that is known.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
         let hash = self.hash(name);
-        let Self { shards, chunks, .. } = self;
-        let is = |(known, slot): &(u32, u32)| {
-            *known == hash
-                && chunks[*slot as usize / CHUNK][*slot as usize % CHUNK].as_ref().is_some_and(|key| *key.name == *name)
-        };
-        if let Some((_, slot)) = shards[shard(hash)].find(spread(hash), is) {
-            return Some(*slot);
+        let is = |(known, slot): &(u32, u32)| *known == hash && self.get(*slot).is_some_and(|key| *key.name == *name);
+        self.shards[shard(hash)].find(spread(hash), is).map(|(_, slot)| *slot)
+    }
+
+    /// The slot that a key probably has, and asks for it.
+    pub(super) fn guess(&self, name: &str) -> Option<u32> {
+        let hash = self.hash(name);
+        let (_, slot) = self.shards[shard(hash)].find(spread(hash), |(known, _)| *known == hash)?;
+        prefetch(&self.chunks[*slot as usize / CHUNK], *slot as usize % CHUNK);
+        Some(*slot)
+    }
+
+    /// The slot of a key, which was guessed. A new one is taken unless `is_full`, and `None` says that it was not.
+    pub(super) fn slot(&mut self, name: &str, guessed: u32, plan: &EntityPlan, is_full: bool) -> Option<u32> {
+        if self.get(guessed).is_some_and(|key| *key.name == *name) {
+            return Some(guessed);
+        }
+        if let Some(slot) = self.find(name) {
+            return Some(slot);
         }
         if is_full {
             self.refused += 1;
             return None;
         }
         let slot = self.free.pop().unwrap_or_else(|| self.slots());
-        self.put(slot, Some(Key::new(name.into(), plan)));
+        self.put(slot, Some(Key::new(CompactString::new(name), plan)));
         Some(slot)
     }
 
@@ -124,9 +142,4 @@ impl Keys {
 
 const fn shard(hash: u32) -> usize {
     (hash >> 24) as usize % SHARDS
-}
-
-/// A table looks at the highest and the lowest bits.
-const fn spread(hash: u32) -> u64 {
-    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

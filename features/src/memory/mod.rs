@@ -8,18 +8,26 @@ mod keys;
 mod labels;
 mod order;
 mod parts;
+mod prefetch;
 mod ring;
 pub mod seen;
 mod snapshot;
 mod table;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use self::key::Key;
 use self::keys::Keys;
 use self::labels::{Labelled, Labels, NO_SLOT};
-use crate::plan::Plan;
+use ingest::Event;
+
+use crate::plan::{EntityPlan, Plan};
 use crate::store::{Applied, Moment, Partial, Store, Touch, Usage};
+
+/// With every so many events one slot of each entity is looked at, so that idle keys go.
+const SWEEP: u64 = 16;
 
 /// All state of a plan.
 #[derive(Debug)]
@@ -31,6 +39,8 @@ pub struct Memory {
     /// The row and the slots of the event that is applied.
     row: Vec<i64>,
     slots: Vec<u32>,
+    /// The slots that the next events probably have.
+    foreseen: VecDeque<u32>,
 }
 
 impl Memory {
@@ -38,7 +48,27 @@ impl Memory {
     pub fn new(plan: Arc<Plan>) -> Self {
         let keys = plan.entities.iter().map(|_| Keys::new()).collect();
         let labels = plan.is_labelled().then(|| Labels::new(plan.entities.len()));
-        Self { plan, keys, labels, row: Vec::new(), slots: Vec::new() }
+        Self { plan, keys, labels, row: Vec::new(), slots: Vec::new(), foreseen: VecDeque::new() }
+    }
+
+    /// Asks for the state of an event that will come after those that were foreseen before: first for its keys, some events later
+    /// for their cursors, and at last for their rows. It changes nothing but how long all that takes.
+    pub(crate) fn foresee(&mut self, event: &Event) {
+        let Self { plan, keys, foreseen, .. } = self;
+        for (entity, keys) in plan.entities.iter().zip(keys.iter()) {
+            let name = if let [slot] = entity.key.as_slice() { event.entities[*slot].as_deref() } else { None };
+            foreseen.push_back(name.and_then(|name| keys.guess(name)).unwrap_or(NO_SLOT));
+        }
+        let ask = |events_ago: usize, ask: fn(&Key, &EntityPlan)| {
+            let Some(first) = foreseen.len().checked_sub((events_ago + 1) * plan.entities.len()) else { return };
+            for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(foreseen.range(first..)) {
+                if let Some(key) = keys.get(*slot) {
+                    ask(key, entity);
+                }
+            }
+        };
+        ask(2, |key, entity| key.ring.prefetch_cursors(entity.shape));
+        ask(4, |key, entity| key.ring.prefetch_rows(entity.shape));
     }
 
     fn bytes(&self) -> usize {
@@ -50,41 +80,50 @@ impl Store for Memory {
     type Error = Infallible;
 
     fn apply(&mut self, touch: &Touch<'_>, partials: &mut [Partial]) -> Result<Applied, Infallible> {
-        let mut bytes = self.bytes();
-        let Self { plan, keys, labels, row, slots } = self;
+        let bytes = self.bytes();
+        let Self { plan, keys, labels, row, slots, foreseen } = self;
         let moment = Moment { now: touch.event.occurred_at.micros(), midnights: touch.midnights };
         let fingerprint = if labels.is_some() { touch.event.event_id.fingerprint() } else { 0 };
         let is_bad = labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false));
         let mut applied = Applied::default();
+        let is_full = bytes >= plan.memory_limit_bytes;
         slots.clear();
+        // First where everything lies, so that the waits for it pass at once.
         for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter_mut()).enumerate() {
-            keys.sweep(entity, touch.horizon);
-            let is_full = bytes >= plan.memory_limit_bytes;
-            let slot = touch.key(plan, number).map(|name| keys.slot(name, entity, is_full));
-            let Some(Some(slot)) = slot else {
-                let nothing = if slot.is_some() { Partial::REFUSED } else { Partial::ABSENT };
-                partials[entity.before.start..entity.after.end].fill(nothing);
-                applied.refused |= u64::from(slot.is_some()) << number.min(63);
-                slots.push(NO_SLOT);
-                continue;
-            };
-            slots.push(slot);
-            row.clear();
-            entity.write_row(touch.event, touch.position.0, is_bad, row);
-            let before = keys.bytes;
-            let key = keys.get_mut(slot).expect("the slot was just given");
-            let (had, now) = {
-                let had = key.bytes();
-                applied.is_late |= key.apply(entity, &plan.outputs, &moment, row, !is_full, partials);
-                applied.coarse |= u64::from(key.is_coarse(entity, moment.now)) << number.min(63);
-                (had, key.bytes())
-            };
-            keys.bytes = keys.bytes + now - had;
-            bytes = bytes + keys.bytes - before;
+            if touch.position.0.is_multiple_of(SWEEP) {
+                keys.sweep(entity, touch.horizon);
+            }
+            let guessed = foreseen.pop_front().unwrap_or(NO_SLOT);
+            let slot = touch.key(plan, number).map(|name| keys.slot(name, guessed, entity, is_full));
+            applied.refused |= u64::from(slot == Some(None)) << number.min(63);
+            slots.push(slot.flatten().unwrap_or(NO_SLOT));
+            if let Some(key) = slot.flatten().and_then(|slot| keys.get(slot)) {
+                key.ring.prefetch_cursors(entity.shape);
+            }
         }
         if let Some(labels) = labels {
             let event = Labelled { fingerprint, occurred_at: moment.now, position: touch.position.0, is_bad };
-            labels.remember(event, slots.iter().copied(), touch.horizon.saturating_sub(plan.label_reach()));
+            labels.remember(event, slots, touch.horizon.saturating_sub(plan.label_reach()));
+        }
+        for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(slots.iter()) {
+            if let Some(key) = keys.get(*slot) {
+                key.ring.prefetch_rows(entity.shape);
+            }
+        }
+        for (number, ((entity, keys), slot)) in plan.entities.iter().zip(keys).zip(slots).enumerate() {
+            let Some(key) = keys.get_mut(*slot) else {
+                let is_refused = applied.refused >> number.min(63) & 1 == 1;
+                let nothing = if is_refused { Partial::REFUSED } else { Partial::ABSENT };
+                partials[entity.before.start..entity.after.end].fill(nothing);
+                continue;
+            };
+            row.clear();
+            entity.write_row(touch.event, touch.position.0, is_bad, row);
+            let had = key.bytes();
+            applied.is_late |= key.apply(entity, &plan.outputs, &moment, row, !is_full, partials);
+            applied.coarse |= u64::from(key.is_coarse(entity, moment.now)) << number.min(63);
+            let has = key.bytes();
+            keys.bytes = keys.bytes + has - had;
         }
         Ok(applied)
     }
@@ -94,7 +133,7 @@ impl Store for Memory {
         let Some((event, slots)) = labels.as_mut().and_then(|labels| labels.learn(fingerprint, is_bad)) else { return Ok(()) };
         for ((entity, keys), slot) in plan.entities.iter().zip(keys).zip(slots) {
             if entity.labelled
-                && let Some(key) = keys.get_mut(slot)
+                && let Some(key) = keys.get_mut(*slot)
             {
                 key.mark(entity, &event, is_bad);
             }
@@ -118,8 +157,8 @@ impl Store for Memory {
         });
         let labels = self.labels.as_ref().map(|labels| Usage {
             what: "labels".to_owned(),
-            keys: labels.len() as u64,
-            bytes: labels.bytes() as u64,
+            keys: labels.len(),
+            bytes: labels.bytes(),
             refused: 0,
         });
         entities.chain(labels).collect()

@@ -8,7 +8,7 @@ pub(crate) struct Order {
 
 impl Order {
     pub(super) fn bytes(&self) -> usize {
-        self.sorted.capacity() * size_of::<i64>()
+        self.sorted.len() * size_of::<i64>()
     }
 
     pub(super) fn enter(&mut self, word: i64) {

@@ -1,19 +1,19 @@
-//! The history of one key: its rows in the order of time in one ring, and a cursor for each window edge, in one block of words.
+//! The history of one key in one block of words: a header, a cursor for each window edge, and its rows in the order of time in one
+//! ring.
 //!
 //! A cursor stands before the first row that its edge has not passed and carries the totals of all rows before it, since the key
 //! began. A window's count and sums are the difference of two cursors, so its cost does not depend on its length: each row is
 //! pushed once and passed once by each cursor. Totals wrap around; their differences are exact.
 
+use super::prefetch::prefetch;
 use crate::plan::{Counted, EntityPlan, Merge, Operand, Shape, Total};
 use crate::words::ABSENT;
 
 /// Rows and cursors of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ring {
-    /// The cursors, then as many rows as fit.
+    /// The header, the cursors, then as many rows as fit.
     pub(super) words: Box<[i64]>,
-    /// The number of the next row.
-    pub(super) tail: i64,
     /// Rows kept.
     pub(super) len: u32,
     /// Where the oldest row lies.
@@ -24,6 +24,13 @@ pub(crate) struct Ring {
 
 const FIRST_CAPACITY: u32 = 4;
 
+/// The words of the header: the number of the next row, the latest time that was applied (`i64::MIN` before the first), and the
+/// time up to which rows were merged into tiles or forgotten early.
+const TAIL: usize = 0;
+const LATEST: usize = 1;
+const COARSE_UNTIL: usize = 2;
+const HEADER: usize = 3;
+
 /// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), and totals.
 const NEXT: usize = 0;
 const NEXT_TIME: usize = 1;
@@ -33,11 +40,74 @@ const NO_ROW: i64 = i64::MAX;
 
 impl Ring {
     pub(super) fn new(shape: Shape, edges: usize) -> Self {
-        let mut words = vec![0; shape.cursors + FIRST_CAPACITY as usize * shape.row].into_boxed_slice();
+        let mut words = vec![0; HEADER + shape.cursors + FIRST_CAPACITY as usize * shape.row].into_boxed_slice();
+        words[LATEST] = i64::MIN;
+        words[COARSE_UNTIL] = i64::MIN;
         for edge in 0..edges {
-            words[edge * shape.cursor + NEXT_TIME] = NO_ROW;
+            words[HEADER + edge * shape.cursor + NEXT_TIME] = NO_ROW;
         }
-        Self { words, tail: 0, len: 0, head: 0, capacity: FIRST_CAPACITY }
+        Self { words, len: 0, head: 0, capacity: FIRST_CAPACITY }
+    }
+
+    /// The number of the next row.
+    pub(super) const fn tail(&self) -> i64 {
+        self.words[TAIL]
+    }
+
+    pub(super) const fn latest(&self) -> i64 {
+        self.words[LATEST]
+    }
+
+    pub(super) fn set_latest(&mut self, time: i64) {
+        self.words[LATEST] = time;
+    }
+
+    pub(super) const fn coarse_until(&self) -> i64 {
+        self.words[COARSE_UNTIL]
+    }
+
+    pub(super) fn set_coarse(&mut self, time: i64) {
+        self.words[COARSE_UNTIL] = self.words[COARSE_UNTIL].max(time);
+    }
+
+    /// Asks for the header and the cursors.
+    pub(super) fn prefetch_cursors(&self, shape: Shape) {
+        for word in (0..HEADER + shape.cursors).step_by(8) {
+            prefetch(&self.words, word);
+        }
+    }
+
+    /// Asks for the rows that the next event will read: those that cursors may pass, and the place of the next.
+    pub(super) fn prefetch_rows(&self, shape: Shape) {
+        prefetch(&self.words, self.place(shape, self.tail()));
+        for cursor in self.cursors(shape).chunks_exact(shape.cursor.max(1)) {
+            let place = self.place(shape, cursor[NEXT]);
+            prefetch(&self.words, place);
+            prefetch(&self.words, place + shape.row);
+        }
+    }
+
+    /// The header and the cursors.
+    pub(super) fn before_rows(&self, shape: Shape) -> &[i64] {
+        &self.words[..HEADER + shape.cursors]
+    }
+
+    pub(super) fn before_rows_mut(&mut self, shape: Shape) -> &mut [i64] {
+        &mut self.words[..HEADER + shape.cursors]
+    }
+
+    /// Makes room for so many rows in a ring that has none.
+    pub(super) fn set_capacity(&mut self, shape: Shape, capacity: u32) {
+        self.words = vec![0; HEADER + shape.cursors + capacity as usize * shape.row].into_boxed_slice();
+        (self.capacity, self.len, self.head) = (capacity, 0, 0);
+    }
+
+    fn cursors(&self, shape: Shape) -> &[i64] {
+        &self.words[HEADER..HEADER + shape.cursors]
+    }
+
+    fn cursors_mut(&mut self, shape: Shape) -> &mut [i64] {
+        &mut self.words[HEADER..HEADER + shape.cursors]
     }
 
     pub(super) const fn bytes(&self) -> usize {
@@ -54,7 +124,7 @@ impl Ring {
 
     /// The number of the oldest row.
     pub(super) const fn first(&self) -> i64 {
-        self.tail - self.len as i64
+        self.tail() - self.len as i64
     }
 
     /// Where row `number` begins.
@@ -63,7 +133,7 @@ impl Ring {
         if slot >= self.capacity {
             slot -= self.capacity;
         }
-        shape.cursors + slot as usize * shape.row
+        HEADER + shape.cursors + slot as usize * shape.row
     }
 
     pub(super) fn row(&self, shape: Shape, number: i64) -> &[i64] {
@@ -88,7 +158,7 @@ impl Ring {
 
     /// The number of the first row that is later than `time`.
     pub(super) fn upper_bound(&self, shape: Shape, time: i64) -> i64 {
-        let (mut low, mut high) = (self.first(), self.tail);
+        let (mut low, mut high) = (self.first(), self.tail());
         while low < high {
             let middle = low + (high - low) / 2;
             if self.time(shape, middle) <= time { low = middle + 1 } else { high = middle }
@@ -98,12 +168,12 @@ impl Ring {
 
     /// Puts a row behind all others; there must be room.
     pub(super) fn push(&mut self, shape: Shape, row: &[i64]) {
-        let number = self.tail;
-        self.tail += 1;
+        let number = self.tail();
+        self.words[TAIL] += 1;
         self.len += 1;
         let place = self.place(shape, number);
         self.words[place..place + shape.row].copy_from_slice(row);
-        for cursor in self.words[..shape.cursors].chunks_exact_mut(shape.cursor) {
+        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)) {
             cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
         }
     }
@@ -113,14 +183,14 @@ impl Ring {
     pub(super) fn insert(&mut self, plan: &EntityPlan, row: &[i64], passed: impl FnMut(usize)) {
         let shape = plan.shape;
         let number = self.upper_bound(shape, row[0]);
-        self.tail += 1;
+        self.words[TAIL] += 1;
         self.len += 1;
-        for later in (number + 1..self.tail).rev() {
+        for later in (number + 1..self.tail()).rev() {
             let (from, to) = (self.place(shape, later - 1), self.place(shape, later));
             self.words.copy_within(from..from + shape.row, to);
         }
         self.row_mut(shape, number).copy_from_slice(row);
-        for cursor in self.words[..shape.cursors].chunks_exact_mut(shape.cursor) {
+        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)) {
             if cursor[NEXT] > number {
                 cursor[NEXT] += 1;
             } else {
@@ -133,7 +203,7 @@ impl Ring {
     /// Counts `row` in the cursors that have passed row `number`.
     pub(super) fn count_in(&mut self, plan: &EntityPlan, number: i64, row: &[i64], mut passed: impl FnMut(usize)) {
         let shape = plan.shape;
-        for (edge, cursor) in self.words[..shape.cursors].chunks_exact_mut(shape.cursor).enumerate() {
+        for (edge, cursor) in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)).enumerate() {
             if cursor[NEXT] > number {
                 count::<true>(&plan.totals, cursor, row);
                 passed(edge);
@@ -143,7 +213,7 @@ impl Ring {
 
     /// Adds `change` to a total of the cursors that have passed row `number`.
     pub(super) fn change(&mut self, shape: Shape, number: i64, total: &Total, change: i64) {
-        for cursor in self.words[..shape.cursors].chunks_exact_mut(shape.cursor) {
+        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)) {
             if cursor[NEXT] > number {
                 cursor[total.at] = cursor[total.at].wrapping_add(change);
             }
@@ -151,17 +221,11 @@ impl Ring {
     }
 
     /// Moves every cursor to its edge as of `now`; `passed` is told of each row and edge.
-    pub(super) fn advance(
-        &mut self,
-        plan: &EntityPlan,
-        now: i64,
-        midnights: &[i64],
-        mut passed: impl FnMut(usize, &[i64]),
-    ) {
+    pub(super) fn advance(&mut self, plan: &EntityPlan, now: i64, midnights: &[i64], mut passed: impl FnMut(usize, &[i64])) {
         let shape = plan.shape;
         for (edge, limit) in plan.edges.iter().enumerate() {
             let limit = limit.limit(now, midnights);
-            while self.words[edge * shape.cursor + NEXT_TIME] <= limit {
+            while self.words[HEADER + edge * shape.cursor + NEXT_TIME] <= limit {
                 self.pass(plan, edge, &mut passed);
             }
         }
@@ -170,11 +234,11 @@ impl Ring {
     /// Moves one cursor over its next row.
     fn pass(&mut self, plan: &EntityPlan, edge: usize, passed: &mut impl FnMut(usize, &[i64])) {
         let shape = plan.shape;
-        let number = self.words[edge * shape.cursor + NEXT];
-        let next_time = if number + 1 < self.tail { self.time(shape, number + 1) } else { NO_ROW };
-        let place = self.place(shape, number) - shape.cursors;
-        let (cursors, rows) = self.words.split_at_mut(shape.cursors);
-        let (cursor, row) = (&mut cursors[edge * shape.cursor..][..shape.cursor], &rows[place..place + shape.row]);
+        let number = self.words[HEADER + edge * shape.cursor + NEXT];
+        let next_time = if number + 1 < self.tail() { self.time(shape, number + 1) } else { NO_ROW };
+        let place = self.place(shape, number) - HEADER - shape.cursors;
+        let (cursors, rows) = self.words.split_at_mut(HEADER + shape.cursors);
+        let (cursor, row) = (&mut cursors[HEADER + edge * shape.cursor..][..shape.cursor], &rows[place..place + shape.row]);
         cursor[NEXT] = number + 1;
         cursor[NEXT_TIME] = next_time;
         count::<true>(&plan.totals, cursor, row);
@@ -184,7 +248,7 @@ impl Ring {
     /// Makes every cursor pass the oldest row, whether or not its edge has, so that it can be forgotten.
     pub(super) fn pass_first(&mut self, plan: &EntityPlan, mut passed: impl FnMut(usize, &[i64])) {
         for edge in 0..plan.edges.len() {
-            if self.words[edge * plan.shape.cursor + NEXT] == self.first() {
+            if self.words[HEADER + edge * plan.shape.cursor + NEXT] == self.first() {
                 self.pass(plan, edge, &mut passed);
             }
         }
@@ -193,7 +257,7 @@ impl Ring {
     /// Whether every cursor has passed the oldest row.
     pub(super) fn is_first_passed(&self, shape: Shape) -> bool {
         let first = self.first();
-        self.words[..shape.cursors].chunks_exact(shape.cursor.max(1)).all(|cursor| cursor[NEXT] > first)
+        self.cursors(shape).chunks_exact(shape.cursor.max(1)).all(|cursor| cursor[NEXT] > first)
     }
 
     /// Forgets the oldest row.
@@ -204,7 +268,7 @@ impl Ring {
 
     /// A cursor's words; its number of rows is word 0.
     pub(super) fn cursor(&self, shape: Shape, edge: usize) -> &[i64] {
-        &self.words[edge * shape.cursor..][..shape.cursor]
+        &self.words[HEADER + edge * shape.cursor..][..shape.cursor]
     }
 
     /// A cursor as it would stand if the rows that are later than `limit` had not come yet. The cost is the rows between there and
@@ -216,7 +280,7 @@ impl Ring {
             let row = self.row(plan.shape, cursor[NEXT]);
             count::<false>(&plan.totals, &mut cursor, row);
         }
-        while cursor[NEXT] < self.tail && self.time(plan.shape, cursor[NEXT]) <= limit {
+        while cursor[NEXT] < self.tail() && self.time(plan.shape, cursor[NEXT]) <= limit {
             let row = self.row(plan.shape, cursor[NEXT]);
             count::<true>(&plan.totals, &mut cursor, row);
             cursor[NEXT] += 1;
@@ -224,15 +288,16 @@ impl Ring {
         cursor
     }
 
-    /// Makes room for an eighth more rows, at least four.
+    /// Makes room for a twelfth more rows, at least four.
     pub(super) fn grow(&mut self, shape: Shape) {
-        let capacity = self.capacity + (self.capacity / 8).max(4);
-        let mut words = Vec::with_capacity(shape.cursors + capacity as usize * shape.row);
-        words.extend_from_slice(&self.words[..shape.cursors]);
-        let head = shape.cursors + self.head as usize * shape.row;
+        let capacity = self.capacity + (self.capacity / 12).max(4);
+        let rows = HEADER + shape.cursors;
+        let mut words = Vec::with_capacity(rows + capacity as usize * shape.row);
+        words.extend_from_slice(&self.words[..rows]);
+        let head = rows + self.head as usize * shape.row;
         words.extend_from_slice(&self.words[head..]);
-        words.extend_from_slice(&self.words[shape.cursors..head]);
-        words.resize(shape.cursors + capacity as usize * shape.row, 0);
+        words.extend_from_slice(&self.words[rows..head]);
+        words.resize(rows + capacity as usize * shape.row, 0);
         self.words = words.into_boxed_slice();
         self.head = 0;
         self.capacity = capacity;

@@ -35,7 +35,7 @@ impl Categories {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.known.capacity() * size_of::<Seen>()
+        self.known.len() * size_of::<Seen>()
     }
 
     /// Whether what it says is an estimate.

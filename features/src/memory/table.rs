@@ -21,8 +21,18 @@ impl Table {
         table
     }
 
+    /// One with these counts, which are sorted by category.
+    pub(super) fn with_counts(counts: Vec<(i64, u32)>) -> Self {
+        let mut table = Self { events: counts.iter().map(|(_, count)| u64::from(*count)).sum(), ..Self::default() };
+        for (_, count) in &counts {
+            table.recount(0, *count);
+        }
+        table.counts = counts;
+        table
+    }
+
     pub(super) fn bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<(i64, u32)>() + self.frequencies.capacity() * size_of::<u32>()
+        self.counts.len() * size_of::<(i64, u32)>() + self.frequencies.len() * size_of::<u32>()
     }
 
     pub(super) fn enter(&mut self, category: i64) {

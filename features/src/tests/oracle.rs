@@ -126,7 +126,8 @@ impl Oracle {
                 Some(values.map(|(each, _)| source.number(each) * faded(until, each.occurred_at, half_life)).sum())
             }
             Aggregate::Speed { latitude, longitude } => {
-                let place = |event: &Event| Some((latitude.number(event), longitude.number(event))).filter(|(a, b)| !(a + b).is_nan());
+                let place =
+                    |event: &Event| Some((latitude.number(event), longitude.number(event))).filter(|(a, b)| !(a + b).is_nan());
                 let (there, at) = inside.iter().rev().find_map(|(each, _)| Some((place(each)?, each.occurred_at)))?;
                 let hours = (now.since(at).micros() as f64 / 1e6).max(1.0) / 3_600.0;
                 Some(distance_km(there, place(event)?) / hours)
