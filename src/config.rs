@@ -26,6 +26,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Where decisions are asked for.
     pub warehouse: WarehouseConfig,
+    /// Snapshots of what the log has made.
+    pub snapshots: SnapshotConfig,
     /// The engine.
     pub engine: EngineConfig,
 }
@@ -76,6 +78,16 @@ pub struct WarehouseConfig {
     pub url: Location,
     /// The longest that a decision takes to get there.
     pub flush_seconds: u64,
+}
+
+/// Snapshots of what the log has made.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotConfig {
+    /// Where they are: `file://`.
+    pub url: Location,
+    /// After so many records of the log another one is taken.
+    pub every_records: u64,
 }
 
 /// The engine.
@@ -141,6 +153,9 @@ impl Config {
         }
         if config.log.segment_mb == 0 {
             bail!("log.segment_mb must be at least 1");
+        }
+        if config.snapshots.every_records == 0 {
+            bail!("snapshots.every_records must be at least 1");
         }
         if config.warehouse.flush_seconds == 0 {
             bail!("warehouse.flush_seconds must be at least 1");

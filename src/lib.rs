@@ -11,10 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, Options, SyncPolicy};
 use ingest::{Clock, Schema};
 use monitor::{ParquetWarehouse, Projector, Warehouse};
+use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Champion, Engine, FileRegistry, Pipeline, Registry};
 
 use crate::config::{Config, Durability};
@@ -46,8 +48,10 @@ pub fn assemble(
     let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
     let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
     let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
-    let queue = config.engine.queue_events;
-    let engine = Engine::start(Arc::new(pipeline), Arc::clone(&log), &*registry, clock, queue, progress)?;
+    let snapshots = Snapshots::open(&config.snapshots.url.folder("snapshots", "file", &config.data)?)?;
+    let snapshots = Some(SnapshotPolicy { snapshots, every_records: config.snapshots.every_records });
+    let settings = Settings { queue: config.engine.queue_events, snapshots };
+    let engine = Engine::start(Arc::new(pipeline), Arc::clone(&log), &*registry, clock, settings, progress)?;
     let flush_interval = std::time::Duration::from_secs(config.warehouse.flush_seconds);
     let projector = Projector::start(Arc::clone(&log), Arc::clone(&warehouse), schema, flush_interval)
         .context("cannot start the projection into the warehouse")?;

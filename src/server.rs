@@ -148,9 +148,18 @@ struct Status {
     log_position: u64,
     warehouse_position: u64,
     warehouse_error: Option<String>,
+    features_version: String,
+    warming: Vec<Warming>,
     clock: Option<String>,
     events_per_second: f64,
     replay: Option<Replay>,
+}
+
+/// A feature whose window is not covered yet.
+#[derive(Serialize)]
+struct Warming {
+    feature: String,
+    covered_at: String,
 }
 
 #[derive(Serialize)]
@@ -217,6 +226,12 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
         log_position: program.log_end(),
         warehouse_position: projected.projected.0,
         warehouse_error: projected.failed,
+        features_version: program.engine.pipeline().plan.version().to_owned(),
+        warming: standing
+            .warming
+            .into_iter()
+            .map(|(feature, covered_at)| Warming { feature, covered_at: covered_at.to_string() })
+            .collect(),
         clock: (standing.events + standing.history > 0).then(|| standing.watermark.to_string()),
         events_per_second: rate.per_second,
         replay: program.live.replayed().map(|done| Replay { done }),

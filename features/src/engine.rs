@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ingest::log::Position;
 use ingest::{Event, Label, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::definition::Kind;
 use crate::memory::Memory;
@@ -17,9 +18,11 @@ use crate::store::{Applied, Partial, Store, Touch, Usage};
 use crate::zones::Zones;
 
 /// What became of an event's place in history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// At the end: nothing newer was known for its keys.
+    #[default]
     InOrder,
     /// Behind newer events of its keys, within the allowed lateness: put where it belongs.
     Late,
@@ -28,8 +31,19 @@ pub enum Placement {
     TooLate,
 }
 
+impl Placement {
+    /// Its word in the API, in files and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InOrder => "in_order",
+            Self::Late => "late",
+            Self::TooLate => "too_late",
+        }
+    }
+}
+
 /// How an event's vector came about. The bits stand for the entities of the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Its place in history.
     pub placement: Placement,
@@ -45,6 +59,8 @@ pub struct Engine<S = Memory> {
     plan: Arc<Plan>,
     store: S,
     watermark: Timestamp,
+    /// The earliest event time that entered the history.
+    since: Option<Timestamp>,
     zones: Zones,
     partials: Vec<Partial>,
     pairs: Vec<String>,
@@ -66,14 +82,17 @@ impl Engine {
     /// Writes all state into a snapshot.
     pub fn save(&self, out: &mut snapshot::Writer) -> std::io::Result<()> {
         out.i64(self.watermark.micros())?;
+        out.i64(self.since.map_or(i64::MIN, Timestamp::micros))?;
         self.store.save(out)
     }
 
     /// Reads what [`Engine::save`] wrote, under the same plan.
     pub fn load(plan: Arc<Plan>, input: &mut snapshot::Reader) -> Result<Self, snapshot::Error> {
         let watermark = Timestamp::from_micros(input.i64()?);
+        let since = input.i64()?;
         let store = Memory::load(Arc::clone(&plan), input)?;
-        Ok(Self::over(plan, store, watermark))
+        let since = (since != i64::MIN).then_some(Timestamp::from_micros(since));
+        Ok(Self { since, ..Self::over(plan, store, watermark) })
     }
 
     /// Applies events in their order, as [`Engine::apply`] does one by one, and hands over each vector. While one is applied, what the
@@ -121,7 +140,7 @@ impl<S: Store> Engine<S> {
         let partials = vec![Partial::EMPTY; plan.outputs.len()];
         let pairs = vec![String::new(); plan.entities.len()];
         let zones = Zones::new(&plan);
-        Self { plan, store, watermark, zones, partials, pairs }
+        Self { plan, store, watermark, since: None, zones, partials, pairs }
     }
 
     /// The plan that it runs.
@@ -139,6 +158,14 @@ impl<S: Store> Engine<S> {
         self.watermark
     }
 
+    /// The features whose longest window reaches further back than what was watched, each with the event time from which on it is
+    /// covered. Until then they count what there was; a lifetime is counted from the first event on and needs no warming.
+    pub fn warming(&self) -> Vec<(usize, Timestamp)> {
+        let Some(since) = self.since else { return Vec::new() };
+        let covered = |feature: usize| Some((feature, since + self.plan.reach(feature)?));
+        (0..self.plan.width()).filter_map(covered).filter(|(_, covered_at)| *covered_at > self.watermark).collect()
+    }
+
     /// How much each entity keeps.
     pub fn usage(&self) -> Vec<Usage> {
         self.store.usage()
@@ -146,7 +173,7 @@ impl<S: Store> Engine<S> {
 
     /// As [`Engine::apply`], over a store that may fail; nothing is applied then.
     pub fn try_apply(&mut self, event: &Event, position: Position, vector: &mut Vec<f64>) -> Result<Outcome, S::Error> {
-        let Self { plan, store, watermark, zones, partials, pairs } = self;
+        let Self { plan, store, watermark, since, zones, partials, pairs } = self;
         let watermark_now = (*watermark).max(event.occurred_at);
         let horizon = watermark_now - plan.allowed_lateness;
         if event.occurred_at < horizon {
@@ -162,6 +189,7 @@ impl<S: Store> Engine<S> {
         let touch = Touch { event, position, horizon: horizon.micros(), midnights, pairs };
         let Applied { is_late, coarse, refused } = store.apply(&touch, partials)?;
         *watermark = watermark_now;
+        *since = Some(since.map_or(event.occurred_at, |since| since.min(event.occurred_at)));
         event_features(plan, event, vector);
         for (output, partial) in plan.outputs.iter().zip(partials) {
             vector[output.feature] = partial.finish(output, event);

@@ -5,10 +5,15 @@
 
 pub mod definition;
 pub mod engine;
+pub mod explain;
 pub mod memory;
+#[cfg(feature = "arrow")]
+pub mod offline;
 pub mod plan;
+pub mod replay;
 pub mod snapshot;
 pub mod store;
+pub mod verify;
 mod words;
 mod zones;
 
@@ -16,6 +21,7 @@ pub use definition::{Definition, DefinitionError, DefinitionFile, StateFile};
 pub use engine::{Engine, Outcome, Placement};
 pub use memory::Memory;
 pub use plan::Plan;
+pub use replay::Replay;
 pub use snapshot::Snapshots;
 pub use store::{Store, Usage};
 pub use words::MAX_WHOLE;

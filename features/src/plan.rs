@@ -371,6 +371,11 @@ impl Plan {
         self.entities.iter().map(|entity| entity.name.as_str())
     }
 
+    /// The names of the entities whose bits are set.
+    pub fn named(&self, bits: u64) -> impl Iterator<Item = &str> {
+        self.entity_names().enumerate().filter(move |(number, _)| bits >> number.min(&63) & 1 == 1).map(|(_, name)| name)
+    }
+
     /// How long a feature must have been watched until its window is covered; `None` for a lifetime, which is never.
     pub fn reach(&self, feature: usize) -> Option<Duration> {
         match &self.definitions[feature].kind {

@@ -4,7 +4,7 @@ use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
 use ingest::schema::{Attribute, Entity, Place, ValueType};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
-use scoring::{Decision, EngineMode, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
+use scoring::{Decision, EngineMode, FeatureState, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
 
 use crate::projection::Projection;
 use crate::tables::Projected;
@@ -80,6 +80,7 @@ pub(crate) fn sample(event_position: u64, event_id: &str, occurred_at: &str) -> 
         reasons: Vec::new(),
         engine_mode: EngineMode::Normal,
         timings_us: TimingsUs { queue: 1, features: 2, model: 3, policy: 4 },
+        feature_state: FeatureState::default(),
     }
 }
 

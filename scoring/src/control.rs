@@ -5,7 +5,8 @@ use ingest::Timestamp;
 use ingest::log::record::{RecordError, check_version, decode, encode};
 use serde::{Deserialize, Serialize};
 
-const CONTROL_VERSION: u8 = 1;
+/// Version 2 added `Serving`.
+const CONTROL_VERSION: u8 = 2;
 
 /// A change of what decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,13 @@ pub enum Control {
         by: String,
         /// Why.
         reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// These features are computed for decisions from here on, and did not serve before.
+    Serving {
+        /// Each feature's name and the hash of its definition.
+        features: Vec<(String, String)>,
         /// When.
         at: Timestamp,
     },

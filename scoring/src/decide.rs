@@ -1,12 +1,14 @@
 //! The decision itself: a plain function from an event, its vector and the champion to what is done. It reads no clock, does no
 //! I/O and cannot fail; a model that gives no number is the operator's `on_failure`, said in the record.
 
+use std::borrow::Cow;
+
 use features::Plan;
 use ingest::Event;
 use ingest::Timestamp;
 use ingest::log::Position;
 
-use crate::decision::{Decision, EngineMode, ModelScore, TimingsUs, Verdict};
+use crate::decision::{Decision, EngineMode, FeatureState, ModelScore, TimingsUs, Verdict};
 use crate::model::score;
 use crate::pipeline::Pipeline;
 use crate::registry::Artifact;
@@ -18,29 +20,70 @@ pub struct Champion {
     pub version: u32,
     /// The artifact.
     pub artifact: Artifact,
+    /// Where each of the model's features lies in the pipeline's vector; `None` when both are the same.
+    places: Option<Vec<usize>>,
 }
 
 /// Why a model cannot score a pipeline's events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "model {name} {version} was trained on features {trained}, the pipeline has {present}: train it again, or use the pipeline that it was trained with"
+    "model {name} {version} was trained on features {trained}, the pipeline has {present}{missing}: train it again, or use the pipeline that it was trained with"
 )]
 pub struct Mismatch {
     name: String,
     version: u32,
     trained: String,
     present: String,
+    missing: String,
 }
 
 impl Champion {
-    /// Refuses an artifact that was trained on other features.
+    /// Refuses an artifact that reads features which the pipeline has not, or defines in another way. Features that the pipeline has
+    /// beside them do no harm: they can be warmed while a model that does not know them decides.
     pub fn new(artifact: Artifact, version: u32, plan: &Plan) -> Result<Self, Mismatch> {
         let same = artifact.features_version == plan.version()
             && artifact.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
         if same {
-            return Ok(Self { version, artifact });
+            return Ok(Self { version, artifact, places: None });
         }
-        Err(Mismatch { name: artifact.name, version, trained: artifact.features_version, present: plan.version().to_owned() })
+        let mismatch = |artifact: &Artifact, missing: String| Mismatch {
+            name: artifact.name.clone(),
+            version,
+            trained: artifact.features_version.clone(),
+            present: plan.version().to_owned(),
+            missing,
+        };
+        if artifact.feature_versions.is_empty() {
+            return Err(mismatch(&artifact, String::new()));
+        }
+        let mut places = Vec::new();
+        for (name, version) in artifact.features.iter().zip(&artifact.feature_versions) {
+            let place = plan.feature(name).filter(|place| plan.definitions()[*place].version == *version);
+            let Some(place) = place else {
+                return Err(mismatch(&artifact, format!(" and lacks {name} as it was then")));
+            };
+            places.push(place);
+        }
+        Ok(Self { version, artifact, places: Some(places) })
+    }
+
+    /// What the model reads of the pipeline's vector.
+    fn values<'a>(&self, vector: &'a [f64]) -> Cow<'a, [f64]> {
+        match &self.places {
+            None => Cow::Borrowed(vector),
+            Some(places) => places.iter().map(|place| vector[*place]).collect(),
+        }
+    }
+
+    /// What each of the pipeline's features added to the model's output.
+    fn contributions(&self, vector: &[f64]) -> Vec<f64> {
+        let contributions = self.artifact.model.contributions(&self.values(vector));
+        let Some(places) = &self.places else { return contributions };
+        let mut all = vec![0.0; vector.len()];
+        for (place, contribution) in places.iter().zip(contributions) {
+            all[*place] = contribution;
+        }
+        all
     }
 }
 
@@ -55,12 +98,14 @@ pub struct Case {
     pub received_at: Timestamp,
     /// Its features.
     pub vector: Vec<f64>,
+    /// How they came about.
+    pub outcome: features::Outcome,
 }
 
 /// What the champion says of a case: a probability from 0 to 1, or `None` without a champion or a number.
 pub fn probability(case: &Case, champion: Option<&Champion>) -> Option<f64> {
     champion
-        .map(|champion| champion.artifact.model.probability(&case.vector))
+        .map(|champion| champion.artifact.model.probability(&champion.values(&case.vector)))
         .filter(|probability| (0.0..=1.0).contains(probability))
 }
 
@@ -80,7 +125,7 @@ pub fn decide(
     let scored = champion.zip(probability);
     let reasons = match scored {
         Some((champion, _)) if verdict >= Verdict::Review => {
-            pipeline.reasons.strongest(&case.vector, &champion.artifact.model.contributions(&case.vector))
+            pipeline.reasons.strongest(&case.vector, &champion.contributions(&case.vector))
         }
         _ => Vec::new(),
     };
@@ -104,5 +149,6 @@ pub fn decide(
         reasons,
         engine_mode: if score.is_some() { EngineMode::Normal } else { EngineMode::Degraded },
         timings_us: TimingsUs::default(),
+        feature_state: FeatureState::new(case.outcome, &pipeline.plan),
     }
 }

@@ -3,12 +3,14 @@
 
 use std::fmt;
 
+use features::{Placement, Plan};
 use ingest::log::Position;
 use ingest::log::record::{RecordError, check_version, decode, encode};
 use ingest::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-const DECISION_VERSION: u8 = 1;
+/// Version 2 added `feature_state` at the end.
+const DECISION_VERSION: u8 = 2;
 
 /// What to do with the event. Precedence rises downward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -134,6 +136,28 @@ pub struct Decision {
     pub engine_mode: EngineMode,
     /// How long it took.
     pub timings_us: TimingsUs,
+    /// How the vector came about.
+    pub feature_state: FeatureState,
+}
+
+/// How a vector came about: where the event was put in the history of its keys, and what was not exact about them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureState {
+    /// Its place in history.
+    pub placement: Placement,
+    /// Entities whose windows are coarse: kept as tiles of the resolution that the pipeline declares, forgotten in part since a key
+    /// has too many events, or estimated.
+    pub coarse: Vec<String>,
+    /// Entities whose key was not taken since memory is full; their features are missing.
+    pub refused: Vec<String>,
+}
+
+impl FeatureState {
+    /// With the names of a plan.
+    pub fn new(outcome: features::Outcome, plan: &Plan) -> Self {
+        let named = |bits: u64| plan.named(bits).map(str::to_owned).collect();
+        Self { placement: outcome.placement, coarse: named(outcome.coarse), refused: named(outcome.refused) }
+    }
 }
 
 /// From which score on an event is reviewed and declined.
@@ -154,6 +178,66 @@ impl Decision {
 
     /// From the log.
     pub fn decode(payload: &[u8]) -> Result<Self, RecordError> {
-        decode("decision", check_version("decision", payload, DECISION_VERSION)?)
+        let body = check_version("decision", payload, DECISION_VERSION)?;
+        if payload[0] > 1 {
+            return decode("decision", body);
+        }
+        // What version 2 added lies at the end, so that an old record becomes a new one by what it left unsaid: all was exact.
+        decode("decision", &postcard::to_extend(&FeatureState::default(), body.to_vec()).expect("plain data always encodes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision() -> Decision {
+        Decision {
+            event_id: EventId::new("e1").expect("short"),
+            event_position: Position(3),
+            occurred_at: Timestamp::from_micros(1),
+            received_at: Timestamp::from_micros(2),
+            decided_at: Timestamp::from_micros(3),
+            amount_minor: Some(100),
+            decision: Verdict::Review,
+            score: Some(700),
+            champion: Some(ModelScore { name: "m".to_owned(), version: 7, probability: 0.5 }),
+            thresholds: Thresholds { review: 700, decline: 900 },
+            vector: vec![1.5],
+            features_version: "ab".to_owned(),
+            reasons: Vec::new(),
+            engine_mode: EngineMode::Normal,
+            timings_us: TimingsUs { queue: 1, features: 2, model: 3, policy: 4 },
+            feature_state: FeatureState::default(),
+        }
+    }
+
+    #[test]
+    fn every_version_that_was_ever_written_is_read() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let body = concat!(
+            "02653103",                 // event id, position
+            "020406",                   // three times, zigzag
+            "01c801",                   // amount
+            "02",                       // review
+            "01bc05",                   // score
+            "01016d07000000000000e03f", // champion
+            "bc058407",                 // thresholds
+            "01000000000000f83f",       // vector
+            "026162",                   // definitions
+            "00",                       // no reasons
+            "00",                       // normal
+            "01020304",                 // timings
+        );
+        let first: Vec<u8> = format!("01{body}")
+            .as_bytes()
+            .chunks(2)
+            .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).expect("ASCII"), 16).expect("hexadecimal"))
+            .collect();
+        assert_eq!(Decision::decode(&first), Ok(decision()));
+        assert_eq!(hex(&decision().encode()), format!("02{body}000000"));
+        let coarse = FeatureState { placement: Placement::Late, coarse: vec!["card".to_owned()], refused: Vec::new() };
+        let newest = Decision { feature_state: coarse, ..decision() };
+        assert_eq!(Decision::decode(&newest.encode()), Ok(newest));
     }
 }

@@ -25,9 +25,27 @@ pub enum Error {
     /// There is no champion, and the pipeline's `on_failure` is to refuse.
     #[error("no champion model is loaded, and the pipeline refuses to decide without one")]
     NotReady,
+    /// The machine gives no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
+    /// A feature that serves has another definition now.
+    #[error(
+        "feature {feature} serves with definition {serving} and the pipeline now says {present}: what models were trained on never changes its meaning. Give the new definition a name of its own (as {feature}_v2); it is filled from the log at the start, is `warming` until its window is covered, and then a model can be trained on it"
+    )]
+    FeatureChanged {
+        /// The feature.
+        feature: String,
+        /// The hash of the definition that serves.
+        serving: String,
+        /// The hash of the definition in the pipeline file.
+        present: String,
+    },
+    /// A snapshot could not be kept.
+    #[error(transparent)]
+    Snapshot(#[from] features::snapshot::Error),
     /// The log did not take or give a record.
     #[error(transparent)]
     Log(#[from] ingest::log::Error),

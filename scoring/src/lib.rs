@@ -17,7 +17,7 @@ pub mod registry;
 
 pub use control::Control;
 pub use decide::{Champion, Mismatch};
-pub use decision::{Decision, EngineMode, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
+pub use decision::{Decision, EngineMode, FeatureState, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
 pub use engine::{Engine, Scored, Status};
 pub use error::Error;
 pub use model::Model;

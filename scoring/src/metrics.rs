@@ -1,5 +1,6 @@
 //! The metrics of scoring, declared in one place.
 
+use features::{Plan, Usage};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,6 +16,16 @@ struct DecisionKind {
     engine_mode: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kept {
+    entity: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Placed {
+    placement: &'static str,
+}
+
 /// What scoring counts and times.
 pub struct Metrics {
     registry: Registry,
@@ -24,6 +35,12 @@ pub struct Metrics {
     pub(crate) labels: Counter,
     pub(crate) queued: Gauge,
     pub(crate) too_late: Gauge,
+    feature_keys: Family<Kept, Gauge>,
+    feature_bytes: Family<Kept, Gauge>,
+    feature_refused: Family<Kept, Gauge>,
+    feature_coarse: Family<Kept, Counter>,
+    feature_events: Family<Placed, Counter>,
+    pub(crate) features_warming: Gauge,
     decisions: Family<DecisionKind, Counter>,
     decide: Histogram,
     commit: Histogram,
@@ -50,6 +67,24 @@ impl Metrics {
         registry.register("queue_depth", "Commands waiting for the writer", queued.clone());
         let too_late = Gauge::default();
         registry.register("too_late", "Events of the whole log that came too late to enter the history", too_late.clone());
+        let (feature_keys, feature_bytes, feature_refused) = (Family::default(), Family::default(), Family::default());
+        registry.register(
+            "feature_keys",
+            "Keys whose history is kept; `labels` are events that a label can still find",
+            feature_keys.clone(),
+        );
+        registry.register("feature_bytes", "Bytes of feature state", feature_bytes.clone());
+        registry.register("feature_keys_refused", "Keys that were not taken since memory was full", feature_refused.clone());
+        let feature_coarse = Family::default();
+        registry.register(
+            "feature_coarse",
+            "Events whose windows were coarse: tiles, forgotten events, or estimates",
+            feature_coarse.clone(),
+        );
+        let feature_events = Family::default();
+        registry.register("feature_events", "Events by their place in the history of their keys", feature_events.clone());
+        let features_warming = Gauge::default();
+        registry.register("features_warming", "Features whose window is not covered yet", features_warming.clone());
         let decisions = Family::default();
         registry.register("decisions", "Decisions by what was decided and in which engine mode", decisions.clone());
         let seconds =
@@ -62,7 +97,43 @@ impl Metrics {
             decide.clone(),
         );
         registry.register_with_unit("commit", "The wait for durability", Unit::Seconds, commit.clone());
-        Self { registry, events, duplicates, refused, labels, queued, too_late, decisions, decide, commit }
+        Self {
+            registry,
+            events,
+            duplicates,
+            refused,
+            labels,
+            queued,
+            too_late,
+            feature_keys,
+            feature_bytes,
+            feature_refused,
+            feature_coarse,
+            feature_events,
+            features_warming,
+            decisions,
+            decide,
+            commit,
+        }
+    }
+
+    /// What is kept of each entity.
+    pub(crate) fn kept(&self, usage: Vec<Usage>) {
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        for Usage { what, keys, bytes, refused } in usage {
+            let entity = Kept { entity: what };
+            self.feature_keys.get_or_create(&entity).set(gauge(keys));
+            self.feature_bytes.get_or_create(&entity).set(gauge(bytes));
+            self.feature_refused.get_or_create(&entity).set(gauge(refused));
+        }
+    }
+
+    /// How an event's vector came about.
+    pub(crate) fn placed(&self, outcome: features::Outcome, plan: &Plan) {
+        self.feature_events.get_or_create(&Placed { placement: outcome.placement.name() }).inc();
+        for entity in plan.named(outcome.coarse) {
+            self.feature_coarse.get_or_create(&Kept { entity: entity.to_owned() }).inc();
+        }
     }
 
     pub(crate) fn decided(&self, decision: &Decision, commit_us: u32) {

@@ -157,6 +157,7 @@ pub fn with_champion(data: &Path) {
         trained_at: ingest::Timestamp::from_micros(0),
         features_version: pipeline.plan.version().to_owned(),
         features: pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect(),
+        feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),
         trained_on: (ingest::Timestamp::from_micros(0), ingest::Timestamp::from_micros(1)),
         rows: 1,
         bad_rows: 1,

@@ -1,7 +1,6 @@
 //! The dataset: historical events with their features as of their own time, computed by the engine that serves live, and split by
 //! time into what is learned from and what is tested on.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +13,10 @@ use datafusion::common::ParamValues;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
-use ingest::decode::{Historical, Rejected};
-use ingest::log::Position;
-use ingest::timeline::{Known, Timeline};
-use ingest::{Duration, Event, Outcome, Timestamp};
+use features::Replay;
+use features::replay::Vector;
+use ingest::decode::Rejected;
+use ingest::{Duration, Timestamp};
 use scoring::Pipeline;
 
 use crate::error::Error;
@@ -72,19 +71,19 @@ pub async fn build(path: &Path, pipeline: &Pipeline, split: Split, progress: &mu
     if pipeline.schema.label.is_none() {
         return Err(Error::NoLabels { pipeline: pipeline.name.clone() });
     }
-    let context = SessionContext::new();
+    let context = history::context()?;
     let mut rows = RowBuilder::new(pipeline, split.train.from);
-    let mut replay = Replay::new(pipeline, split.delay);
+    let mut replay = Replay::new(Arc::clone(&pipeline.plan), split.delay);
     let mut rejected = Vec::new();
-    let mut history = history::open(&context, path, &pipeline.schema, Some(split.test.until)).await?;
+    let mut history = history::open(&context, &[path], &pipeline.schema, Some(split.test.until)).await?;
     while let Some(chunk) = history.next().await? {
         for row in chunk {
             match row {
-                Ok(historical) => replay.next(historical, &mut rows),
+                Ok(historical) => replay.next(historical, |vector| rows.push(&vector)),
                 Err(reason) => rejected.push(reason),
             }
         }
-        progress(replay.events);
+        progress(replay.counts().events);
     }
     let all = rows.finish()?;
     context.register_table("rows", Arc::new(MemTable::try_new(all.schema(), vec![vec![all]])?))?;
@@ -105,43 +104,12 @@ pub async fn build(path: &Path, pipeline: &Pipeline, split: Split, progress: &mu
     Ok(Dataset { train: Rows::from_batch(&train)?, test: Rows::from_batch(&test)?, rejected })
 }
 
-/// The engine, fed with history in the order in which it became known.
-struct Replay {
-    engine: features::Engine,
-    timeline: Timeline,
-    vector: Vec<f64>,
-    /// An event that comes again changes nothing, as when it is live.
-    seen: HashSet<u128>,
-    events: u64,
-}
-
-impl Replay {
-    fn new(pipeline: &Pipeline, delay: Duration) -> Self {
-        let engine = features::Engine::new(Arc::clone(&pipeline.plan));
-        Self { engine, timeline: Timeline::new(delay), vector: Vec::new(), seen: HashSet::new(), events: 0 }
-    }
-
-    fn next(&mut self, historical: Historical, rows: &mut RowBuilder) {
-        let Self { engine, timeline, vector, seen, events } = self;
-        if !seen.insert(historical.event.event_id.fingerprint()) {
-            return;
-        }
-        timeline.next(historical, |known| match known {
-            Known::Label(label) => engine.learn(&label),
-            Known::Event { event, outcome } => {
-                engine.apply(&event, Position(*events), vector);
-                rows.push(*events, &event, outcome, vector);
-                *events += 1;
-            }
-        });
-    }
-}
-
 /// Collects the rows from the start of training on; before it, events only fill the windows.
 struct RowBuilder {
     from: Timestamp,
     entity: usize,
     schema: SchemaRef,
+    rows: i64,
     row: Int64Builder,
     occurred_at: TimestampMicrosecondBuilder,
     day: Int64Builder,
@@ -168,6 +136,7 @@ impl RowBuilder {
             from,
             entity: pipeline.schema.entity(&pipeline.model.review_entity).expect("checked when the pipeline was read"),
             schema: Arc::new(ArrowSchema::new(fields)),
+            rows: 0,
             row: Int64Builder::new(),
             occurred_at: TimestampMicrosecondBuilder::new(),
             day: Int64Builder::new(),
@@ -178,14 +147,16 @@ impl RowBuilder {
     }
 
     /// A row without a label teaches nothing and is left out.
-    fn push(&mut self, row: u64, event: &Event, outcome: Option<Outcome>, vector: &[f64]) {
-        let Some(outcome) = outcome.filter(|_| event.occurred_at >= self.from) else { return };
-        self.row.append_value(i64::try_from(row).expect("fewer rows than 2^63"));
+    fn push(&mut self, vector: &Vector<'_>) {
+        let event = vector.event;
+        let Some(truth) = vector.truth.filter(|_| event.occurred_at >= self.from) else { return };
+        self.rows += 1;
+        self.row.append_value(self.rows);
         self.occurred_at.append_value(event.occurred_at.micros());
         self.day.append_value(event.occurred_at.day());
         self.entities.append_option(event.entities[self.entity].as_deref());
-        self.bad.append_value(outcome.is_bad());
-        for (column, value) in self.features.iter_mut().zip(vector) {
+        self.bad.append_value(truth.is_bad());
+        for (column, value) in self.features.iter_mut().zip(vector.values) {
             column.append_value(*value);
         }
     }

@@ -18,6 +18,22 @@ pub enum Error {
         /// The path.
         path: String,
     },
+    /// Files of two kinds at once.
+    #[error("{paths} are not all Parquet and not all text: give files of one kind")]
+    Mixed {
+        /// The paths.
+        paths: String,
+    },
+    /// A label cannot be read.
+    #[error("label {number} of {path} cannot be read: {reason}")]
+    Label {
+        /// The file.
+        path: String,
+        /// Its number in the order of observation, from 1.
+        number: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// The columns of a file do not fit the pipeline.
     #[error("{path} does not fit the pipeline")]
     Columns {

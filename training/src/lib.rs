@@ -3,7 +3,8 @@
 
 pub mod dataset;
 mod error;
-mod history;
+pub mod history;
+pub mod labels;
 pub mod learners;
 pub mod matrix;
 pub mod metrics;
@@ -11,7 +12,8 @@ pub mod train;
 
 pub use dataset::{Period, Split};
 pub use error::Error;
-pub use history::span;
+pub use history::{History, span};
+pub use labels::Labels;
 pub use learners::Learner;
 pub use metrics::Metrics;
 pub use train::{Progress, Request, Trained, train};

@@ -79,6 +79,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
             trained_at: now,
             features_version: pipeline.plan.version().to_owned(),
             features: train.matrix.names().to_vec(),
+            feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),
             trained_on: (split.train.from, split.train.until),
             rows: train.matrix.rows() as u64,
             bad_rows: train.matrix.bad() as u64,

@@ -32,7 +32,7 @@ pub(crate) struct Keys {
 }
 
 /// Bytes of an entry in the table.
-const ENTRY: usize = size_of::<(u32, u32)>() + 1;
+pub(super) const ENTRY: usize = size_of::<(u32, u32)>() + 1;
 
 impl Keys {
     pub(super) fn new() -> Self {

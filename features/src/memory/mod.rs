@@ -21,6 +21,7 @@ use std::sync::Arc;
 use self::key::Key;
 use self::keys::Keys;
 use self::labels::{Labelled, Labels, NO_SLOT};
+use compact_str::CompactString;
 use ingest::Event;
 
 use crate::plan::{EntityPlan, Plan};
@@ -74,6 +75,11 @@ impl Memory {
     fn bytes(&self) -> usize {
         self.keys.iter().map(|keys| keys.bytes).sum()
     }
+}
+
+/// Bytes of a key that has seen nothing.
+pub(crate) fn key_bytes(plan: &EntityPlan) -> usize {
+    Key::new(CompactString::default(), plan).bytes() + keys::ENTRY
 }
 
 impl Store for Memory {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ingest::{Currency, Label, Timestamp};
 use serde::Serialize;
 
-use crate::decision::{Decision, EngineMode, Reason, Thresholds, TimingsUs, Verdict};
+use crate::decision::{Decision, EngineMode, FeatureState, Reason, Thresholds, TimingsUs, Verdict};
 use crate::engine::{History, Scored, Status};
 use crate::pipeline::Pipeline;
 
@@ -22,6 +22,7 @@ pub struct ScoreAnswer {
     reasons: Vec<Reason>,
     thresholds: Thresholds,
     engine: EngineAnswer,
+    features: FeatureState,
     versions: Versions,
 }
 
@@ -109,6 +110,7 @@ impl ScoreAnswer {
                 mode: decision.engine_mode,
                 timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
             },
+            features: decision.feature_state,
             versions: Versions { features: decision.features_version },
         }
     }
@@ -133,6 +135,7 @@ pub struct DecisionPage {
     thresholds: Thresholds,
     features: Vec<FeatureAnswer>,
     features_version: String,
+    feature_state: FeatureState,
     reasons: Vec<Reason>,
     engine_mode: EngineMode,
     timings_us: TimingsUs,
@@ -180,6 +183,7 @@ impl DecisionPage {
             thresholds: decision.thresholds,
             features,
             features_version: decision.features_version,
+            feature_state: decision.feature_state,
             reasons: decision.reasons,
             engine_mode: decision.engine_mode,
             timings_us: decision.timings_us,

@@ -103,6 +103,8 @@ async fn ready(State(api): State<Api>) -> Response {
 
 async fn metrics(State(api): State<Api>) -> Response {
     let mut text = String::new();
+    // An engine that has stopped still tells what it last knew.
+    let _ = api.engine.measure().await;
     api.engine.metrics().encode(&mut text);
     (api.more_metrics)(&mut text);
     text.push_str("# EOF\n");

@@ -82,7 +82,14 @@ impl From<Error> for Problem {
                 let detail = "the engine has stopped; see the log of the server".to_owned();
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/stopped", "nothing is accepted any more", detail)
             }
-            Error::Log(_) | Error::Unreadable { .. } | Error::Missing { .. } | Error::Registry(_) | Error::Mismatch(_) => {
+            Error::Log(_)
+            | Error::Unreadable { .. }
+            | Error::Missing { .. }
+            | Error::Registry(_)
+            | Error::Mismatch(_)
+            | Error::Snapshot(_)
+            | Error::FeatureChanged { .. }
+            | Error::Thread(_) => {
                 tracing::error!(error = %detail, "a request failed");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,12 +1,17 @@
 //! The single writer: all state that changes with the log, and the only code that changes it. It runs on one thread, appends to
 //! the log's buffer, and never waits for a disk, a model or a client.
 
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
-use features::Placement;
+use features::snapshot::{Header, Reader};
+use features::{Placement, Snapshots};
 use ingest::log::record::{self, RecordError};
 use ingest::log::{Log, Position, Record, Topic};
 use ingest::{Event, EventId, Label, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Known, Ledger};
 use crate::control::Control;
@@ -51,52 +56,114 @@ pub struct Core {
     too_late: u64,
 }
 
-/// What a log held when it was read back.
+/// What a log holds beside state: what the shell needs to go on.
 #[derive(Debug, Default)]
 pub struct Recovered {
     /// The champion that was promoted last: its name and version.
     pub champion: Option<(String, u32)>,
-    /// Accepted events without a decision: the process ended in between.
-    pub undecided: Vec<Case>,
-    /// Records read.
-    pub records: u64,
+    /// The features that ever served: their names, and the hashes of their definitions.
+    pub serving: Vec<(String, String)>,
+    /// Accepted events without a decision, by their positions: the process ended in between.
+    pub undecided: BTreeMap<Position, Case>,
+    /// Everything before this was applied.
+    pub position: Position,
+    /// A hash of the record before it; 0 when there is none.
+    pub last_record: u64,
 }
 
 impl Core {
-    /// Reads the whole log back; `progress` is told the records read so far, now and then.
+    /// Reads the log back, from the newest snapshot on that can be used; one that cannot is said and passed over. `progress` is told
+    /// the position reached, now and then.
     pub fn recover(
         pipeline: Arc<Pipeline>,
         log: Arc<dyn Log>,
+        snapshots: Option<&Snapshots>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(Self, Recovered), Error> {
-        let features = features::Engine::new(Arc::clone(&pipeline.plan));
-        let mut core = Self { pipeline, log: Arc::clone(&log), features, ledger: Ledger::default(), too_late: 0 };
-        let mut recovered = Recovered::default();
-        let mut undecided = std::collections::BTreeMap::new();
-        for record in log.read(Position(0))? {
+        let resumed = match snapshots {
+            Some(snapshots) => Self::resume(&pipeline, &log, snapshots)?,
+            None => None,
+        };
+        let (mut core, mut recovered) = resumed.unwrap_or_else(|| (Self::new(pipeline, Arc::clone(&log)), Recovered::default()));
+        for record in log.read(recovered.position)? {
             let record = record?;
             let at = |source: RecordError| Error::Unreadable { position: record.position, source };
-            core.replay(&record, &mut undecided, &mut recovered).map_err(at)?;
-            recovered.records += 1;
-            if recovered.records % 100_000 == 0 {
-                progress(recovered.records);
+            core.replay(&record, &mut recovered).map_err(at)?;
+            recovered.position = record.position.next();
+            recovered.last_record = fingerprint(&record);
+            if recovered.position.0 % 100_000 == 0 {
+                progress(recovered.position.0);
             }
         }
-        recovered.undecided = undecided.into_values().collect();
         Ok((core, recovered))
     }
 
-    fn replay(
-        &mut self,
-        record: &Record,
-        undecided: &mut std::collections::BTreeMap<Position, Case>,
-        recovered: &mut Recovered,
-    ) -> Result<(), RecordError> {
+    fn new(pipeline: Arc<Pipeline>, log: Arc<dyn Log>) -> Self {
+        let features = features::Engine::new(Arc::clone(&pipeline.plan));
+        Self { pipeline, log, features, ledger: Ledger::default(), too_late: 0 }
+    }
+
+    /// The newest snapshot that is whole, taken under the pipeline's definitions, and of this log.
+    fn resume(pipeline: &Arc<Pipeline>, log: &Arc<dyn Log>, snapshots: &Snapshots) -> Result<Option<(Self, Recovered)>, Error> {
+        for path in snapshots.list()? {
+            match Self::load(pipeline, log, &path) {
+                Ok(resumed) => return Ok(Some(resumed)),
+                Err(Error::Snapshot(error)) => tracing::warn!("{error}; going on without it"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a snapshot of everything.
+    pub fn save(&self, recovered: &Recovered, snapshots: &Snapshots) -> Result<u64, Error> {
+        let header = Header {
+            definitions: self.pipeline.plan.version().to_owned(),
+            position: recovered.position,
+            last_record: recovered.last_record,
+        };
+        let rest = Rest {
+            champion: recovered.champion.clone(),
+            serving: recovered.serving.clone(),
+            too_late: self.too_late,
+            undecided: recovered.undecided.values().map(|case| Undecided::of(case, &self.pipeline)).collect(),
+        };
+        Ok(snapshots.write(&header, |out| {
+            out.bytes(&postcard::to_stdvec(&rest).map_err(io::Error::other)?)?;
+            self.ledger.save(out)?;
+            self.features.save(out)
+        })?)
+    }
+
+    fn load(pipeline: &Arc<Pipeline>, log: &Arc<dyn Log>, path: &Path) -> Result<(Self, Recovered), Error> {
+        let mut input = Reader::open(path, pipeline.plan.version())?;
+        let Header { position, last_record, .. } = *input.header();
+        let known = match position.0.checked_sub(1) {
+            Some(last) => log.get(Position(last))?.map(|record| fingerprint(&record)),
+            None => Some(0),
+        };
+        if known != Some(last_record) {
+            return Err(input.other_log().into());
+        }
+        let rest: Rest = postcard::from_bytes(&input.bytes()?).map_err(|error| input.damaged(&error.to_string()))?;
+        let mut undecided = BTreeMap::new();
+        for each in rest.undecided {
+            let case = each.case(pipeline).map_err(|error| input.damaged(&error.to_string()))?;
+            undecided.insert(case.position, case);
+        }
+        let ledger = Ledger::load(&mut input)?;
+        let features = features::Engine::load(Arc::clone(&pipeline.plan), &mut input)?;
+        input.finish()?;
+        let core = Self { pipeline: Arc::clone(pipeline), log: Arc::clone(log), features, ledger, too_late: rest.too_late };
+        Ok((core, Recovered { champion: rest.champion, serving: rest.serving, undecided, position, last_record }))
+    }
+
+    fn replay(&mut self, record: &Record, recovered: &mut Recovered) -> Result<(), RecordError> {
         match record.topic {
             Topic::Event => {
                 let (event, received_at) = record::decode_event(&record.payload, &self.pipeline.schema)?;
                 self.ledger.accept(&event.event_id, record::event_content(&record.payload), record.position);
-                undecided.insert(record.position, self.case(event, received_at, record.position));
+                recovered.undecided.insert(record.position, self.case(event, received_at, record.position));
             }
             Topic::History => {
                 let (event, received_at) = record::decode_event(&record.payload, &self.pipeline.schema)?;
@@ -106,16 +173,19 @@ impl Core {
             Topic::Decision => {
                 let decision = Decision::decode(&record.payload)?;
                 self.ledger.decide(&decision.event_id, record.position);
-                undecided.remove(&decision.event_position);
+                recovered.undecided.remove(&decision.event_position);
             }
             Topic::Label => {
                 let (label, _) = record::decode_label(&record.payload)?;
                 self.learn(&label, record.position);
             }
-            Topic::Control => {
-                let Control::Promoted { name, version, .. } = Control::decode(&record.payload)?;
-                recovered.champion = Some((name, version));
-            }
+            Topic::Control => match Control::decode(&record.payload)? {
+                Control::Promoted { name, version, .. } => recovered.champion = Some((name, version)),
+                Control::Serving { features, .. } => {
+                    let known: Vec<_> = features.into_iter().filter(|feature| !recovered.serving.contains(feature)).collect();
+                    recovered.serving.extend(known);
+                }
+            },
         }
         Ok(())
     }
@@ -153,7 +223,7 @@ impl Core {
         let mut vector = Vec::with_capacity(self.pipeline.plan.width());
         let outcome = self.features.apply(&event, position, &mut vector);
         self.too_late += u64::from(outcome.placement == Placement::TooLate);
-        Case { event, position, received_at, vector }
+        Case { event, position, received_at, vector, outcome }
     }
 
     /// Enters a decision that was appended.
@@ -191,8 +261,50 @@ impl Core {
         self.too_late
     }
 
+    /// Features whose window is not covered yet, each with the event time from which on it is.
+    pub fn warming(&self) -> Vec<(String, Timestamp)> {
+        let named =
+            |(feature, covered_at): (usize, Timestamp)| (self.pipeline.plan.definitions()[feature].name.clone(), covered_at);
+        self.features.warming().into_iter().map(named).collect()
+    }
+
     /// All feature state.
     pub fn features(&self) -> &features::Engine {
         &self.features
     }
+}
+
+/// What a snapshot holds beside the ledger and the features.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    champion: Option<(String, u32)>,
+    serving: Vec<(String, String)>,
+    too_late: u64,
+    undecided: Vec<Undecided>,
+}
+
+/// A [`Case`] whose event is as the log keeps it.
+#[derive(Serialize, Deserialize)]
+struct Undecided {
+    position: Position,
+    event: Vec<u8>,
+    vector: Vec<f64>,
+    outcome: features::Outcome,
+}
+
+impl Undecided {
+    fn of(case: &Case, pipeline: &Pipeline) -> Self {
+        let event = record::encode_event(&case.event, case.received_at, &pipeline.schema);
+        Self { position: case.position, event, vector: case.vector.clone(), outcome: case.outcome }
+    }
+
+    fn case(self, pipeline: &Pipeline) -> Result<Case, RecordError> {
+        let (event, received_at) = record::decode_event(&self.event, &pipeline.schema)?;
+        Ok(Case { event, position: self.position, received_at, vector: self.vector, outcome: self.outcome })
+    }
+}
+
+/// 64 bits that stand for a record.
+fn fingerprint(record: &Record) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(&record.payload, record.position.0)
 }

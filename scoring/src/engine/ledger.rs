@@ -1,5 +1,8 @@
 //! The ledger: for every event that was accepted, where it and its decision lie in the log. It is what makes scoring idempotent.
 
+use std::io;
+
+use features::snapshot::{self, Reader, Writer};
 use hashbrown::HashMap;
 use ingest::EventId;
 use ingest::log::Position;
@@ -109,6 +112,38 @@ impl Ledger {
             Some(entry) => entry.label = label.0,
             None => self.early.put(fingerprint, label),
         }
+    }
+
+    /// Writes everything into a snapshot.
+    pub(super) fn save(&self, out: &mut Writer) -> io::Result<()> {
+        for count in [self.entries.len() as u64, self.history, self.decisions, self.labels] {
+            out.u64(count)?;
+        }
+        for (fingerprint, entry) in &self.entries {
+            out.u128(*fingerprint)?;
+            [entry.event.0, entry.content, entry.decision, entry.label].into_iter().try_for_each(|word| out.u64(word))?;
+        }
+        out.u64(self.early.iter().count() as u64)?;
+        self.early.iter().try_for_each(|(fingerprint, label)| {
+            out.u128(fingerprint)?;
+            out.u64(label.0)
+        })
+    }
+
+    /// Reads what [`Ledger::save`] wrote.
+    pub(super) fn load(input: &mut Reader) -> Result<Self, snapshot::Error> {
+        let (entries, history, decisions, labels) = (input.u64()?, input.u64()?, input.u64()?, input.u64()?);
+        let mut ledger = Self { history, decisions, labels, ..Self::default() };
+        for _ in 0..entries {
+            let fingerprint = input.u128()?;
+            let (event, content) = (Position(input.u64()?), input.u64()?);
+            ledger.entries.insert(fingerprint, Entry { event, content, decision: input.u64()?, label: input.u64()? });
+        }
+        for _ in 0..input.u64()? {
+            let fingerprint = input.u128()?;
+            ledger.early.put(fingerprint, Position(input.u64()?));
+        }
+        Ok(ledger)
     }
 
     /// How many events have a decision.

@@ -5,6 +5,7 @@
 
 mod core;
 mod ledger;
+mod snapshotter;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -14,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
+use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
@@ -21,6 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
+pub use self::snapshotter::SnapshotPolicy;
+use self::snapshotter::Snapshotter;
 use self::writer::{Accepted, Command, Past, Writer};
 use crate::control::Control;
 use crate::decide::{Case, Champion, decide, probability};
@@ -63,8 +67,17 @@ pub struct History {
     pub label: Option<Label>,
 }
 
+/// How an engine runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many events may wait for the writer.
+    pub queue: usize,
+    /// Where and how often snapshots are taken; without them a start reads the whole log.
+    pub snapshots: Option<SnapshotPolicy>,
+}
+
 /// Figures of the engine as of now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Events of before riskflow watched.
     pub history: u64,
@@ -78,6 +91,8 @@ pub struct Standing {
     pub too_late: u64,
     /// The latest event time.
     pub watermark: Timestamp,
+    /// Features whose window is not covered yet, each with the event time from which on it is.
+    pub warming: Vec<(String, Timestamp)>,
 }
 
 /// The engine with everything that a decision needs. Cheap to share; ends with [`Engine::stop`].
@@ -90,6 +105,7 @@ pub struct Engine {
     durability: watch::Receiver<Durability>,
     metrics: Arc<Metrics>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    snapshotter: Mutex<Option<Snapshotter>>,
 }
 
 /// A place in the order of application; it becomes a decision.
@@ -106,21 +122,26 @@ pub struct LabelTicket {
 
 impl Engine {
     /// Reads the log back, loads the champion that it names (one that cannot be used is said, and then there is none), decides what was accepted but not decided, and starts the writer.
-    /// `queue` is how many events may wait for it; `progress` is told the records read so far.
+    /// Refuses a pipeline in which a feature that served has another meaning. `progress` is told the position reached.
     pub fn start(
         pipeline: Arc<Pipeline>,
         log: Arc<dyn Log>,
         registry: &dyn Registry,
         clock: Arc<dyn Clock>,
-        queue: usize,
+        settings: Settings,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Arc<Self>, Error> {
-        let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), progress)?;
+        let snapshots = settings.snapshots.as_ref().map(|policy| &policy.snapshots);
+        let newest = newest_snapshot(snapshots)?;
+        let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), snapshots, progress)?;
+        if let Some(serving) = serving(&pipeline.plan, &recovered.serving)? {
+            core.control(&Control::Serving { features: serving, at: clock.now() })?;
+        }
         let champion = recovered.champion.and_then(|(name, version)| {
             let loaded = load(registry, &name, version, &pipeline);
             loaded.inspect_err(|error| tracing::error!(%error, "the champion {name} {version} cannot be used")).ok()
         });
-        for case in recovered.undecided {
+        for case in recovered.undecided.into_values() {
             tracing::info!(event_position = case.position.0, "deciding an event that was accepted before the last stop");
             let probability = probability(&case, champion.as_ref());
             let decided_at = clock.now().max(case.received_at);
@@ -128,13 +149,15 @@ impl Engine {
             let position = log.append(Topic::Decision, &decision.encode())?;
             core.decided(&decision.event_id, position);
         }
-        let (commands, queued) = mpsc::channel(queue);
+        let (commands, queued) = mpsc::channel(settings.queue);
         let metrics = Arc::new(Metrics::new());
         let writer = Writer::new(core, queued, Arc::clone(&metrics)).spawn();
         let durability = log.durability();
         let champion = ArcSwapOption::from(champion.map(Arc::new));
         let writer = Mutex::new(Some(writer));
-        Ok(Arc::new(Self { pipeline, log, clock, champion, commands, durability, metrics, writer }))
+        let start = |policy| Snapshotter::start(Arc::clone(&pipeline), Arc::clone(&log), policy, newest);
+        let snapshotter = Mutex::new(settings.snapshots.map(start).transpose().map_err(Error::Thread)?);
+        Ok(Arc::new(Self { pipeline, log, clock, champion, commands, durability, metrics, writer, snapshotter }))
     }
 
     /// What is scored and how.
@@ -250,13 +273,24 @@ impl Engine {
         standing.await.map_err(|_| Error::Stopped)
     }
 
+    /// Brings the metrics of what is kept up to date.
+    pub async fn measure(&self) -> Result<(), Error> {
+        let (reply, measured) = oneshot::channel();
+        self.send(Command::Measure { reply }).await?;
+        measured.await.map_err(|_| Error::Stopped)
+    }
+
     /// Takes nothing more, applies what is queued, and makes all of it durable.
     pub async fn stop(&self) -> Result<Position, Error> {
         // A writer that has ended already has nothing left to apply.
         let _ = self.send(Command::Stop).await;
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let snapshotter = self.snapshotter.lock().unwrap_or_else(PoisonError::into_inner).take();
         let log = Arc::clone(&self.log);
         let ended = tokio::task::spawn_blocking(move || {
+            if let Some(snapshotter) = snapshotter {
+                snapshotter.stop();
+            }
             if let Some(writer) = writer {
                 writer.join().map_err(|_| Error::Stopped)?;
             }
@@ -346,6 +380,32 @@ impl Engine {
         self.metrics.decided(&decision, commit_us);
         Ok(Scored { status: Status::New, decision, commit_us })
     }
+}
+
+/// The position of the newest snapshot, whether or not it can be used.
+fn newest_snapshot(snapshots: Option<&Snapshots>) -> Result<Position, Error> {
+    let newest = snapshots.map(Snapshots::list).transpose()?.into_iter().flatten().next();
+    let position = newest.and_then(|path| path.file_stem()?.to_str()?.parse().ok());
+    Ok(Position(position.unwrap_or(0)))
+}
+
+/// What serves from now on and did not before. A feature never changes its meaning under its name.
+fn serving(plan: &features::Plan, before: &[(String, String)]) -> Result<Option<Vec<(String, String)>>, Error> {
+    let mut new = Vec::new();
+    for definition in plan.definitions() {
+        match before.iter().find(|(name, _)| *name == definition.name) {
+            None => new.push((definition.name.clone(), definition.version.clone())),
+            Some((_, serving)) if *serving == definition.version => {}
+            Some((_, serving)) => {
+                return Err(Error::FeatureChanged {
+                    feature: definition.name.clone(),
+                    serving: serving.clone(),
+                    present: definition.version.clone(),
+                });
+            }
+        }
+    }
+    Ok((!new.is_empty()).then_some(new))
 }
 
 fn load(registry: &dyn Registry, name: &str, version: u32, pipeline: &Pipeline) -> Result<Champion, Error> {

@@ -60,6 +60,7 @@ fn artifact(pipeline: &Pipeline) -> Artifact {
         trained_at: Timestamp::from_micros(0),
         features_version: pipeline.plan.version().to_owned(),
         features: pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect(),
+        feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),
         trained_on: (Timestamp::from_micros(0), Timestamp::from_micros(1)),
         rows: 1,
         bad_rows: 1,
@@ -73,7 +74,10 @@ fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>)
     let log: Arc<dyn Log> = Arc::new(log);
     let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
-    let engine = Engine::start(Arc::clone(pipeline), Arc::clone(&log), &registry, clock, 16, &mut |_| {}).expect("an engine");
+    let snapshots = Snapshots::open(&folder.join("snapshots")).expect("a folder");
+    let settings = Settings { queue: 16, snapshots: Some(SnapshotPolicy { snapshots, every_records: 1_000_000 }) };
+    let engine =
+        Engine::start(Arc::clone(pipeline), Arc::clone(&log), &registry, clock, settings, &mut |_| {}).expect("an engine");
     (engine, log)
 }
 
@@ -210,7 +214,8 @@ async fn labels_reach_the_features_even_before_their_event() {
 async fn a_model_of_other_features_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, _log) = start(folder.path(), &pipeline("review"));
-    let artifact = Artifact { features_version: "another".to_owned(), ..artifact(engine.pipeline()) };
+    let (features_version, feature_versions) = ("another".to_owned(), vec!["0".to_owned(); 2]);
+    let artifact = Artifact { features_version, feature_versions, ..artifact(engine.pipeline()) };
     let error = Champion::new(artifact, 3, &engine.pipeline().plan).expect_err("it does not fit");
     assert!(error.to_string().starts_with("model card_fraud 3 was trained on features another"), "{error}");
 }
@@ -253,4 +258,133 @@ async fn an_event_that_comes_too_late_is_counted() {
     let late = engine.score(event("late", 10, 100), NOW).await.expect("scored");
     assert!(late.decision.vector.iter().all(|value| value.is_nan()), "{:?}", late.decision.vector);
     assert_eq!(engine.standing().await.expect("a standing").too_late, 1);
+}
+
+/// A log that knows from where it was read.
+struct Watched {
+    log: Arc<dyn Log>,
+    read_from: Mutex<Vec<u64>>,
+}
+
+impl Log for Watched {
+    fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, ingest::log::Error> {
+        self.log.append(topic, payload)
+    }
+    fn durability(&self) -> watch::Receiver<Durability> {
+        self.log.durability()
+    }
+    fn flush(&self) -> Result<Position, ingest::log::Error> {
+        self.log.flush()
+    }
+    fn read(
+        &self,
+        from: Position,
+    ) -> Result<Box<dyn Iterator<Item = Result<ingest::log::Record, ingest::log::Error>> + Send + '_>, ingest::log::Error> {
+        self.read_from.lock().expect("nobody panicked").push(from.0);
+        self.log.read(from)
+    }
+    fn get(&self, position: Position) -> Result<Option<ingest::log::Record>, ingest::log::Error> {
+        self.log.get(position)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_goes_on_from_the_newest_snapshot_that_can_be_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("review");
+    let (engine, log) = start(folder.path(), &pipeline);
+    promote(&engine, folder.path()).await;
+    let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
+    let mut taken = Vec::new();
+    for number in 0..6 {
+        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        if number % 3 == 2 {
+            taken.push(super::snapshotter::take(&pipeline, &log, &snapshots).expect("taken").0);
+        }
+    }
+    // One that was accepted and is not decided is in the snapshot, too.
+    let payload = ingest::log::record::encode_event(&event("e6", 6, 100), NOW, &pipeline.schema);
+    log.append(Topic::Event, &payload).expect("appended");
+    log.flush().expect("durable");
+    taken.push(super::snapshotter::take(&pipeline, &log, &snapshots).expect("taken").0);
+
+    let recover = |pipeline: &Arc<Pipeline>, snapshots: Option<&Snapshots>| {
+        let watched = Arc::new(Watched { log: Arc::clone(&log), read_from: Mutex::default() });
+        let (core, recovered) = Core::recover(Arc::clone(pipeline), watched.clone(), snapshots, &mut |_| {}).expect("recovered");
+        let from = watched.read_from.lock().expect("nobody panicked").clone();
+        let ledger = core.ledger();
+        let undecided: Vec<_> = recovered.undecided.values().map(|case| (case.position, case.vector.clone())).collect();
+        let counts = (ledger.events(), ledger.decisions(), core.features().usage(), core.features().watermark());
+        (from, (counts, undecided, recovered.champion, recovered.serving, recovered.position))
+    };
+    let (from, whole) = recover(&pipeline, None);
+    assert_eq!(from, [0]);
+    assert_eq!(whole.1.len(), 1, "one is not decided");
+    assert_eq!(recover(&pipeline, Some(&snapshots)), (vec![taken[2]], whole.clone()));
+    // The newest is cut short: the one before it is used, and then none is.
+    for (damaged, expect) in [(0, taken[1]), (1, 0)] {
+        let path = snapshots.list().expect("a folder").remove(damaged);
+        let bytes = std::fs::read(&path).expect("it is there");
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).expect("cut");
+        assert_eq!(recover(&pipeline, Some(&snapshots)), (vec![expect], whole.clone()));
+    }
+    // Under other definitions the whole log is read: that is how a new feature is filled.
+    super::snapshotter::take(&pipeline, &log, &snapshots).expect("taken");
+    let changed = PIPELINE.replace("windows = [\"1h\"]\n    delay", "windows = [\"2h\"]\n    delay");
+    let changed = Arc::new(Pipeline::parse(&changed, "tests.toml").expect("another window"));
+    assert_eq!(recover(&changed, Some(&snapshots)).0, [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_are_taken_while_the_engine_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("review");
+    let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
+    let log: Arc<dyn Log> = Arc::new(log);
+    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
+    let policy = SnapshotPolicy { snapshots: snapshots.clone(), every_records: 10 };
+    let settings = Settings { queue: 16, snapshots: Some(policy) };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let engine = Engine::start(pipeline, Arc::clone(&log), &registry, clock, settings, &mut |_| {}).expect("an engine");
+    for number in 0..40 {
+        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+    }
+    engine.stop().await.expect("stopped");
+    let kept = snapshots.list().expect("a folder").len();
+    assert!((1..=2).contains(&kept), "{kept} snapshots");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feature_that_served_never_changes_its_meaning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    for number in 0..4 {
+        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+    }
+    engine.stop().await.expect("stopped");
+    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    let try_start = |text: &str| {
+        let pipeline = Arc::new(Pipeline::parse(text, "tests.toml").expect("a pipeline"));
+        let clock = Arc::new(ManualClock::at(NOW));
+        Engine::start(pipeline, Arc::clone(&log), &registry, clock, Settings { queue: 16, snapshots: None }, &mut |_| {})
+    };
+    let changed = PIPELINE.replace("delay = \"10s\"", "delay = \"20s\"");
+    let Err(error) = try_start(&changed) else { panic!("it was taken") };
+    let text = error.to_string();
+    assert!(text.starts_with("feature customer_fraud_rate_1h serves with definition "), "{text}");
+    assert!(text.contains("as customer_fraud_rate_1h_v2"), "{text}");
+
+    // Under a name of its own it is filled from the log, says that it is warming, and the champion goes on without it.
+    let added = "[[features]]\n name = \"customer_tx_count_{window}\"\n kind = \"count\"\n entity = \"customer\"\n windows = [\"5s\", \"30d\"]\n[[reasons]]";
+    let engine = try_start(&PIPELINE.replace("[[reasons]]", added)).expect("it is taken");
+    let scored = engine.score(event("e4", 4, 100), NOW).await.expect("scored");
+    assert_eq!(scored.decision.vector, [5.0, 0.0, 5.0, 5.0]);
+    assert_eq!((scored.decision.decision, scored.decision.engine_mode), (Verdict::Review, EngineMode::Normal));
+    let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(warming, ["customer_tx_count_1h", "customer_fraud_rate_1h", "customer_tx_count_5s", "customer_tx_count_30d"]);
+    engine.score(event("e5", 6_000, 100), NOW).await.expect("scored");
+    let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(warming, ["customer_tx_count_30d"], "an hour and more was watched, not a month");
 }

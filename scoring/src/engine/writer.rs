@@ -27,6 +27,7 @@ pub(super) enum Command {
     Control { control: Control, reply: oneshot::Sender<Result<Position, Error>> },
     Find { event_ids: Vec<EventId>, reply: oneshot::Sender<Vec<Option<Entry>>> },
     Standing { reply: oneshot::Sender<Standing> },
+    Measure { reply: oneshot::Sender<()> },
     Stop,
 }
 
@@ -109,7 +110,14 @@ impl Writer {
                     labels: ledger.labels(),
                     too_late: self.core.too_late(),
                     watermark: self.core.features().watermark(),
+                    warming: self.core.warming(),
                 });
+            }
+            Command::Measure { reply } => {
+                self.metrics.kept(self.core.features().usage());
+                let warming = i64::try_from(self.core.warming().len()).unwrap_or(i64::MAX);
+                self.metrics.features_warming.set(warming);
+                let _ = reply.send(());
             }
             Command::Stop => {}
         }
@@ -123,6 +131,7 @@ impl Writer {
             Ok(Applied::New(case)) => {
                 self.metrics.events.inc();
                 self.metrics.too_late.set(i64::try_from(self.core.too_late()).unwrap_or(i64::MAX));
+                self.metrics.placed(case.outcome, self.core.features().plan());
                 Ok(Accepted::New { case, queue_us, features_us: micros(started.elapsed()) })
             }
             Ok(Applied::Duplicate(entry)) => {

@@ -63,8 +63,13 @@ impl Registry for FileRegistry {
         }
         let unreadable = |reason: String| Error::Unreadable { path: path.display().to_string(), reason };
         let artifact: Artifact = serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
-        if artifact.format != ARTIFACT_FORMAT {
-            return Err(unreadable(format!("it has format {}, this program reads {ARTIFACT_FORMAT}", artifact.format)));
+        if !(1..=ARTIFACT_FORMAT).contains(&artifact.format) {
+            return Err(unreadable(format!("it has format {}, this program reads up to {ARTIFACT_FORMAT}", artifact.format)));
+        }
+        let versions = if artifact.format == 1 { 0 } else { artifact.features.len() };
+        if artifact.feature_versions.len() != versions {
+            let named = artifact.feature_versions.len();
+            return Err(unreadable(format!("it names {} features and {named} versions", artifact.features.len())));
         }
         if artifact.model.width() != artifact.features.len() {
             let (width, named) = (artifact.model.width(), artifact.features.len());
@@ -122,6 +127,7 @@ mod tests {
             trained_at: ingest::Timestamp::from_micros(1),
             features_version: "abc".to_owned(),
             features: vec!["amount".to_owned()],
+            feature_versions: vec!["0".to_owned()],
             trained_on: (ingest::Timestamp::from_micros(0), ingest::Timestamp::from_micros(1)),
             rows: 10,
             bad_rows: 1,

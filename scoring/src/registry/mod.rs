@@ -24,8 +24,11 @@ pub struct Artifact {
     pub trained_at: Timestamp,
     /// The hash of the feature definitions that it was trained on.
     pub features_version: String,
-    /// The features, in the order of the vector.
+    /// The features that the model reads, in its order.
     pub features: Vec<String>,
+    /// The hash of each feature's definition; none in format 1.
+    #[serde(default)]
+    pub feature_versions: Vec<String>,
     /// The first event time of the training rows, and the first after them.
     pub trained_on: (Timestamp, Timestamp),
     /// Training rows, and how many of them were bad.
@@ -38,8 +41,8 @@ pub struct Artifact {
     pub model: Model,
 }
 
-/// The newest format of an artifact.
-pub const ARTIFACT_FORMAT: u32 = 1;
+/// The newest format of an artifact. Format 2 added the hash of each feature's definition.
+pub const ARTIFACT_FORMAT: u32 = 2;
 
 /// Where artifacts are kept.
 pub trait Registry: Send + Sync {
