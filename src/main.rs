@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{demo, import, promote, run, simulate, train};
+use riskflow::commands::{bench, demo, features, import, promote, run, simulate, train};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -24,6 +24,8 @@ enum Command {
     Promote(promote::Args),
     Import(import::Args),
     Simulate(simulate::Args),
+    Features(features::Args),
+    Bench(bench::Args),
 }
 
 #[tokio::main]
@@ -37,6 +39,8 @@ async fn main() -> ExitCode {
         Command::Promote(args) => promote::run(&args).await,
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),
+        Command::Features(args) => features::run(&args).await,
+        Command::Bench(args) => bench::run(&args),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, UInt64Type};
+use arrow::error::ArrowError;
 use arrow::json::writer::{JsonArray, WriterBuilder};
 use ingest::{EventId, Timestamp};
 use serde::de::DeserializeOwned;
@@ -63,6 +66,13 @@ pub enum Question {
         /// At most how many.
         limit: u32,
     },
+    /// See [`vectors`].
+    Vectors {
+        /// Of the events from this position of the log on.
+        first_position: u64,
+        /// At most how many.
+        limit: u32,
+    },
     /// See [`decision`].
     Decision {
         /// Of which event.
@@ -81,6 +91,7 @@ impl Question {
             Self::LatencyOverall(_) => "latency_overall",
             Self::Detection(_) => "detection",
             Self::Newest { .. } => "newest",
+            Self::Vectors { .. } => "vectors",
             Self::Decision { .. } => "decision",
         }
     }
@@ -307,6 +318,42 @@ pub struct DecisionDetail {
     pub label_category: Option<String>,
     /// When it became known.
     pub label_observed_at: Option<Timestamp>,
+}
+
+/// What a decision was made from.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct LoggedVector {
+    /// Where its event lies in the log.
+    pub event_position: u64,
+    /// The hash of the feature definitions.
+    pub features_version: String,
+    /// The features as used, in the order of their definitions; `None` where one was missing.
+    pub vector: Vec<Option<f64>>,
+}
+
+/// From which vectors were decisions made about the events after a position of the log (or about all)? In the order of the log.
+pub async fn vectors(warehouse: &dyn Warehouse, after: Option<u64>, limit: u32) -> Result<Vec<LoggedVector>, Error> {
+    let first_position = after.map_or(0, |after| after + 1);
+    let batches = warehouse.answer(Question::Vectors { first_position, limit }).await?;
+    let mut vectors = Vec::new();
+    for batch in &batches {
+        let positions = batch.column(0).as_primitive::<UInt64Type>();
+        let versions = cast(batch.column(1), &DataType::Utf8).map_err(|source| unreadable("vectors", source))?;
+        let lists = batch.column(2).as_list::<i32>();
+        for (row, (position, version)) in positions.values().iter().zip(versions.as_string::<i32>()).enumerate() {
+            vectors.push(LoggedVector {
+                event_position: *position,
+                features_version: version.unwrap_or_default().to_owned(),
+                // By columns and not by way of JSON: there are many, and every bit counts.
+                vector: lists.value(row).as_primitive::<Float64Type>().iter().collect(),
+            });
+        }
+    }
+    Ok(vectors)
+}
+
+fn unreadable(question: &'static str, source: ArrowError) -> Error {
+    Error::Question { question, source: Box::new(source.into()) }
 }
 
 /// What was decided about one event, from which numbers and why? `None` when the warehouse has no decision about it.

@@ -1,6 +1,8 @@
 //! The commands. Each reads its arguments, calls one part of the program, and prints what came of it.
 
+pub mod bench;
 pub mod demo;
+pub mod features;
 pub mod import;
 pub mod promote;
 pub mod run;

@@ -23,7 +23,7 @@ pub(crate) struct Categories {
     pub(super) known: Vec<Seen>,
     /// Only categories with so many zeros are counted, and each stands for two to that power.
     pub(super) level: u32,
-    /// Only categories with so many zeros are taken: one less than the level while it is about to fall.
+    /// Only categories with so many zeros are taken: fewer than the level while it is about to fall.
     pub(super) taken: u32,
     /// Since when.
     pub(super) taken_since: i64,
@@ -84,8 +84,14 @@ impl Categories {
         if self.taken < self.level && now.saturating_sub(self.taken_since) > length {
             self.level = self.taken;
         }
-        if self.taken == self.level && self.level > 0 && self.known.len() < MOST / 4 {
-            self.taken -= 1;
+        if self.level == 0 {
+            return;
+        }
+        // So low that a half of what is kept at most would be filled; where that is wrong, it rises again.
+        let estimated = (self.count(None) as usize) << self.level;
+        let enough = (0..self.level).find(|level| estimated >> level <= MOST / 2);
+        if let Some(lower) = enough.filter(|lower| *lower < self.taken) {
+            self.taken = lower;
             self.taken_since = now;
         }
     }

@@ -98,6 +98,21 @@ impl Core {
         Ok((core, recovered))
     }
 
+    /// Reads the whole log and hands over each event that was accepted, with its vector computed anew.
+    pub(super) fn recompute(pipeline: Arc<Pipeline>, log: Arc<dyn Log>, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
+        let mut core = Self::new(pipeline, Arc::clone(&log));
+        let mut recovered = Recovered::default();
+        for record in log.read(Position(0))? {
+            let record = record?;
+            let at = |source: RecordError| Error::Unreadable { position: record.position, source };
+            core.replay(&record, &mut recovered).map_err(at)?;
+            if let Some(case) = recovered.undecided.remove(&record.position) {
+                each(&case);
+            }
+        }
+        Ok(())
+    }
+
     fn new(pipeline: Arc<Pipeline>, log: Arc<dyn Log>) -> Self {
         let features = features::Engine::new(Arc::clone(&pipeline.plan));
         Self { pipeline, log, features, ledger: Ledger::default(), too_late: 0 }

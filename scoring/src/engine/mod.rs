@@ -382,6 +382,11 @@ impl Engine {
     }
 }
 
+/// Reads a log and hands over each event that was accepted, with its vector computed anew.
+pub fn recompute(pipeline: Arc<Pipeline>, log: Arc<dyn Log>, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
+    Core::recompute(pipeline, log, each)
+}
+
 /// The position of the newest snapshot, whether or not it can be used.
 fn newest_snapshot(snapshots: Option<&Snapshots>) -> Result<Position, Error> {
     let newest = snapshots.map(Snapshots::list).transpose()?.into_iter().flatten().next();

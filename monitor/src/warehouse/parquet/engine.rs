@@ -83,6 +83,13 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
             parameters.push(("limit", ScalarValue::Int64(Some(i64::from(*limit)))));
             (include_str!("../../../sql/newest.sql"), parameters)
         }
+        Question::Vectors { first_position, limit } => (
+            include_str!("../../../sql/vectors.sql"),
+            vec![
+                ("first_position", ScalarValue::UInt64(Some(*first_position))),
+                ("limit", ScalarValue::Int64(Some(i64::from(*limit)))),
+            ],
+        ),
         Question::Decision { event_id } => {
             (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])
         }

@@ -1,0 +1,98 @@
+"""The Fraud Detection Handbook's features, computed by DuckDB and compared with what `riskflow features materialize` wrote.
+
+Windows are (t - w, t] on the time of the event. Of equal times a row sees those before it and not those after, in the order of the
+ids; SQL's RANGE frames take all of them, so the later ones are taken away again. Counts and calendar features must be equal, means and
+rates to 1e-9.
+"""
+
+import argparse
+import sys
+
+import duckdb
+
+DAY = 86_400
+DELAY = 7 * DAY
+WINDOWS = {"1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+TOLERANCE = 1e-9
+
+
+def expected() -> dict[str, str]:
+    """The features by name, as SQL over `events` with the columns that `peers` adds."""
+    features = {
+        "amount_minor": "amount",
+        "weekend": "CASE WHEN isodow(at) >= 6 THEN 1 ELSE 0 END",
+        "night": "CASE WHEN hour(at) <= 6 THEN 1 ELSE 0 END",
+    }
+    for name, width in WINDOWS.items():
+        customer = f"OVER (PARTITION BY customer ORDER BY t RANGE BETWEEN {width - 1} PRECEDING AND CURRENT ROW)"
+        count = f"(count(*) {customer} - later)"
+        features[f"customer_tx_count_{name}"] = count
+        features[f"customer_amount_mean_{name}"] = f"(sum(amount) {customer} - later_amount) / {count}"
+        frame = f"RANGE BETWEEN {DELAY + width - 1} PRECEDING AND {DELAY} PRECEDING"
+        terminal = f"OVER (PARTITION BY terminal ORDER BY t {frame})"
+        features[f"terminal_tx_count_{name}"] = f"count(*) {terminal}"
+        rate = f"CASE WHEN count(*) {terminal} > 0 THEN sum(fraud) {terminal} / count(*) {terminal} ELSE 0 END"
+        features[f"terminal_fraud_rate_{name}"] = rate
+    return features
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="the Handbook's transactions, as Parquet")
+    parser.add_argument("--features", required=True, help="what `riskflow features materialize` made of them")
+    arguments = parser.parse_args()
+
+    database = duckdb.connect(config={"threads": 2})
+    database.execute(
+        """
+        CREATE TABLE events AS
+        WITH read AS (
+            SELECT TRANSACTION_ID AS id, TX_DATETIME::TIMESTAMP AS at, CUSTOMER_ID AS customer, TERMINAL_ID AS terminal,
+                   TX_AMOUNT_CENTS::BIGINT AS amount, TX_FRAUD::BIGINT AS fraud
+            FROM read_parquet(?)
+        )
+        SELECT *, epoch_us(at) // 1000000 AS t,
+               count(*) OVER same - row_number() OVER before AS later,
+               sum(amount) OVER same - sum(amount) OVER before AS later_amount
+        FROM read
+        WINDOW same AS (PARTITION BY customer, at),
+               before AS (PARTITION BY customer, at ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        """,
+        [arguments.data],
+    )
+    [(fractions,)] = database.execute("SELECT count(*) FROM events WHERE epoch_us(at) % 1000000 <> 0").fetchall()
+    if fractions:
+        print(f"{fractions} times are no whole seconds: the frames above would be wrong", file=sys.stderr)
+        return 1
+    database.execute("CREATE VIEW found AS SELECT event_id::BIGINT AS id, * EXCLUDE (event_id) FROM read_parquet('%s')"
+                     % arguments.features.replace("'", "''"))
+    [(rows, events, matched)] = database.execute(
+        "SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM events), (SELECT count(DISTINCT id) FROM found SEMI JOIN events USING (id))"
+    ).fetchall()
+    if not rows == events == matched:
+        print(f"{events} events, but {rows} rows for {matched} of them", file=sys.stderr)
+        return 1
+
+    wrong = 0
+    print(f"{'feature':<26}{'checked':>10}{'largest difference':>22}{'mismatches':>12}")
+    for name, sql in expected().items():
+        tolerance = TOLERANCE if "mean" in name or "rate" in name else 0
+        compared = f"""
+            SELECT id, wanted, "{name}" AS got, coalesce(abs(wanted - "{name}"), 'inf'::DOUBLE) AS difference
+            FROM (SELECT id, ({sql})::DOUBLE AS wanted FROM events) JOIN found USING (id)
+        """
+        # A mean of cents is compared relative to itself where it is above one, which only makes room for its last bits.
+        limit = f"{tolerance} * greatest(1, abs(wanted))" if "mean" in name else f"{tolerance}"
+        checked, largest, mismatches, first = database.execute(
+            f"SELECT count(*), max(difference), count(*) FILTER (difference > {limit}), min(id) FILTER (difference > {limit}) FROM ({compared})"
+        ).fetchone()
+        print(f"{name:<26}{checked:>10}{largest:>22.3g}{mismatches:>12}")
+        if mismatches:
+            wrong += mismatches
+            _, wanted, got, _ = database.execute(f"SELECT * FROM ({compared}) WHERE id = ?", [first]).fetchone()
+            print(f"  first: transaction {first}, expected {wanted!r}, found {got!r}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
