@@ -103,7 +103,7 @@ impl Engine {
         mut hand_over: impl FnMut(&'a Event, Outcome, &[f64]),
     ) {
         /// How far ahead events are foreseen.
-        const AHEAD: usize = 6;
+        const AHEAD: usize = 12;
         let mut ahead = events.clone();
         for (event, _) in ahead.by_ref().take(AHEAD) {
             self.store.foresee(event);
@@ -177,11 +177,12 @@ impl<S: Store> Engine<S> {
         let watermark_now = (*watermark).max(event.occurred_at);
         let horizon = watermark_now - plan.allowed_lateness;
         if event.occurred_at < horizon {
-            event_features(plan, event, vector);
+            vector.clear();
+            vector.extend_from_slice(&plan.defaults);
             for output in &plan.outputs {
                 vector[output.feature] = f64::NAN;
             }
-            ratios(plan, vector);
+            plain_features(plan, event, vector);
             return Ok(Outcome { placement: Placement::TooLate, coarse: 0, refused: 0 });
         }
         join_pairs(plan, event, pairs);
@@ -190,11 +191,12 @@ impl<S: Store> Engine<S> {
         let Applied { is_late, coarse, refused } = store.apply(&touch, partials)?;
         *watermark = watermark_now;
         *since = Some(since.map_or(event.occurred_at, |since| since.min(event.occurred_at)));
-        event_features(plan, event, vector);
+        vector.clear();
+        vector.extend_from_slice(&plan.defaults);
         for (output, partial) in plan.outputs.iter().zip(partials) {
             vector[output.feature] = partial.finish(output, event);
         }
-        ratios(plan, vector);
+        plain_features(plan, event, vector);
         let placement = if is_late { Placement::Late } else { Placement::InOrder };
         Ok(Outcome { placement, coarse, refused })
     }
@@ -215,24 +217,20 @@ fn join_pairs(plan: &Plan, event: &Event, pairs: &mut [String]) {
     }
 }
 
-/// The features of the event itself; every other starts at its default.
-fn event_features(plan: &Plan, event: &Event, vector: &mut Vec<f64>) {
-    vector.clear();
-    vector.extend(plan.definitions().iter().map(|definition| match &definition.kind {
-        Kind::Value(source) => or_default(source.number(event), definition.default),
-        Kind::Weekend(zone) => f64::from(u8::from(crate::zones::weekday(zone, event.occurred_at) >= 5)),
-        Kind::Night(zone) => f64::from(u8::from(crate::zones::hour(zone, event.occurred_at) <= 6)),
-        Kind::Windowed(_) | Kind::Ratio { .. } => definition.default,
-    }));
-}
-
-/// Ratios come after what they divide, so one pass in order is enough.
-fn ratios(plan: &Plan, vector: &mut [f64]) {
-    for (feature, definition) in plan.definitions().iter().enumerate() {
-        if let Kind::Ratio { numerator, denominator } = definition.kind {
-            let quotient = vector[numerator] / vector[denominator];
-            vector[feature] = or_default(if quotient.is_finite() { quotient } else { f64::NAN }, definition.default);
-        }
+/// The features of the event itself, and ratios. Those come after what they divide, so one pass in order is enough.
+fn plain_features(plan: &Plan, event: &Event, vector: &mut [f64]) {
+    for feature in &plan.plain {
+        let definition = &plan.definitions()[*feature];
+        vector[*feature] = match &definition.kind {
+            Kind::Value(source) => or_default(source.number(event), definition.default),
+            Kind::Weekend(zone) => f64::from(u8::from(crate::zones::weekday(zone, event.occurred_at) >= 5)),
+            Kind::Night(zone) => f64::from(u8::from(crate::zones::hour(zone, event.occurred_at) <= 6)),
+            Kind::Ratio { numerator, denominator } => {
+                let quotient = vector[*numerator] / vector[*denominator];
+                or_default(if quotient.is_finite() { quotient } else { f64::NAN }, definition.default)
+            }
+            Kind::Windowed(_) => continue,
+        };
     }
 }
 

@@ -10,6 +10,7 @@ use crate::definition::{
     Aggregate, Category, Definition, DefinitionError, EntityState, Filter, Kind, MAX_EVENTS, Source, Span, StateLimits,
     TileState, Window, key_name, state_rendering, version_of,
 };
+use crate::memory::ring::{HEADER, TOTALS};
 use crate::words::ABSENT;
 
 /// Compiled definitions.
@@ -19,6 +20,10 @@ pub struct Plan {
     pub(crate) entities: Vec<EntityPlan>,
     /// All windowed features: those of one entity together, first those that are read before the event enters.
     pub(crate) outputs: Vec<Output>,
+    /// What every vector starts from.
+    pub(crate) defaults: Vec<f64>,
+    /// Features of the event itself, and ratios, by number.
+    pub(crate) plain: Vec<usize>,
     pub(crate) zones: Vec<TimeZone>,
     pub(crate) allowed_lateness: Duration,
     pub(crate) memory_limit_bytes: usize,
@@ -68,7 +73,7 @@ pub(crate) struct EntityPlan {
 pub(crate) struct Shape {
     /// Of a row: time, tag, columns.
     pub(crate) row: usize,
-    /// Of a cursor: the number of the next row, its time, totals.
+    /// Of a cursor: the next row, totals.
     pub(crate) cursor: usize,
     /// Of all cursors.
     pub(crate) cursors: usize,
@@ -236,14 +241,8 @@ pub(crate) struct Output {
 /// What a store reads for it, as whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// The difference of two cursors; no `far` for a lifetime. A total is named by its number.
-    Totals {
-        near: usize,
-        far: Option<usize>,
-        count: Option<usize>,
-        sum: Option<usize>,
-        squares: Option<usize>,
-    },
+    /// The difference of two cursors.
+    Totals(Between),
     Extreme(usize),
     /// A word of the newest row of a [`Last`].
     LastWord(usize, usize),
@@ -271,6 +270,30 @@ impl OrderedQuantile {
         let place = f64::from_bits(self.0) * (count - 1) as f64;
         let lower = place.floor() as usize;
         (lower, (lower + 1).min(count - 1), place - place.floor())
+    }
+}
+
+/// What is read of two cursors. Totals are words of a cursor: 0 is the number of its next row for a count, and nothing for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Between {
+    pub(crate) near: usize,
+    /// `None` for a lifetime.
+    pub(crate) far: Option<usize>,
+    pub(crate) count: usize,
+    pub(crate) sum: usize,
+    pub(crate) squares: usize,
+    /// Where the two cursors lie in the words of a ring; [`NO_CURSOR`] for a lifetime.
+    pub(crate) near_at: usize,
+    pub(crate) far_at: usize,
+}
+
+/// In place of the words of a cursor where there is none.
+pub(crate) const NO_CURSOR: usize = usize::MAX;
+
+impl Between {
+    /// Totals are named by their numbers from 1, and become words at the end.
+    const fn new(near: usize, far: Option<usize>) -> Self {
+        Self { near, far, count: 0, sum: 0, squares: 0, near_at: 0, far_at: NO_CURSOR }
     }
 }
 
@@ -306,6 +329,8 @@ impl Plan {
         let mut plan = Self {
             entities: Vec::new(),
             outputs: Vec::new(),
+            defaults: definitions.iter().map(|definition| definition.default).collect(),
+            plain: (0..definitions.len()).filter(|feature| !matches!(definitions[*feature].kind, Kind::Windowed(_))).collect(),
             zones: Vec::new(),
             allowed_lateness,
             memory_limit_bytes: limits.memory_limit_bytes,
@@ -573,43 +598,47 @@ impl<'a> Builder<'a> {
         position_or_push(&mut self.plan.edges, edge)
     }
 
+    /// The number of a total, from 1.
     fn total(&mut self, of: Counted, mask: i64, word: usize) -> usize {
-        position_or_push(&mut self.plan.totals, Total { of, mask, word, at: 0 })
+        position_or_push(&mut self.plan.totals, Total { of, mask, word, at: 0 }) + 1
     }
 
     /// How many events: the difference of two row numbers, unless rows are filtered or stand for several events.
-    fn count(&mut self, mask: i64) -> Option<usize> {
+    fn count(&mut self, mask: i64) -> usize {
         if self.plan.tile.is_some() {
             let word = self.column(Operand::One, Merge::Add);
-            return Some(self.total(Counted::Sum, mask, word));
+            return self.total(Counted::Sum, mask, word);
         }
-        (mask != 0).then(|| self.total(Counted::Rows, mask, 0))
+        if mask == 0 { 0 } else { self.total(Counted::Rows, mask, 0) }
     }
 
     fn totals(&mut self, until: Edge, after: Option<Edge>, mask: i64, of: Option<Source>, squared: bool) -> Reading {
-        let (near, far) = (self.edge(until), after.map(|edge| self.edge(edge)));
+        let mut between = Between::new(self.edge(until), after.map(|edge| self.edge(edge)));
         let Some(source) = of else {
-            return Reading::Totals { near, far, count: self.count(mask), sum: None, squares: None };
+            between.count = self.count(mask);
+            return Reading::Totals(between);
         };
         let word = self.column(Operand::Number(source), Merge::Add);
-        let sum = Some(self.total(Counted::Sum, mask, word));
+        between.sum = self.total(Counted::Sum, mask, word);
         if self.plan.tile.is_some() {
             let present = self.column(Operand::Present(source), Merge::Add);
-            let count = Some(self.total(Counted::Sum, mask, present));
-            let squares = squared.then(|| {
+            between.count = self.total(Counted::Sum, mask, present);
+            if squared {
                 let low = self.column(Operand::SquareLow(source), Merge::Add);
                 self.column(Operand::SquareHigh(source), Merge::Add);
-                self.total(Counted::Wide, mask, low)
-            });
-            return Reading::Totals { near, far, count, sum, squares };
+                between.squares = self.total(Counted::Wide, mask, low);
+            }
+            return Reading::Totals(between);
         }
-        let count = match source {
+        between.count = match source {
             // Every event has its amount, or none has.
             Source::Amount => self.count(mask),
-            Source::Integer(_) | Source::Number(_) => Some(self.total(Counted::Present, mask, word)),
+            Source::Integer(_) | Source::Number(_) => self.total(Counted::Present, mask, word),
         };
-        let squares = squared.then(|| self.total(Counted::Square, mask, word));
-        Reading::Totals { near, far, count, sum, squares }
+        if squared {
+            between.squares = self.total(Counted::Square, mask, word);
+        }
+        Reading::Totals(between)
     }
 
     fn labels(&mut self, until: Edge, after: Option<Edge>, mask: i64) -> Result<Reading, String> {
@@ -617,14 +646,15 @@ impl<'a> Builder<'a> {
             self.refuse_tiles("a label rate with `where`")?;
         }
         self.plan.labelled = true;
-        let (near, far, count) = (self.edge(until), after.map(|edge| self.edge(edge)), self.count(mask));
-        let sum = if self.plan.tile.is_some() {
+        let mut between = Between::new(self.edge(until), after.map(|edge| self.edge(edge)));
+        between.count = self.count(mask);
+        between.sum = if self.plan.tile.is_some() {
             let word = self.column(Operand::Bad, Merge::Add);
             self.total(Counted::Sum, mask, word)
         } else {
             self.total(Counted::Bad, mask, 0)
         };
-        Ok(Reading::Totals { near, far, count, sum: Some(sum), squares: None })
+        Ok(Reading::Totals(between))
     }
 
     fn extreme(&mut self, source: Source, mask: i64, until: Edge, after: Option<Edge>, is_max: bool) -> Reading {
@@ -706,7 +736,7 @@ impl<'a> Builder<'a> {
 
         let tagged = !plan.filters.is_empty() || (plan.labelled && plan.tile.is_none());
         let word = |column: &mut usize| *column += usize::from(tagged && *column > 0);
-        let mut at = 2;
+        let mut at = TOTALS;
         for total in &mut plan.totals {
             word(&mut total.word);
             total.at = at;
@@ -747,11 +777,13 @@ impl<'a> Builder<'a> {
         }
         for (output, _) in &mut self.outputs {
             match &mut output.reading {
-                Reading::Totals { near, far, count, sum, squares } => {
-                    *near = edge_now[*near];
-                    *far = far.map(|far| edge_now[far]);
-                    for total in [count, sum, squares] {
-                        *total = total.map(|number| plan.totals[number].at);
+                Reading::Totals(between) => {
+                    between.near = edge_now[between.near];
+                    between.far = between.far.map(|far| edge_now[far]);
+                    let at = |edge: usize| HEADER + edge * shape.cursor;
+                    (between.near_at, between.far_at) = (at(between.near), between.far.map_or(NO_CURSOR, at));
+                    for total in [&mut between.count, &mut between.sum, &mut between.squares] {
+                        *total = total.checked_sub(1).map_or(0, |number| plan.totals[number].at);
                     }
                 }
                 Reading::LastWord(_, column) => word(column),

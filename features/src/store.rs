@@ -112,11 +112,10 @@ impl Partial {
 
     /// The feature's value.
     pub(crate) fn finish(&self, output: &Output, event: &Event) -> f64 {
-        match *self {
-            Self::ABSENT => output.default,
-            Self::REFUSED => f64::NAN,
-            _ => self.value(output.finish, event).unwrap_or(output.default),
+        if self.count < 0 {
+            return if self.count == Self::ABSENT.count { output.default } else { f64::NAN };
         }
+        self.value(output.finish, event).unwrap_or(output.default)
     }
 
     fn value(&self, finish: Finish, event: &Event) -> Option<f64> {

@@ -20,8 +20,8 @@ def expected() -> dict[str, str]:
     """The features by name, as SQL over `events` with the columns that `peers` adds."""
     features = {
         "amount_minor": "amount",
-        "weekend": "CASE WHEN isodow(at) >= 6 THEN 1 ELSE 0 END",
-        "night": "CASE WHEN hour(at) <= 6 THEN 1 ELSE 0 END",
+        "weekend": "CASE WHEN isodow(moment) >= 6 THEN 1 ELSE 0 END",
+        "night": "CASE WHEN hour(moment) <= 6 THEN 1 ELSE 0 END",
     }
     for name, width in WINDOWS.items():
         customer = f"OVER (PARTITION BY customer ORDER BY t RANGE BETWEEN {width - 1} PRECEDING AND CURRENT ROW)"
@@ -47,20 +47,20 @@ def main() -> int:
         """
         CREATE TABLE events AS
         WITH read AS (
-            SELECT TRANSACTION_ID AS id, TX_DATETIME::TIMESTAMP AS at, CUSTOMER_ID AS customer, TERMINAL_ID AS terminal,
+            SELECT TRANSACTION_ID AS id, TX_DATETIME::TIMESTAMP AS moment, CUSTOMER_ID AS customer, TERMINAL_ID AS terminal,
                    TX_AMOUNT_CENTS::BIGINT AS amount, TX_FRAUD::BIGINT AS fraud
             FROM read_parquet(?)
         )
-        SELECT *, epoch_us(at) // 1000000 AS t,
+        SELECT *, epoch_us(moment) // 1000000 AS t,
                count(*) OVER same - row_number() OVER before AS later,
                sum(amount) OVER same - sum(amount) OVER before AS later_amount
         FROM read
-        WINDOW same AS (PARTITION BY customer, at),
-               before AS (PARTITION BY customer, at ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        WINDOW same AS (PARTITION BY customer, moment),
+               before AS (PARTITION BY customer, moment ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         """,
         [arguments.data],
     )
-    [(fractions,)] = database.execute("SELECT count(*) FROM events WHERE epoch_us(at) % 1000000 <> 0").fetchall()
+    [(fractions,)] = database.execute("SELECT count(*) FROM events WHERE epoch_us(moment) % 1000000 <> 0").fetchall()
     if fractions:
         print(f"{fractions} times are no whole seconds: the frames above would be wrong", file=sys.stderr)
         return 1

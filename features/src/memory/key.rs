@@ -8,7 +8,7 @@ use super::order::Order;
 use super::parts::{Parts, fading, value};
 use super::ring::{Ring, merge, wide};
 use super::table::Table;
-use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Output, Reading, TAG_FLAGS};
+use crate::plan::{Between, Counted, Edge, EntityPlan, NO_CURSOR, OrderedQuantile, Output, Reading, TAG_FLAGS};
 use crate::store::{Moment, Partial};
 use crate::words::ABSENT;
 
@@ -74,13 +74,17 @@ impl Key {
             self.read_late(plan, outputs, plan.after.clone(), moment, row, partials);
             return true;
         }
-        if !plan.before.is_empty() {
-            self.advance(plan, moment);
+        // What is read without the event, or forgotten to make room for it, wants the cursors where they belong first.
+        let is_hot = plan.tile.is_some_and(|tile| self.ring.len() >= tile.above as usize);
+        let is_early = !plan.before.is_empty() || self.ring.is_full() || is_hot;
+        if is_early {
+            self.advance(plan, moment, plan.edges.len());
             self.read(plan, outputs, plan.before.clone(), moment, row, partials);
         }
         self.enter(plan, moment, row, may_grow);
         self.ring.set_latest(moment.now);
-        self.advance(plan, moment);
+        // Then only the one without a delay can pass the event itself.
+        self.advance(plan, moment, if is_early { plan.edges.len().min(1) } else { plan.edges.len() });
         self.read(plan, outputs, plan.after.clone(), moment, row, partials);
         false
     }
@@ -107,7 +111,7 @@ impl Key {
 
     /// The number of the event's own row.
     fn row_of(&self, plan: &EntityPlan, event: &Labelled) -> Option<i64> {
-        let position = (event.position << TAG_FLAGS) as i64 >> TAG_FLAGS;
+        let position = (event.position() << TAG_FLAGS) as i64 >> TAG_FLAGS;
         let mut number = self.ring.upper_bound(plan.shape, event.occurred_at);
         while number > self.ring.first() {
             number -= 1;
@@ -131,9 +135,10 @@ impl Key {
         [after - 1, after].into_iter().find(holds)
     }
 
-    fn advance(&mut self, plan: &EntityPlan, moment: &Moment<'_>) {
+    /// Moves the first cursors to their edges.
+    fn advance(&mut self, plan: &EntityPlan, moment: &Moment<'_>, cursors: usize) {
         let Self { ring, parts, .. } = self;
-        ring.advance(plan, moment.now, moment.midnights, |edge, row| {
+        ring.advance(plan, &plan.edges[..cursors], moment.now, moment.midnights, |edge, row| {
             if let Some(parts) = parts {
                 parts.pass(plan, edge, row);
             }
@@ -211,9 +216,6 @@ impl Key {
     }
 
     fn forget_passed(&mut self, plan: &EntityPlan, moment: &Moment<'_>) {
-        if moment.now >= self.latest() {
-            self.advance(plan, moment);
-        }
         let limit = moment.now.max(self.latest()).saturating_sub(plan.retention);
         while self.ring.len() > 0
             && self.ring.row(plan.shape, self.ring.first())[0] <= limit
@@ -240,17 +242,14 @@ impl Key {
         row: &[i64],
         partials: &mut [Partial],
     ) {
+        let words = &self.ring.words;
         for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
-            *partial = match output.reading {
-                Reading::Totals { near, far, count, sum, squares } => {
-                    let far = far.map(|far| self.ring.cursor(plan.shape, far));
-                    totals(self.ring.cursor(plan.shape, near), far, count, sum, squares)
-                }
-                _ => match &self.parts {
-                    Some(parts) => read_part(parts, plan, output, moment, row),
-                    None => Partial::EMPTY,
-                },
-            };
+            if let Reading::Totals(between) = &output.reading {
+                let far = if between.far_at == NO_CURSOR { None } else { Some(&words[between.far_at..][..plan.shape.cursor]) };
+                totals(between, &words[between.near_at..][..plan.shape.cursor], far, partial);
+            } else if let Some(parts) = &self.parts {
+                *partial = read_part(parts, plan, output, moment, row);
+            }
         }
     }
 
@@ -265,16 +264,12 @@ impl Key {
         partials: &mut [Partial],
     ) {
         for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
-            *partial = match output.reading {
-                Reading::Totals { near, far, count, sum, squares } => {
-                    let at = |edge: usize| self.ring.cursor_at(plan, edge, limit(plan.edges[edge], moment));
-                    totals(&at(near), far.map(at).as_deref(), count, sum, squares)
-                }
-                _ => match &self.parts {
-                    Some(parts) => self.scan(parts, plan, output, moment, row),
-                    None => Partial::EMPTY,
-                },
-            };
+            if let Reading::Totals(between) = &output.reading {
+                let at = |edge: usize| self.ring.cursor_at(plan, edge, limit(plan.edges[edge], moment));
+                totals(between, &at(between.near), between.far.map(at).as_deref(), partial);
+            } else if let Some(parts) = &self.parts {
+                *partial = self.scan(parts, plan, output, moment, row);
+            }
         }
     }
 
@@ -283,7 +278,7 @@ impl Key {
         let after = output.after.map_or(i64::MIN, |edge| limit(edge, moment));
         let rows = || self.ring.rows(plan.shape, after, until);
         match output.reading {
-            Reading::Totals { .. } => Partial::EMPTY,
+            Reading::Totals(_) => Partial::EMPTY,
             Reading::Extreme(number) => {
                 let extreme = &plan.extremes[number];
                 let words = rows().filter_map(|row| value(row, extreme.mask, extreme.word));
@@ -346,7 +341,7 @@ impl Key {
 fn read_part(parts: &Parts, plan: &EntityPlan, output: &Output, moment: &Moment<'_>, row: &[i64]) -> Partial {
     let after = output.after.map(|edge| limit(edge, moment));
     match output.reading {
-        Reading::Totals { .. } => Partial::EMPTY,
+        Reading::Totals(_) => Partial::EMPTY,
         Reading::Extreme(number) => Partial::word(parts.extremes[number].read(&plan.extremes[number], after)),
         Reading::LastWord(number, _) | Reading::LastPlace(number, _) => {
             let newest = register(&parts.lasts, plan, number).filter(|row| after.is_none_or(|after| row[0] > after));
@@ -385,12 +380,15 @@ fn same_tile(plan: &EntityPlan, a: i64, b: i64) -> bool {
     a.div_euclid(tile) == b.div_euclid(tile)
 }
 
-fn totals(near: &[i64], far: Option<&[i64]>, count: Option<usize>, sum: Option<usize>, squares: Option<usize>) -> Partial {
-    let between = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
-    Partial {
-        count: between(count.unwrap_or(0)),
-        value: sum.map_or(0, between),
-        wide: squares.map_or(0, |at| wide(&near[at..]).wrapping_sub(far.map_or(0, |far| wide(&far[at..])))),
+/// Writes word by word: putting a partial together first and copying it would cost more than all the rest.
+#[inline]
+fn totals(between: &Between, near: &[i64], far: Option<&[i64]>, partial: &mut Partial) {
+    let difference = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
+    partial.count = difference(between.count);
+    partial.value = if between.sum > 0 { difference(between.sum) } else { 0 };
+    if between.squares > 0 {
+        let at = between.squares;
+        partial.wide = wide(&near[at..]).wrapping_sub(far.map_or(0, |far| wide(&far[at..])));
     }
 }
 

@@ -7,7 +7,6 @@ use compact_str::CompactString;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::key::Key;
-use super::labels::spread;
 use super::prefetch::prefetch;
 use crate::plan::EntityPlan;
 
@@ -142,4 +141,9 @@ impl Keys {
 
 const fn shard(hash: u32) -> usize {
     (hash >> 24) as usize % SHARDS
+}
+
+/// A table looks at the highest and the lowest bits.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -9,7 +9,7 @@ mod labels;
 mod order;
 mod parts;
 mod prefetch;
-mod ring;
+pub(crate) mod ring;
 pub mod seen;
 mod snapshot;
 mod table;
@@ -68,8 +68,8 @@ impl Memory {
                 }
             }
         };
-        ask(2, |key, entity| key.ring.prefetch_cursors(entity.shape));
-        ask(4, |key, entity| key.ring.prefetch_rows(entity.shape));
+        ask(4, |key, entity| key.ring.prefetch_cursors(entity.shape));
+        ask(8, |key, entity| key.ring.prefetch_rows(entity.shape));
     }
 
     fn bytes(&self) -> usize {
@@ -94,7 +94,8 @@ impl Store for Memory {
         let mut applied = Applied::default();
         let is_full = bytes >= plan.memory_limit_bytes;
         slots.clear();
-        // First where everything lies, so that the waits for it pass at once.
+        // First where everything lies, so that the waits for it pass at once; what was foreseen is near by now.
+        let is_near = !foreseen.is_empty();
         for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter_mut()).enumerate() {
             if touch.position.0.is_multiple_of(SWEEP) {
                 keys.sweep(entity, touch.horizon);
@@ -103,16 +104,16 @@ impl Store for Memory {
             let slot = touch.key(plan, number).map(|name| keys.slot(name, guessed, entity, is_full));
             applied.refused |= u64::from(slot == Some(None)) << number.min(63);
             slots.push(slot.flatten().unwrap_or(NO_SLOT));
-            if let Some(key) = slot.flatten().and_then(|slot| keys.get(slot)) {
+            if !is_near && let Some(key) = slot.flatten().and_then(|slot| keys.get(slot)) {
                 key.ring.prefetch_cursors(entity.shape);
             }
         }
         if let Some(labels) = labels {
-            let event = Labelled { fingerprint, occurred_at: moment.now, position: touch.position.0, is_bad };
+            let event = Labelled::new(fingerprint, moment.now, touch.position.0, is_bad);
             labels.remember(event, slots, touch.horizon.saturating_sub(plan.label_reach()));
         }
         for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(slots.iter()) {
-            if let Some(key) = keys.get(*slot) {
+            if !is_near && let Some(key) = keys.get(*slot) {
                 key.ring.prefetch_rows(entity.shape);
             }
         }

@@ -6,7 +6,7 @@
 //! pushed once and passed once by each cursor. Totals wrap around; their differences are exact.
 
 use super::prefetch::prefetch;
-use crate::plan::{Counted, EntityPlan, Merge, Operand, Shape, Total};
+use crate::plan::{Counted, Edge, EntityPlan, Merge, Operand, Shape, Total};
 use crate::words::ABSENT;
 
 /// Rows and cursors of one key.
@@ -29,11 +29,14 @@ const FIRST_CAPACITY: u32 = 4;
 const TAIL: usize = 0;
 const LATEST: usize = 1;
 const COARSE_UNTIL: usize = 2;
-const HEADER: usize = 3;
+pub(crate) const HEADER: usize = 3;
 
-/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), and totals.
+/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), where it lies, and totals.
 const NEXT: usize = 0;
 const NEXT_TIME: usize = 1;
+const NEXT_PLACE: usize = 2;
+/// Where the totals of a cursor begin.
+pub(crate) const TOTALS: usize = 3;
 
 /// In place of the next row's time when every row was passed.
 const NO_ROW: i64 = i64::MAX;
@@ -45,6 +48,7 @@ impl Ring {
         words[COARSE_UNTIL] = i64::MIN;
         for edge in 0..edges {
             words[HEADER + edge * shape.cursor + NEXT_TIME] = NO_ROW;
+            words[HEADER + edge * shape.cursor + NEXT_PLACE] = (HEADER + shape.cursors) as i64;
         }
         Self { words, len: 0, head: 0, capacity: FIRST_CAPACITY }
     }
@@ -80,10 +84,9 @@ impl Ring {
     /// Asks for the rows that the next event will read: those that cursors may pass, and the place of the next.
     pub(super) fn prefetch_rows(&self, shape: Shape) {
         prefetch(&self.words, self.place(shape, self.tail()));
-        for cursor in self.cursors(shape).chunks_exact(shape.cursor.max(1)) {
-            let place = self.place(shape, cursor[NEXT]);
-            prefetch(&self.words, place);
-            prefetch(&self.words, place + shape.row);
+        for cursor in self.cursors(shape).chunks_exact(shape.cursor) {
+            // The next row, and the one behind it, whose time becomes the next one.
+            prefetch(&self.words, cursor[NEXT_PLACE] as usize + shape.row);
         }
     }
 
@@ -173,7 +176,7 @@ impl Ring {
         self.len += 1;
         let place = self.place(shape, number);
         self.words[place..place + shape.row].copy_from_slice(row);
-        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)) {
+        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor) {
             cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
         }
     }
@@ -190,9 +193,11 @@ impl Ring {
             self.words.copy_within(from..from + shape.row, to);
         }
         self.row_mut(shape, number).copy_from_slice(row);
-        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)) {
+        let (rows, end) = (HEADER + shape.cursors, self.end(shape));
+        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor) {
             if cursor[NEXT] > number {
                 cursor[NEXT] += 1;
+                cursor[NEXT_PLACE] = behind(cursor[NEXT_PLACE] as usize, shape.row, rows, end) as i64;
             } else {
                 cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
             }
@@ -203,7 +208,7 @@ impl Ring {
     /// Counts `row` in the cursors that have passed row `number`.
     pub(super) fn count_in(&mut self, plan: &EntityPlan, number: i64, row: &[i64], mut passed: impl FnMut(usize)) {
         let shape = plan.shape;
-        for (edge, cursor) in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)).enumerate() {
+        for (edge, cursor) in self.cursors_mut(shape).chunks_exact_mut(shape.cursor).enumerate() {
             if cursor[NEXT] > number {
                 count::<true>(&plan.totals, cursor, row);
                 passed(edge);
@@ -213,43 +218,55 @@ impl Ring {
 
     /// Adds `change` to a total of the cursors that have passed row `number`.
     pub(super) fn change(&mut self, shape: Shape, number: i64, total: &Total, change: i64) {
-        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor.max(1)) {
+        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor) {
             if cursor[NEXT] > number {
                 cursor[total.at] = cursor[total.at].wrapping_add(change);
             }
         }
     }
 
-    /// Moves every cursor to its edge as of `now`; `passed` is told of each row and edge.
-    pub(super) fn advance(&mut self, plan: &EntityPlan, now: i64, midnights: &[i64], mut passed: impl FnMut(usize, &[i64])) {
-        let shape = plan.shape;
-        for (edge, limit) in plan.edges.iter().enumerate() {
+    /// Moves the cursors of some edges, from the first on, to where they are as of `now`; `passed` is told of each row and edge.
+    pub(super) fn advance(
+        &mut self,
+        plan: &EntityPlan,
+        edges: &[Edge],
+        now: i64,
+        midnights: &[i64],
+        mut passed: impl FnMut(usize, &[i64]),
+    ) {
+        for (edge, limit) in edges.iter().enumerate() {
             let limit = limit.limit(now, midnights);
-            while self.words[HEADER + edge * shape.cursor + NEXT_TIME] <= limit {
-                self.pass(plan, edge, &mut passed);
+            if self.words[HEADER + edge * plan.shape.cursor + NEXT_TIME] > limit {
+                continue;
             }
+            self.pass_until(plan, edge, limit, &mut passed);
         }
     }
 
-    /// Moves one cursor over its next row.
-    fn pass(&mut self, plan: &EntityPlan, edge: usize, passed: &mut impl FnMut(usize, &[i64])) {
+    /// Moves one cursor over the rows up to a time.
+    fn pass_until(&mut self, plan: &EntityPlan, edge: usize, limit: i64, passed: &mut impl FnMut(usize, &[i64])) {
         let shape = plan.shape;
-        let number = self.words[HEADER + edge * shape.cursor + NEXT];
-        let next_time = if number + 1 < self.tail() { self.time(shape, number + 1) } else { NO_ROW };
-        let place = self.place(shape, number) - HEADER - shape.cursors;
-        let (cursors, rows) = self.words.split_at_mut(HEADER + shape.cursors);
-        let (cursor, row) = (&mut cursors[HEADER + edge * shape.cursor..][..shape.cursor], &rows[place..place + shape.row]);
-        cursor[NEXT] = number + 1;
-        cursor[NEXT_TIME] = next_time;
-        count::<true>(&plan.totals, cursor, row);
-        passed(edge, row);
+        let (rows_at, end, tail) = (HEADER + shape.cursors, self.end(shape), self.tail());
+        let (before, rows) = self.words.split_at_mut(rows_at);
+        let cursor = &mut before[HEADER + edge * shape.cursor..][..shape.cursor];
+        while cursor[NEXT_TIME] <= limit {
+            let place = cursor[NEXT_PLACE] as usize;
+            let row = &rows[place - rows_at..][..shape.row];
+            let next = behind(place, shape.row, rows_at, end);
+            cursor[NEXT] += 1;
+            cursor[NEXT_PLACE] = next as i64;
+            cursor[NEXT_TIME] = if cursor[NEXT] < tail { rows[next - rows_at] } else { NO_ROW };
+            count::<true>(&plan.totals, cursor, row);
+            passed(edge, row);
+        }
     }
 
     /// Makes every cursor pass the oldest row, whether or not its edge has, so that it can be forgotten.
     pub(super) fn pass_first(&mut self, plan: &EntityPlan, mut passed: impl FnMut(usize, &[i64])) {
         for edge in 0..plan.edges.len() {
-            if self.words[HEADER + edge * plan.shape.cursor + NEXT] == self.first() {
-                self.pass(plan, edge, &mut passed);
+            let [next, time] = [NEXT, NEXT_TIME].map(|word| self.cursor(plan.shape, edge)[word]);
+            if next == self.first() {
+                self.pass_until(plan, edge, time, &mut passed);
             }
         }
     }
@@ -257,7 +274,7 @@ impl Ring {
     /// Whether every cursor has passed the oldest row.
     pub(super) fn is_first_passed(&self, shape: Shape) -> bool {
         let first = self.first();
-        self.cursors(shape).chunks_exact(shape.cursor.max(1)).all(|cursor| cursor[NEXT] > first)
+        self.cursors(shape).chunks_exact(shape.cursor).all(|cursor| cursor[NEXT] > first)
     }
 
     /// Forgets the oldest row.
@@ -301,13 +318,33 @@ impl Ring {
         self.words = words.into_boxed_slice();
         self.head = 0;
         self.capacity = capacity;
+        self.place_cursors(shape);
     }
+
+    /// Says anew where each cursor's next row lies.
+    pub(super) fn place_cursors(&mut self, shape: Shape) {
+        for at in (HEADER..HEADER + shape.cursors).step_by(shape.cursor) {
+            self.words[at + NEXT_PLACE] = self.place(shape, self.words[at + NEXT]) as i64;
+        }
+    }
+
+    /// One after the last word.
+    const fn end(&self, shape: Shape) -> usize {
+        HEADER + shape.cursors + self.capacity as usize * shape.row
+    }
+}
+
+/// The place behind one, in the ring of rows from `rows` to `end`.
+const fn behind(place: usize, row: usize, rows: usize, end: usize) -> usize {
+    let next = place + row;
+    if next == end { rows } else { next }
 }
 
 /// A cursor off its ring.
 pub(super) type CursorAt = smallvec::SmallVec<[i64; 12]>;
 
 /// Adds a row to a cursor's totals, or takes it away.
+#[inline]
 fn count<const ADD: bool>(totals: &[Total], cursor: &mut [i64], row: &[i64]) {
     for total in totals {
         if total.mask != 0 && row[1] & total.mask != total.mask {

@@ -10,7 +10,7 @@ use super::Memory;
 use super::decay::Decayed;
 use super::key::Key;
 use super::keys::Keys;
-use super::labels::Labelled;
+use super::labels::{Generation, Labelled};
 use super::order::Order;
 use super::parts::Parts;
 use super::seen::Seen;
@@ -25,12 +25,16 @@ impl Memory {
             save_keys(entity, keys, out)?;
         }
         let Some(labels) = &self.labels else { return Ok(()) };
-        out.u64(labels.len())?;
-        for (event, slots) in labels.iter() {
-            out.u128(event.fingerprint)?;
-            out.i64(event.occurred_at)?;
-            out.u64(event.position << 1 | u64::from(event.is_bad))?;
-            slots.iter().try_for_each(|slot| out.u32(*slot))?;
+        out.u32(labels.generations().len() as u32)?;
+        for generation in labels.generations() {
+            out.u32(generation.capacity)?;
+            out.u32(generation.events.len() as u32)?;
+            for (event, slots) in generation.events.iter().zip(generation.slots.chunks_exact(self.plan.entities.len())) {
+                out.u128(event.fingerprint)?;
+                out.i64(event.occurred_at)?;
+                out.u64(event.tagged)?;
+                slots.iter().try_for_each(|slot| out.u32(*slot))?;
+            }
         }
         out.u64(labels.early.iter().count() as u64)?;
         labels.early.iter().try_for_each(|(fingerprint, is_bad)| {
@@ -48,12 +52,20 @@ impl Memory {
         }
         let Some(labels) = labels else { return Ok(memory) };
         let mut slots = vec![0; plan.entities.len()];
-        for _ in 0..input.u64()? {
-            let (fingerprint, occurred_at, tagged) = (input.u128()?, input.i64()?, input.u64()?);
-            for slot in &mut slots {
-                *slot = input.u32()?;
+        for _ in 0..input.u32()? {
+            let (capacity, events) = (input.u32()?, input.u32()?);
+            if events > capacity {
+                return Err(input.damaged("a generation has more events than fit"));
             }
-            labels.push(Labelled { fingerprint, occurred_at, position: tagged >> 1, is_bad: tagged & 1 == 1 }, &slots);
+            let mut generation = Generation::new(capacity, slots.len());
+            for _ in 0..events {
+                let (fingerprint, occurred_at, tagged) = (input.u128()?, input.i64()?, input.u64()?);
+                for slot in &mut slots {
+                    *slot = input.u32()?;
+                }
+                generation.push(Labelled { fingerprint, occurred_at, tagged }, &slots);
+            }
+            labels.push(generation);
         }
         for _ in 0..input.u64()? {
             let (fingerprint, is_bad) = (input.u128()?, input.u32()? == 1);
@@ -151,6 +163,7 @@ fn load_key(plan: &EntityPlan, input: &mut Reader) -> Result<Option<Key>, Error>
     for number in key.ring.first()..key.ring.tail() {
         input.words(key.ring.row_mut(shape, number))?;
     }
+    key.ring.place_cursors(shape);
     if let Some(parts) = &mut key.parts {
         load_parts(parts, input)?;
     }

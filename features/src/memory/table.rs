@@ -72,7 +72,7 @@ impl Table {
         if now > 0 {
             self.frequencies[now as usize] += 1;
         }
-        while self.frequencies.len() > 1 && self.frequencies.last() == Some(&0) {
+        while self.frequencies.last() == Some(&0) {
             self.frequencies.pop();
         }
     }

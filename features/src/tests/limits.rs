@@ -93,7 +93,11 @@ fn a_hot_key_falls_to_tiles_of_the_declared_resolution_and_says_so() {
         coarse += outcome.coarse;
     }
     assert!((1_950..2_050).contains(&coarse), "{coarse} of 4,000 were coarse: not the first ones, and not the quiet ones");
-    assert!(stream.usage("customer").bytes < 20_000, "twenty events a second are not kept one by one: {:?}", stream.usage("customer"));
+    assert!(
+        stream.usage("customer").bytes < 20_000,
+        "twenty events a second are not kept one by one: {:?}",
+        stream.usage("customer")
+    );
 }
 
 #[test]
