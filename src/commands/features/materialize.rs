@@ -181,10 +181,20 @@ impl Due {
     }
 }
 
+/// A file under another name than its own, which goes unless it gets that.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Once it was renamed there is none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// The file that is written: under another name until it is whole.
 struct Out {
     path: PathBuf,
-    unfinished: PathBuf,
+    unfinished: Unfinished,
     writer: ArrowWriter<File>,
     columns: Columns,
     rows: u64,
@@ -192,8 +202,8 @@ struct Out {
 
 impl Out {
     fn create(path: &Path, plan: &Plan) -> anyhow::Result<Self> {
-        let unfinished = path.with_extension("unfinished");
-        let file = File::create(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
+        let unfinished = Unfinished(path.with_extension("unfinished"));
+        let file = File::create(&unfinished.0).with_context(|| format!("cannot create {}", unfinished.0.display()))?;
         let columns = Columns::new(plan);
         let compression = Compression::ZSTD(ZstdLevel::try_new(1).expect("a level that exists"));
         let properties =
@@ -209,14 +219,14 @@ impl Out {
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        self.writer.write(&self.columns.finish()).with_context(|| format!("cannot write {}", self.unfinished.display()))
+        self.writer.write(&self.columns.finish()).with_context(|| format!("cannot write {}", self.unfinished.0.display()))
     }
 
     fn finish(mut self) -> anyhow::Result<u64> {
         self.flush()?;
-        let file = self.writer.into_inner().with_context(|| format!("cannot write {}", self.unfinished.display()))?;
-        file.sync_all().with_context(|| format!("cannot write {}", self.unfinished.display()))?;
-        std::fs::rename(&self.unfinished, &self.path).with_context(|| format!("cannot write {}", self.path.display()))?;
+        let file = self.writer.into_inner().with_context(|| format!("cannot write {}", self.unfinished.0.display()))?;
+        file.sync_all().with_context(|| format!("cannot write {}", self.unfinished.0.display()))?;
+        std::fs::rename(&self.unfinished.0, &self.path).with_context(|| format!("cannot write {}", self.path.display()))?;
         Ok(self.rows)
     }
 }
