@@ -68,13 +68,17 @@ fn periods_labels_and_files_are_chosen() {
 
     // Labels of their own instead of those in the data: two, of which one is known at once.
     let labels = folder.path().join("labels.csv");
-    fs::write(&labels, "event_id,label,observed_at\n3,fraud,2018-04-02T00:00:00\n4,legit,2018-04-03T00:00:00\n").expect("written");
+    fs::write(&labels, "event_id,label,observed_at\n3,fraud,2018-04-02T00:00:00\n4,legit,2018-04-03T00:00:00\n")
+        .expect("written");
     let arguments = [materialize(text(&data), text(&part)), vec!["--labels", text(&labels)]].concat();
     let line = json_lines(&run_well(&arguments)).remove(0);
     assert_eq!((&line["labels"], rows(&line)), (&2.into(), rows(&whole)));
     fs::write(&labels, "event_id,label,observed_at\n3,stolen,2018-04-02T00:00:00\n").expect("written");
     let ended = run(&arguments);
-    assert!(!ended.status.success() && ended.stderr.contains("label 1 of") && ended.stderr.contains("must be fraud"), "{ended:?}");
+    assert!(
+        !ended.status.success() && ended.stderr.contains("label 1 of") && ended.stderr.contains("must be fraud"),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -88,10 +92,7 @@ fn what_cannot_be_materialized_is_said_and_leaves_no_file() {
         assert!(!out.exists(), "{arguments:?} left a file");
     };
     check(&materialize("none.parquet", text(&out)), "there is no file none.parquet");
-    check(
-        &[materialize(text(&data), text(&out)), vec!["--from", "2018-05-01", "--to", "2018-05-01"]].concat(),
-        "is not before",
-    );
+    check(&[materialize(text(&data), text(&out)), vec!["--from", "2018-05-01", "--to", "2018-05-01"]].concat(), "is not before");
     let lines = folder.path().join("some.jsonl");
     fs::write(&lines, "{}\n").expect("written");
     check(
@@ -123,7 +124,9 @@ fn logged_vectors_are_verified_from_the_log() {
     // Under other definitions nothing is compared, and that is said.
     let other = folder.path().join("other.toml");
     let changed = fs::read_to_string(HANDBOOK).expect("it ships").replace("\"30d\"]\ndelay = \"7d\"", "\"31d\"]\ndelay = \"7d\"");
-    let changed = changed.replace("terminal_tx_count_30d", "terminal_tx_count_31d").replace("terminal_fraud_rate_30d", "terminal_fraud_rate_31d");
+    let changed = changed
+        .replace("terminal_tx_count_30d", "terminal_tx_count_31d")
+        .replace("terminal_fraud_rate_30d", "terminal_fraud_rate_31d");
     fs::write(&other, changed).expect("written");
     let ended = run_well(&["features", "verify", "--pipeline", text(&other), "--data-dir", text(&data), "--json"]);
     assert!(ended.stderr.contains("are of other definitions"), "{}", ended.stderr);
@@ -135,7 +138,10 @@ fn a_plan_is_explained_and_measured() {
     let explained = json_lines(&run_well(&["features", "explain", "--pipeline", HANDBOOK, "--json"])).remove(0);
     assert_eq!(explained["features"], 15);
     let customer = &explained["entities"][0];
-    assert_eq!((&customer["entity"], &customer["cursors"], &customer["event_bytes"]), (&"customer".into(), &4.into(), &16.into()));
+    assert_eq!(
+        (&customer["entity"], &customer["cursors"], &customer["event_bytes"]),
+        (&"customer".into(), &4.into(), &16.into())
+    );
     let page = run_well(&["features", "explain", "--pipeline", HANDBOOK]).stdout;
     assert!(page.contains("customer: count, sliding, mean") && page.contains("cursors at 7d, 8d, 14d, 37d"), "{page}");
 
@@ -174,8 +180,16 @@ fn a_wrong_pipeline_is_said_with_its_line() {
     };
     let line = |needle: &str| whole[..whole.find(needle).expect("it is there")].lines().count();
     let count = line("name = \"customer_tx_count_{window}\"");
-    check("windows = [\"1d\", \"7d\", \"30d\"]", "windows = [\"0s\", \"7d\", \"30d\"]", &[&format!("wrong.toml:{}", count + 4), "a window of 0s holds nothing"]);
+    check(
+        "windows = [\"1d\", \"7d\", \"30d\"]",
+        "windows = [\"0s\", \"7d\", \"30d\"]",
+        &[&format!("wrong.toml:{}", count + 4), "a window of 0s holds nothing"],
+    );
     check("of = \"amount_minor\"", "of = \"size\"", &["wrong.toml:", "field `size` is not declared"]);
     check("name = \"night\"", "name = \"weekend\"", &["wrong.toml:", "two features have the name `weekend`"]);
-    check("[[features]]", "[state.entities.card]\nmax_events = 100\n\n[[features]]", &["wrong.toml:", "entity `card` is not declared"]);
+    check(
+        "[[features]]",
+        "[state.entities.card]\nmax_events = 100\n\n[[features]]",
+        &["wrong.toml:", "entity `card` is not declared"],
+    );
 }

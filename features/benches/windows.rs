@@ -1,6 +1,7 @@
 //! What an event costs: the Handbook's twelve window features over simulated payments with string keys, the same with windows of
 //! an hour, a month and a year, and every family at once. `cargo bench -p features`.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -106,6 +107,62 @@ const FAMILIES: &str = r#"
 #[divan::bench(sample_count = 500, sample_size = 1)]
 fn handbook_12(bencher: Bencher<'_, '_>) {
     run(bencher, HANDBOOK, &payments(5_000, 100));
+}
+
+/// The least that could be done for the same numbers, as a floor for this machine at this moment: two maps by text and growing lists,
+/// in which nothing is late, labelled later, forgotten or accounted for.
+#[divan::bench(sample_count = 500, sample_size = 1)]
+fn handbook_12_floor(bencher: Bencher<'_, '_>) {
+    #[derive(Default)]
+    struct History {
+        times: Vec<i64>,
+        amounts: Vec<i64>,
+        cursors: [(usize, i64); 4],
+    }
+    impl History {
+        fn apply(&mut self, now: i64, amount: i64, edges: [i64; 4], numbers: &mut [f64]) {
+            self.times.push(now);
+            self.amounts.push(amount);
+            for ((next, sum), edge) in self.cursors.iter_mut().zip(edges) {
+                while self.times.get(*next).is_some_and(|time| *time <= now - edge) {
+                    *sum += self.amounts[*next];
+                    *next += 1;
+                }
+            }
+            let (near, near_sum) = self.cursors[0];
+            for ((far, far_sum), pair) in self.cursors[1..].iter().zip(numbers.chunks_exact_mut(2)) {
+                let count = (near - far) as f64;
+                (pair[0], pair[1]) = (count, if near > *far { (near_sum - far_sum) as f64 / count } else { 0.0 });
+            }
+        }
+    }
+    const DAY: i64 = 86_400_000_000;
+    let events = payments(5_000, 100);
+    let (warm, timed) = events.split_at(events.len() / 2);
+    let (mut customers, mut terminals) = (HashMap::<String, History>::new(), HashMap::<String, History>::new());
+    let mut numbers = [0.0; 12];
+    let mut apply = |event: &Event| {
+        let (now, amount) = (event.occurred_at.micros(), event.amount.map_or(0, Amount::minor));
+        let (first, second) = numbers.split_at_mut(6);
+        let of = |entity: usize| event.entities[entity].as_deref().unwrap_or_default();
+        for (histories, key, edges, numbers) in [
+            (&mut customers, of(0), [0, DAY, 7 * DAY, 30 * DAY], first),
+            (&mut terminals, of(1), [7 * DAY, 8 * DAY, 14 * DAY, 37 * DAY], second),
+        ] {
+            match histories.get_mut(key) {
+                Some(history) => history.apply(now, amount, edges, numbers),
+                None => histories.entry(key.to_owned()).or_default().apply(now, amount, edges, numbers),
+            }
+        }
+        black_box(&numbers);
+    };
+    warm.iter().for_each(&mut apply);
+    let mut chunks = timed.chunks_exact(CHUNK);
+    let next = || chunks.next().expect("there are more than samples").to_vec();
+    bencher.counter(ItemsCount::new(CHUNK)).with_inputs(next).bench_local_values(|events| {
+        events.iter().for_each(&mut apply);
+        events
+    });
 }
 
 #[divan::bench(sample_count = 500, sample_size = 1)]

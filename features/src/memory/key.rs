@@ -381,7 +381,7 @@ fn same_tile(plan: &EntityPlan, a: i64, b: i64) -> bool {
 }
 
 /// Writes word by word: putting a partial together first and copying it would cost more than all the rest.
-#[inline]
+#[inline(always)]
 fn totals(between: &Between, near: &[i64], far: Option<&[i64]>, partial: &mut Partial) {
     let difference = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
     partial.count = difference(between.count);

@@ -14,7 +14,6 @@ pub mod seen;
 mod snapshot;
 mod table;
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -40,8 +39,23 @@ pub struct Memory {
     /// The row and the slots of the event that is applied.
     row: Vec<i64>,
     slots: Vec<u32>,
-    /// The slots that the next events probably have.
-    foreseen: VecDeque<u32>,
+    foreseen: Foreseen,
+}
+
+/// The slots that the next events probably have.
+#[derive(Debug, Default)]
+struct Foreseen {
+    slots: Vec<u32>,
+    /// The first of the next event.
+    next: usize,
+}
+
+impl Foreseen {
+    fn take(&mut self) -> Option<u32> {
+        let slot = self.slots.get(self.next).copied();
+        self.next += usize::from(slot.is_some());
+        slot
+    }
 }
 
 impl Memory {
@@ -49,27 +63,36 @@ impl Memory {
     pub fn new(plan: Arc<Plan>) -> Self {
         let keys = plan.entities.iter().map(|_| Keys::new()).collect();
         let labels = plan.is_labelled().then(|| Labels::new(plan.entities.len()));
-        Self { plan, keys, labels, row: Vec::new(), slots: Vec::new(), foreseen: VecDeque::new() }
+        Self { plan, keys, labels, row: Vec::new(), slots: Vec::new(), foreseen: Foreseen::default() }
     }
 
     /// Asks for the state of an event that will come after those that were foreseen before: first for its keys, some events later
     /// for their cursors, and at last for their rows. It changes nothing but how long all that takes.
     pub(crate) fn foresee(&mut self, event: &Event) {
+        const CURSORS_AFTER: usize = 4;
+        const ROWS_AFTER: usize = 8;
         let Self { plan, keys, foreseen, .. } = self;
-        for (entity, keys) in plan.entities.iter().zip(keys.iter()) {
-            let name = if let [slot] = entity.key.as_slice() { event.entities[*slot].as_deref() } else { None };
-            foreseen.push_back(name.and_then(|name| keys.guess(name)).unwrap_or(NO_SLOT));
+        if foreseen.next == foreseen.slots.len() {
+            foreseen.slots.clear();
+            foreseen.next = 0;
         }
-        let ask = |events_ago: usize, ask: fn(&Key, &EntityPlan)| {
-            let Some(first) = foreseen.len().checked_sub((events_ago + 1) * plan.entities.len()) else { return };
-            for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(foreseen.range(first..)) {
-                if let Some(key) = keys.get(*slot) {
-                    ask(key, entity);
-                }
+        let entities = plan.entities.len();
+        for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter()).enumerate() {
+            let name = if let [slot] = entity.key.as_slice() { event.entities[*slot].as_deref() } else { None };
+            let known = foreseen.slots.len();
+            foreseen.slots.push(name.and_then(|name| keys.guess(name)).unwrap_or(NO_SLOT));
+            let before = |events: usize| {
+                let slot = known.checked_sub(events * entities).map(|place| foreseen.slots[place]);
+                slot.and_then(|slot| keys.get(slot))
+            };
+            debug_assert_eq!(known % entities, number, "every event has a slot for each entity");
+            if let Some(key) = before(CURSORS_AFTER) {
+                key.ring.prefetch_cursors(entity.shape);
             }
-        };
-        ask(4, |key, entity| key.ring.prefetch_cursors(entity.shape));
-        ask(8, |key, entity| key.ring.prefetch_rows(entity.shape));
+            if let Some(key) = before(ROWS_AFTER) {
+                key.ring.prefetch_rows(entity.shape);
+            }
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -95,12 +118,12 @@ impl Store for Memory {
         let is_full = bytes >= plan.memory_limit_bytes;
         slots.clear();
         // First where everything lies, so that the waits for it pass at once; what was foreseen is near by now.
-        let is_near = !foreseen.is_empty();
+        let is_near = foreseen.next < foreseen.slots.len();
         for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter_mut()).enumerate() {
             if touch.position.0.is_multiple_of(SWEEP) {
                 keys.sweep(entity, touch.horizon);
             }
-            let guessed = foreseen.pop_front().unwrap_or(NO_SLOT);
+            let guessed = foreseen.take().unwrap_or(NO_SLOT);
             let slot = touch.key(plan, number).map(|name| keys.slot(name, guessed, entity, is_full));
             applied.refused |= u64::from(slot == Some(None)) << number.min(63);
             slots.push(slot.flatten().unwrap_or(NO_SLOT));

@@ -344,7 +344,7 @@ const fn behind(place: usize, row: usize, rows: usize, end: usize) -> usize {
 pub(super) type CursorAt = smallvec::SmallVec<[i64; 12]>;
 
 /// Adds a row to a cursor's totals, or takes it away.
-#[inline]
+#[inline(always)]
 fn count<const ADD: bool>(totals: &[Total], cursor: &mut [i64], row: &[i64]) {
     for total in totals {
         if total.mask != 0 && row[1] & total.mask != total.mask {
