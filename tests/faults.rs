@@ -19,6 +19,11 @@ fn demo(data: &Path) -> Vec<&str> {
     [&["demo", "--once", "--json", "--data-dir", text(data)], SMALL_WORLD.as_slice()].concat()
 }
 
+/// The same with many snapshots, so that most starts go on from one.
+fn demo_with_snapshots<'a>(data: &'a Path, config: &'a Path) -> Vec<&'a str> {
+    [demo(data), vec!["--config", text(config)]].concat()
+}
+
 /// The bytes of the log so far.
 fn log_bytes(data: &Path) -> u64 {
     let Ok(segments) = std::fs::read_dir(data.join("log")) else { return 0 };
@@ -63,12 +68,18 @@ fn a_demo_cut_short_at_random_points_loses_nothing_and_counts_nothing_twice() {
     let total = log_bytes(undisturbed.path());
 
     let killed = tempfile::tempdir().expect("a folder");
+    let config = undisturbed.path().join("often.toml");
+    std::fs::write(&config, "[snapshots]\nevery_records = 2000\n").expect("written");
     // One within the history, before anything is decided.
     let mut ends = [vec![total / 100], points(7, total, 6)].concat();
     ends.sort_unstable();
     let mut cut_short = 0;
     for (number, at) in ends.into_iter().enumerate() {
-        let mut child = riskflow(&demo(killed.path())).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let mut child = riskflow(&demo_with_snapshots(killed.path(), &config))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         let deadline = Instant::now() + Duration::from_secs(120);
         // Waits for the thing itself: until the log has grown to the point, or the run is over.
         while log_bytes(killed.path()) < at && child.try_wait().expect("it can be asked").is_none() {
@@ -84,7 +95,11 @@ fn a_demo_cut_short_at_random_points_loses_nothing_and_counts_nothing_twice() {
         cut_short += u32::from(!child.wait().expect("it ends").success());
     }
     assert!(cut_short >= 4, "only {cut_short} of 7 runs were cut short");
-    let report = json_lines(&run_well(&demo(killed.path()))).remove(0);
+    let report = json_lines(&run_well(&demo_with_snapshots(killed.path(), &config))).remove(0);
+    let snapshots = std::fs::read_dir(killed.path().join("snapshots")).expect("a folder");
+    let kept =
+        snapshots.filter(|file| file.as_ref().is_ok_and(|file| file.path().extension().is_some_and(|end| end == "snapshot")));
+    assert_eq!(kept.count(), 2, "the last two are kept");
 
     for figure in
         ["events", "history_events", "approve", "review", "decline", "labels", "auc", "average_precision", "card_precision_100"]

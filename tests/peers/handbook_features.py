@@ -81,7 +81,7 @@ def main() -> int:
         return 1
     moved = database.execute(
         """
-        SELECT id, moment, occurred_at FROM events JOIN found USING (id)
+        SELECT id, moment, make_timestamp(epoch_us(occurred_at)) FROM events JOIN found USING (id)
         WHERE epoch_us(moment) IS DISTINCT FROM epoch_us(occurred_at) ORDER BY id LIMIT 1
         """
     ).fetchone()

@@ -36,6 +36,8 @@ pub struct Memory {
     keys: Vec<Keys>,
     /// Where any feature counts labels.
     labels: Option<Labels>,
+    /// How many events were applied.
+    events: u64,
     /// The row and the slots of the event that is applied.
     row: Vec<i64>,
     slots: Vec<u32>,
@@ -63,7 +65,7 @@ impl Memory {
     pub fn new(plan: Arc<Plan>) -> Self {
         let keys = plan.entities.iter().map(|_| Keys::new()).collect();
         let labels = plan.is_labelled().then(|| Labels::new(plan.entities.len()));
-        Self { plan, keys, labels, row: Vec::new(), slots: Vec::new(), foreseen: Foreseen::default() }
+        Self { plan, keys, labels, events: 0, row: Vec::new(), slots: Vec::new(), foreseen: Foreseen::default() }
     }
 
     /// Asks for the state of an event that will come after those that were foreseen before: first for its keys, some events later
@@ -110,17 +112,19 @@ impl Store for Memory {
 
     fn apply(&mut self, touch: &Touch<'_>, partials: &mut [Partial]) -> Result<Applied, Infallible> {
         let bytes = self.bytes();
-        let Self { plan, keys, labels, row, slots, foreseen } = self;
+        let Self { plan, keys, labels, events, row, slots, foreseen } = self;
         let moment = Moment { now: touch.event.occurred_at.micros(), midnights: touch.midnights };
         let fingerprint = if labels.is_some() { touch.event.event_id.fingerprint() } else { 0 };
         let is_bad = labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false));
+        let applied_before = *events;
+        *events += 1;
         let mut applied = Applied::default();
         let is_full = bytes >= plan.memory_limit_bytes;
         slots.clear();
         // First where everything lies, so that the waits for it pass at once; what was foreseen is near by now.
         let is_near = foreseen.next < foreseen.slots.len();
         for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter_mut()).enumerate() {
-            if touch.position.0.is_multiple_of(SWEEP) {
+            if applied_before.is_multiple_of(SWEEP) {
                 keys.sweep(entity, touch.horizon);
             }
             let guessed = foreseen.take().unwrap_or(NO_SLOT);

@@ -21,6 +21,7 @@ use crate::snapshot::{Error, Reader, Writer};
 impl Memory {
     /// Writes everything.
     pub(crate) fn save(&self, out: &mut Writer) -> io::Result<()> {
+        out.u64(self.events)?;
         for (entity, keys) in self.plan.entities.iter().zip(&self.keys) {
             save_keys(entity, keys, out)?;
         }
@@ -46,7 +47,8 @@ impl Memory {
     /// Reads what [`Memory::save`] wrote.
     pub(crate) fn load(plan: Arc<Plan>, input: &mut Reader) -> Result<Self, Error> {
         let mut memory = Self::new(plan);
-        let Self { plan, keys, labels, .. } = &mut memory;
+        let Self { plan, keys, labels, events, .. } = &mut memory;
+        *events = input.u64()?;
         for (entity, keys) in plan.entities.iter().zip(keys) {
             load_keys(entity, keys, input)?;
         }

@@ -203,3 +203,37 @@ fn placements() {
     let expect = [("customer", 2), ("customer+terminal", 0), ("terminal", 0), ("labels", 4)];
     assert_eq!(engine.usage().iter().map(keys).collect::<Vec<_>>(), expect.map(|(what, keys)| (what.to_owned(), keys)));
 }
+
+proptest! {
+    /// Rows that come again, at once or later, change nothing, and are counted.
+    #[test]
+    fn duplicates_are_harmless(
+        steps in prop::collection::vec(step(), 1..80),
+        again in prop::collection::vec((0usize..80, 0usize..80), 0..30),
+    ) {
+        let plan = Arc::new(plan(FEATURES, Duration::seconds(20)).expect("the features above"));
+        let mut rows = Vec::new();
+        run(&steps, |event, _| rows.push(event.clone()), |_, _| {});
+        let mut repeated: Vec<Event> = rows.clone();
+        for (which, place) in again.iter().filter(|(which, _)| *which < rows.len()) {
+            // Never before the first time that it comes.
+            let first = repeated.iter().position(|event| event.event_id == rows[*which].event_id).expect("it is there");
+            let place = (first + 1 + place).min(repeated.len());
+            repeated.insert(place, rows[*which].clone());
+        }
+        let vectors = |rows: &[Event]| {
+            let mut replay = crate::Replay::new(Arc::clone(&plan), Duration::seconds(7));
+            let mut bits: Vec<u64> = Vec::new();
+            for event in rows {
+                let label = (event.amount.expect("each has one").minor() % 9 == 0).then_some(Outcome::Fraud);
+                let historical = ingest::decode::Historical { event: event.clone(), label };
+                replay.next(historical, |vector| bits.extend(vector.values.iter().map(|value| value.to_bits())));
+            }
+            (bits, replay.counts())
+        };
+        let ((expect, before), (found, after)) = (vectors(&rows), vectors(&repeated));
+        prop_assert_eq!(found, expect);
+        prop_assert_eq!(after.duplicates as usize, repeated.len() - rows.len());
+        prop_assert_eq!(crate::replay::Counts { duplicates: 0, ..after }, before);
+    }
+}

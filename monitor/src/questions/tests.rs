@@ -205,3 +205,17 @@ fn an_unexpected_column_is_an_error_that_names_the_question() {
     let error = rows::<VolumeDay>("volume", &[batch]).unwrap_err();
     assert_eq!(error.to_string(), "the answer to the question `volume` has an unexpected form");
 }
+
+#[tokio::test]
+async fn vectors_in_the_order_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder);
+    let positions = async |after: Option<u64>, limit: u32| {
+        vectors(&warehouse, after, limit).await.unwrap().into_iter().map(|row| row.event_position).collect::<Vec<_>>()
+    };
+    assert_eq!(positions(None, 3).await, [0, 2, 4]);
+    assert_eq!(positions(Some(4), 100).await, [6, 8, 10, 12, 14]);
+    assert_eq!(positions(Some(14), 100).await, Vec::<u64>::new());
+    let first = vectors(&warehouse, None, 1).await.unwrap().remove(0);
+    assert_eq!((first.features_version.as_str(), first.vector), ("abc", vec![Some(1.5), None]));
+}
