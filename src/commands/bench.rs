@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn features(args: &FeaturesArgs) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let events = usize::MAX.min(args.events.unwrap_or(usize::MAX));
+    let events = args.events.unwrap_or(usize::MAX);
     let (engine, throughput) = throughput(&pipeline, args, events)?;
     let latency = latency(&pipeline, args, events)?;
     let usage = engine.usage();

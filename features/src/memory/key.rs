@@ -245,8 +245,11 @@ impl Key {
         let words = &self.ring.words;
         for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
             if let Reading::Totals(between) = &output.reading {
-                let far = if between.far_at == NO_CURSOR { None } else { Some(&words[between.far_at..][..plan.shape.cursor]) };
-                totals(between, &words[between.near_at..][..plan.shape.cursor], far, partial);
+                let far = if between.far_at == NO_CURSOR { None } else { Some(between.far_at) };
+                let difference = |at: usize| words[between.near_at + at].wrapping_sub(far.map_or(0, |far| words[far + at]));
+                let wide =
+                    |at: usize| wide(&words[between.near_at + at..]).wrapping_sub(far.map_or(0, |far| wide(&words[far + at..])));
+                totals(between, difference, wide, partial);
             } else if let Some(parts) = &self.parts {
                 *partial = read_part(parts, plan, output, moment, row);
             }
@@ -266,7 +269,11 @@ impl Key {
         for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
             if let Reading::Totals(between) = &output.reading {
                 let at = |edge: usize| self.ring.cursor_at(plan, edge, limit(plan.edges[edge], moment));
-                totals(between, &at(between.near), between.far.map(at).as_deref(), partial);
+                let (near, far) = (at(between.near), between.far.map(at));
+                let far = far.as_deref();
+                let difference = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
+                let wide = |at: usize| wide(&near[at..]).wrapping_sub(far.map_or(0, |far| wide(&far[at..])));
+                totals(between, difference, wide, partial);
             } else if let Some(parts) = &self.parts {
                 *partial = self.scan(parts, plan, output, moment, row);
             }
@@ -382,13 +389,11 @@ fn same_tile(plan: &EntityPlan, a: i64, b: i64) -> bool {
 
 /// Writes word by word: putting a partial together first and copying it would cost more than all the rest.
 #[inline(always)]
-fn totals(between: &Between, near: &[i64], far: Option<&[i64]>, partial: &mut Partial) {
-    let difference = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
+fn totals(between: &Between, difference: impl Fn(usize) -> i64, wide: impl Fn(usize) -> i128, partial: &mut Partial) {
     partial.count = difference(between.count);
     partial.value = if between.sum > 0 { difference(between.sum) } else { 0 };
     if between.squares > 0 {
-        let at = between.squares;
-        partial.wide = wide(&near[at..]).wrapping_sub(far.map_or(0, |far| wide(&far[at..])));
+        partial.wide = wide(between.squares);
     }
 }
 
