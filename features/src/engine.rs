@@ -10,12 +10,11 @@ use ingest::log::Position;
 use ingest::{Event, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::definition::Kind;
 use crate::memory::Memory;
-use crate::plan::Plan;
+use crate::plan::{PlainKind, Plan};
 use crate::snapshot;
 use crate::store::{Applied, Partial, Store, Touch, Usage};
-use crate::zones::Zones;
+use crate::zones::{self, Zones};
 
 /// What became of an event's place in history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,17 +218,16 @@ fn join_pairs(plan: &Plan, event: &Event, pairs: &mut [String]) {
 
 /// The features of the event itself, and ratios. Those come after what they divide, so one pass in order is enough.
 fn plain_features(plan: &Plan, event: &Event, vector: &mut [f64]) {
-    for feature in &plan.plain {
-        let definition = &plan.definitions()[*feature];
-        vector[*feature] = match &definition.kind {
-            Kind::Value(source) => or_default(source.number(event), definition.default),
-            Kind::Weekend(zone) => f64::from(u8::from(crate::zones::weekday(zone, event.occurred_at) >= 5)),
-            Kind::Night(zone) => f64::from(u8::from(crate::zones::hour(zone, event.occurred_at) <= 6)),
-            Kind::Ratio { numerator, denominator } => {
+    let now = event.occurred_at;
+    for plain in &plan.plain {
+        vector[plain.feature] = match &plain.what {
+            PlainKind::Value(source) => or_default(source.number(event), plain.default),
+            PlainKind::Weekend(zone) => f64::from(u8::from(zones::weekday(zone.as_ref(), now) >= 5)),
+            PlainKind::Night(zone) => f64::from(u8::from(zones::hour(zone.as_ref(), now) <= 6)),
+            PlainKind::Ratio(numerator, denominator) => {
                 let quotient = vector[*numerator] / vector[*denominator];
-                or_default(if quotient.is_finite() { quotient } else { f64::NAN }, definition.default)
+                or_default(if quotient.is_finite() { quotient } else { f64::NAN }, plain.default)
             }
-            Kind::Windowed(_) => continue,
         };
     }
 }

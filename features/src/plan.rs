@@ -22,12 +22,43 @@ pub struct Plan {
     pub(crate) outputs: Vec<Output>,
     /// What every vector starts from.
     pub(crate) defaults: Vec<f64>,
-    /// Features of the event itself, and ratios, by number.
-    pub(crate) plain: Vec<usize>,
+    /// Features of the event itself, and ratios, in the order of the vector.
+    pub(crate) plain: Vec<Plain>,
     pub(crate) zones: Vec<TimeZone>,
     pub(crate) allowed_lateness: Duration,
     pub(crate) memory_limit_bytes: usize,
     version: String,
+}
+
+/// A feature that needs no state.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain {
+    pub(crate) feature: usize,
+    pub(crate) default: f64,
+    pub(crate) what: PlainKind,
+}
+
+/// The zone of a calendar feature is `None` for UTC, which needs no look at a calendar.
+#[derive(Clone, Debug)]
+pub(crate) enum PlainKind {
+    Value(Source),
+    Weekend(Option<TimeZone>),
+    Night(Option<TimeZone>),
+    Ratio(usize, usize),
+}
+
+impl Plain {
+    fn new((feature, definition): (usize, &Definition)) -> Option<Self> {
+        let zone = |zone: &TimeZone| (*zone != TimeZone::UTC).then(|| zone.clone());
+        let what = match &definition.kind {
+            Kind::Value(source) => PlainKind::Value(*source),
+            Kind::Weekend(of) => PlainKind::Weekend(zone(of)),
+            Kind::Night(of) => PlainKind::Night(zone(of)),
+            Kind::Ratio { numerator, denominator } => PlainKind::Ratio(*numerator, *denominator),
+            Kind::Windowed(_) => return None,
+        };
+        Some(Self { feature, default: definition.default, what })
+    }
 }
 
 /// What is kept for each key of one entity, or of a pair of them.
@@ -330,7 +361,7 @@ impl Plan {
             entities: Vec::new(),
             outputs: Vec::new(),
             defaults: definitions.iter().map(|definition| definition.default).collect(),
-            plain: (0..definitions.len()).filter(|feature| !matches!(definitions[*feature].kind, Kind::Windowed(_))).collect(),
+            plain: definitions.iter().enumerate().filter_map(Plain::new).collect(),
             zones: Vec::new(),
             allowed_lateness,
             memory_limit_bytes: limits.memory_limit_bytes,

@@ -48,15 +48,14 @@ fn zoned(zone: &TimeZone, micros: i64) -> Option<jiff::ZonedDateTime> {
     Some(jiff::Timestamp::from_microsecond(micros).ok()?.to_zoned_datetime(zone.clone()))
 }
 
-/// 0 = Monday to 6 = Sunday.
-pub(crate) fn weekday(zone: &TimeZone, now: Timestamp) -> u8 {
-    if *zone == TimeZone::UTC {
-        return now.weekday();
-    }
-    zoned(zone, now.micros()).map_or(now.weekday(), |local| local.weekday().to_monday_zero_offset() as u8)
+/// 0 = Monday to 6 = Sunday; without a zone in UTC.
+pub(crate) fn weekday(zone: Option<&TimeZone>, now: Timestamp) -> u8 {
+    let local = zone.and_then(|zone| zoned(zone, now.micros()));
+    local.map_or(now.weekday(), |local| local.weekday().to_monday_zero_offset() as u8)
 }
 
-/// 0 to 23.
-pub(crate) fn hour(zone: &TimeZone, now: Timestamp) -> u8 {
-    if *zone == TimeZone::UTC { now.hour() } else { zoned(zone, now.micros()).map_or(now.hour(), |local| local.hour() as u8) }
+/// 0 to 23; without a zone in UTC.
+pub(crate) fn hour(zone: Option<&TimeZone>, now: Timestamp) -> u8 {
+    let local = zone.and_then(|zone| zoned(zone, now.micros()));
+    local.map_or(now.hour(), |local| local.hour() as u8)
 }

@@ -230,3 +230,20 @@ fn many_categories_become_an_estimate_with_the_stated_error() {
     assert_eq!((outcome.coarse, stream.vector[0], stream.vector[1], stream.vector[2]), (0, 50.0, 50.0, 0.0));
     assert_eq!(outcome.placement, Placement::InOrder);
 }
+
+#[test]
+fn a_card_with_sixty_events_in_its_window_takes_less_than_1200_bytes() {
+    let features = r#"
+        features = [
+            { name = "count_{window}", kind = "count", entity = "customer", windows = ["1d", "7d", "30d"] },
+            { name = "mean_{window}", kind = "mean", of = "amount_minor", entity = "customer", windows = ["1d", "7d", "30d"] },
+        ]
+    "#;
+    let mut stream = Stream::new(features);
+    for number in 0..60 {
+        stream.apply(1_000 + number * 40_000, 0, 1_000);
+    }
+    assert_eq!(stream.vector[2], 60.0);
+    let bytes = stream.usage("customer").bytes;
+    assert!(bytes < 1_200, "{bytes}");
+}
