@@ -117,9 +117,10 @@ impl Engine {
         }
     }
 
-    /// Applies a label to an event that was applied before. One that no window can reach any more changes nothing.
-    pub fn learn(&mut self, label: &Label) {
-        never(self.store.learn(label.event_id.fingerprint(), label.label.is_bad()));
+    /// Applies a label to an event that was applied before. `false` when the event is not known, or no window can reach it any more:
+    /// then nothing changes.
+    pub fn learn(&mut self, label: &Label) -> bool {
+        never(self.store.learn(label.event_id.fingerprint(), label.label.is_bad()))
     }
 
     /// Keeps a label whose event has not come yet, until it comes.

@@ -1,13 +1,13 @@
 //! History through the engine in the order in which it became known: what training, materialisation and benchmarks share. An
-//! event that comes again changes nothing, as when it is live.
+//! event that comes again changes nothing, as when it is live, and memory does not grow with the length of history.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use ingest::decode::Historical;
 use ingest::log::Position;
 use ingest::timeline::{Known, Timeline};
-use ingest::{Duration, Event, Label, Outcome as Truth};
+use ingest::{Duration, Event, Label, Outcome as Truth, Timestamp};
 
 use crate::{Engine, Outcome, Plan};
 
@@ -45,22 +45,54 @@ pub struct Replay {
     engine: Engine,
     timeline: Timeline,
     values: Vec<f64>,
-    seen: HashSet<u128>,
+    seen: Seen,
     counts: Counts,
+}
+
+/// The events of the last days, by fingerprint: what comes again is found there, and memory does not grow with history. What comes
+/// again later is too late for any window.
+#[derive(Debug)]
+struct Seen {
+    events: HashSet<u128>,
+    order: VecDeque<(Timestamp, u128)>,
+    reach: Duration,
+    newest: Timestamp,
+}
+
+impl Seen {
+    fn new(plan: &Plan) -> Self {
+        let reach = plan.allowed_lateness().max(Duration::days(1));
+        Self { events: HashSet::new(), order: VecDeque::new(), reach, newest: Timestamp::MIN }
+    }
+
+    /// Whether an event comes for the first time.
+    fn is_new(&mut self, event: &Event) -> bool {
+        self.newest = self.newest.max(event.occurred_at);
+        let oldest = self.newest - self.reach;
+        while let Some((_, fingerprint)) = self.order.pop_front_if(|(occurred_at, _)| *occurred_at < oldest) {
+            self.events.remove(&fingerprint);
+        }
+        let fingerprint = event.event_id.fingerprint();
+        let is_new = self.events.insert(fingerprint);
+        if is_new {
+            self.order.push_back((event.occurred_at, fingerprint));
+        }
+        is_new
+    }
 }
 
 impl Replay {
     /// One whose labels become known `delay` after their event.
     pub fn new(plan: Arc<Plan>, delay: Duration) -> Self {
-        let values = Vec::with_capacity(plan.width());
+        let (values, seen) = (Vec::with_capacity(plan.width()), Seen::new(&plan));
         let (engine, timeline) = (Engine::new(plan), Timeline::new(delay));
-        Self { engine, timeline, values, seen: HashSet::new(), counts: Counts::default() }
+        Self { engine, timeline, values, seen, counts: Counts::default() }
     }
 
     /// Takes the next row, with the labels that are due before it.
     pub fn next(&mut self, historical: Historical, mut hand_over: impl FnMut(Vector<'_>)) {
         let Self { engine, timeline, values, seen, counts } = self;
-        if !seen.insert(historical.event.event_id.fingerprint()) {
+        if !seen.is_new(&historical.event) {
             counts.duplicates += 1;
             return;
         }
@@ -82,9 +114,8 @@ impl Replay {
     /// Takes a label that has become known by now, apart from those of the rows.
     pub fn label(&mut self, label: &Label) {
         self.counts.labels += 1;
-        if self.seen.contains(&label.event_id.fingerprint()) {
-            self.engine.learn(label);
-        } else {
+        if !self.engine.learn(label) {
+            // Its event may come yet.
             self.engine.learn_early(label);
         }
     }

@@ -16,8 +16,9 @@ pub trait Store {
     /// Applies an event to all of its keys, and writes what each windowed feature's window holds, in the order of the plan.
     fn apply(&mut self, touch: &Touch<'_>, partials: &mut [Partial]) -> Result<Applied, Self::Error>;
 
-    /// Says whether an event that was applied is bad. One that no window can reach any more changes nothing.
-    fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Result<(), Self::Error>;
+    /// Says whether an event that was applied is bad. `false` when the event is not known, or no window can reach it any more: then
+    /// nothing changes.
+    fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Result<bool, Self::Error>;
 
     /// Keeps the same for an event that has not come yet.
     fn learn_early(&mut self, fingerprint: u128, is_bad: bool) -> Result<(), Self::Error>;

@@ -56,6 +56,16 @@ impl Labelled {
     }
 }
 
+/// What a label says.
+pub(super) enum Learned<'a> {
+    /// The event has not come, or no window reaches it any more.
+    Unknown,
+    /// What was known already.
+    Nothing,
+    /// Something else; the event with its slots.
+    Changed(Labelled, &'a [u32]),
+}
+
 /// In place of a slot where an event has no key.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
@@ -78,19 +88,20 @@ impl Labels {
         self.generations.back_mut().expect("one was just made").push(event, slots);
     }
 
-    /// Changes what is known of an event; what it was, with its slots, when it is kept and something changes.
-    pub(super) fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Option<(Labelled, &[u32])> {
+    /// Changes what is known of an event.
+    pub(super) fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Learned<'_> {
         let stride = self.stride;
-        let (generation, place) = self.generations.iter_mut().rev().find_map(|generation| {
+        let found = self.generations.iter_mut().rev().find_map(|generation| {
             let place = generation.find(fingerprint)?;
             Some((generation, place))
-        })?;
+        });
+        let Some((generation, place)) = found else { return Learned::Unknown };
         let event = &mut generation.events[place];
         if event.is_bad() == is_bad {
-            return None;
+            return Learned::Nothing;
         }
         event.tagged ^= 1;
-        Some((*event, &generation.slots[place * stride..(place + 1) * stride]))
+        Learned::Changed(*event, &generation.slots[place * stride..(place + 1) * stride])
     }
 
     /// What is kept, oldest first.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use self::key::Key;
 use self::keys::Keys;
-use self::labels::{Labelled, Labels, NO_SLOT};
+use self::labels::{Labelled, Labels, Learned, NO_SLOT};
 use compact_str::CompactString;
 use ingest::Event;
 
@@ -162,9 +162,14 @@ impl Store for Memory {
         Ok(applied)
     }
 
-    fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Result<(), Infallible> {
+    fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Result<bool, Infallible> {
         let Self { plan, keys, labels, .. } = self;
-        let Some((event, slots)) = labels.as_mut().and_then(|labels| labels.learn(fingerprint, is_bad)) else { return Ok(()) };
+        let Some(labels) = labels else { return Ok(true) };
+        let (event, slots) = match labels.learn(fingerprint, is_bad) {
+            Learned::Unknown => return Ok(false),
+            Learned::Nothing => return Ok(true),
+            Learned::Changed(event, slots) => (event, slots),
+        };
         for ((entity, keys), slot) in plan.entities.iter().zip(keys).zip(slots) {
             if entity.labelled
                 && let Some(key) = keys.get_mut(*slot)
@@ -172,7 +177,7 @@ impl Store for Memory {
                 key.mark(entity, &event, is_bad);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn learn_early(&mut self, fingerprint: u128, is_bad: bool) -> Result<(), Infallible> {

@@ -255,7 +255,9 @@ impl Core {
 
     fn learn(&mut self, label: &Label, position: Position) {
         match self.ledger.get(&label.event_id) {
-            Some(_) => self.features.learn(label),
+            Some(_) => {
+                self.features.learn(label);
+            }
             None => self.features.learn_early(label),
         }
         self.ledger.label(&label.event_id, position);
