@@ -247,3 +247,25 @@ fn a_card_with_sixty_events_in_its_window_takes_less_than_1200_bytes() {
     let bytes = stream.usage("customer").bytes;
     assert!(bytes < 1_200, "{bytes}");
 }
+
+#[test]
+fn labels_are_found_as_long_as_a_window_reaches_their_event() {
+    let features = r#"
+        features = [{ name = "bad", kind = "label_count", entity = "customer", windows = ["100s"] }]
+    "#;
+    let mut stream = Stream::new(features);
+    let (first, _) = stream.apply(1_000, 0, 1);
+    assert!(!stream.engine.learn(&label(&event(77, 0, 0, None, 0), true)), "it never came");
+    assert!(stream.engine.learn(&label(&first, true)));
+    stream.apply(1_050, 0, 1);
+    assert_eq!(stream.vector, [1.0]);
+    assert!(stream.engine.learn(&label(&first, false)), "a label may be taken back");
+    stream.apply(1_051, 0, 1);
+    assert_eq!(stream.vector, [0.0]);
+    // Events go in generations, so that many must come before one does.
+    for number in 0..70_000 {
+        stream.apply(2_000 + number / 100, 1, 1);
+    }
+    assert!(!stream.engine.learn(&label(&first, true)), "no window reaches it any more");
+    assert!(stream.usage("labels").keys < 70_003);
+}

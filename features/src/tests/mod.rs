@@ -178,7 +178,11 @@ proptest! {
                 }
             }
         }, |label, known| {
-            if known { engine.borrow_mut().learn(label) } else { engine.borrow_mut().learn_early(label) }
+            if known {
+                engine.borrow_mut().learn(label);
+            } else {
+                engine.borrow_mut().learn_early(label);
+            }
             oracle.borrow_mut().learn(label);
         });
         prop_assert_eq!(wrong, None);

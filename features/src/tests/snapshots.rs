@@ -79,7 +79,11 @@ proptest! {
             assert_eq!((outcome, bits(&found)), (wanted, bits(&expect)));
         }, |label, known| {
             for engine in [&undisturbed, &engine] {
-                if known { engine.borrow_mut().learn(label) } else { engine.borrow_mut().learn_early(label) }
+                if known {
+                engine.borrow_mut().learn(label);
+            } else {
+                engine.borrow_mut().learn_early(label);
+            }
             }
         });
         prop_assert_eq!(engine.borrow().usage(), undisturbed.borrow().usage());
