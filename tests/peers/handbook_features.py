@@ -64,7 +64,9 @@ def main() -> int:
     if fractions:
         print(f"{fractions} times are no whole seconds: the frames above would be wrong", file=sys.stderr)
         return 1
-    database.execute("CREATE TABLE found AS SELECT event_id::BIGINT AS id, * FROM read_parquet(?)", [arguments.features])
+    # An id that is not the plain decimal number, such as 5.0 or 005, becomes NULL and matches no event.
+    found = "SELECT CASE WHEN event_id = TRY_CAST(event_id AS BIGINT)::VARCHAR THEN event_id::BIGINT END AS id, * FROM read_parquet(?)"
+    database.execute(f"CREATE TABLE found AS {found}", [arguments.features])
     columns = {name for name, *_ in database.execute("DESCRIBE found").fetchall()}
     missing = [name for name in expected() if name not in columns]
     if missing:

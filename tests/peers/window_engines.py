@@ -119,7 +119,7 @@ class Polars:
                 polars.col("fraud").mean().rolling("t", **terminal).over("terminal").fill_null(0),
             ]
         named = [feature.alias(f"f{number}") for number, feature in enumerate(features)]
-        return [float(cell) for cell in self.events.lazy().select(named).sum().collect().row(0)]
+        return [float(cell) for cell in self.events.lazy().select(named).sum().collect(engine="streaming").row(0)]
 
 
 def riskflow(binary: str, pipeline: str, data: str, events: int) -> tuple[int, float]:
