@@ -11,6 +11,9 @@ use ingest::waiting::Waiting;
 /// The least events of a generation; one is as large as an eighth of all that are kept, so that there are never many.
 const LEAST: u64 = 32_768;
 
+/// So many events are entered into the table at once: the waits for their places in it pass together.
+const AT_ONCE: u32 = 16;
+
 /// Events in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Labels {
@@ -148,11 +151,22 @@ impl Generation {
         self.latest = self.latest.max(event.occurred_at);
         self.events.push(event);
         self.slots.extend_from_slice(slots);
-        let events = &self.events;
-        self.table.insert_unique(hash(event.fingerprint), place, |place| hash(events[*place as usize].fingerprint));
+        if (place + 1).is_multiple_of(AT_ONCE) {
+            self.enter();
+        }
     }
 
-    fn find(&self, fingerprint: u128) -> Option<usize> {
+    /// Enters the events that are not in the table yet.
+    fn enter(&mut self) {
+        let Self { table, events, .. } = self;
+        for place in table.len()..events.len() {
+            let fingerprint = events[place].fingerprint;
+            table.insert_unique(hash(fingerprint), place as u32, |place| hash(events[*place as usize].fingerprint));
+        }
+    }
+
+    fn find(&mut self, fingerprint: u128) -> Option<usize> {
+        self.enter();
         let is = |place: &u32| self.events[*place as usize].fingerprint == fingerprint;
         self.table.find(hash(fingerprint), is).map(|place| *place as usize)
     }
