@@ -102,7 +102,7 @@ impl Engine {
         mut hand_over: impl FnMut(&'a Event, Outcome, &[f64]),
     ) {
         /// How far ahead events are foreseen.
-        const AHEAD: usize = 12;
+        const AHEAD: usize = 16;
         let mut ahead = events.clone();
         for (event, _) in ahead.by_ref().take(AHEAD) {
             self.store.foresee(event);

@@ -112,6 +112,7 @@ impl Partial {
     }
 
     /// The feature's value.
+    #[inline]
     pub(crate) fn finish(&self, output: &Output, event: &Event) -> f64 {
         if self.count < 0 {
             return if self.count == Self::ABSENT.count { output.default } else { f64::NAN };
@@ -119,6 +120,7 @@ impl Partial {
         self.value(output.finish, event).unwrap_or(output.default)
     }
 
+    #[inline]
     fn value(&self, finish: Finish, event: &Event) -> Option<f64> {
         let count = self.count as f64;
         let some = self.count > 0;

@@ -71,8 +71,8 @@ impl Memory {
     /// Asks for the state of an event that will come after those that were foreseen before: first for its keys, some events later
     /// for their cursors, and at last for their rows. It changes nothing but how long all that takes.
     pub(crate) fn foresee(&mut self, event: &Event) {
-        const CURSORS_AFTER: usize = 4;
-        const ROWS_AFTER: usize = 8;
+        const CURSORS_AFTER: usize = 5;
+        const ROWS_AFTER: usize = 10;
         let Self { plan, keys, foreseen, .. } = self;
         if foreseen.next == foreseen.slots.len() {
             foreseen.slots.clear();
