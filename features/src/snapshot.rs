@@ -114,7 +114,8 @@ impl Snapshots {
         Ok(found)
     }
 
-    /// Writes a snapshot: all of it or none. Those before the last two are removed. Returns its size in bytes.
+    /// Writes a snapshot: all of it or none. Those before the last two are removed, and those of a position that the log has not
+    /// reached. Returns its size in bytes.
     pub fn write(&self, header: &Header, body: impl FnOnce(&mut Writer) -> io::Result<()>) -> Result<u64, Error> {
         let path = self.folder.join(format!("{:020}.snapshot", header.position.0));
         let unfinished = path.with_extension("unfinished");
@@ -130,8 +131,10 @@ impl Snapshots {
             // What is left of it counts for nothing; that it cannot be removed either says nothing new.
             let _ = fs::remove_file(&unfinished);
         }
-        let bytes = written.map_err(|source| Error::Io { action: "write", path, source })?;
-        for old in self.list()?.into_iter().skip(KEPT) {
+        let bytes = written.map_err(|source| Error::Io { action: "write", path: path.clone(), source })?;
+        // One that lies further on than what was just written is of another log, and must not crowd out those of this one.
+        let (ahead, behind): (Vec<_>, Vec<_>) = self.list()?.into_iter().partition(|other| *other > path);
+        for old in ahead.into_iter().chain(behind.into_iter().skip(KEPT)) {
             fs::remove_file(&old).map_err(|source| Error::Io { action: "remove", path: old, source })?;
         }
         Ok(bytes)

@@ -1,7 +1,7 @@
 //! The `[[features]]` and `[state]` tables of a pipeline file as they are written, and their check against the schema. What is
 //! wrong is said with its place in the file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 
 use ingest::Duration;
 use ingest::schema::{Schema, ValueType};
@@ -121,7 +121,7 @@ pub struct DefinitionFile {
 
 /// Checks the tables in the order in which they are written; a table with several windows becomes as many features.
 pub fn check(files: Vec<DefinitionFile>, schema: &Schema) -> Result<Vec<Definition>, DefinitionError> {
-    let places: HashMap<String, ()> = files.iter().flat_map(DefinitionFile::names).map(|name| (name, ())).collect();
+    let places: HashSet<String> = files.iter().flat_map(DefinitionFile::names).collect();
     let mut checked: Vec<Definition> = Vec::new();
     for file in files {
         let span = file.name.span();
@@ -149,7 +149,7 @@ impl DefinitionFile {
         }
     }
 
-    fn check(self, schema: &Schema, before: &[Definition], declared: &HashMap<String, ()>) -> Result<Declared, DefinitionError> {
+    fn check(self, schema: &Schema, before: &[Definition], declared: &HashSet<String>) -> Result<Declared, DefinitionError> {
         self.refuse_unused()?;
         let name = self.name.as_ref().clone();
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_{}".contains(c)) {
@@ -363,7 +363,7 @@ impl DefinitionFile {
         }
     }
 
-    fn ratio(&self, before: &[Definition], declared: &HashMap<String, ()>) -> Result<Kind, DefinitionError> {
+    fn ratio(&self, before: &[Definition], declared: &HashSet<String>) -> Result<Kind, DefinitionError> {
         let find = |part: &Option<Spanned<String>>, word: &str| {
             let name = self.name.as_ref();
             let Some(part) = part else {
@@ -373,7 +373,7 @@ impl DefinitionFile {
             match before.iter().position(|definition| definition.name == *wanted) {
                 Some(feature) => Ok(feature),
                 None if wanted == name => fail(part, format!("feature `{name}` divides by itself: that is a cycle")),
-                None if declared.contains_key(wanted) => fail(
+                None if declared.contains(wanted) => fail(
                     part,
                     format!(
                         "feature `{name}`: `{wanted}` is declared below it; a ratio stands below both of its parts, so that no cycle can be written"

@@ -156,4 +156,7 @@ fn the_last_two_are_kept_and_what_failed_leaves_nothing() {
         |path: &std::path::PathBuf| path.file_stem().expect("a name").to_string_lossy().trim_start_matches('0').to_owned();
     assert_eq!(snapshots.list().expect("a folder").iter().map(names).collect::<Vec<_>>(), ["600", "70"]);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "nothing unfinished lies about");
+    // A log that began anew has shorter ones: those of the log before do not crowd them out.
+    snapshots.write(&header(engine.plan(), 8), |out| engine.save(out)).expect("written");
+    assert_eq!(snapshots.list().expect("a folder").iter().map(names).collect::<Vec<_>>(), ["8"]);
 }

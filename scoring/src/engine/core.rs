@@ -65,6 +65,8 @@ pub struct Recovered {
     pub serving: Vec<(String, String)>,
     /// Accepted events without a decision, by their positions: the process ended in between.
     pub undecided: BTreeMap<Position, Case>,
+    /// The position of the snapshot that was used; 0 when none was.
+    pub resumed_at: Position,
     /// Everything before this was applied.
     pub position: Position,
     /// A hash of the record before it; 0 when there is none.
@@ -170,7 +172,10 @@ impl Core {
         let features = features::Engine::load(Arc::clone(&pipeline.plan), &mut input)?;
         input.finish()?;
         let core = Self { pipeline: Arc::clone(pipeline), log: Arc::clone(log), features, ledger, too_late: rest.too_late };
-        Ok((core, Recovered { champion: rest.champion, serving: rest.serving, undecided, position, last_record }))
+        Ok((
+            core,
+            Recovered { champion: rest.champion, serving: rest.serving, undecided, resumed_at: position, position, last_record },
+        ))
     }
 
     fn replay(&mut self, record: &Record, recovered: &mut Recovered) -> Result<(), RecordError> {

@@ -15,7 +15,6 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
-use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
@@ -132,7 +131,6 @@ impl Engine {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Arc<Self>, Error> {
         let snapshots = settings.snapshots.as_ref().map(|policy| &policy.snapshots);
-        let newest = newest_snapshot(snapshots)?;
         let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), snapshots, progress)?;
         if let Some(serving) = serving(&pipeline.plan, &recovered.serving)? {
             core.control(&Control::Serving { features: serving, at: clock.now() })?;
@@ -155,7 +153,7 @@ impl Engine {
         let durability = log.durability();
         let champion = ArcSwapOption::from(champion.map(Arc::new));
         let writer = Mutex::new(Some(writer));
-        let start = |policy| Snapshotter::start(Arc::clone(&pipeline), Arc::clone(&log), policy, newest);
+        let start = |policy| Snapshotter::start(Arc::clone(&pipeline), Arc::clone(&log), policy, recovered.resumed_at);
         let snapshotter = Mutex::new(settings.snapshots.map(start).transpose().map_err(Error::Thread)?);
         Ok(Arc::new(Self { pipeline, log, clock, champion, commands, durability, metrics, writer, snapshotter }))
     }
@@ -385,13 +383,6 @@ impl Engine {
 /// Reads a log and hands over each event that was accepted, with its vector computed anew.
 pub fn recompute(pipeline: Arc<Pipeline>, log: Arc<dyn Log>, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
     Core::recompute(pipeline, log, each)
-}
-
-/// The position of the newest snapshot, whether or not it can be used.
-fn newest_snapshot(snapshots: Option<&Snapshots>) -> Result<Position, Error> {
-    let newest = snapshots.map(Snapshots::list).transpose()?.into_iter().flatten().next();
-    let position = newest.and_then(|path| path.file_stem()?.to_str()?.parse().ok());
-    Ok(Position(position.unwrap_or(0)))
 }
 
 /// What serves from now on and did not before. A feature never changes its meaning under its name.

@@ -28,7 +28,7 @@ pub(super) struct Snapshotter {
 }
 
 impl Snapshotter {
-    /// Starts after `last`, the position of the newest snapshot, or of the beginning.
+    /// Starts after `last`, the position of the snapshot that the start went on from; without one the first is taken soon.
     pub(super) fn start(
         pipeline: Arc<Pipeline>,
         log: Arc<dyn Log>,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, Options};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
