@@ -8,7 +8,7 @@ use super::order::Order;
 use super::parts::{Parts, fading, value};
 use super::ring::{Ring, merge, wide};
 use super::table::Table;
-use crate::plan::{Between, Counted, Edge, EntityPlan, NO_CURSOR, OrderedQuantile, Output, Reading, TAG_FLAGS};
+use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Output, Reading, TAG_FLAGS};
 use crate::store::{Moment, Partial};
 use crate::words::ABSENT;
 
@@ -245,11 +245,14 @@ impl Key {
         let words = &self.ring.words;
         for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
             if let Reading::Totals(between) = &output.reading {
-                let far = if between.far_at == NO_CURSOR { None } else { Some(between.far_at) };
-                let difference = |at: usize| words[between.near_at + at].wrapping_sub(far.map_or(0, |far| words[far + at]));
-                let wide =
-                    |at: usize| wide(&words[between.near_at + at..]).wrapping_sub(far.map_or(0, |far| wide(&words[far + at..])));
-                totals(between, difference, wide, partial);
+                // Word by word: putting a partial together first and copying it would cost more than all the rest.
+                partial.count = between.counted.of(words);
+                partial.value = between.summed.of(words);
+                if between.squares > 0 {
+                    let near = wide(&self.ring.cursor(plan.shape, between.near)[between.squares..]);
+                    let far = between.far.map(|far| wide(&self.ring.cursor(plan.shape, far)[between.squares..]));
+                    partial.wide = near.wrapping_sub(far.unwrap_or(0));
+                }
             } else if let Some(parts) = &self.parts {
                 *partial = read_part(parts, plan, output, moment, row);
             }
@@ -273,7 +276,11 @@ impl Key {
                 let far = far.as_deref();
                 let difference = |at: usize| near[at].wrapping_sub(far.map_or(0, |far| far[at]));
                 let wide = |at: usize| wide(&near[at..]).wrapping_sub(far.map_or(0, |far| wide(&far[at..])));
-                totals(between, difference, wide, partial);
+                *partial = Partial {
+                    count: difference(between.count),
+                    value: if between.sum > 0 { difference(between.sum) } else { 0 },
+                    wide: if between.squares > 0 { wide(between.squares) } else { 0 },
+                };
             } else if let Some(parts) = &self.parts {
                 *partial = self.scan(parts, plan, output, moment, row);
             }
@@ -385,16 +392,6 @@ fn limit(edge: Edge, moment: &Moment<'_>) -> i64 {
 fn same_tile(plan: &EntityPlan, a: i64, b: i64) -> bool {
     let tile = plan.tile.map_or(1, |tile| tile.resolution.micros());
     a.div_euclid(tile) == b.div_euclid(tile)
-}
-
-/// Writes word by word: putting a partial together first and copying it would cost more than all the rest.
-#[inline(always)]
-fn totals(between: &Between, difference: impl Fn(usize) -> i64, wide: impl Fn(usize) -> i128, partial: &mut Partial) {
-    partial.count = difference(between.count);
-    partial.value = if between.sum > 0 { difference(between.sum) } else { 0 };
-    if between.squares > 0 {
-        partial.wide = wide(between.squares);
-    }
 }
 
 fn register<'a>(rows: &'a [i64], plan: &EntityPlan, number: usize) -> Option<&'a [i64]> {

@@ -5,8 +5,8 @@ use ingest::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{
-    Between, Column, Counted, DecayPlan, Edge, EntityPlan, ExtremePlan, Finish, Last, Merge, NO_CURSOR, Operand, OrderedQuantile,
-    Output, Over, Pass, Reading, SeenPlan, Shape, TAG_FLAGS, Total,
+    Between, Column, Counted, DecayPlan, Difference, Edge, EntityPlan, ExtremePlan, Finish, Last, Merge, Operand,
+    OrderedQuantile, Output, Over, Pass, Reading, SeenPlan, Shape, TAG_FLAGS, Total,
 };
 use crate::definition::{Aggregate, Category, Definition, EntityState, Filter, MAX_EVENTS, Source, Span, Window, key_name};
 use crate::memory::ring::{HEADER, TOTALS};
@@ -325,11 +325,13 @@ impl<'a> Builder<'a> {
                 Reading::Totals(between) => {
                     between.near = edge_now[between.near];
                     between.far = between.far.map(|far| edge_now[far]);
-                    let at = |edge: usize| HEADER + edge * shape.cursor;
-                    (between.near_at, between.far_at) = (at(between.near), between.far.map_or(NO_CURSOR, at));
                     for total in [&mut between.count, &mut between.sum, &mut between.squares] {
                         *total = total.checked_sub(1).map_or(0, |number| plan.totals[number].at);
                     }
+                    let at = |edge: usize| HEADER + edge * shape.cursor;
+                    let (near, far) = (at(between.near), between.far.map(at));
+                    between.counted = Difference::new(near, far, Some(between.count));
+                    between.summed = Difference::new(near, far, Some(between.sum).filter(|at| *at > 0));
                 }
                 Reading::LastWord(_, column) => word(column),
                 Reading::LastPlace(_, columns) => columns.iter_mut().for_each(word),

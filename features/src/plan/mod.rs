@@ -315,18 +315,42 @@ pub(crate) struct Between {
     pub(crate) count: usize,
     pub(crate) sum: usize,
     pub(crate) squares: usize,
-    /// Where the two cursors lie in the words of a ring; [`NO_CURSOR`] for a lifetime.
-    pub(crate) near_at: usize,
-    pub(crate) far_at: usize,
+    /// The same two in the words of a ring, for a window that ends where the cursors stand.
+    pub(crate) counted: Difference,
+    pub(crate) summed: Difference,
 }
 
-/// In place of the words of a cursor where there is none.
-pub(crate) const NO_CURSOR: usize = usize::MAX;
+/// The difference of two words, without a branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    near: u32,
+    far: u32,
+    /// Nothing of the second word is taken where this is zero.
+    mask: i64,
+}
+
+impl Difference {
+    /// Of the total at `at` in the cursors that lie at `near` and `far`; always zero where `at` is `None`.
+    fn new(near: usize, far: Option<usize>, at: Option<usize>) -> Self {
+        let word = |cursor: usize| (cursor + at.unwrap_or(0)) as u32;
+        match (far, at) {
+            (_, None) => Self { near: word(near), far: word(near), mask: -1 },
+            (None, _) => Self { near: word(near), far: word(near), mask: 0 },
+            (Some(far), _) => Self { near: word(near), far: word(far), mask: -1 },
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn of(self, words: &[i64]) -> i64 {
+        words[self.near as usize].wrapping_sub(words[self.far as usize] & self.mask)
+    }
+}
 
 impl Between {
     /// Totals are named by their numbers from 1, and become words at the end.
-    const fn new(near: usize, far: Option<usize>) -> Self {
-        Self { near, far, count: 0, sum: 0, squares: 0, near_at: 0, far_at: NO_CURSOR }
+    fn new(near: usize, far: Option<usize>) -> Self {
+        let (counted, summed) = Default::default();
+        Self { near, far, count: 0, sum: 0, squares: 0, counted, summed }
     }
 }
 
