@@ -8,6 +8,8 @@ pub mod labels;
 pub mod learners;
 pub mod matrix;
 pub mod metrics;
+pub mod preparation;
+pub mod table;
 pub mod train;
 
 pub use dataset::{Period, Split};
@@ -16,4 +18,6 @@ pub use history::{History, span};
 pub use labels::Labels;
 pub use learners::Learner;
 pub use metrics::Metrics;
+pub use preparation::{Preparation, Recipe};
+pub use table::Table;
 pub use train::{Progress, Request, Trained, train};

@@ -1,5 +1,4 @@
-//! A logistic regression by linfa on standardised features, with an L2 penalty of one half of the squared weights beside the sum
-//! of the log-losses, as scikit-learn has it by default (C = 1).
+//! A logistic regression by linfa on standardised features, with an L2 penalty on the weights beside the sum of the log-losses.
 
 use linfa::Dataset;
 use linfa::traits::Fit;
@@ -15,8 +14,25 @@ const MAX_ITERATIONS: u64 = 1000;
 /// How steep the mean loss may still be where the search ends.
 const GRADIENT_TOLERANCE: f64 = 1e-6;
 
+/// How cautiously is learned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Half of this times the squared weights is added to the log-losses of all rows: 1/C of scikit-learn. Finite, not below 0.
+    pub penalty: f64,
+}
+
+impl Default for Settings {
+    /// As scikit-learn has it by default.
+    fn default() -> Self {
+        Self { penalty: 1.0 }
+    }
+}
+
 /// Learns the log-odds of bad as a weighted sum. A missing value counts as the mean of its feature.
-pub fn fit(matrix: &Matrix) -> Result<Linear, Error> {
+pub fn fit(matrix: &Matrix, settings: &Settings) -> Result<Linear, Error> {
+    if !(settings.penalty >= 0.0 && settings.penalty.is_finite()) {
+        return Err(Error::Setting { learner: "logistic", name: "penalty" });
+    }
     require_both_labels(matrix)?;
     let (means, deviations): (Vec<f64>, Vec<f64>) = matrix.columns().iter().map(|column| moments(column)).unzip();
     let standard = |row: usize, feature: usize| {
@@ -26,7 +42,7 @@ pub fn fit(matrix: &Matrix) -> Result<Linear, Error> {
     let records = Array2::from_shape_fn((matrix.rows(), matrix.width()), |(row, feature)| standard(row, feature));
     let targets = Array1::from_vec(matrix.labels().to_vec());
     let fitted = LogisticRegression::default()
-        .alpha(1.0)
+        .alpha(settings.penalty)
         .max_iterations(MAX_ITERATIONS)
         .gradient_tolerance(GRADIENT_TOLERANCE * matrix.rows() as f64)
         .fit(&Dataset::new(records, targets))
@@ -65,7 +81,7 @@ mod tests {
             let odd = |row: usize| row.is_multiple_of(bad_every);
             let amounts = (0..600).map(|row| (row % 37) as f64 + if odd(row) { 100.0 } else { 0.0 }).collect();
             let matrix = matrix(vec![amounts], (0..600).map(|row| odd(row) != rest_bad).collect());
-            let model = fit(&matrix).unwrap();
+            let model = fit(&matrix, &Settings::default()).unwrap();
             let probability = |row: usize| sigmoid(model.margin(&matrix.row(row)));
             for row in 0..600 {
                 assert_eq!(probability(row) > 0.5, matrix.labels()[row], "row {row} of one in {bad_every}, {rest_bad}");
@@ -85,7 +101,7 @@ mod tests {
         let amounts = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
         let counts = vec![5.0, 1.0, 4.0, 2.0, 2.0, 7.0, 1.0, 3.0];
         let labels = [0, 0, 0, 1, 0, 1, 0, 1].map(|label| label == 1);
-        let model = fit(&matrix(vec![amounts, counts], labels.to_vec())).unwrap();
+        let model = fit(&matrix(vec![amounts, counts], labels.to_vec()), &Settings::default()).unwrap();
         let expect = [-0.585161, 0.745611, 0.525112];
         for (got, expect) in [model.intercept, model.weights[0], model.weights[1]].into_iter().zip(expect) {
             assert!((got - expect).abs() < 1e-5, "{got} is not {expect}");
@@ -93,11 +109,23 @@ mod tests {
     }
 
     #[test]
+    fn a_penalty_draws_weights_to_zero() {
+        let matrix = noisy(500, 1);
+        let length = |penalty: f64| {
+            let weights = fit(&matrix, &Settings { penalty }).unwrap().weights;
+            weights.iter().map(|weight| weight * weight).sum::<f64>()
+        };
+        assert!(length(0.0) > length(10.0) && length(10.0) > length(1000.0));
+        let error = fit(&matrix, &Settings { penalty: -1.0 }).unwrap_err();
+        assert_eq!(error.to_string(), "the setting penalty of logistic is out of its range");
+    }
+
+    #[test]
     fn a_feature_that_says_nothing_has_no_weight() {
         let matrix = noisy(200, 1);
         let mut columns = matrix.columns().to_vec();
         columns.extend([vec![7.0; 200], vec![f64::NAN; 200]]);
-        let model = fit(&super::super::tests::matrix(columns, matrix.labels().to_vec())).unwrap();
+        let model = fit(&super::super::tests::matrix(columns, matrix.labels().to_vec()), &Settings::default()).unwrap();
         assert_eq!(model.check(), Ok(()));
         assert_eq!(model.weights[matrix.width()..], [0.0, 0.0]);
     }
@@ -110,7 +138,7 @@ mod tests {
             let labels: Vec<bool> = rows.iter().map(|row| row.2).collect();
             prop_assume!(labels.contains(&true) && labels.contains(&false));
             let matrix = matrix(vec![rows.iter().map(|row| row.0).collect(), rows.iter().map(|row| row.1).collect()], labels);
-            let model = fit(&matrix).unwrap();
+            let model = fit(&matrix, &Settings::default()).unwrap();
             let mut slopes = [0.0, model.weights[0], model.weights[1]];
             for row in 0..matrix.rows() {
                 let values = matrix.row(row);

@@ -42,7 +42,7 @@ impl Learner {
     /// Learns from the rows. Equal rows and an equal seed give an equal model, on any number of cores.
     pub fn fit(self, matrix: &Matrix, seed: u64) -> Result<Model, Error> {
         Ok(match self {
-            Self::Logistic => Model::Linear(logistic::fit(matrix)?),
+            Self::Logistic => Model::Linear(logistic::fit(matrix, &logistic::Settings::default())?),
             Self::Forest => {
                 let threads = thread::available_parallelism().map_or(1, usize::from);
                 Model::Trees(forest::fit(matrix, &forest::Settings::default(), seed, threads)?)

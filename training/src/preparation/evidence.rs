@@ -1,0 +1,297 @@
+//! Weight of evidence: a column cut into few bins, and each bin replaced by the logarithm of how much more often bad rows fall into it
+//! than good ones. Above zero means riskier than the average.
+//!
+//! `woe = ln((bad + 1/2) / (all bad + 1/2)) - ln((good + 1/2) / (all good + 1/2))`, and the information value of the column is the sum
+//! of the difference of the two fractions times `woe` over its bins (Siddiqi, "Credit Risk Scorecards", 2006; the halves keep an empty
+//! side finite). Below 0.02 a column tells next to nothing; above 0.5 it is worth a look for a leak.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::{MISSING, Values};
+
+/// The most bins of numbers, not counting the missing ones.
+const MOST_BINS: usize = 8;
+/// The least share of the rows in a bin of numbers.
+const LEAST_SHARE: f64 = 0.05;
+/// Numbers are cut into so many cells first; bins are put together from them.
+const CELLS: usize = 60;
+/// A level has a bin of its own from so many rows on; the rest share one.
+const LEAST_ROWS: usize = 10;
+/// Bins whose risk only rises or only falls are taken when they keep this share of the information value.
+const KEPT_BY_ORDER: f64 = 0.95;
+
+/// A column's bins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Where the bins end.
+    pub cut: Cut,
+    /// The bins in their order; of categories the last is that of rare levels.
+    pub bins: Vec<Bin>,
+    /// The rows without a value; `None` where training had none, and their weight is 0 then.
+    pub missing: Option<Bin>,
+    /// What the column tells, in nats.
+    pub information_value: f64,
+}
+
+/// What falls into which bin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// The highest number of each bin but the last, which has no end; rising.
+    Numbers(Vec<f64>),
+    /// The bin of each level that has its own.
+    Levels(BTreeMap<String, usize>),
+}
+
+/// One bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bin {
+    /// Training rows in it.
+    pub rows: u64,
+    /// Bad ones among them.
+    pub bad: u64,
+    /// Its weight of evidence.
+    pub weight: f64,
+}
+
+impl Evidence {
+    pub(super) fn fit(values: &Values, labels: &[bool]) -> Self {
+        let all = Side::of(labels.iter().copied());
+        let (cut, bins, missing) = match values {
+            Values::Numbers(numbers) => numbers_cut(numbers, labels, all),
+            Values::Categories { codes, levels } => levels_cut(codes, levels, labels),
+        };
+        let bin = |side: Side| Bin { rows: side.rows(), bad: side.bad, weight: side.weight(all) };
+        let information_value = bins.iter().chain(&missing).map(|side| side.information(all)).sum();
+        Self { cut, bins: bins.into_iter().map(bin).collect(), missing: missing.map(bin), information_value }
+    }
+
+    /// The weights of rows; `None` when they are of another kind than in training.
+    pub fn apply(&self, values: &Values) -> Option<Vec<f64>> {
+        let missing = self.missing.map_or(0.0, |bin| bin.weight);
+        match (&self.cut, values) {
+            (Cut::Numbers(ends), Values::Numbers(numbers)) => {
+                let weight = |number: &f64| match number.is_nan() {
+                    true => missing,
+                    false => self.bins.get(ends.partition_point(|end| end < number)).map_or(0.0, |bin| bin.weight),
+                };
+                Some(numbers.iter().map(weight).collect())
+            }
+            (Cut::Levels(places), Values::Categories { codes, .. }) => {
+                let rare = self.bins.get(places.len()).map_or(0.0, |bin| bin.weight);
+                let weight = |row: usize| match values.category(row) {
+                    None => missing,
+                    Some(level) => places.get(level).map_or(rare, |place| self.bins[*place].weight),
+                };
+                Some((0..codes.len()).map(weight).collect())
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) const fn kind(&self) -> &'static str {
+        match self.cut {
+            Cut::Numbers(_) => "numbers",
+            Cut::Levels(_) => "categories",
+        }
+    }
+}
+
+/// Bad and good rows of a bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Side {
+    bad: u64,
+    good: u64,
+}
+
+impl Side {
+    fn of(labels: impl Iterator<Item = bool>) -> Self {
+        labels.fold(Self::default(), |side, bad| side.and(bad))
+    }
+
+    const fn and(self, bad: bool) -> Self {
+        Self { bad: self.bad + bad as u64, good: self.good + !bad as u64 }
+    }
+
+    const fn rows(self) -> u64 {
+        self.bad + self.good
+    }
+
+    /// Its fraction of all bad rows and of all good ones.
+    fn fractions(self, all: Self) -> (f64, f64) {
+        let fraction = |part: u64, whole: u64| (part as f64 + 0.5) / (whole as f64 + 0.5);
+        (fraction(self.bad, all.bad), fraction(self.good, all.good))
+    }
+
+    fn weight(self, all: Self) -> f64 {
+        let (bad, good) = self.fractions(all);
+        (bad / good).ln()
+    }
+
+    fn information(self, all: Self) -> f64 {
+        let (bad, good) = self.fractions(all);
+        (bad - good) * (bad / good).ln()
+    }
+
+    /// Whether the share of bad rows is at least that of another bin.
+    fn at_least_as_bad(self, other: Self) -> bool {
+        u128::from(self.bad) * u128::from(other.rows()) >= u128::from(other.bad) * u128::from(self.rows())
+    }
+}
+
+fn levels_cut(codes: &[u32], levels: &[String], labels: &[bool]) -> (Cut, Vec<Side>, Option<Side>) {
+    let mut sides = vec![Side::default(); levels.len() + 1];
+    for (code, bad) in codes.iter().zip(labels) {
+        let level = if *code == MISSING { levels.len() } else { *code as usize };
+        sides[level] = sides[level].and(*bad);
+    }
+    let missing = sides.pop().filter(|side| side.rows() > 0);
+    let (mut places, mut bins, mut rare) = (BTreeMap::new(), Vec::new(), Side::default());
+    for (level, side) in levels.iter().zip(sides) {
+        if side.rows() >= LEAST_ROWS as u64 {
+            places.insert(level.clone(), bins.len());
+            bins.push(side);
+        } else {
+            rare = Side { bad: rare.bad + side.bad, good: rare.good + side.good };
+        }
+    }
+    if rare.rows() > 0 {
+        bins.push(rare);
+    }
+    (Cut::Levels(places), bins, missing)
+}
+
+/// The bins of numbers with the highest information value; where that costs little, such that the risk only rises or only falls.
+fn numbers_cut(numbers: &[f64], labels: &[bool], all: Side) -> (Cut, Vec<Side>, Option<Side>) {
+    let mut sorted: Vec<(f64, bool)> = Vec::with_capacity(numbers.len());
+    let mut missing = Side::default();
+    for (number, bad) in numbers.iter().zip(labels) {
+        if number.is_nan() { missing = missing.and(*bad) } else { sorted.push((*number, *bad)) }
+    }
+    let missing = (missing.rows() > 0).then_some(missing);
+    sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let cells = cells(&sorted);
+    let least = (LEAST_SHARE * sorted.len() as f64).ceil() as u64;
+    let sides: Vec<Side> = cells.iter().map(|cell| cell.side).collect();
+    let free = best_bins(&sides, least, all, |_, _| true);
+    let rising = best_bins(&sides, least, all, |before, after| after.at_least_as_bad(before));
+    let falling = best_bins(&sides, least, all, |before, after| before.at_least_as_bad(after));
+    let ordered = if falling.information > rising.information { falling } else { rising };
+    let bins = if ordered.information >= KEPT_BY_ORDER * free.information { ordered } else { free };
+    let mut ends = Vec::new();
+    for end in bins.ends.iter().take(bins.ends.len().saturating_sub(1)) {
+        let (below, above) = (cells[end - 1].highest, cells[*end].lowest);
+        let middle = below / 2.0 + above / 2.0;
+        ends.push(if below <= middle && middle < above { middle } else { below });
+    }
+    let starts = std::iter::once(0).chain(bins.ends.iter().copied());
+    (Cut::Numbers(ends), starts.zip(&bins.ends).map(|(start, end)| together(&sides[start..*end])).collect(), missing)
+}
+
+/// Neighbouring numbers that stay in one bin.
+struct Cell {
+    lowest: f64,
+    highest: f64,
+    side: Side,
+}
+
+/// Sorted rows in cells of about one size; equal numbers stay together.
+fn cells(sorted: &[(f64, bool)]) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = Vec::new();
+    let (mut before, mut last_share) = (0, usize::MAX);
+    for run in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let share = (before + run.len() / 2) * CELLS / sorted.len();
+        before += run.len();
+        let side = Side::of(run.iter().map(|row| row.1));
+        match cells.last_mut() {
+            Some(cell) if share == last_share => {
+                cell.highest = run[0].0;
+                cell.side = together(&[cell.side, side]);
+            }
+            _ => cells.push(Cell { lowest: run[0].0, highest: run[0].0, side }),
+        }
+        last_share = share;
+    }
+    cells
+}
+
+fn together(sides: &[Side]) -> Side {
+    sides.iter().fold(Side::default(), |sum, side| Side { bad: sum.bad + side.bad, good: sum.good + side.good })
+}
+
+/// Where bins end, as numbers of the cells behind them.
+struct Bins {
+    ends: Vec<usize>,
+    information: f64,
+}
+
+/// The cut into at most [`MOST_BINS`] runs of cells, each with `least` rows, that has the highest information value of those in
+/// which `may_follow` holds for each two neighbours. Exact, by dynamic programming over the last bin.
+fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Side) -> bool) -> Bins {
+    /// The best way to end with a certain bin.
+    #[derive(Clone, Copy)]
+    struct Way {
+        information: f64,
+        /// Where the bin before begins.
+        from: usize,
+    }
+    let n = cells.len();
+    let mut sums = vec![vec![Side::default(); n + 1]; n + 1];
+    for start in 0..n {
+        for end in start..n {
+            sums[start][end + 1] = together(&[sums[start][end], cells[end]]);
+        }
+    }
+    // ways[bins][start][end]: the last of so many bins holds the cells from start to end.
+    let mut ways = vec![vec![vec![None::<Way>; n + 1]; n + 1]; MOST_BINS + 1];
+    for end in 1..=n {
+        if sums[0][end].rows() >= least {
+            ways[1][0][end] = Some(Way { information: sums[0][end].information(all), from: 0 });
+        }
+    }
+    for bins in 2..=MOST_BINS {
+        for start in 1..n {
+            for end in start + 1..=n {
+                let side = sums[start][end];
+                if side.rows() < least {
+                    continue;
+                }
+                let information = side.information(all);
+                let mut best: Option<Way> = None;
+                for from in 0..start {
+                    if let Some(way) = ways[bins - 1][from][start]
+                        && may_follow(sums[from][start], side)
+                        && best.is_none_or(|best| way.information + information > best.information)
+                    {
+                        best = Some(Way { information: way.information + information, from });
+                    }
+                }
+                ways[bins][start][end] = best;
+            }
+        }
+    }
+    let mut best: Option<(usize, usize, f64)> = None;
+    for (bins, ways) in ways.iter().enumerate() {
+        for (start, ends) in ways.iter().enumerate() {
+            if let Some(way) = ends[n]
+                && best.is_none_or(|(.., information)| way.information > information)
+            {
+                best = Some((bins, start, way.information));
+            }
+        }
+    }
+    let Some((mut bins, mut start, information)) = best else { return Bins { ends: Vec::new(), information: 0.0 } };
+    let mut ends = vec![n];
+    while bins > 1 {
+        let end = *ends.last().expect("one is there from the start");
+        let from = ways[bins][start][end].expect("the way was taken").from;
+        ends.push(start);
+        (start, bins) = (from, bins - 1);
+    }
+    ends.reverse();
+    Bins { ends, information }
+}

@@ -1,0 +1,165 @@
+//! What stands between a table and a learner: gaps are filled, tails are clipped, categories become numbers. It is fitted on the
+//! training rows alone, so that nothing of the rows that a model is judged by comes into it, and goes with the model.
+
+mod category;
+mod evidence;
+mod number;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::{self, Matrix};
+use crate::table::{Column, Table, Values};
+
+pub use self::category::{OneHot, TargetMean};
+pub use self::evidence::{Bin, Evidence};
+pub use self::number::Filled;
+
+/// What a learner wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipe {
+    /// For weighted sums: numbers filled, flagged and clipped, a column for each category.
+    Linear,
+    /// For scorecards: every column cut into bins, and each bin replaced by its weight of evidence.
+    Evidence,
+    /// For trees: numbers as they are, gaps included, and for each category the smoothed share of bad rows among its rows; a training
+    /// row does not see its own label.
+    Trees,
+}
+
+/// How one column becomes numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// A number as it is.
+    AsIs,
+    /// A number without gaps and tails.
+    Filled(Filled),
+    /// A category, a column for each level.
+    OneHot(OneHot),
+    /// A category, as the share of bad rows.
+    TargetMean(TargetMean),
+    /// Either, as the weight of evidence of its bin.
+    Evidence(Evidence),
+}
+
+/// A fitted preparation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preparation {
+    /// The columns that it reads, in this order, and how each is encoded.
+    pub columns: Vec<(String, Encoding)>,
+}
+
+impl Preparation {
+    /// Fits a recipe to the training rows; the preparation, and what it makes of those rows.
+    pub fn fit(recipe: Recipe, table: &Table) -> Result<(Self, Matrix), Error> {
+        let labels = table.labels();
+        let mut columns = Vec::new();
+        let mut matrix = Builder::default();
+        for column in table.columns() {
+            let encoding = match (recipe, &column.values) {
+                (Recipe::Linear, Values::Numbers(numbers)) => Encoding::Filled(Filled::fit(numbers)),
+                (Recipe::Linear, categories @ Values::Categories { .. }) => Encoding::OneHot(OneHot::fit(categories)),
+                (Recipe::Evidence, values) => Encoding::Evidence(Evidence::fit(values, labels)),
+                (Recipe::Trees, Values::Numbers(_)) => Encoding::AsIs,
+                (Recipe::Trees, categories @ Values::Categories { .. }) => {
+                    Encoding::TargetMean(TargetMean::fit(categories, labels))
+                }
+            };
+            match &encoding {
+                Encoding::TargetMean(_) => {
+                    matrix.push(column.name.clone(), TargetMean::out_of_fold(&column.values, labels));
+                }
+                encoding => encoding.write(column, &mut matrix)?,
+            }
+            columns.push((column.name.clone(), encoding));
+        }
+        Ok((Self { columns }, matrix.finish(labels)?))
+    }
+
+    /// What it makes of other rows: the same columns, found by their names.
+    pub fn apply(&self, table: &Table) -> Result<Matrix, Error> {
+        let mut matrix = Builder::default();
+        for (name, encoding) in &self.columns {
+            let column = table.columns().iter().find(|column| column.name == *name);
+            encoding.write(column.ok_or_else(|| Error::NoColumn { column: name.clone() })?, &mut matrix)?;
+        }
+        Ok(matrix.finish(table.labels())?)
+    }
+}
+
+/// The columns of a matrix that is made.
+#[derive(Default)]
+struct Builder {
+    names: Vec<String>,
+    columns: Vec<Vec<f64>>,
+}
+
+impl Builder {
+    fn push(&mut self, name: String, column: Vec<f64>) {
+        self.names.push(name);
+        self.columns.push(column);
+    }
+
+    fn finish(self, labels: &[bool]) -> Result<Matrix, matrix::Error> {
+        Matrix::new(self.names, self.columns, labels.to_vec())
+    }
+}
+
+impl Encoding {
+    fn write(&self, column: &Column, matrix: &mut Builder) -> Result<(), Error> {
+        let name = &column.name;
+        let wrong = |expected| Error::Kind { column: name.clone(), expected };
+        match (self, &column.values) {
+            (Self::AsIs, Values::Numbers(numbers)) => matrix.push(name.clone(), numbers.clone()),
+            (Self::Filled(filled), Values::Numbers(numbers)) => {
+                matrix.push(name.clone(), numbers.iter().map(|number| filled.apply(*number)).collect());
+                if filled.flag {
+                    let flag = |number: &f64| f64::from(u8::from(number.is_nan()));
+                    matrix.push(format!("{name} is missing"), numbers.iter().map(flag).collect());
+                }
+            }
+            (Self::OneHot(one_hot), values @ Values::Categories { codes, .. }) => {
+                for (level, place) in one_hot.columns() {
+                    let is = |row: usize| f64::from(u8::from(one_hot.place(values.category(row)) == Some(place)));
+                    matrix.push(format!("{name} is {level}"), (0..codes.len()).map(is).collect());
+                }
+            }
+            (Self::TargetMean(mean), values @ Values::Categories { codes, .. }) => {
+                matrix.push(name.clone(), (0..codes.len()).map(|row| mean.apply(values.category(row))).collect());
+            }
+            (Self::Evidence(evidence), values) => {
+                let column = evidence.apply(values).ok_or_else(|| wrong(evidence.kind()))?;
+                matrix.push(name.clone(), column);
+            }
+            (Self::AsIs | Self::Filled(_), Values::Categories { .. }) => return Err(wrong("numbers")),
+            (Self::OneHot(_) | Self::TargetMean(_), Values::Numbers(_)) => return Err(wrong("categories")),
+        }
+        Ok(())
+    }
+}
+
+/// Why rows cannot be prepared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A column that was there in training is missing.
+    #[error("there is no column {column}, which the model was trained on")]
+    NoColumn {
+        /// The column.
+        column: String,
+    },
+    /// A column is of another kind than in training.
+    #[error("column {column} had {expected} in training and has others now")]
+    Kind {
+        /// The column.
+        column: String,
+        /// `numbers` or `categories`.
+        expected: &'static str,
+    },
+    /// The numbers make no matrix.
+    #[error(transparent)]
+    Matrix(#[from] matrix::Error),
+}
