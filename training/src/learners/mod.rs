@@ -69,6 +69,9 @@ pub enum Error {
     /// smartcore failed.
     #[error("the forest did not grow")]
     Forest(#[source] smartcore::error::Failed),
+    /// The rows that are watched have other features.
+    #[error("the rows to watch have other features than those to learn from")]
+    Watched,
     /// A setting that is out of its range.
     #[error("the setting {name} of {learner} is out of its range")]
     Setting {

@@ -4,8 +4,8 @@ use std::ops::{Add, AddAssign, Range, Sub};
 
 use scoring::model::Node;
 
-use super::Settings;
 use super::bins::Binned;
+use super::{Direction, Settings};
 
 /// Gains below this, in nats, are rounding.
 const MIN_GAIN: f64 = 1e-6;
@@ -32,6 +32,7 @@ struct Leaf {
     /// Its rows, as a range of [`Grower::rows`].
     rows: Range<usize>,
     sums: Sums,
+    bounds: Bounds,
     /// The sums of each bin of each feature; empty in a leaf that will not be split.
     table: Vec<Sums>,
     split: Option<Split>,
@@ -49,6 +50,21 @@ struct Split {
     missing_left: bool,
     left: Sums,
 }
+
+/// What the value of a leaf may be, before the rate, so that no tree falls where it has to rise. A split of a feature with a direction
+/// puts the middle of its two children between all that will ever lie below them.
+#[derive(Clone, Copy)]
+struct Bounds {
+    low: f64,
+    high: f64,
+}
+
+impl Bounds {
+    const NONE: Self = Self { low: f64::NEG_INFINITY, high: f64::INFINITY };
+}
+
+/// From so many cells to be added up on, a table is worth a thread of its own.
+const PARALLEL_FROM: usize = 1 << 19;
 
 /// Grows trees over the same rows, and keeps its buffers in between.
 pub(super) struct Grower<'a> {
@@ -84,7 +100,7 @@ impl<'a> Grower<'a> {
         self.rows.extend(0..slopes.len() as u32);
         let mut sums = Sums::default();
         slopes.iter().for_each(|&slope| sums += slope);
-        let root = self.leaf(nodes, 0..slopes.len(), sums);
+        let root = self.leaf(nodes, 0..slopes.len(), sums, Bounds::NONE);
         let table = self.table(&root.rows, slopes);
         let mut leaves = vec![self.with_split(root, table)];
         if leaves[0].split.is_none() {
@@ -99,7 +115,7 @@ impl<'a> Grower<'a> {
             leaves.extend(self.split(parent, split, last, slopes, nodes));
         }
         for leaf in leaves {
-            let value = self.settings.rate * leaf.sums.step(self.settings.lambda);
+            let value = self.settings.rate * leaf.sums.step_within(self.settings.lambda, leaf.bounds);
             nodes[leaf.node as usize].value = value;
             self.rows[leaf.rows].iter().for_each(|&row| margins[row as usize] += value);
             if !leaf.table.is_empty() {
@@ -113,8 +129,9 @@ impl<'a> Grower<'a> {
     fn split(&mut self, mut parent: Leaf, split: Split, last: bool, slopes: &[Slope], nodes: &mut Vec<Node>) -> [Leaf; 2] {
         let middle = self.partition(&parent.rows, &split);
         let sums = [split.left, parent.sums - split.left];
-        let left = self.leaf(nodes, parent.rows.start..middle, sums[0]);
-        let right = self.leaf(nodes, middle..parent.rows.end, sums[1]);
+        let bounds = self.bounds(&parent, &split, sums);
+        let left = self.leaf(nodes, parent.rows.start..middle, sums[0], bounds[0]);
+        let right = self.leaf(nodes, middle..parent.rows.end, sums[1], bounds[1]);
 
         let column = &self.columns[split.feature];
         let node = &mut nodes[parent.node as usize];
@@ -135,14 +152,26 @@ impl<'a> Grower<'a> {
         [self.with_split(left, left_table), self.with_split(right, right_table)]
     }
 
-    fn leaf(&self, nodes: &mut Vec<Node>, rows: Range<usize>, sums: Sums) -> Leaf {
+    fn leaf(&self, nodes: &mut Vec<Node>, rows: Range<usize>, sums: Sums, bounds: Bounds) -> Leaf {
         let node = nodes.len() as u32;
         nodes.push(Node::leaf(node, 0.0, f64::from(sums.rows)));
-        Leaf { node, rows, sums, table: Vec::new(), split: None }
+        Leaf { node, rows, sums, bounds, table: Vec::new(), split: None }
+    }
+
+    /// The bounds of the children. What is missing stands outside of the order.
+    fn bounds(&self, parent: &Leaf, split: &Split, sums: [Sums; 2]) -> [Bounds; 2] {
+        let direction = self.settings.direction(split.feature);
+        if direction == Direction::Free || split.upper.is_none() {
+            return [parent.bounds; 2];
+        }
+        let [left, right] = sums.map(|sums| sums.step_within(self.settings.lambda, parent.bounds));
+        let middle = left / 2.0 + right / 2.0;
+        let (below, above) = (Bounds { high: middle, ..parent.bounds }, Bounds { low: middle, ..parent.bounds });
+        if direction == Direction::Rising { [below, above] } else { [above, below] }
     }
 
     fn with_split(&self, leaf: Leaf, table: Vec<Sums>) -> Leaf {
-        let split = self.best_split(&leaf.sums, &table);
+        let split = self.best_split(&leaf.sums, leaf.bounds, &table);
         Leaf { table, split, ..leaf }
     }
 
@@ -174,26 +203,50 @@ impl<'a> Grower<'a> {
         table.resize(self.offsets[self.columns.len()], Sums::default());
         self.slopes.clear();
         self.slopes.extend(rows.iter().map(|&row| slopes[row as usize]));
+        let mut cells = table.as_mut_slice();
+        let mut parts = Vec::with_capacity(self.columns.len());
         for (feature, column) in self.columns.iter().enumerate() {
-            let cells = &mut table[self.offsets[feature]..self.offsets[feature + 1]];
-            for (&row, &slope) in rows.iter().zip(&self.slopes) {
-                cells[usize::from(column.bins[row as usize])] += slope;
-            }
+            let (part, rest) = cells.split_at_mut(self.offsets[feature + 1] - self.offsets[feature]);
+            parts.push((column, part));
+            cells = rest;
         }
+        let slopes = self.slopes.as_slice();
+        let threads = if rows.len() * parts.len() >= PARALLEL_FROM { self.settings.threads.clamp(1, parts.len()) } else { 1 };
+        // Each feature is added up by one thread in the order of the rows, so their number changes nothing.
+        let each = parts.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let mut chunks = parts.chunks_mut(each);
+            let own = chunks.next();
+            for chunk in chunks {
+                scope.spawn(|| chunk.iter_mut().for_each(|(column, part)| add_up(column, rows, slopes, part)));
+            }
+            own.into_iter().flatten().for_each(|(column, part)| add_up(column, rows, slopes, part));
+        });
         table
     }
 
     /// The split that gains most; of equals the first feature and the lowest threshold.
-    fn best_split(&self, sums: &Sums, table: &[Sums]) -> Option<Split> {
-        let unsplit = sums.score(self.settings.lambda);
+    fn best_split(&self, sums: &Sums, bounds: Bounds, table: &[Sums]) -> Option<Split> {
+        let Settings { lambda, min_rows, .. } = *self.settings;
+        let is_free = self.settings.directions.is_empty();
+        let score = |sums: &Sums| if is_free { sums.score(lambda) } else { sums.score_within(lambda, bounds) };
+        let unsplit = score(sums);
         let mut best = None;
         let mut offer = |split: Split| {
             let right = *sums - split.left;
-            if split.left.rows < self.settings.min_rows || right.rows < self.settings.min_rows {
+            if split.left.rows < min_rows || right.rows < min_rows {
                 return;
             }
-            let gain = split.left.score(self.settings.lambda) + right.score(self.settings.lambda) - unsplit;
+            let gain = score(&split.left) + score(&right) - unsplit;
             if gain > best.map_or(MIN_GAIN, |best: Split| best.gain) {
+                if !is_free && split.upper.is_some() {
+                    let rise = right.step_within(lambda, bounds) - split.left.step_within(lambda, bounds);
+                    match self.settings.direction(split.feature) {
+                        Direction::Rising if rise < 0.0 => return,
+                        Direction::Falling if rise > 0.0 => return,
+                        _ => {}
+                    }
+                }
                 best = Some(Split { gain, ..split });
             }
         };
@@ -220,6 +273,13 @@ impl<'a> Grower<'a> {
     }
 }
 
+/// Adds up the slopes of rows by their bins.
+fn add_up(column: &Binned, rows: &[u32], slopes: &[Slope], cells: &mut [Sums]) {
+    for (&row, &slope) in rows.iter().zip(slopes) {
+        cells[usize::from(column.bins[row as usize])] += slope;
+    }
+}
+
 /// The leaf whose split gains most, and that split; of equals the first.
 fn best(leaves: &[Leaf]) -> Option<(usize, Split)> {
     let mut best: Option<(usize, Split)> = None;
@@ -237,6 +297,22 @@ impl Sums {
     /// Twice what the loss falls by, to second order, when these rows move together.
     fn score(&self, lambda: f64) -> f64 {
         self.gradient * self.gradient / (self.hessian + lambda)
+    }
+
+    /// The same for a step that is kept within bounds.
+    fn score_within(&self, lambda: f64, bounds: Bounds) -> f64 {
+        let (whole, kept) = (self.step(lambda), self.step_within(lambda, bounds));
+        if whole == kept {
+            return self.score(lambda);
+        }
+        // The parabola through zero with its lowest point at Newton's step, at the share of the step that is left.
+        let newton = -self.gradient / (self.hessian + lambda);
+        let moved = if whole == 0.0 { kept } else { newton * (kept / whole) };
+        -2.0 * self.gradient * moved - (self.hessian + lambda) * moved * moved
+    }
+
+    fn step_within(&self, lambda: f64, bounds: Bounds) -> f64 {
+        self.step(lambda).clamp(bounds.low, bounds.high)
     }
 
     /// How far to move these rows' margin. Newton's step, gradient / hessian, assumes that the hessian stays; where nearly all rows

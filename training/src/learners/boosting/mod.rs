@@ -6,17 +6,22 @@ mod bins;
 mod grow;
 #[cfg(test)]
 mod tests;
+mod watch;
+
+use std::thread;
 
 use scoring::model::sigmoid;
 use scoring::model::trees::{Combine, Trees};
+use serde::{Deserialize, Serialize};
 
 use self::bins::Binned;
 use self::grow::{Grower, Slope};
+use self::watch::Watch;
 use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
 
 /// How much is learned, and how cautiously.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How many trees, at most: growing ends when no split gains anything.
     pub trees: usize,
@@ -30,30 +35,70 @@ pub struct Settings {
     pub min_rows: u32,
     /// The L2 penalty on the value of a leaf, in units of hessian (a row at even odds has a quarter); above 0.
     pub lambda: f64,
+    /// How the risk may depend on each feature; all free where empty.
+    pub directions: Vec<Direction>,
+    /// Where other rows are watched, growing ends when so many trees in a row did not lower their log-loss; 1 or more.
+    pub patience: usize,
+    /// How many threads add up, 1 or more; the trees are the same with any number.
+    pub threads: usize,
+}
+
+/// How the risk may depend on a feature, all others staying what they are. Missing values stand outside of the order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// In any way.
+    #[default]
+    Free,
+    /// It never falls while the feature rises.
+    Rising,
+    /// It never rises while the feature rises.
+    Falling,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { trees: 100, leaves: 16, rate: 0.1, max_bins: 1024, min_rows: 20, lambda: 1.0 }
+        Self {
+            trees: 100,
+            leaves: 16,
+            rate: 0.1,
+            max_bins: 1024,
+            min_rows: 20,
+            lambda: 1.0,
+            directions: Vec::new(),
+            patience: 20,
+            threads: thread::available_parallelism().map_or(1, usize::from),
+        }
     }
 }
 
 /// Learns trees whose sum is the log-odds of bad. A missing value goes where it helps most, or, where training saw none missing,
 /// with the majority.
 pub fn fit(matrix: &Matrix, settings: &Settings) -> Result<Trees, Error> {
-    settings.check()?;
+    settings.check(matrix.width())?;
     require_both_labels(matrix)?;
-    Ok(grow(matrix, settings).0)
+    Ok(grow(matrix, settings, None).0)
+}
+
+/// As [`fit`], and ends when the log-loss of other rows falls no more: the trees up to its lowest point.
+pub fn fit_watched(matrix: &Matrix, settings: &Settings, watched: &Matrix) -> Result<Trees, Error> {
+    settings.check(matrix.width())?;
+    require_both_labels(matrix)?;
+    if watched.names() != matrix.names() {
+        return Err(Error::Watched);
+    }
+    Ok(grow(matrix, settings, Some(watched)).0)
 }
 
 /// The trees, and the log-odds that they give each row.
-fn grow(matrix: &Matrix, settings: &Settings) -> (Trees, Vec<f64>) {
+fn grow(matrix: &Matrix, settings: &Settings, watched: Option<&Matrix>) -> (Trees, Vec<f64>) {
     let columns: Vec<Binned> = matrix.columns().iter().map(|column| Binned::new(column, settings.max_bins)).collect();
     let bad = matrix.bad() as f64;
     let base = (bad / (matrix.rows() as f64 - bad)).ln();
     let mut trees = Trees { width: matrix.width(), combine: Combine::LogisticSum, base, roots: Vec::new(), nodes: Vec::new() };
     let mut grower = Grower::new(&columns, settings, matrix.rows());
     let mut margins = vec![base; matrix.rows()];
+    let mut watch = watched.map(|rows| Watch::new(rows, base));
     for _ in 0..settings.trees {
         let slopes: Vec<Slope> = margins.iter().zip(matrix.labels()).map(|(&margin, &bad)| slope(margin, bad)).collect();
         let root = trees.nodes.len() as u32;
@@ -61,6 +106,12 @@ fn grow(matrix: &Matrix, settings: &Settings) -> (Trees, Vec<f64>) {
             break;
         }
         trees.roots.push(root);
+        if watch.as_mut().is_some_and(|watch| watch.add(&trees, root) >= settings.patience) {
+            break;
+        }
+    }
+    if let Some(watch) = watch {
+        watch.cut(&mut trees);
     }
     trees.sum_up();
     (trees, margins)
@@ -73,12 +124,20 @@ fn slope(margin: f64, bad: bool) -> Slope {
 }
 
 impl Settings {
-    fn check(&self) -> Result<(), Error> {
+    /// The direction of a feature.
+    fn direction(&self, feature: usize) -> Direction {
+        self.directions.get(feature).copied().unwrap_or_default()
+    }
+
+    fn check(&self, width: usize) -> Result<(), Error> {
         let within = |name, good: bool| if good { Ok(()) } else { Err(Error::Setting { learner: "boosting", name }) };
         within("leaves", self.leaves >= 2)?;
         within("rate", self.rate > 0.0 && self.rate <= 1.0)?;
         within("max_bins", self.max_bins >= 2)?;
         within("min_rows", self.min_rows >= 1)?;
-        within("lambda", self.lambda > 0.0 && self.lambda.is_finite())
+        within("lambda", self.lambda > 0.0 && self.lambda.is_finite())?;
+        within("directions", self.directions.is_empty() || self.directions.len() == width)?;
+        within("patience", self.patience >= 1)?;
+        within("threads", self.threads >= 1)
     }
 }

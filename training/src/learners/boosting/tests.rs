@@ -3,7 +3,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::learners::tests::{matrix, noisy};
 
-const QUICK: Settings = Settings { trees: 12, leaves: 6, rate: 0.3, max_bins: 16, min_rows: 2, lambda: 0.5 };
+const QUICK: Settings = Settings {
+    trees: 12,
+    leaves: 6,
+    rate: 0.3,
+    max_bins: 16,
+    min_rows: 2,
+    lambda: 0.5,
+    directions: Vec::new(),
+    patience: 5,
+    threads: 1,
+};
 
 #[test]
 fn equal_rows_give_equal_trees() {
@@ -17,7 +27,7 @@ fn few_bad_rows_in_one_leaf_do_not_throw_the_margin() {
     // which the good row alone costs more than the nine gained.
     let amounts = (0..10_000).map(f64::from).collect();
     let matrix = matrix(vec![amounts], (0..10_000).map(|row| row > 9990).collect());
-    let settings = Settings { trees: 1, leaves: 2, rate: 1.0, max_bins: 10_000, min_rows: 10, lambda: 1e-6 };
+    let settings = Settings { trees: 1, leaves: 2, rate: 1.0, max_bins: 10_000, min_rows: 10, lambda: 1e-6, ..QUICK };
     let trees = fit(&matrix, &settings).unwrap();
     assert_eq!(trees.nodes[0].threshold, 9989.5);
     let probability = trees.probability(&[9999.0]);
@@ -61,6 +71,37 @@ fn settings_out_of_range_are_named() {
     check(Settings { max_bins: 1, ..QUICK }, "max_bins");
     check(Settings { min_rows: 0, ..QUICK }, "min_rows");
     check(Settings { lambda: 0.0, ..QUICK }, "lambda");
+    check(Settings { directions: vec![Direction::Rising], ..QUICK }, "directions");
+    check(Settings { patience: 0, ..QUICK }, "patience");
+    check(Settings { threads: 0, ..QUICK }, "threads");
+}
+
+#[test]
+fn trees_are_the_same_on_any_number_of_threads() {
+    // Enough rows that tables are shared out.
+    let matrix = noisy(200_000, 3);
+    let on = |threads: usize| fit(&matrix, &Settings { threads, trees: 4, max_bins: 256, ..QUICK }).unwrap();
+    let one = on(1);
+    assert_eq!(on(2), one);
+    assert_eq!(on(16), one);
+}
+
+#[test]
+fn growing_ends_where_watched_rows_gain_no_more() {
+    let (train, watched) = (noisy(400, 1), noisy(4000, 2));
+    let settings = Settings { trees: 200, leaves: 16, ..QUICK };
+    let (all, kept) = (fit(&train, &settings).unwrap(), fit_watched(&train, &settings, &watched).unwrap());
+    let best = kept.roots.len();
+    assert!(best >= 1 && best < all.roots.len(), "{best} of {}", all.roots.len());
+    assert_eq!(kept.check(), Ok(()));
+    assert_eq!(kept.roots, all.roots[..best]);
+    let lowest = loss(&all, &watched, best);
+    for count in 0..=(best + settings.patience).min(all.roots.len()) {
+        assert!(loss(&all, &watched, count) >= lowest - 1e-9, "{count} trees are better than {best}");
+    }
+    let other = matrix(vec![vec![1.0]], vec![true]);
+    let error = fit_watched(&train, &settings, &other).unwrap_err();
+    assert_eq!(error.to_string(), "the rows to watch have other features than those to learn from");
 }
 
 #[test]
@@ -106,7 +147,7 @@ proptest! {
 
     #[test]
     fn trees_say_of_training_rows_what_their_bins_said((matrix, settings) in (rows(), settings())) {
-        let (trees, margins) = grow(&matrix, &settings);
+        let (trees, margins) = grow(&matrix, &settings, None);
         prop_assert_eq!(trees.check(), Ok(()));
         for (row, margin) in margins.iter().enumerate() {
             let output = trees.output(&matrix.row(row));
@@ -116,7 +157,7 @@ proptest! {
 
     #[test]
     fn every_tree_lowers_the_loss_and_keeps_to_its_settings((matrix, settings) in (rows(), settings())) {
-        let (trees, _) = grow(&matrix, &settings);
+        let (trees, _) = grow(&matrix, &settings, None);
         for count in 0..trees.roots.len() {
             prop_assert!(loss(&trees, &matrix, count + 1) < loss(&trees, &matrix, count), "tree {}", count);
         }
@@ -132,9 +173,33 @@ proptest! {
     }
 
     #[test]
+    fn a_direction_is_kept_everywhere(
+        (matrix, settings) in (rows(), settings()),
+        rising in any::<bool>(),
+        others in prop::collection::vec(value(), 1..4),
+    ) {
+        let direction = if rising { Direction::Rising } else { Direction::Falling };
+        let settings = Settings { directions: vec![direction, Direction::Free], ..settings };
+        let (trees, _) = grow(&matrix, &settings, None);
+        prop_assert_eq!(trees.check(), Ok(()));
+        let mut grid: Vec<f64> = trees.nodes.iter().map(|node| node.threshold).chain(matrix.columns()[0].iter().copied()).collect();
+        grid.extend([f64::MIN, f64::MAX]);
+        grid.retain(|point| !point.is_nan());
+        grid.sort_unstable_by(f64::total_cmp);
+        for (other, root) in others.iter().flat_map(|other| trees.roots.iter().map(move |root| (other, *root))) {
+            // Tree by tree, since their sum is rounded.
+            let value = |point: f64| trees.nodes[trees.leaf(root, &[point, *other]) as usize].value;
+            for pair in grid.windows(2) {
+                let (before, after) = (value(pair[0]), value(pair[1]));
+                prop_assert!(if rising { before <= after } else { before >= after }, "{} {} at {:?}", before, after, pair);
+            }
+        }
+    }
+
+    #[test]
     fn the_first_split_is_the_best_there_is(matrix in rows()) {
-        let settings = Settings { trees: 1, leaves: 2, rate: 1.0, max_bins: 1000, min_rows: 1, lambda: 0.1 };
-        let (trees, _) = grow(&matrix, &settings);
+        let settings = Settings { trees: 1, leaves: 2, rate: 1.0, max_bins: 1000, min_rows: 1, lambda: 0.1, ..QUICK };
+        let (trees, _) = grow(&matrix, &settings, None);
         let gain = |goes_left: &dyn Fn(usize) -> bool| -> f64 {
             let base = matrix.bad() as f64 / matrix.rows() as f64;
             let score = |left: bool| {
@@ -178,7 +243,7 @@ fn rows() -> impl Strategy<Value = Matrix> {
 
 fn settings() -> impl Strategy<Value = Settings> {
     (1..8usize, 2..9usize, 0.05..1.0, 2..40u16, 1..10u32, 0.01..5.0).prop_map(
-        |(trees, leaves, rate, max_bins, min_rows, lambda)| Settings { trees, leaves, rate, max_bins, min_rows, lambda },
+        |(trees, leaves, rate, max_bins, min_rows, lambda)| Settings { trees, leaves, rate, max_bins, min_rows, lambda, ..QUICK },
     )
 }
 

@@ -1,0 +1,52 @@
+//! Rows that are watched while trees grow, so that growing ends before the trees learn what is true of the training rows alone.
+
+use scoring::model::trees::Trees;
+
+use crate::matrix::Matrix;
+
+/// Rows that nothing is learned from, with their log-odds so far.
+pub(super) struct Watch<'a> {
+    rows: &'a Matrix,
+    margins: Vec<f64>,
+    lowest: f64,
+    /// How many trees had the lowest loss.
+    best: usize,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(rows: &'a Matrix, base: f64) -> Self {
+        let mut watch = Self { rows, margins: vec![base; rows.rows()], lowest: 0.0, best: 0 };
+        watch.lowest = watch.loss();
+        watch
+    }
+
+    /// Adds the newest tree; how many trees there are since the loss was lowest.
+    pub(super) fn add(&mut self, trees: &Trees, root: u32) -> usize {
+        for (row, margin) in self.margins.iter_mut().enumerate() {
+            *margin += trees.nodes[trees.leaf(root, &self.rows.row(row)) as usize].value;
+        }
+        let loss = self.loss();
+        if loss < self.lowest {
+            (self.lowest, self.best) = (loss, trees.roots.len());
+        }
+        trees.roots.len() - self.best
+    }
+
+    /// Takes the trees away that came after the lowest loss.
+    pub(super) fn cut(&self, trees: &mut Trees) {
+        if let Some(&end) = trees.roots.get(self.best) {
+            trees.roots.truncate(self.best);
+            trees.nodes.truncate(end as usize);
+        }
+    }
+
+    /// The sum of all rows' log-losses.
+    fn loss(&self) -> f64 {
+        let loss = |(margin, bad): (&f64, &bool)| {
+            let wrong = if *bad { -margin } else { *margin };
+            // ln(1 + e^wrong), where e^wrong may be beyond all numbers.
+            wrong.max(0.0) + (-wrong.abs()).exp().ln_1p()
+        };
+        self.margins.iter().zip(self.rows.labels()).map(loss).sum()
+    }
+}
