@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),
         Command::Features(args) => features::run(&args).await,
-        Command::Bench(args) => bench::run(&args),
+        Command::Bench(args) => bench::run(&args).await,
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod preparation;
 pub mod table;
+pub mod tabular;
 pub mod train;
 
 pub use dataset::{Period, Split};
@@ -20,4 +21,5 @@ pub use learners::Learner;
 pub use metrics::Metrics;
 pub use preparation::{Preparation, Recipe};
 pub use table::Table;
+pub use tabular::Approach;
 pub use train::{Progress, Request, Trained, train};

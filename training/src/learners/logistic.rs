@@ -15,16 +15,19 @@ const MAX_ITERATIONS: u64 = 1000;
 const GRADIENT_TOLERANCE: f64 = 1e-6;
 
 /// How cautiously is learned.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Half of this times the squared weights is added to the log-losses of all rows: 1/C of scikit-learn. Finite, not below 0.
     pub penalty: f64,
+    /// Columns whose scale is kept, where it means something: the columns of a category, of which a rare one has less to go by, or weights
+    /// of evidence. None where empty.
+    pub kept: Vec<bool>,
 }
 
 impl Default for Settings {
     /// As scikit-learn has it by default.
     fn default() -> Self {
-        Self { penalty: 1.0 }
+        Self { penalty: 1.0, kept: Vec::new() }
     }
 }
 
@@ -33,8 +36,14 @@ pub fn fit(matrix: &Matrix, settings: &Settings) -> Result<Linear, Error> {
     if !(settings.penalty >= 0.0 && settings.penalty.is_finite()) {
         return Err(Error::Setting { learner: "logistic", name: "penalty" });
     }
+    if !settings.kept.is_empty() && settings.kept.len() != matrix.width() {
+        return Err(Error::Setting { learner: "logistic", name: "kept" });
+    }
     require_both_labels(matrix)?;
-    let (means, deviations): (Vec<f64>, Vec<f64>) = matrix.columns().iter().map(|column| moments(column)).unzip();
+    let (means, mut deviations): (Vec<f64>, Vec<f64>) = matrix.columns().iter().map(|column| moments(column)).unzip();
+    for (deviation, _) in deviations.iter_mut().zip(&settings.kept).filter(|(_, kept)| **kept) {
+        *deviation = 1.0;
+    }
     let standard = |row: usize, feature: usize| {
         let value = matrix.columns()[feature][row];
         if value.is_nan() { 0.0 } else { (value - means[feature]) / deviations[feature] }
@@ -112,12 +121,18 @@ mod tests {
     fn a_penalty_draws_weights_to_zero() {
         let matrix = noisy(500, 1);
         let length = |penalty: f64| {
-            let weights = fit(&matrix, &Settings { penalty }).unwrap().weights;
+            let weights = fit(&matrix, &Settings { penalty, ..Settings::default() }).unwrap().weights;
             weights.iter().map(|weight| weight * weight).sum::<f64>()
         };
         assert!(length(0.0) > length(10.0) && length(10.0) > length(1000.0));
-        let error = fit(&matrix, &Settings { penalty: -1.0 }).unwrap_err();
+        let error = fit(&matrix, &Settings { penalty: -1.0, ..Settings::default() }).unwrap_err();
         assert_eq!(error.to_string(), "the setting penalty of logistic is out of its range");
+        let error = fit(&matrix, &Settings { kept: vec![true], ..Settings::default() }).unwrap_err();
+        assert_eq!(error.to_string(), "the setting kept of logistic is out of its range");
+        // The second feature's deviation of about 0.3 stays with its weight.
+        let kept = fit(&matrix, &Settings { kept: vec![false, true, false], ..Settings::default() }).unwrap();
+        assert_eq!(kept.deviations[1], 1.0);
+        assert_ne!(kept.deviations[0], 1.0);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Learner {
                 let threads = thread::available_parallelism().map_or(1, usize::from);
                 Model::Trees(forest::fit(matrix, &forest::Settings::default(), seed, threads)?)
             }
-            Self::Boosting => Model::Trees(boosting::fit(matrix, &boosting::Settings::default())?),
+            Self::Boosting => Model::Trees(boosting::fit(matrix, &boosting::Settings { seed, ..boosting::Settings::default() })?),
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::table::{MISSING, Values};
 /// The most bins of numbers, not counting the missing ones.
 const MOST_BINS: usize = 8;
 /// The least share of the rows in a bin of numbers.
-const LEAST_SHARE: f64 = 0.05;
+const LEAST_SHARE: f64 = 0.02;
 /// Numbers are cut into so many cells first; bins are put together from them.
 const CELLS: usize = 60;
 /// A level has a bin of its own from so many rows on; the rest share one.

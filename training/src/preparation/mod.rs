@@ -80,6 +80,20 @@ impl Preparation {
         Ok((Self { columns }, matrix.finish(labels)?))
     }
 
+    /// For each column that it makes, whether its scale means something: the columns of a category, weights of evidence, shares.
+    pub fn is_on_scale(&self) -> Vec<bool> {
+        let mut columns = Vec::new();
+        for (_, encoding) in &self.columns {
+            match encoding {
+                Encoding::AsIs => columns.push(false),
+                Encoding::Filled(filled) => columns.extend(std::iter::repeat_n(false, 1 + usize::from(filled.flag))),
+                Encoding::OneHot(one_hot) => columns.extend(one_hot.columns().map(|_| true)),
+                Encoding::TargetMean(_) | Encoding::Evidence(_) => columns.push(true),
+            }
+        }
+        columns
+    }
+
     /// What it makes of other rows: the same columns, found by their names.
     pub fn apply(&self, table: &Table) -> Result<Matrix, Error> {
         let mut matrix = Builder::default();

@@ -5,6 +5,7 @@ use std::ops::{Add, AddAssign, Range, Sub};
 use scoring::model::Node;
 
 use super::bins::Binned;
+use super::sample::Sample;
 use super::{Direction, Settings};
 
 /// Gains below this, in nats, are rounding.
@@ -31,6 +32,8 @@ struct Leaf {
     node: u32,
     /// Its rows, as a range of [`Grower::rows`].
     rows: Range<usize>,
+    /// Its rows that are not learned from, as a range of [`Grower::others`].
+    others: Range<usize>,
     sums: Sums,
     bounds: Bounds,
     /// The sums of each bin of each feature; empty in a leaf that will not be split.
@@ -72,8 +75,12 @@ pub(super) struct Grower<'a> {
     settings: &'a Settings,
     /// Where each feature's bins begin in a table, and where the last ends.
     offsets: Vec<usize>,
-    /// All rows, those of a leaf side by side.
+    /// The rows that the tree learns from, those of a leaf side by side.
     rows: Vec<u32>,
+    /// The rows that it does not, likewise.
+    others: Vec<u32>,
+    /// The features that it may split, rising.
+    features: Vec<usize>,
     /// Rows on their way to the right.
     right: Vec<u32>,
     /// The slopes of a leaf's rows, side by side.
@@ -91,16 +98,18 @@ impl<'a> Grower<'a> {
             offsets.push(end);
         }
         let (right, slopes) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        Self { columns, settings, offsets, rows: (0..rows as u32).collect(), right, slopes, tables: Vec::new() }
+        let (features, others) = ((0..columns.len()).collect(), Vec::new());
+        Self { columns, settings, offsets, rows: Vec::new(), others, features, right, slopes, tables: Vec::new() }
     }
 
-    /// Grows a tree onto the nodes and moves the rows' margins by it, or does nothing and says so: false.
-    pub(super) fn tree(&mut self, slopes: &[Slope], nodes: &mut Vec<Node>, margins: &mut [f64]) -> bool {
-        self.rows.clear();
-        self.rows.extend(0..slopes.len() as u32);
+    /// Grows a tree onto the nodes and moves the rows' margins by it, or does nothing and says so: false. It sees a part of the rows and
+    /// of the features only.
+    pub(super) fn tree(&mut self, sample: Sample, slopes: &[Slope], nodes: &mut Vec<Node>, margins: &mut [f64]) -> bool {
+        let Sample { rows, others, features } = sample;
+        (self.rows, self.others, self.features) = (rows, others, features);
         let mut sums = Sums::default();
-        slopes.iter().for_each(|&slope| sums += slope);
-        let root = self.leaf(nodes, 0..slopes.len(), sums, Bounds::NONE);
+        self.rows.iter().for_each(|&row| sums += slopes[row as usize]);
+        let root = self.leaf(nodes, 0..self.rows.len(), 0..self.others.len(), sums, Bounds::NONE);
         let table = self.table(&root.rows, slopes);
         let mut leaves = vec![self.with_split(root, table)];
         if leaves[0].split.is_none() {
@@ -117,7 +126,8 @@ impl<'a> Grower<'a> {
         for leaf in leaves {
             let value = self.settings.rate * leaf.sums.step_within(self.settings.lambda, leaf.bounds);
             nodes[leaf.node as usize].value = value;
-            self.rows[leaf.rows].iter().for_each(|&row| margins[row as usize] += value);
+            let rows = self.rows[leaf.rows].iter().chain(&self.others[leaf.others]);
+            rows.for_each(|&row| margins[row as usize] += value);
             if !leaf.table.is_empty() {
                 self.tables.push(leaf.table);
             }
@@ -127,13 +137,14 @@ impl<'a> Grower<'a> {
 
     /// Cuts a leaf in two. The children of the last split of a tree need not know how to go on.
     fn split(&mut self, mut parent: Leaf, split: Split, last: bool, slopes: &[Slope], nodes: &mut Vec<Node>) -> [Leaf; 2] {
-        let middle = self.partition(&parent.rows, &split);
+        let column = &self.columns[split.feature];
+        let middle = partition(&mut self.rows, &parent.rows, column, &split, &mut self.right);
+        let other_middle = partition(&mut self.others, &parent.others, column, &split, &mut self.right);
         let sums = [split.left, parent.sums - split.left];
         let bounds = self.bounds(&parent, &split, sums);
-        let left = self.leaf(nodes, parent.rows.start..middle, sums[0], bounds[0]);
-        let right = self.leaf(nodes, middle..parent.rows.end, sums[1], bounds[1]);
+        let left = self.leaf(nodes, parent.rows.start..middle, parent.others.start..other_middle, sums[0], bounds[0]);
+        let right = self.leaf(nodes, middle..parent.rows.end, other_middle..parent.others.end, sums[1], bounds[1]);
 
-        let column = &self.columns[split.feature];
         let node = &mut nodes[parent.node as usize];
         (node.left, node.right) = (left.node, right.node);
         node.feature = split.feature as u16;
@@ -152,10 +163,10 @@ impl<'a> Grower<'a> {
         [self.with_split(left, left_table), self.with_split(right, right_table)]
     }
 
-    fn leaf(&self, nodes: &mut Vec<Node>, rows: Range<usize>, sums: Sums, bounds: Bounds) -> Leaf {
+    fn leaf(&self, nodes: &mut Vec<Node>, rows: Range<usize>, others: Range<usize>, sums: Sums, bounds: Bounds) -> Leaf {
         let node = nodes.len() as u32;
         nodes.push(Node::leaf(node, 0.0, f64::from(sums.rows)));
-        Leaf { node, rows, sums, bounds, table: Vec::new(), split: None }
+        Leaf { node, rows, others, sums, bounds, table: Vec::new(), split: None }
     }
 
     /// The bounds of the children. What is missing stands outside of the order.
@@ -175,26 +186,6 @@ impl<'a> Grower<'a> {
         Leaf { table, split, ..leaf }
     }
 
-    /// Puts the rows that go left before those that go right, each in the order they had; says where the right ones begin.
-    fn partition(&mut self, rows: &Range<usize>, split: &Split) -> usize {
-        let column = &self.columns[split.feature];
-        let mut middle = rows.start;
-        self.right.clear();
-        for at in rows.clone() {
-            let row = self.rows[at];
-            let bin = usize::from(column.bins[row as usize]);
-            let left = if bin == column.missing() { split.missing_left } else { bin <= split.lower };
-            if left {
-                self.rows[middle] = row;
-                middle += 1;
-            } else {
-                self.right.push(row);
-            }
-        }
-        self.rows[middle..rows.end].copy_from_slice(&self.right);
-        middle
-    }
-
     /// The sums of each bin of each feature over some rows.
     fn table(&mut self, rows: &Range<usize>, slopes: &[Slope]) -> Vec<Sums> {
         let rows = &self.rows[rows.clone()];
@@ -204,10 +195,12 @@ impl<'a> Grower<'a> {
         self.slopes.clear();
         self.slopes.extend(rows.iter().map(|&row| slopes[row as usize]));
         let mut cells = table.as_mut_slice();
-        let mut parts = Vec::with_capacity(self.columns.len());
+        let mut parts = Vec::with_capacity(self.features.len());
         for (feature, column) in self.columns.iter().enumerate() {
             let (part, rest) = cells.split_at_mut(self.offsets[feature + 1] - self.offsets[feature]);
-            parts.push((column, part));
+            if self.features.binary_search(&feature).is_ok() {
+                parts.push((column, part));
+            }
             cells = rest;
         }
         let slopes = self.slopes.as_slice();
@@ -250,7 +243,8 @@ impl<'a> Grower<'a> {
                 best = Some(Split { gain, ..split });
             }
         };
-        for (feature, column) in self.columns.iter().enumerate() {
+        for &feature in &self.features {
+            let column = &self.columns[feature];
             let cells = &table[self.offsets[feature]..self.offsets[feature + 1]];
             let missing = cells[column.missing()];
             let mut split = Split { gain: 0.0, feature, lower: 0, upper: None, missing_left: false, left: Sums::default() };
@@ -271,6 +265,25 @@ impl<'a> Grower<'a> {
         }
         best
     }
+}
+
+/// Puts the rows that go left before those that go right, each in the order they had; says where the right ones begin.
+fn partition(rows: &mut [u32], range: &Range<usize>, column: &Binned, split: &Split, right: &mut Vec<u32>) -> usize {
+    let mut middle = range.start;
+    right.clear();
+    for at in range.clone() {
+        let row = rows[at];
+        let bin = usize::from(column.bins[row as usize]);
+        let left = if bin == column.missing() { split.missing_left } else { bin <= split.lower };
+        if left {
+            rows[middle] = row;
+            middle += 1;
+        } else {
+            right.push(row);
+        }
+    }
+    rows[middle..range.end].copy_from_slice(right);
+    middle
 }
 
 /// Adds up the slopes of rows by their bins.

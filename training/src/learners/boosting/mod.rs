@@ -1,9 +1,10 @@
 //! Gradient boosting: trees that each lower the log-loss of those before them, grown from sums over bins, always at the leaf
 //! that gains most (Ke and others, "LightGBM", 2017). Sums are taken in the order of the rows, so equal rows give equal trees,
-//! to the bit. Nothing here is random.
+//! to the bit. Chance comes in only where trees see a part of the rows or of the features, and then from a seed.
 
 mod bins;
 mod grow;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::bins::Binned;
 use self::grow::{Grower, Slope};
+use self::sample::Sampler;
 use self::watch::Watch;
 use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
@@ -35,6 +37,12 @@ pub struct Settings {
     pub min_rows: u32,
     /// The L2 penalty on the value of a leaf, in units of hessian (a row at even odds has a quarter); above 0.
     pub lambda: f64,
+    /// The share of the rows that each tree learns from, drawn anew; above 0, at most 1.
+    pub row_share: f64,
+    /// The share of the features that each tree may split, drawn anew; above 0, at most 1.
+    pub feature_share: f64,
+    /// Equal seeds draw equal shares.
+    pub seed: u64,
     /// How the risk may depend on each feature; all free where empty.
     pub directions: Vec<Direction>,
     /// Where other rows are watched, growing ends when so many trees in a row did not lower their log-loss; 1 or more.
@@ -65,6 +73,9 @@ impl Default for Settings {
             max_bins: 1024,
             min_rows: 20,
             lambda: 1.0,
+            row_share: 1.0,
+            feature_share: 1.0,
+            seed: 0,
             directions: Vec::new(),
             patience: 20,
             threads: thread::available_parallelism().map_or(1, usize::from),
@@ -99,10 +110,15 @@ fn grow(matrix: &Matrix, settings: &Settings, watched: Option<&Matrix>) -> (Tree
     let mut grower = Grower::new(&columns, settings, matrix.rows());
     let mut margins = vec![base; matrix.rows()];
     let mut watch = watched.map(|rows| Watch::new(rows, base));
+    let mut sampler = Sampler::new(matrix.rows(), matrix.width(), settings);
     for _ in 0..settings.trees {
         let slopes: Vec<Slope> = margins.iter().zip(matrix.labels()).map(|(&margin, &bad)| slope(margin, bad)).collect();
         let root = trees.nodes.len() as u32;
-        if !grower.tree(&slopes, &mut trees.nodes, &mut margins) {
+        if !grower.tree(sampler.draw(), &slopes, &mut trees.nodes, &mut margins) {
+            if sampler.is_partial() {
+                // Another part may have more to tell.
+                continue;
+            }
             break;
         }
         trees.roots.push(root);
@@ -136,6 +152,8 @@ impl Settings {
         within("max_bins", self.max_bins >= 2)?;
         within("min_rows", self.min_rows >= 1)?;
         within("lambda", self.lambda > 0.0 && self.lambda.is_finite())?;
+        within("row_share", self.row_share > 0.0 && self.row_share <= 1.0)?;
+        within("feature_share", self.feature_share > 0.0 && self.feature_share <= 1.0)?;
         within("directions", self.directions.is_empty() || self.directions.len() == width)?;
         within("patience", self.patience >= 1)?;
         within("threads", self.threads >= 1)

@@ -10,6 +10,9 @@ const QUICK: Settings = Settings {
     max_bins: 16,
     min_rows: 2,
     lambda: 0.5,
+    row_share: 1.0,
+    feature_share: 1.0,
+    seed: 0,
     directions: Vec::new(),
     patience: 5,
     threads: 1,
@@ -19,6 +22,14 @@ const QUICK: Settings = Settings {
 fn equal_rows_give_equal_trees() {
     let matrix = noisy(700, 1);
     assert_eq!(fit(&matrix, &QUICK).unwrap(), fit(&matrix, &QUICK).unwrap());
+}
+
+#[test]
+fn a_seed_decides_what_trees_see() {
+    let matrix = noisy(700, 1);
+    let with = |seed: u64| fit(&matrix, &Settings { row_share: 0.7, feature_share: 0.5, seed, ..QUICK }).unwrap();
+    assert_eq!(with(1), with(1));
+    assert_ne!(with(1), with(2));
 }
 
 #[test]
@@ -72,6 +83,8 @@ fn settings_out_of_range_are_named() {
     check(Settings { min_rows: 0, ..QUICK }, "min_rows");
     check(Settings { lambda: 0.0, ..QUICK }, "lambda");
     check(Settings { directions: vec![Direction::Rising], ..QUICK }, "directions");
+    check(Settings { row_share: 0.0, ..QUICK }, "row_share");
+    check(Settings { feature_share: 1.1, ..QUICK }, "feature_share");
     check(Settings { patience: 0, ..QUICK }, "patience");
     check(Settings { threads: 0, ..QUICK }, "threads");
 }
@@ -147,6 +160,17 @@ proptest! {
 
     #[test]
     fn trees_say_of_training_rows_what_their_bins_said((matrix, settings) in (rows(), settings())) {
+        let (trees, margins) = grow(&matrix, &settings, None);
+        prop_assert_eq!(trees.check(), Ok(()));
+        for (row, margin) in margins.iter().enumerate() {
+            let output = trees.output(&matrix.row(row));
+            prop_assert!((output - margin).abs() < 1e-9, "row {}: {} is not {}", row, output, margin);
+        }
+    }
+
+    #[test]
+    fn rows_that_a_tree_did_not_see_move_with_it((matrix, settings) in (rows(), settings()), seed in any::<u64>()) {
+        let settings = Settings { row_share: 0.6, feature_share: 0.5, seed, ..settings };
         let (trees, margins) = grow(&matrix, &settings, None);
         prop_assert_eq!(trees.check(), Ok(()));
         for (row, margin) in margins.iter().enumerate() {

@@ -1,34 +1,21 @@
-//! `riskflow bench`: what parts of the program cost on this machine.
+//! `riskflow bench features`: what an event costs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use clap::Subcommand;
 use features::snapshot::{Header, Reader};
 use features::{Engine, Plan, Snapshots};
 use hdrhistogram::Histogram;
 use ingest::decode::{Historical, file};
 use ingest::log::Position;
 use ingest::{Duration, Event, EventId, Label, LabelSource, Timestamp};
-use rustix::time::{ClockId, clock_gettime};
 use scoring::Pipeline;
 use serde::Serialize;
 
+use super::cpu_seconds;
 use crate::output;
-
-/// Measure what parts of riskflow cost here
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum What {
-    Features(FeaturesArgs),
-}
 
 /// Measure the feature engine on historical events: events a core-second, latency, memory, snapshots, recovery
 ///
@@ -39,7 +26,7 @@ enum What {
 #[command(
     after_help = "Example:\n  riskflow bench features --pipeline pipelines/card_fraud_handbook.toml --data transactions.parquet --json"
 )]
-struct FeaturesArgs {
+pub(super) struct Args {
     /// The pipeline file
     #[arg(long, value_name = "FILE", default_value = "pipelines/card_fraud_handbook.toml")]
     pipeline: PathBuf,
@@ -81,13 +68,7 @@ struct Kept {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    match &args.what {
-        What::Features(args) => features(args),
-    }
-}
-
-fn features(args: &FeaturesArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let events = args.events.unwrap_or(usize::MAX);
     let (engine, throughput) = throughput(&pipeline, args, events)?;
@@ -132,12 +113,6 @@ fn features(args: &FeaturesArgs) -> anyhow::Result<()> {
     lines.iter().try_for_each(|(what, figure)| output::text_line(&format!("{what:<28} {figure}")))
 }
 
-/// CPU seconds of this thread.
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-}
-
 /// Events and the bad labels that are due, chunk by chunk.
 struct Stream {
     rows: file::Rows,
@@ -147,7 +122,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn open(pipeline: &Pipeline, args: &FeaturesArgs, events: usize) -> anyhow::Result<Self> {
+    fn open(pipeline: &Pipeline, args: &Args, events: usize) -> anyhow::Result<Self> {
         let rows = file::open(&args.data, &pipeline.schema)?;
         let delay = pipeline.schema.label.as_ref().map_or(Duration::ZERO, |label| label.delay);
         Ok(Self { rows, delay, due: std::collections::VecDeque::new(), left: events })
@@ -189,7 +164,7 @@ struct Throughput {
     seconds: f64,
 }
 
-fn throughput(pipeline: &Pipeline, args: &FeaturesArgs, events: usize) -> anyhow::Result<(Engine, Throughput)> {
+fn throughput(pipeline: &Pipeline, args: &Args, events: usize) -> anyhow::Result<(Engine, Throughput)> {
     let mut stream = Stream::open(pipeline, args, events)?;
     let mut engine = Engine::new(Arc::clone(&pipeline.plan));
     let mut measured = Throughput { events: 0, labels: 0, seconds: 0.0 };
@@ -224,7 +199,7 @@ fn throughput(pipeline: &Pipeline, args: &FeaturesArgs, events: usize) -> anyhow
     Ok((engine, measured))
 }
 
-fn latency(pipeline: &Pipeline, args: &FeaturesArgs, events: usize) -> anyhow::Result<Histogram<u64>> {
+fn latency(pipeline: &Pipeline, args: &Args, events: usize) -> anyhow::Result<Histogram<u64>> {
     let mut stream = Stream::open(pipeline, args, events)?;
     let mut engine = Engine::new(Arc::clone(&pipeline.plan));
     let mut nanoseconds = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds fit");
