@@ -119,7 +119,7 @@ mod tests {
     fn loans(rows: usize) -> Table {
         let amounts: Vec<f64> = (0..rows).map(|row| if row % 9 == 0 { f64::NAN } else { (row * 7919 % 1000) as f64 }).collect();
         let codes: Vec<u32> = (0..rows).map(|row| (row * 31 % 7 / 3) as u32).collect();
-        let is_bad = |row: usize| (amounts[row] > 600.0) != (codes[row] == 2) && row % 11 != 0;
+        let is_bad = |row: usize| (amounts[row] > 600.0) != (codes[row] == 2) && !row.is_multiple_of(11);
         let labels = (0..rows).map(is_bad).collect();
         let levels = ["boat", "car", "house"].map(str::to_owned).to_vec();
         let columns =

@@ -110,7 +110,7 @@ struct Side {
 
 impl Side {
     fn of(labels: impl Iterator<Item = bool>) -> Self {
-        labels.fold(Self::default(), |side, bad| side.and(bad))
+        labels.fold(Self::default(), Self::and)
     }
 
     const fn and(self, bad: bool) -> Self {
@@ -179,7 +179,7 @@ fn numbers_cut(numbers: &[f64], labels: &[bool], all: Side) -> (Cut, Vec<Side>, 
     let sides: Vec<Side> = cells.iter().map(|cell| cell.side).collect();
     let free = best_bins(&sides, least, all, |_, _| true);
     let rising = best_bins(&sides, least, all, |before, after| after.at_least_as_bad(before));
-    let falling = best_bins(&sides, least, all, |before, after| before.at_least_as_bad(after));
+    let falling = best_bins(&sides, least, all, Side::at_least_as_bad);
     let ordered = if falling.information > rising.information { falling } else { rising };
     let bins = if ordered.information >= KEPT_BY_ORDER * free.information { ordered } else { free };
     let mut ends = Vec::new();
@@ -241,9 +241,9 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
     }
     let n = cells.len();
     let mut sums = vec![vec![Side::default(); n + 1]; n + 1];
-    for start in 0..n {
+    for (start, sums) in sums.iter_mut().enumerate() {
         for end in start..n {
-            sums[start][end + 1] = together(&[sums[start][end], cells[end]]);
+            sums[end + 1] = together(&[sums[end], cells[end]]);
         }
     }
     // ways[bins][start][end]: the last of so many bins holds the cells from start to end.
