@@ -41,9 +41,16 @@ impl Binned {
         self.ranges.len()
     }
 
-    /// A number between the values of two bins: above those of the lower, not above those of the upper.
-    pub(super) fn between(&self, lower: usize, upper: usize) -> f64 {
-        let (below, above) = (self.ranges[lower].1, self.ranges[upper].0);
+    /// Where to cut between two bins that have nothing between them that was learned from: the last bin on the left. The bins between them
+    /// go to the side that they are nearer to, whole, so that rows that were not learned from go where the tree will send them.
+    pub(super) fn last_left(&self, lower: usize, upper: usize) -> usize {
+        let middle = self.ranges[lower].1 / 2.0 + self.ranges[upper].0 / 2.0;
+        (lower + 1..upper).rev().find(|bin| self.ranges[*bin].1 <= middle).unwrap_or(lower)
+    }
+
+    /// A number above the values of a bin, and below those of the next.
+    pub(super) fn above(&self, bin: usize) -> f64 {
+        let (below, above) = (self.ranges[bin].1, self.ranges[bin + 1].0);
         let middle = below / 2.0 + above / 2.0;
         // Two neighbours have no number between them; then the lower one is itself the threshold.
         if below <= middle && middle < above { middle } else { below }

@@ -138,8 +138,13 @@ impl<'a> Grower<'a> {
     /// Cuts a leaf in two. The children of the last split of a tree need not know how to go on.
     fn split(&mut self, mut parent: Leaf, split: Split, last: bool, slopes: &[Slope], nodes: &mut Vec<Node>) -> [Leaf; 2] {
         let column = &self.columns[split.feature];
-        let middle = partition(&mut self.rows, &parent.rows, column, &split, &mut self.right);
-        let other_middle = partition(&mut self.others, &parent.others, column, &split, &mut self.right);
+        let last_left = split.upper.map_or(usize::MAX, |upper| column.last_left(split.lower, upper));
+        let goes_left = |row: u32| {
+            let bin = usize::from(column.bins[row as usize]);
+            if bin == column.missing() { split.missing_left } else { bin <= last_left }
+        };
+        let middle = partition(&mut self.rows, &parent.rows, goes_left, &mut self.right);
+        let other_middle = partition(&mut self.others, &parent.others, goes_left, &mut self.right);
         let sums = [split.left, parent.sums - split.left];
         let bounds = self.bounds(&parent, &split, sums);
         let left = self.leaf(nodes, parent.rows.start..middle, parent.others.start..other_middle, sums[0], bounds[0]);
@@ -148,7 +153,7 @@ impl<'a> Grower<'a> {
         let node = &mut nodes[parent.node as usize];
         (node.left, node.right) = (left.node, right.node);
         node.feature = split.feature as u16;
-        node.threshold = split.upper.map_or(f64::MAX, |upper| column.between(split.lower, upper));
+        node.threshold = if split.upper.is_some() { column.above(last_left) } else { f64::MAX };
         node.missing_left = split.missing_left;
         if last {
             self.tables.push(parent.table);
@@ -268,14 +273,12 @@ impl<'a> Grower<'a> {
 }
 
 /// Puts the rows that go left before those that go right, each in the order they had; says where the right ones begin.
-fn partition(rows: &mut [u32], range: &Range<usize>, column: &Binned, split: &Split, right: &mut Vec<u32>) -> usize {
+fn partition(rows: &mut [u32], range: &Range<usize>, goes_left: impl Fn(u32) -> bool, right: &mut Vec<u32>) -> usize {
     let mut middle = range.start;
     right.clear();
     for at in range.clone() {
         let row = rows[at];
-        let bin = usize::from(column.bins[row as usize]);
-        let left = if bin == column.missing() { split.missing_left } else { bin <= split.lower };
-        if left {
+        if goes_left(row) {
             rows[middle] = row;
             middle += 1;
         } else {

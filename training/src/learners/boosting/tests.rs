@@ -153,7 +153,7 @@ proptest! {
             prop_assert!(value.is_nan() || (binned.ranges[bin].0 <= value && value <= binned.ranges[bin].1));
         }
         for upper in 1..binned.missing() {
-            let threshold = binned.between(upper - 1, upper);
+            let threshold = binned.above(upper - 1);
             prop_assert!(binned.ranges[upper - 1].1 <= threshold && threshold < binned.ranges[upper].0);
         }
     }
