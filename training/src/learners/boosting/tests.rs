@@ -159,18 +159,12 @@ proptest! {
     }
 
     #[test]
-    fn trees_say_of_training_rows_what_their_bins_said((matrix, settings) in (rows(), settings())) {
-        let (trees, margins) = grow(&matrix, &settings, None);
-        prop_assert_eq!(trees.check(), Ok(()));
-        for (row, margin) in margins.iter().enumerate() {
-            let output = trees.output(&matrix.row(row));
-            prop_assert!((output - margin).abs() < 1e-9, "row {}: {} is not {}", row, output, margin);
-        }
-    }
-
-    #[test]
-    fn rows_that_a_tree_did_not_see_move_with_it((matrix, settings) in (rows(), settings()), seed in any::<u64>()) {
-        let settings = Settings { row_share: 0.6, feature_share: 0.5, seed, ..settings };
+    fn trees_say_of_training_rows_what_their_bins_said((matrix, settings) in (rows(), settings()), seed in any::<Option<u64>>()) {
+        // With a seed each tree learns from a part of the rows; the others move with it.
+        let settings = match seed {
+            Some(seed) => Settings { row_share: 0.6, feature_share: 0.5, seed, ..settings },
+            None => settings,
+        };
         let (trees, margins) = grow(&matrix, &settings, None);
         prop_assert_eq!(trees.check(), Ok(()));
         for (row, margin) in margins.iter().enumerate() {
