@@ -137,7 +137,7 @@ fn never<T>(result: Result<T, Infallible>) -> T {
 impl<S: Store> Engine<S> {
     /// An engine over a store whose newest event is of `watermark`.
     pub fn over(plan: Arc<Plan>, store: S, watermark: Timestamp) -> Self {
-        let partials = vec![Partial::EMPTY; plan.outputs.len()];
+        let partials = vec![Partial::EMPTY; plan.reads.len()];
         let pairs = vec![String::new(); plan.entities.len()];
         let zones = Zones::new(&plan);
         Self { plan, store, watermark, since: None, zones, partials, pairs }
@@ -193,8 +193,8 @@ impl<S: Store> Engine<S> {
         *since = Some(since.map_or(event.occurred_at, |since| since.min(event.occurred_at)));
         vector.clear();
         vector.extend_from_slice(&plan.defaults);
-        for (output, partial) in plan.outputs.iter().zip(partials) {
-            vector[output.feature] = partial.finish(output, event);
+        for output in &plan.outputs {
+            vector[output.feature] = partials[output.read].finish(output, event);
         }
         plain_features(plan, event, vector);
         let placement = if is_late { Placement::Late } else { Placement::InOrder };

@@ -13,7 +13,7 @@ pub trait Store {
     /// What can go wrong.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Applies an event to all of its keys, and writes what each windowed feature's window holds, in the order of the plan.
+    /// Applies an event to all of its keys, and writes what is read of each window, in the order of the plan.
     fn apply(&mut self, touch: &Touch<'_>, partials: &mut [Partial]) -> Result<Applied, Self::Error>;
 
     /// Says whether an event that was applied is bad. `false` when the event is not known, or no window can reach it any more: then

@@ -8,7 +8,7 @@ use super::order::Order;
 use super::parts::{Parts, fading, value};
 use super::ring::{Ring, merge, wide};
 use super::table::Table;
-use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Output, Reading, TAG_FLAGS};
+use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Read, Reading, TAG_FLAGS};
 use crate::store::{Moment, Partial};
 use crate::words::ABSENT;
 
@@ -35,7 +35,12 @@ impl Key {
     /// What it takes, with its place in the slab.
     pub(super) fn bytes(&self) -> usize {
         let name = if self.name.is_heap_allocated() { self.name.len() } else { 0 };
-        size_of::<Self>() + name + self.ring.bytes() + self.parts.as_ref().map_or(0, |parts| parts.bytes())
+        size_of::<Self>() + name + self.history_bytes()
+    }
+
+    /// The part of it that an event may change.
+    pub(super) fn history_bytes(&self) -> usize {
+        self.ring.bytes() + self.parts.as_ref().map_or(0, |parts| parts.bytes())
     }
 
     /// The latest time that was applied; `i64::MIN` before the first.
@@ -58,7 +63,7 @@ impl Key {
     pub(super) fn apply(
         &mut self,
         plan: &EntityPlan,
-        outputs: &[Output],
+        reads: &[Read],
         moment: &Moment<'_>,
         row: &[i64],
         may_grow: bool,
@@ -69,9 +74,9 @@ impl Key {
         }
         let is_late = moment.now < self.latest();
         if is_late {
-            self.read_late(plan, outputs, plan.before.clone(), moment, row, partials);
+            self.read_late(plan, reads, plan.before.clone(), moment, row, partials);
             self.enter(plan, moment, row, may_grow);
-            self.read_late(plan, outputs, plan.after.clone(), moment, row, partials);
+            self.read_late(plan, reads, plan.after.clone(), moment, row, partials);
             return true;
         }
         // What is read without the event, or forgotten to make room for it, wants the cursors where they belong first.
@@ -79,13 +84,13 @@ impl Key {
         let is_early = !plan.before.is_empty() || self.ring.is_full() || is_hot;
         if is_early {
             self.advance(plan, moment, plan.edges.len());
-            self.read(plan, outputs, plan.before.clone(), moment, row, partials);
+            self.read(plan, reads, plan.before.clone(), moment, row, partials);
         }
         self.enter(plan, moment, row, may_grow);
         self.ring.set_latest(moment.now);
         // Then only the one without a delay can pass the event itself.
         self.advance(plan, moment, if is_early { plan.edges.len().min(1) } else { plan.edges.len() });
-        self.read(plan, outputs, plan.after.clone(), moment, row, partials);
+        self.read(plan, reads, plan.after.clone(), moment, row, partials);
         false
     }
 
@@ -236,15 +241,15 @@ impl Key {
     fn read(
         &self,
         plan: &EntityPlan,
-        outputs: &[Output],
+        reads: &[Read],
         which: std::ops::Range<usize>,
         moment: &Moment<'_>,
         row: &[i64],
         partials: &mut [Partial],
     ) {
         let words = &self.ring.words;
-        for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
-            if let Reading::Totals(between) = &output.reading {
+        for (read, partial) in reads[which.clone()].iter().zip(&mut partials[which]) {
+            if let Reading::Totals(between) = &read.reading {
                 // Word by word: putting a partial together first and copying it would cost more than all the rest.
                 partial.count = between.counted.of(words);
                 partial.value = between.summed.of(words);
@@ -254,7 +259,7 @@ impl Key {
                     partial.wide = near.wrapping_sub(far.unwrap_or(0));
                 }
             } else if let Some(parts) = &self.parts {
-                *partial = read_part(parts, plan, output, moment, row);
+                *partial = read_part(parts, plan, read, moment, row);
             }
         }
     }
@@ -263,14 +268,14 @@ impl Key {
     fn read_late(
         &self,
         plan: &EntityPlan,
-        outputs: &[Output],
+        reads: &[Read],
         which: std::ops::Range<usize>,
         moment: &Moment<'_>,
         row: &[i64],
         partials: &mut [Partial],
     ) {
-        for (output, partial) in outputs[which.clone()].iter().zip(&mut partials[which]) {
-            if let Reading::Totals(between) = &output.reading {
+        for (read, partial) in reads[which.clone()].iter().zip(&mut partials[which]) {
+            if let Reading::Totals(between) = &read.reading {
                 let at = |edge: usize| self.ring.cursor_at(plan, edge, limit(plan.edges[edge], moment));
                 let (near, far) = (at(between.near), between.far.map(at));
                 let far = far.as_deref();
@@ -282,28 +287,28 @@ impl Key {
                     wide: if between.squares > 0 { wide(between.squares) } else { 0 },
                 };
             } else if let Some(parts) = &self.parts {
-                *partial = self.scan(parts, plan, output, moment, row);
+                *partial = self.scan(parts, plan, read, moment, row);
             }
         }
     }
 
-    fn scan(&self, parts: &Parts, plan: &EntityPlan, output: &Output, moment: &Moment<'_>, row: &[i64]) -> Partial {
-        let until = limit(output.until, moment);
-        let after = output.after.map_or(i64::MIN, |edge| limit(edge, moment));
+    fn scan(&self, parts: &Parts, plan: &EntityPlan, read: &Read, moment: &Moment<'_>, row: &[i64]) -> Partial {
+        let until = limit(read.until, moment);
+        let after = read.after.map_or(i64::MIN, |edge| limit(edge, moment));
         let rows = || self.ring.rows(plan.shape, after, until);
-        match output.reading {
+        match read.reading {
             Reading::Totals(_) => Partial::EMPTY,
             Reading::Extreme(number) => {
                 let extreme = &plan.extremes[number];
                 let words = rows().filter_map(|row| value(row, extreme.mask, extreme.word));
-                Partial::word(parts.extremes[number].scan(extreme, words, output.after.is_none()))
+                Partial::word(parts.extremes[number].scan(extreme, words, read.after.is_none()))
             }
             Reading::LastWord(number, _) | Reading::LastPlace(number, _) => {
                 let newest = rows().filter(|row| plan.lasts[number].fits(row)).last();
-                let forgotten = output.after.is_none().then(|| register(&parts.forgotten, plan, number)).flatten();
-                last(newest.or(forgotten), output.reading, moment.now)
+                let forgotten = read.after.is_none().then(|| register(&parts.forgotten, plan, number)).flatten();
+                last(newest.or(forgotten), read.reading, moment.now)
             }
-            Reading::Distinct(number) if output.after.is_none() => {
+            Reading::Distinct(number) if read.after.is_none() => {
                 let known = &parts.seen[number];
                 Partial { count: known.count_first(until), value: i64::from(known.level), wide: 0 }
             }
@@ -319,7 +324,7 @@ impl Key {
                 let known = &parts.seen[number];
                 match row[seen.word] {
                     ABSENT => Partial::EMPTY,
-                    word if output.after.is_some() => {
+                    word if read.after.is_some() => {
                         Partial::first_seen(!rows().any(|row| value(row, seen.mask, seen.word) == Some(word)))
                     }
                     word if !known.keeps(word) => Partial::EMPTY,
@@ -328,7 +333,7 @@ impl Key {
             }
             Reading::TopShare(number) | Reading::Entropy(number) => {
                 let over = &plan.tables[number];
-                table(&Table::of(rows().filter_map(|row| value(row, over.mask, over.word))), output.reading)
+                table(&Table::of(rows().filter_map(|row| value(row, over.mask, over.word))), read.reading)
             }
             Reading::Order(number, quantile) => {
                 let over = &plan.orders[number];
@@ -352,14 +357,14 @@ impl Key {
     }
 }
 
-fn read_part(parts: &Parts, plan: &EntityPlan, output: &Output, moment: &Moment<'_>, row: &[i64]) -> Partial {
-    let after = output.after.map(|edge| limit(edge, moment));
-    match output.reading {
+fn read_part(parts: &Parts, plan: &EntityPlan, read: &Read, moment: &Moment<'_>, row: &[i64]) -> Partial {
+    let after = read.after.map(|edge| limit(edge, moment));
+    match read.reading {
         Reading::Totals(_) => Partial::EMPTY,
         Reading::Extreme(number) => Partial::word(parts.extremes[number].read(&plan.extremes[number], after)),
         Reading::LastWord(number, _) | Reading::LastPlace(number, _) => {
             let newest = register(&parts.lasts, plan, number).filter(|row| after.is_none_or(|after| row[0] > after));
-            last(newest, output.reading, moment.now)
+            last(newest, read.reading, moment.now)
         }
         Reading::Distinct(number) => {
             let known = &parts.seen[number];
@@ -376,11 +381,11 @@ fn read_part(parts: &Parts, plan: &EntityPlan, output: &Output, moment: &Moment<
                 }
             }
         }
-        Reading::TopShare(number) | Reading::Entropy(number) => table(&parts.tables[number], output.reading),
+        Reading::TopShare(number) | Reading::Entropy(number) => table(&parts.tables[number], read.reading),
         Reading::Order(number, quantile) => order(&parts.orders[number], quantile),
         Reading::Decay(number) => {
             let [sum, _] = &parts.decays[number];
-            faded(sum, sum.as_of(&plan.decays[number], limit(output.until, moment)))
+            faded(sum, sum.as_of(&plan.decays[number], limit(read.until, moment)))
         }
     }
 }

@@ -153,10 +153,10 @@ impl Store for Memory {
             };
             row.clear();
             entity.write_row(touch.event, touch.position.0, is_bad, row);
-            let had = key.bytes();
-            applied.is_late |= key.apply(entity, &plan.outputs, &moment, row, !is_full, partials);
+            let had = key.history_bytes();
+            applied.is_late |= key.apply(entity, &plan.reads, &moment, row, !is_full, partials);
             applied.coarse |= u64::from(key.is_coarse(entity, moment.now)) << number.min(63);
-            let has = key.bytes();
+            let has = key.history_bytes();
             keys.bytes = keys.bytes + has - had;
         }
         Ok(applied)

@@ -351,11 +351,14 @@ pub(super) type CursorAt = smallvec::SmallVec<[i64; 12]>;
 /// Adds a row to a cursor's totals, or takes it away.
 #[inline(always)]
 fn count<const ADD: bool>(totals: &[Total], cursor: &mut [i64], row: &[i64]) {
-    // By far the most common: one sum of a number that every event has.
-    if let [Total { of: Counted::Sum, mask: 0, word, at }] = totals
-        && row[*word] != ABSENT
-    {
-        cursor[*at] = if ADD { cursor[*at].wrapping_add(row[*word]) } else { cursor[*at].wrapping_sub(row[*word]) };
+    // By far the most common: one sum of a number that every event has, or how many are bad.
+    let only = match totals {
+        [Total { of: Counted::Sum, mask: 0, word, at }] if row[*word] != ABSENT => Some((*at, row[*word])),
+        [Total { of: Counted::Bad, mask: 0, at, .. }] => Some((*at, row[1] & 1)),
+        _ => None,
+    };
+    if let Some((at, one)) = only {
+        cursor[at] = if ADD { cursor[at].wrapping_add(one) } else { cursor[at].wrapping_sub(one) };
         return;
     }
     for total in totals {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     Between, Column, Counted, DecayPlan, Difference, Edge, EntityPlan, ExtremePlan, Finish, Last, Merge, Operand,
-    OrderedQuantile, Output, Over, Pass, Reading, SeenPlan, Shape, TAG_FLAGS, Total,
+    OrderedQuantile, Output, Over, Pass, Read, Reading, SeenPlan, Shape, TAG_FLAGS, Total,
 };
 use crate::definition::{Aggregate, Category, Definition, EntityState, Filter, MAX_EVENTS, Source, Span, Window, key_name};
 use crate::memory::ring::{HEADER, TOTALS};
@@ -17,7 +17,8 @@ pub(super) struct Builder<'a> {
     lateness: i64,
     zones: &'a mut Vec<TimeZone>,
     unbounded: bool,
-    outputs: Vec<(Output, bool)>,
+    /// A feature, what is read for it, and whether that is before the event enters.
+    outputs: Vec<(Output, Read, bool)>,
 }
 
 impl<'a> Builder<'a> {
@@ -67,8 +68,8 @@ impl<'a> Builder<'a> {
         self.unbounded |= after.is_none();
         self.plan.retention = self.plan.retention.max(delay).max(after.map_or(0, Edge::reach));
         let (reading, finish) = self.reading(window.aggregate, mask, until, after)?;
-        let output = Output { feature, default: definition.default, reading, finish, until, after };
-        self.outputs.push((output, window.exclude_current));
+        let output = Output { feature, default: definition.default, finish, read: 0 };
+        self.outputs.push((output, Read { reading, until, after }, window.exclude_current));
         Ok(())
     }
 
@@ -269,7 +270,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Puts the edges into the order in which a row passes them, and columns and totals where they lie.
-    pub(super) fn finish(mut self, outputs: &mut Vec<Output>) -> EntityPlan {
+    pub(super) fn finish(mut self, reads: &mut Vec<Read>, outputs: &mut Vec<Output>) -> EntityPlan {
         let plan = &mut self.plan;
         let mut order: Vec<usize> = (0..plan.edges.len()).collect();
         order.sort_unstable_by_key(|edge| plan.edges[*edge]);
@@ -320,8 +321,8 @@ impl<'a> Builder<'a> {
             pass(&mut decay.near, Pass::Decay(number));
             pass(&mut decay.sealed, Pass::SealDecay(number));
         }
-        for (output, _) in &mut self.outputs {
-            match &mut output.reading {
+        for (_, read, _) in &mut self.outputs {
+            match &mut read.reading {
                 Reading::Totals(between) => {
                     between.near = edge_now[between.near];
                     between.far = between.far.map(|far| edge_now[far]);
@@ -343,11 +344,25 @@ impl<'a> Builder<'a> {
         if self.plan.idle_after.is_none() && !self.unbounded {
             self.plan.idle_after = Some(self.plan.retention);
         }
-        let first = outputs.len();
-        let (before, after): (Vec<_>, Vec<_>) = self.outputs.into_iter().partition(|(_, exclude_current)| *exclude_current);
-        self.plan.before = first..first + before.len();
-        self.plan.after = self.plan.before.end..self.plan.before.end + after.len();
-        outputs.extend(before.into_iter().chain(after).map(|(output, _)| output));
+        let mut share = |is_before: bool| {
+            let first = reads.len();
+            for (output, read, _) in self.outputs.iter().filter(|(.., before)| *before == is_before) {
+                let shared = (first..reads.len()).find_map(|number| Some((number, reads[number].joined(*read)?)));
+                let number = match shared {
+                    Some((number, joined)) => {
+                        reads[number] = joined;
+                        number
+                    }
+                    None => {
+                        reads.push(*read);
+                        reads.len() - 1
+                    }
+                };
+                outputs.push(Output { read: number, ..*output });
+            }
+            first..reads.len()
+        };
+        (self.plan.before, self.plan.after) = (share(true), share(false));
         self.plan
     }
 }

@@ -20,7 +20,9 @@ use crate::words::ABSENT;
 pub struct Plan {
     definitions: Vec<Definition>,
     pub(crate) entities: Vec<EntityPlan>,
-    /// All windowed features: those of one entity together, first those that are read before the event enters.
+    /// What is read of windows: for one entity together, first what is read before the event enters.
+    pub(crate) reads: Vec<Read>,
+    /// All windowed features.
     pub(crate) outputs: Vec<Output>,
     /// What every vector starts from.
     pub(crate) defaults: Vec<f64>,
@@ -86,9 +88,9 @@ pub(crate) struct EntityPlan {
     pub(crate) tables: Vec<Over>,
     pub(crate) orders: Vec<Over>,
     pub(crate) decays: Vec<DecayPlan>,
-    /// Numbers of the outputs that are read before the event enters.
+    /// Numbers of the reads before the event enters.
     pub(crate) before: std::ops::Range<usize>,
-    /// And of those that are read after.
+    /// And of those after.
     pub(crate) after: std::ops::Range<usize>,
     /// How long a row is kept, in microseconds.
     pub(crate) retention: i64,
@@ -259,16 +261,34 @@ pub(crate) struct DecayPlan {
 }
 
 /// One windowed feature.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     pub(crate) feature: usize,
     pub(crate) default: f64,
-    pub(crate) reading: Reading,
     pub(crate) finish: Finish,
+    /// The number of what is read for it; a count and a mean over one window share it.
+    pub(crate) read: usize,
+}
+
+/// What is read of one window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) reading: Reading,
     /// Where the window ends.
     pub(crate) until: Edge,
     /// Where it begins; `None` for a lifetime.
     pub(crate) after: Option<Edge>,
+}
+
+impl Read {
+    /// One read that answers both, if there is one.
+    fn joined(self, other: Self) -> Option<Self> {
+        let reading = match (self.reading, other.reading) {
+            (Reading::Totals(one), Reading::Totals(other)) => Reading::Totals(one.joined(other)?),
+            (one, other) => (one == other).then_some(one)?,
+        };
+        ((self.until, self.after) == (other.until, other.after)).then_some(Self { reading, ..self })
+    }
 }
 
 /// What a store reads for it, as whole numbers.
@@ -352,6 +372,18 @@ impl Between {
         let (counted, summed) = Default::default();
         Self { near, far, count: 0, sum: 0, squares: 0, counted, summed }
     }
+
+    /// Both in one, where neither asks for what the other has in another way.
+    fn joined(self, other: Self) -> Option<Self> {
+        let either = |one: usize, other: usize| match (one, other) {
+            (0, total) | (total, 0) => Some(total),
+            (one, other) => (one == other).then_some(one),
+        };
+        let is_one_window = (self.near, self.far, self.count) == (other.near, other.far, other.count);
+        let summed = if self.sum > 0 { self.summed } else { other.summed };
+        let (sum, squares) = (either(self.sum, other.sum)?, either(self.squares, other.squares)?);
+        is_one_window.then_some(Self { sum, squares, summed, ..self })
+    }
 }
 
 /// How whole numbers become the feature.
@@ -385,6 +417,7 @@ impl Plan {
     ) -> Result<Self, DefinitionError> {
         let mut plan = Self {
             entities: Vec::new(),
+            reads: Vec::new(),
             outputs: Vec::new(),
             defaults: definitions.iter().map(|definition| definition.default).collect(),
             plain: definitions.iter().enumerate().filter_map(Plain::new).collect(),
@@ -416,7 +449,7 @@ impl Plan {
                     })?;
                 }
             }
-            let entity = builder.finish(&mut plan.outputs);
+            let entity = builder.finish(&mut plan.reads, &mut plan.outputs);
             plan.entities.push(entity);
         }
         Ok(plan)
