@@ -15,7 +15,7 @@ use crate::output;
 /// Learn from public data sets and print the quality beside what others reach with the same split
 ///
 /// Every set that lies below the folder is learned from by a logistic regression, a scorecard of weights of evidence, and boosting, with
-/// their default settings and nothing tuned to the set. The figures are means over five held-out folds, or those of the later period
+/// the same settings on every set. The figures are means over five held-out folds, or those of the later period
 /// where the set has time.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow bench quality --data data --json")]
