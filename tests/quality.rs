@@ -39,5 +39,9 @@ fn a_set_that_is_not_there_is_named() {
     let set = "[[set]]\nname = \"loans\"\nlabel = \"bad\"\nfiles = { loans = \"loans.csv\" }\nquery = \"SELECT * FROM loans\"\n";
     std::fs::write(&definitions, set).expect("write");
     std::fs::write(folder.path().join("loans.csv"), "amount,bad\n1,0\n2,7\n").expect("write");
-    check(&["--definitions", text(&definitions)], "the label bad is neither 0 nor 1 in row 2");
+    check(&["--definitions", text(&definitions)], "column bad is neither 0 nor 1 in row 2");
+    std::fs::write(folder.path().join("loans.csv"), "amount,test,bad\n1,yes,0\n2,no,1\n").expect("write");
+    check(&["--definitions", text(&definitions)], "column test is neither 0 nor 1 in row 1");
+    std::fs::write(folder.path().join("loans.csv"), "amount,test,bad\n1,0,0\n2,0,1\n3,1,1\n").expect("write");
+    check(&["--definitions", text(&definitions)], "the test rows have one label only");
 }

@@ -68,6 +68,13 @@ impl Matrix {
     }
 }
 
+/// A threshold between two values: not below the lower, and below the upper.
+pub(crate) fn between(lower: f64, upper: f64) -> f64 {
+    let middle = lower / 2.0 + upper / 2.0;
+    // Two neighbours have no number between them; then the lower one is itself the threshold.
+    if lower <= middle && middle < upper { middle } else { lower }
+}
+
 /// Why numbers are no matrix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

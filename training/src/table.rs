@@ -30,32 +30,57 @@ pub struct Column {
 pub enum Values {
     /// Finite numbers; NaN where one is missing.
     Numbers(Vec<f64>),
-    /// Categories.
-    Categories {
-        /// The number of each row's level; [`MISSING`] where there is none.
-        codes: Vec<u32>,
-        /// The levels, sorted.
-        levels: Vec<String>,
-    },
+    /// One of some levels, or none.
+    Categories(Categories),
 }
 
-/// In place of a category that is missing.
-pub const MISSING: u32 = u32::MAX;
+/// A column of categories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Categories {
+    /// The number of each row's level.
+    codes: Vec<Option<u32>>,
+    levels: Vec<String>,
+}
+
+impl Categories {
+    /// From each row's category, `None` where it is missing.
+    pub fn new<'a>(rows: impl Iterator<Item = Option<&'a str>> + Clone) -> Self {
+        let levels: BTreeSet<&str> = rows.clone().flatten().collect();
+        let levels: Vec<&str> = levels.into_iter().collect();
+        let code = |level: &str| levels.binary_search(&level).ok().map(|code| code as u32);
+        let codes = rows.map(|row| row.and_then(code)).collect();
+        Self { codes, levels: levels.into_iter().map(str::to_owned).collect() }
+    }
+
+    /// The number of each row's level.
+    pub fn codes(&self) -> &[Option<u32>] {
+        &self.codes
+    }
+
+    /// The levels, sorted; some may have no row.
+    pub fn levels(&self) -> &[String] {
+        &self.levels
+    }
+
+    /// The category of each row.
+    pub fn rows(&self) -> impl Iterator<Item = Option<&str>> {
+        self.codes.iter().map(|code| code.map(|code| self.levels[code as usize].as_str()))
+    }
+}
 
 impl Values {
-    /// The category of a row, `None` where it is missing, or where the column has numbers.
-    pub fn category(&self, row: usize) -> Option<&str> {
+    fn len(&self) -> usize {
         match self {
-            Self::Numbers(_) => None,
-            Self::Categories { codes, levels } => levels.get(codes[row] as usize).map(String::as_str),
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Categories(categories) => categories.codes.len(),
         }
     }
 
     fn select(&self, rows: &[usize]) -> Self {
         match self {
             Self::Numbers(numbers) => Self::Numbers(rows.iter().map(|row| numbers[*row]).collect()),
-            Self::Categories { codes, levels } => {
-                Self::Categories { codes: rows.iter().map(|row| codes[*row]).collect(), levels: levels.clone() }
+            Self::Categories(Categories { codes, levels }) => {
+                Self::Categories(Categories { codes: rows.iter().map(|row| codes[*row]).collect(), levels: levels.clone() })
             }
         }
     }
@@ -67,13 +92,14 @@ impl Table {
         if columns.is_empty() {
             return Err(Error::NoColumns);
         }
-        for column in &columns {
-            let rows = match &column.values {
-                Values::Numbers(numbers) => numbers.len(),
-                Values::Categories { codes, .. } => codes.len(),
-            };
-            if rows != labels.len() {
-                return Err(Error::Length { column: column.name.clone(), rows, labels: labels.len() });
+        for Column { name, values } in &columns {
+            if values.len() != labels.len() {
+                return Err(Error::Length { column: name.clone(), rows: values.len(), labels: labels.len() });
+            }
+            if let Values::Numbers(numbers) = values
+                && let Some(row) = numbers.iter().position(|number| number.is_infinite())
+            {
+                return Err(Error::Infinite { column: name.clone(), row: row + 1 });
             }
         }
         Ok(Self { columns, labels })
@@ -103,14 +129,16 @@ impl Table {
         Self { columns: columns.collect(), labels: rows.iter().map(|row| self.labels[*row]).collect() }
     }
 
-    /// Takes a column of numbers out of it; `None` when there is no such column.
-    pub fn take_numbers(&mut self, name: &str) -> Option<Vec<f64>> {
-        let is_it = |column: &Column| column.name == name && matches!(column.values, Values::Numbers(_));
-        let place = self.columns.iter().position(is_it)?;
-        match self.columns.remove(place).values {
-            Values::Numbers(numbers) => Some(numbers),
-            Values::Categories { .. } => None,
+    /// Takes a column out of it that says yes or no, as 1 or 0, of each row; `None` when there is no such column.
+    pub fn take_flags(&mut self, name: &str) -> Result<Option<Vec<bool>>, Error> {
+        let Some(place) = self.columns.iter().position(|column| column.name == name) else { return Ok(None) };
+        if self.columns.len() == 1 {
+            return Err(Error::NoColumns);
         }
+        let Values::Numbers(numbers) = self.columns.remove(place).values else {
+            return Err(Error::Flag { column: name.to_owned(), row: 1 });
+        };
+        flags(numbers.into_iter()).map(Some).map_err(|row| Error::Flag { column: name.to_owned(), row })
     }
 
     /// What a query over files gives, whose column `label` says with 1, 0, true or false what is bad. Each file is a table under the
@@ -144,7 +172,8 @@ impl Table {
             return Err(Error::NoRows);
         }
         let labels = whole.column_by_name(label).ok_or_else(|| Error::NoLabel { label: label.to_owned() })?;
-        let labels = read_labels(labels.as_ref(), label)?;
+        let wrong = |row| Error::Flag { column: label.to_owned(), row };
+        let labels = flags(numbers(labels.as_ref())?.into_iter()).map_err(wrong)?;
         let fields = schema.fields().iter().zip(whole.columns()).filter(|(field, _)| field.name() != label);
         let columns = fields
             .map(|(field, array)| Ok(Column { name: field.name().clone(), values: read_values(array.as_ref(), field.name())? }))
@@ -153,41 +182,37 @@ impl Table {
     }
 }
 
-fn read_labels(array: &dyn Array, label: &str) -> Result<Vec<bool>, Error> {
-    let numbers = cast(array, &DataType::Float64)?;
-    let read = |(row, number): (usize, Option<f64>)| match number {
-        Some(1.0) => Ok(true),
-        Some(0.0) => Ok(false),
-        _ => Err(Error::Label { label: label.to_owned(), row: row + 1 }),
+/// 1 as true and 0 as false; the number of the first row, from 1, that is neither.
+fn flags(numbers: impl Iterator<Item = f64>) -> Result<Vec<bool>, usize> {
+    let flag = |(row, number): (usize, f64)| match number {
+        1.0 => Ok(true),
+        0.0 => Ok(false),
+        _ => Err(row + 1),
     };
-    numbers.as_primitive::<Float64Type>().iter().enumerate().map(read).collect()
+    numbers.enumerate().map(flag).collect()
+}
+
+/// NaN where a number is missing, or is none.
+fn numbers(array: &dyn Array) -> Result<Vec<f64>, Error> {
+    let numbers = cast(array, &DataType::Float64)?;
+    Ok(numbers.as_primitive::<Float64Type>().iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }
 
 fn read_values(array: &dyn Array, column: &str) -> Result<Values, Error> {
     let is_number = |kind: &DataType| kind.is_numeric() || matches!(kind, DataType::Boolean | DataType::Null);
     match array.data_type() {
-        kind if is_number(kind) => numbers(array, column),
+        kind if is_number(kind) => Ok(Values::Numbers(numbers(array)?)),
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
             let kind = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
-            numbers(cast(&cast(array, &kind)?, &DataType::Int64)?.as_ref(), column)
+            Ok(Values::Numbers(numbers(cast(&cast(array, &kind)?, &DataType::Int64)?.as_ref())?))
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
             let texts = cast(array, &DataType::Utf8)?;
-            let texts = || texts.as_string::<i32>().iter().map(|text| text.map(str::trim).filter(|text| !text.is_empty()));
-            let levels: Vec<String> = texts().flatten().collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect();
-            let code = |text: &str| levels.binary_search_by(|level| level.as_str().cmp(text)).map_or(MISSING, |code| code as u32);
-            Ok(Values::Categories { codes: texts().map(|text| text.map_or(MISSING, code)).collect(), levels })
+            let texts = texts.as_string::<i32>().iter();
+            let present = texts.map(|text| text.map(str::trim).filter(|text| !text.is_empty()));
+            Ok(Values::Categories(Categories::new(present)))
         }
         kind => Err(Error::Kind { column: column.to_owned(), kind: kind.to_string() }),
-    }
-}
-
-fn numbers(array: &dyn Array, column: &str) -> Result<Values, Error> {
-    let numbers = cast(array, &DataType::Float64)?;
-    let numbers: Vec<f64> = numbers.as_primitive::<Float64Type>().iter().map(|number| number.unwrap_or(f64::NAN)).collect();
-    match numbers.iter().position(|number| number.is_infinite()) {
-        Some(row) => Err(Error::Infinite { column: column.to_owned(), row: row + 1 }),
-        None => Ok(Values::Numbers(numbers)),
     }
 }
 
@@ -218,11 +243,11 @@ pub enum Error {
         /// The column.
         label: String,
     },
-    /// A label that is none.
-    #[error("the label {label} is neither 0 nor 1 in row {row}")]
-    Label {
-        /// The column.
-        label: String,
+    /// A column that has to say yes or no and does not.
+    #[error("column {column} is neither 0 nor 1 in row {row}")]
+    Flag {
+        /// The column: the label, or what is tested on.
+        column: String,
         /// The row, from 1.
         row: usize,
     },
@@ -280,11 +305,26 @@ mod tests {
         let Values::Numbers(amounts) = &amount.values else { panic!("{amount:?}") };
         assert!(amounts[1].is_nan());
         assert_eq!((amount.name.as_str(), amounts[0], amounts[2]), ("Amount", 5.0, 2.5));
-        let categories: Vec<_> = (0..4).map(|row| purpose.values.category(row)).collect();
-        assert_eq!(categories, [Some("car"), None, Some("boat"), Some("car")]);
+        let Values::Categories(purposes) = &purpose.values else { panic!("{purpose:?}") };
+        assert_eq!(purposes.rows().collect::<Vec<_>>(), [Some("car"), None, Some("boat"), Some("car")]);
+        assert_eq!(purposes.levels(), ["boat", "car"]);
         let Values::Numbers(times) = &since.values else { panic!("{since:?}") };
         assert_eq!((times[0], times[1] - times[0]), (1_577_836_800e6, 86_400e6));
         assert_eq!(table.select(&[3, 0]).labels(), [true, false]);
+    }
+
+    #[tokio::test]
+    async fn a_column_of_flags_is_taken_out_or_named() {
+        let csv = "a,test,half,text,bad\n1,0,0.5,x,0\n2,1,1,y,1\n";
+        let mut table = read(csv, "SELECT * FROM loans").await.unwrap();
+        assert_eq!(table.take_flags("test").unwrap(), Some(vec![false, true]));
+        assert_eq!(table.take_flags("test").unwrap(), None);
+        for name in ["half", "text"] {
+            let error = table.clone().take_flags(name).unwrap_err();
+            assert_eq!(error.to_string(), format!("column {name} is neither 0 nor 1 in row 1"));
+        }
+        let mut alone = read(csv, "SELECT test, bad FROM loans").await.unwrap();
+        assert_eq!(alone.take_flags("test").unwrap_err().to_string(), "there is no column but the label");
     }
 
     #[tokio::test]
@@ -292,8 +332,8 @@ mod tests {
         let check = async |csv: &str, sql: &str, expect: &str| {
             assert_eq!(read(csv, sql).await.unwrap_err().to_string(), expect);
         };
-        check("a,bad\n1,2\n", "SELECT * FROM loans", "the label bad is neither 0 nor 1 in row 1").await;
-        check("a,bad\n1,0\n2,\n", "SELECT * FROM loans", "the label bad is neither 0 nor 1 in row 2").await;
+        check("a,bad\n1,2\n", "SELECT * FROM loans", "column bad is neither 0 nor 1 in row 1").await;
+        check("a,bad\n1,0\n2,\n", "SELECT * FROM loans", "column bad is neither 0 nor 1 in row 2").await;
         check("a,b\n1,0\n", "SELECT * FROM loans", "the query gives no column bad, which is the label").await;
         check("a,bad\n1,0\n", "SELECT bad FROM loans", "there is no column but the label").await;
         check("a,bad\n1,0\n", "SELECT * FROM loans WHERE a > 1", "the query gives no rows").await;

@@ -113,17 +113,16 @@ pub fn fold_of(row: usize, folds: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::metrics::auc;
-    use crate::table::{Column, Values};
+    use crate::table::{Categories, Column, Values};
 
-    /// Bad where the amount is high and the purpose is a boat, mostly.
+    /// Bad where the amount is high or the purpose is a house, but not both, mostly.
     fn loans(rows: usize) -> Table {
         let amounts: Vec<f64> = (0..rows).map(|row| if row % 9 == 0 { f64::NAN } else { (row * 7919 % 1000) as f64 }).collect();
-        let codes: Vec<u32> = (0..rows).map(|row| (row * 31 % 7 / 3) as u32).collect();
-        let is_bad = |row: usize| (amounts[row] > 600.0) != (codes[row] == 2) && !row.is_multiple_of(11);
+        let purpose = |row: usize| ["boat", "car", "house"][row * 31 % 7 / 3];
+        let is_bad = |row: usize| (amounts[row] > 600.0) != (purpose(row) == "house") && !row.is_multiple_of(11);
         let labels = (0..rows).map(is_bad).collect();
-        let levels = ["boat", "car", "house"].map(str::to_owned).to_vec();
-        let columns =
-            [("amount", Values::Numbers(amounts.clone())), ("purpose", Values::Categories { codes: codes.clone(), levels })];
+        let purposes = Categories::new((0..rows).map(|row| Some(purpose(row))));
+        let columns = [("amount", Values::Numbers(amounts.clone())), ("purpose", Values::Categories(purposes))];
         Table::new(columns.map(|(name, values)| Column { name: name.to_owned(), values }).to_vec(), labels).unwrap()
     }
 

@@ -159,6 +159,29 @@ pub(crate) fn run(steps: &[Step], mut apply: impl FnMut(&Event, Position), mut l
     }
 }
 
+#[test]
+fn features_of_one_window_share_what_is_read() {
+    let check = |features: &str, reads: usize| {
+        let plan = plan(&format!("features = [{features}]"), Duration::ZERO).unwrap();
+        assert_eq!(plan.reads.len(), reads, "{features}");
+    };
+    let count = r#"{ name = "count", kind = "count", entity = "customer", windows = ["1h"] },"#;
+    let mean = r#"{ name = "mean", kind = "mean", of = "amount_minor", entity = "customer", windows = ["1h"] },"#;
+    let std = r#"{ name = "std", kind = "std", of = "amount_minor", entity = "customer", windows = ["1h"] },"#;
+    check(&format!("{count}{mean}{std}"), 1);
+    check(&format!("{std}{count}"), 1);
+    // Another window, another sum, another entity, without the event itself, or of values that may be missing.
+    for other in [
+        r#"{ name = "other", kind = "mean", of = "amount_minor", entity = "customer", windows = ["2h"] }"#,
+        r#"{ name = "other", kind = "mean", of = "amount_minor", entity = "terminal", windows = ["1h"] }"#,
+        r#"{ name = "other", kind = "mean", of = "amount_minor", entity = "customer", windows = ["1h"], exclude_current = true }"#,
+        r#"{ name = "other", kind = "mean", of = "items", entity = "customer", windows = ["1h"] }"#,
+        r#"{ name = "other", kind = "mean", of = "amount_minor", entity = "customer", windows = ["1h"], where = { channel = "pos" } }"#,
+    ] {
+        check(&format!("{count}{mean}{other}"), 2);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]

@@ -131,7 +131,7 @@ async fn measure(set: &Set, folder: &Path, bar: &ProgressBar) -> anyhow::Result<
     let paths: Vec<(&str, PathBuf)> = set.files.iter().map(|(name, file)| (name.as_str(), folder.join(file))).collect();
     let files: Vec<(&str, &Path)> = paths.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let mut table = Table::query(&files, &set.query, &set.label).await?;
-    let splits = splits(&mut table);
+    let splits = splits(&mut table)?;
     let mut lines = Vec::new();
     for approach in Approach::ALL {
         let started = Instant::now();
@@ -142,7 +142,7 @@ async fn measure(set: &Set, folder: &Path, bar: &ProgressBar) -> anyhow::Result<
             let scores = fitted.probabilities(&test)?;
             let auc = metrics::auc(&scores, test.labels()).context("the test rows have one label only")?;
             sums[0] += auc;
-            sums[1] += metrics::average_precision(&scores, test.labels()).unwrap_or(0.0);
+            sums[1] += metrics::average_precision(&scores, test.labels()).context("the test rows have no bad one")?;
         }
         let [auc, average_precision] = sums.map(|sum| sum / splits.len() as f64);
         let reference = set.reference.get(&approach);
@@ -162,10 +162,11 @@ async fn measure(set: &Set, folder: &Path, bar: &ProgressBar) -> anyhow::Result<
 }
 
 /// The rows to learn from and the rows to test on, once or fold by fold. The column that says so goes.
-fn splits(table: &mut Table) -> Vec<(Vec<usize>, Vec<usize>)> {
-    let tests: Vec<Box<dyn Fn(usize) -> bool>> = match table.take_numbers(TEST) {
-        Some(test) => vec![Box::new(move |row| test[row] == 1.0)],
-        None => (0..FOLDS).map(|fold| Box::new(move |row| fold_of(row, FOLDS) == fold) as Box<dyn Fn(usize) -> bool>).collect(),
-    };
-    tests.into_iter().map(|is_test| (0..table.rows()).partition(|row| !is_test(*row))).collect()
+fn splits(table: &mut Table) -> anyhow::Result<Vec<(Vec<usize>, Vec<usize>)>> {
+    let rows = table.rows();
+    let split = |is_test: &dyn Fn(usize) -> bool| (0..rows).partition(|row| !is_test(*row));
+    match table.take_flags(TEST)? {
+        Some(test) => Ok(vec![split(&|row| test[row])]),
+        None => Ok((0..FOLDS).map(|fold| split(&|row| fold_of(row, FOLDS) == fold)).collect()),
+    }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::{MISSING, Values};
+use crate::table::Categories;
 
-/// A level has a column of its own from so many training rows on; the rest share one.
-const LEAST_ROWS: usize = 10;
+/// A level stands for itself from so many training rows on; the rest share a place.
+pub(super) const LEAST_ROWS: u64 = 10;
 /// The most columns that a category may have beside the shared one: its most frequent levels.
 const MOST_LEVELS: usize = 200;
 
@@ -24,12 +24,10 @@ pub struct OneHot {
 }
 
 impl OneHot {
-    pub(super) fn fit(values: &Values) -> Self {
-        let Values::Categories { codes, levels } = values else {
-            return Self { levels: Vec::new(), rare: false, missing: false };
-        };
-        let mut counts = vec![0_usize; levels.len()];
-        codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[*code as usize] += 1);
+    pub(super) fn fit(categories: &Categories) -> Self {
+        let levels = categories.levels();
+        let mut counts = vec![0_u64; levels.len()];
+        categories.codes().iter().flatten().for_each(|code| counts[*code as usize] += 1);
         let mut frequent: Vec<usize> = (0..levels.len()).filter(|level| counts[*level] >= LEAST_ROWS).collect();
         frequent.sort_by_key(|level| std::cmp::Reverse(counts[*level]));
         frequent.truncate(MOST_LEVELS);
@@ -38,7 +36,7 @@ impl OneHot {
         Self {
             rare: frequent.len() < seen,
             levels: frequent.into_iter().map(|level| levels[level].clone()).collect(),
-            missing: codes.contains(&MISSING),
+            missing: categories.codes().contains(&None),
         }
     }
 
@@ -79,11 +77,9 @@ const PRIOR_ROWS: f64 = 10.0;
 const FOLDS: usize = 5;
 
 impl TargetMean {
-    pub(super) fn fit(values: &Values, labels: &[bool]) -> Self {
-        let Values::Categories { codes, levels } = values else {
-            return Self { levels: BTreeMap::new(), missing: 0.0, unknown: 0.0 };
-        };
-        let sums = Sums::of(codes, labels, levels.len(), |_| true);
+    pub(super) fn fit(categories: &Categories, labels: &[bool]) -> Self {
+        let levels = categories.levels();
+        let sums = Sums::of(categories, labels, |_| true);
         let known = levels.iter().enumerate().filter(|(level, _)| sums.rows[*level] > 0.0);
         Self {
             levels: known.map(|(level, name)| (name.clone(), sums.share(level))).collect(),
@@ -93,17 +89,21 @@ impl TargetMean {
     }
 
     /// What training rows see: the share among the rows of the other folds. Rows go to the folds in turn.
-    pub(super) fn out_of_fold(values: &Values, labels: &[bool]) -> Vec<f64> {
-        let Values::Categories { codes, levels } = values else { return vec![0.0; labels.len()] };
-        let folds: Vec<Sums> = (0..FOLDS).map(|fold| Sums::of(codes, labels, levels.len(), |row| row % FOLDS != fold)).collect();
-        let level = |code: u32| if code == MISSING { levels.len() } else { code as usize };
-        codes.iter().enumerate().map(|(row, code)| folds[row % FOLDS].share(level(*code))).collect()
+    pub(super) fn out_of_fold(categories: &Categories, labels: &[bool]) -> Vec<f64> {
+        let folds: Vec<Sums> = (0..FOLDS).map(|fold| Sums::of(categories, labels, |row| row % FOLDS != fold)).collect();
+        let places = categories.codes().iter().map(|code| place(categories, *code));
+        places.enumerate().map(|(row, place)| folds[row % FOLDS].share(place)).collect()
     }
 
     /// The number that a learner sees.
     pub fn apply(&self, category: Option<&str>) -> f64 {
         category.map_or(self.missing, |category| self.levels.get(category).copied().unwrap_or(self.unknown))
     }
+}
+
+/// The place of a level in [`Sums`]: its number; behind all of them where it is missing.
+fn place(categories: &Categories, code: Option<u32>) -> usize {
+    code.map_or(categories.levels().len(), |code| code as usize)
 }
 
 /// Rows and bad rows of each level; those without one come last.
@@ -113,12 +113,16 @@ struct Sums {
 }
 
 impl Sums {
-    fn of(codes: &[u32], labels: &[bool], levels: usize, counts: impl Fn(usize) -> bool) -> Self {
-        let mut sums = Self { rows: vec![0.0; levels + 1], bad: vec![0.0; levels + 1] };
-        for (_, (code, bad)) in codes.iter().zip(labels).enumerate().filter(|(row, _)| counts(*row)) {
-            let level = if *code == MISSING { levels } else { *code as usize };
-            sums.rows[level] += 1.0;
-            sums.bad[level] += f64::from(u8::from(*bad));
+    /// Of the rows that count.
+    fn of(categories: &Categories, labels: &[bool], counts: impl Fn(usize) -> bool) -> Self {
+        let places = categories.levels().len() + 1;
+        let mut sums = Self { rows: vec![0.0; places], bad: vec![0.0; places] };
+        for (row, (code, bad)) in categories.codes().iter().zip(labels).enumerate() {
+            if counts(row) {
+                let place = place(categories, *code);
+                sums.rows[place] += 1.0;
+                sums.bad[place] += f64::from(u8::from(*bad));
+            }
         }
         sums
     }

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::{MISSING, Values};
+use super::category::LEAST_ROWS;
+use crate::matrix::between;
+use crate::table::{Categories, Values};
 
 /// The most bins of numbers, not counting the missing ones.
 const MOST_BINS: usize = 8;
@@ -17,8 +19,6 @@ const MOST_BINS: usize = 8;
 const LEAST_SHARE: f64 = 0.02;
 /// Numbers are cut into so many cells first; bins are put together from them.
 const CELLS: usize = 60;
-/// A level has a bin of its own from so many rows on; the rest share one.
-const LEAST_ROWS: usize = 10;
 /// Bins whose risk only rises or only falls are taken when they keep this share of the information value.
 const KEPT_BY_ORDER: f64 = 0.95;
 
@@ -63,7 +63,7 @@ impl Evidence {
         let all = Side::of(labels.iter().copied());
         let (cut, bins, missing) = match values {
             Values::Numbers(numbers) => numbers_cut(numbers, labels, all),
-            Values::Categories { codes, levels } => levels_cut(codes, levels, labels),
+            Values::Categories(categories) => levels_cut(categories, labels),
         };
         let bin = |side: Side| Bin { rows: side.rows(), bad: side.bad, weight: side.weight(all) };
         let information_value = bins.iter().chain(&missing).map(|side| side.information(all)).sum();
@@ -81,13 +81,13 @@ impl Evidence {
                 };
                 Some(numbers.iter().map(weight).collect())
             }
-            (Cut::Levels(places), Values::Categories { codes, .. }) => {
+            (Cut::Levels(places), Values::Categories(categories)) => {
                 let rare = self.bins.get(places.len()).map_or(0.0, |bin| bin.weight);
-                let weight = |row: usize| match values.category(row) {
+                let weight = |category: Option<&str>| match category {
                     None => missing,
                     Some(level) => places.get(level).map_or(rare, |place| self.bins[*place].weight),
                 };
-                Some((0..codes.len()).map(weight).collect())
+                Some(categories.rows().map(weight).collect())
             }
             _ => None,
         }
@@ -143,20 +143,21 @@ impl Side {
     }
 }
 
-fn levels_cut(codes: &[u32], levels: &[String], labels: &[bool]) -> (Cut, Vec<Side>, Option<Side>) {
+fn levels_cut(categories: &Categories, labels: &[bool]) -> (Cut, Vec<Side>, Option<Side>) {
+    let levels = categories.levels();
     let mut sides = vec![Side::default(); levels.len() + 1];
-    for (code, bad) in codes.iter().zip(labels) {
-        let level = if *code == MISSING { levels.len() } else { *code as usize };
+    for (code, bad) in categories.codes().iter().zip(labels) {
+        let level = code.map_or(levels.len(), |code| code as usize);
         sides[level] = sides[level].and(*bad);
     }
     let missing = sides.pop().filter(|side| side.rows() > 0);
     let (mut places, mut bins, mut rare) = (BTreeMap::new(), Vec::new(), Side::default());
     for (level, side) in levels.iter().zip(sides) {
-        if side.rows() >= LEAST_ROWS as u64 {
+        if side.rows() >= LEAST_ROWS {
             places.insert(level.clone(), bins.len());
             bins.push(side);
         } else {
-            rare = Side { bad: rare.bad + side.bad, good: rare.good + side.good };
+            rare = together(&[rare, side]);
         }
     }
     if rare.rows() > 0 {
@@ -184,9 +185,7 @@ fn numbers_cut(numbers: &[f64], labels: &[bool], all: Side) -> (Cut, Vec<Side>, 
     let bins = if ordered.information >= KEPT_BY_ORDER * free.information { ordered } else { free };
     let mut ends = Vec::new();
     for end in bins.ends.iter().take(bins.ends.len().saturating_sub(1)) {
-        let (below, above) = (cells[end - 1].highest, cells[*end].lowest);
-        let middle = below / 2.0 + above / 2.0;
-        ends.push(if below <= middle && middle < above { middle } else { below });
+        ends.push(between(cells[end - 1].highest, cells[*end].lowest));
     }
     let starts = std::iter::once(0).chain(bins.ends.iter().copied());
     (Cut::Numbers(ends), starts.zip(&bins.ends).map(|(start, end)| together(&sides[start..*end])).collect(), missing)

@@ -62,18 +62,16 @@ impl Preparation {
         for column in table.columns() {
             let encoding = match (recipe, &column.values) {
                 (Recipe::Linear, Values::Numbers(numbers)) => Encoding::Filled(Filled::fit(numbers)),
-                (Recipe::Linear, categories @ Values::Categories { .. }) => Encoding::OneHot(OneHot::fit(categories)),
+                (Recipe::Linear, Values::Categories(categories)) => Encoding::OneHot(OneHot::fit(categories)),
                 (Recipe::Evidence, values) => Encoding::Evidence(Evidence::fit(values, labels)),
                 (Recipe::Trees, Values::Numbers(_)) => Encoding::AsIs,
-                (Recipe::Trees, categories @ Values::Categories { .. }) => {
-                    Encoding::TargetMean(TargetMean::fit(categories, labels))
-                }
+                (Recipe::Trees, Values::Categories(categories)) => Encoding::TargetMean(TargetMean::fit(categories, labels)),
             };
-            match &encoding {
-                Encoding::TargetMean(_) => {
-                    matrix.push(column.name.clone(), TargetMean::out_of_fold(&column.values, labels));
+            match (&encoding, &column.values) {
+                (Encoding::TargetMean(_), Values::Categories(categories)) => {
+                    matrix.push(column.name.clone(), TargetMean::out_of_fold(categories, labels));
                 }
-                encoding => encoding.write(column, &mut matrix)?,
+                (encoding, _) => encoding.write(column, &mut matrix)?,
             }
             columns.push((column.name.clone(), encoding));
         }
@@ -136,20 +134,21 @@ impl Encoding {
                     matrix.push(format!("{name} is missing"), numbers.iter().map(flag).collect());
                 }
             }
-            (Self::OneHot(one_hot), values @ Values::Categories { codes, .. }) => {
+            (Self::OneHot(one_hot), Values::Categories(categories)) => {
+                let places: Vec<Option<usize>> = categories.rows().map(|category| one_hot.place(category)).collect();
                 for (level, place) in one_hot.columns() {
-                    let is = |row: usize| f64::from(u8::from(one_hot.place(values.category(row)) == Some(place)));
-                    matrix.push(format!("{name} is {level}"), (0..codes.len()).map(is).collect());
+                    let is = |known: &Option<usize>| f64::from(u8::from(*known == Some(place)));
+                    matrix.push(format!("{name} is {level}"), places.iter().map(is).collect());
                 }
             }
-            (Self::TargetMean(mean), values @ Values::Categories { codes, .. }) => {
-                matrix.push(name.clone(), (0..codes.len()).map(|row| mean.apply(values.category(row))).collect());
+            (Self::TargetMean(mean), Values::Categories(categories)) => {
+                matrix.push(name.clone(), categories.rows().map(|category| mean.apply(category)).collect());
             }
             (Self::Evidence(evidence), values) => {
                 let column = evidence.apply(values).ok_or_else(|| wrong(evidence.kind()))?;
                 matrix.push(name.clone(), column);
             }
-            (Self::AsIs | Self::Filled(_), Values::Categories { .. }) => return Err(wrong("numbers")),
+            (Self::AsIs | Self::Filled(_), Values::Categories(_)) => return Err(wrong("numbers")),
             (Self::OneHot(_) | Self::TargetMean(_), Values::Numbers(_)) => return Err(wrong("categories")),
         }
         Ok(())

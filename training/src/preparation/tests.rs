@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::evidence::Cut;
 use super::*;
-use crate::table::MISSING;
+use crate::table::Categories;
 
 fn numbers(name: &str, numbers: &[f64]) -> Column {
     Column { name: name.to_owned(), values: Values::Numbers(numbers.to_vec()) }
@@ -10,12 +10,9 @@ fn numbers(name: &str, numbers: &[f64]) -> Column {
 
 /// Categories as letters; `-` is missing.
 fn categories(name: &str, letters: &str) -> Column {
-    let mut levels: Vec<String> = letters.chars().filter(|letter| *letter != '-').map(String::from).collect();
-    levels.sort();
-    levels.dedup();
-    let code = |letter: char| levels.iter().position(|level| *level == String::from(letter)).map_or(MISSING, |code| code as u32);
-    let codes = letters.chars().map(code).collect();
-    Column { name: name.to_owned(), values: Values::Categories { codes, levels } }
+    let rows: Vec<String> = letters.chars().map(String::from).collect();
+    let rows = rows.iter().map(|letter| Some(letter.as_str()).filter(|letter| *letter != "-"));
+    Column { name: name.to_owned(), values: Values::Categories(Categories::new(rows)) }
 }
 
 fn table(columns: Vec<Column>, labels: &[bool]) -> Table {

@@ -1,6 +1,8 @@
 //! Features cut into bins, so that the search for a split reads a table of a thousand sums instead of every row. The cut looks at
 //! the values alone, never at the labels.
 
+use crate::matrix::between;
+
 /// A feature in bins: bin 0 holds the lowest values, the last holds the missing ones, if there are any.
 pub(super) struct Binned {
     /// The bin of each row.
@@ -44,16 +46,13 @@ impl Binned {
     /// Where to cut between two bins that have nothing between them that was learned from: the last bin on the left. The bins between them
     /// go to the side that they are nearer to, whole, so that rows that were not learned from go where the tree will send them.
     pub(super) fn last_left(&self, lower: usize, upper: usize) -> usize {
-        let middle = self.ranges[lower].1 / 2.0 + self.ranges[upper].0 / 2.0;
+        let middle = between(self.ranges[lower].1, self.ranges[upper].0);
         (lower + 1..upper).rev().find(|bin| self.ranges[*bin].1 <= middle).unwrap_or(lower)
     }
 
-    /// A number above the values of a bin, and below those of the next.
+    /// A threshold above the values of a bin, and below those of the next.
     pub(super) fn above(&self, bin: usize) -> f64 {
-        let (below, above) = (self.ranges[bin].1, self.ranges[bin + 1].0);
-        let middle = below / 2.0 + above / 2.0;
-        // Two neighbours have no number between them; then the lower one is itself the threshold.
-        if below <= middle && middle < above { middle } else { below }
+        between(self.ranges[bin].1, self.ranges[bin + 1].0)
     }
 }
 

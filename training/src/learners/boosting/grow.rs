@@ -181,7 +181,8 @@ impl<'a> Grower<'a> {
             return [parent.bounds; 2];
         }
         let [left, right] = sums.map(|sums| sums.step_within(self.settings.lambda, parent.bounds));
-        let middle = left / 2.0 + right / 2.0;
+        // Kept between the two, since halves of the smallest numbers are rounded.
+        let middle = (left / 2.0 + right / 2.0).clamp(left.min(right), left.max(right));
         let (below, above) = (Bounds { high: middle, ..parent.bounds }, Bounds { low: middle, ..parent.bounds });
         if direction == Direction::Rising { [below, above] } else { [above, below] }
     }

@@ -6,7 +6,10 @@ use crate::matrix::Matrix;
 
 /// Rows that nothing is learned from, with their log-odds so far.
 pub(super) struct Watch<'a> {
-    rows: &'a Matrix,
+    labels: &'a [bool],
+    /// The features row by row, as trees read them.
+    values: Vec<f64>,
+    width: usize,
     margins: Vec<f64>,
     lowest: f64,
     /// How many trees had the lowest loss.
@@ -15,15 +18,17 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(rows: &'a Matrix, base: f64) -> Self {
-        let mut watch = Self { rows, margins: vec![base; rows.rows()], lowest: 0.0, best: 0 };
+        let values = (0..rows.rows()).flat_map(|row| rows.columns().iter().map(move |column| column[row])).collect();
+        let margins = vec![base; rows.rows()];
+        let mut watch = Self { labels: rows.labels(), values, width: rows.width(), margins, lowest: 0.0, best: 0 };
         watch.lowest = watch.loss();
         watch
     }
 
     /// Adds the newest tree; how many trees there are since the loss was lowest.
     pub(super) fn add(&mut self, trees: &Trees, root: u32) -> usize {
-        for (row, margin) in self.margins.iter_mut().enumerate() {
-            *margin += trees.nodes[trees.leaf(root, &self.rows.row(row)) as usize].value;
+        for (margin, values) in self.margins.iter_mut().zip(self.values.chunks_exact(self.width)) {
+            *margin += trees.nodes[trees.leaf(root, values) as usize].value;
         }
         let loss = self.loss();
         if loss < self.lowest {
@@ -47,6 +52,6 @@ impl<'a> Watch<'a> {
             // ln(1 + e^wrong), where e^wrong may be beyond all numbers.
             wrong.max(0.0) + (-wrong.abs()).exp().ln_1p()
         };
-        self.margins.iter().zip(self.rows.labels()).map(loss).sum()
+        self.margins.iter().zip(self.labels).map(loss).sum()
     }
 }
