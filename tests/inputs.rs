@@ -66,6 +66,12 @@ fn the_future_is_set_aside_and_disorder_is_refused() {
     assert_eq!((&report["events"], &report["rejected"]), (&2.into(), &1.into()), "{report}");
     fs::write(&file, [HEADER, late, early].join("\n")).expect("write");
     fails(&import, 1, &["not in the order of time", "event 1 of 2018-04-01T00:00:01Z"]);
+    let third = "4,2018-04-03T00:00:01Z,7,9,1200,0";
+    fs::write(&file, [HEADER, late, third, early].join("\n")).expect("write");
+    fails(&import, 1, &["not in the order of time"]);
+    fs::write(&file, [HEADER, early, late, third].join("\n")).expect("write");
+    let report = &json_lines(&run_well(&import))[0];
+    assert_eq!(report["events"], 0, "what came before the disorder was kept: {report}");
 }
 
 #[test]

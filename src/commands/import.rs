@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use indicatif::ProgressBar;
 use ingest::dead_letter::DeadLetters;
+use ingest::decode::file::Rows;
 use ingest::timeline::Timeline;
 use ingest::{Clock, Duration, ManualClock, SystemClock};
+use scoring::Pipeline;
 use serde::Serialize;
 
 use super::ConfigArgs;
@@ -53,37 +56,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let letters = config.data.join("dead-letters.jsonl");
     let mut dead = DeadLetters::new(&letters);
     let mut feed = Feed::new(Arc::clone(&riskflow.engine), clock).await?;
-    let mut timeline = Timeline::new(delay);
     let bar = output::bar("rows", rows.total().unwrap_or(0));
     let source = args.data.display().to_string();
-    let mut gate = Gate::new(riskflow.engine.pipeline(), SystemClock.now());
-    let mut number = 0;
-    for chunk in rows {
-        let chunk = chunk?;
-        bar.inc(chunk.len() as u64);
-        for row in chunk {
-            number += 1;
-            match gate.check(row, number)? {
-                Err(rejected) => dead.write(&source, &rejected, SystemClock.now())?,
-                Ok(historical) => {
-                    let mut known = Vec::new();
-                    timeline.next(historical, |each| known.push(each));
-                    for each in known {
-                        feed.past(each).await?;
-                    }
-                }
-            }
-        }
-    }
-    let mut known = Vec::new();
-    timeline.until(SystemClock.now(), |each| known.push(each));
-    for each in known {
-        feed.past(each).await?;
-    }
-    feed.flush_past().await?;
-    let after = riskflow.engine.standing().await?;
-    riskflow.stop().await?;
+    let taken = take(rows, &source, delay, &mut feed, &mut dead, &bar, riskflow.engine.pipeline()).await;
+    // Whatever stops it, what came before is kept.
+    let flushed = feed.flush_past().await;
+    let after = riskflow.engine.standing().await;
+    let stopped = riskflow.stop().await;
     bar.finish_and_clear();
+    taken.and(flushed).and(stopped)?;
+    let after = after?;
     let imported = Imported {
         events: after.history - before.history,
         labels: after.labels - before.labels,
@@ -104,6 +86,43 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     if dead.count() > 0 {
         output::message(&format!("{} rows of {source} are no events: see {}", dead.count(), letters.display()));
+    }
+    Ok(())
+}
+
+/// Takes rows in their order; those that are no events go to the dead letters.
+async fn take(
+    rows: Rows,
+    source: &str,
+    delay: Duration,
+    feed: &mut Feed,
+    dead: &mut DeadLetters,
+    bar: &ProgressBar,
+    pipeline: &Pipeline,
+) -> anyhow::Result<()> {
+    let mut timeline = Timeline::new(delay);
+    let mut gate = Gate::new(pipeline, SystemClock.now());
+    let mut number = 0;
+    let mut known = Vec::new();
+    for chunk in rows {
+        let chunk = chunk?;
+        bar.inc(chunk.len() as u64);
+        for row in chunk {
+            number += 1;
+            match gate.check(row, number)? {
+                Err(rejected) => dead.write(source, &rejected, SystemClock.now())?,
+                Ok(historical) => {
+                    timeline.next(historical, |each| known.push(each));
+                    for each in known.drain(..) {
+                        feed.past(each).await?;
+                    }
+                }
+            }
+        }
+    }
+    timeline.until(SystemClock.now(), |each| known.push(each));
+    for each in known {
+        feed.past(each).await?;
     }
     Ok(())
 }
