@@ -83,6 +83,12 @@ pub fn read_pipeline(path: &Path) -> anyhow::Result<Pipeline> {
     Ok(Pipeline::parse(&text, &path.display().to_string())?)
 }
 
+/// Reads what a pipeline file, or another, says of training.
+pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<training::Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(training::Settings::parse(&text, &path.display().to_string(), pipeline)?)
+}
+
 impl Riskflow {
     /// Makes a version of the pipeline's model champion.
     pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{bench, demo, features, import, promote, run, simulate, train};
+use riskflow::commands::{bench, demo, features, import, promote, run, simulate, train, tune};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -21,6 +21,7 @@ enum Command {
     Demo(demo::Args),
     Run(run::Args),
     Train(train::Args),
+    Tune(tune::Args),
     Promote(promote::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Train(args) => train::run(&args).await,
+        Command::Tune(args) => tune::run(&args).await,
         Command::Promote(args) => promote::run(&args).await,
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),

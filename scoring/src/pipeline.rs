@@ -8,6 +8,7 @@ use features::{DefinitionFile, Plan, StateFile};
 use ingest::schema::{Schema, SchemaFile};
 use ingest::{Duration, Event, Timestamp};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use crate::policy::{Policy, ReasonFile, ReasonTable};
@@ -54,6 +55,14 @@ pub struct PipelineError {
     pub message: String,
 }
 
+impl PipelineError {
+    /// Where a span of the text begins.
+    pub fn at(text: &str, file: &str, message: String, span: Range<usize>) -> Self {
+        let (line, column) = place(text, span.start);
+        Self { file: file.to_owned(), line, column, message }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PipelineFile {
@@ -69,6 +78,9 @@ struct PipelineFile {
     state: StateFile,
     #[serde(default)]
     reasons: Vec<ReasonFile>,
+    /// Read where models are trained.
+    #[serde(default, rename = "training")]
+    _training: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -104,10 +116,7 @@ const fn five_minutes() -> Duration {
 impl Pipeline {
     /// Reads and checks the text of a pipeline file; `file` is its name in messages.
     pub fn parse(text: &str, file: &str) -> Result<Self, PipelineError> {
-        let fail = |message: String, span: Range<usize>| {
-            let (line, column) = place(text, span.start);
-            PipelineError { file: file.to_owned(), line, column, message }
-        };
+        let fail = |message: String, span: Range<usize>| PipelineError::at(text, file, message, span);
         let read: PipelineFile =
             toml::from_str(text).map_err(|error| fail(error.message().to_owned(), error.span().unwrap_or(0..0)))?;
         let schema = read.event.into_inner().check().map_err(|error| fail(error.message, error.span))?;

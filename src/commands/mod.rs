@@ -8,6 +8,7 @@ pub mod promote;
 pub mod run;
 pub mod simulate;
 pub mod train;
+pub mod tune;
 
 use std::path::PathBuf;
 

@@ -36,6 +36,12 @@ pub struct Args {
     /// The days to test on; the second is not part of it
     #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
     test: Period,
+    /// Leave entities out of the test that are known by then to have been compromised since this day [default: the first day of --train]
+    #[arg(long, value_name = "DAY")]
+    known_since: Option<Timestamp>,
+    /// A file whose [training] goes in place of the pipeline's, such as the best.toml of `riskflow tune`
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
     /// The registry folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -50,13 +56,13 @@ pub struct Args {
     json: bool,
 }
 
-fn learner(name: &str) -> Result<Learner, String> {
+pub(super) fn learner(name: &str) -> Result<Learner, String> {
     let known = Learner::ALL.map(Learner::name);
     Learner::ALL.into_iter().find(|learner| learner.name() == name).ok_or_else(|| format!("there are: {}", known.join(", ")))
 }
 
 /// `2018-07-25..2018-08-01`.
-fn period(text: &str) -> Result<Period, String> {
+pub(super) fn period(text: &str) -> Result<Period, String> {
     let (from, until) = text.split_once("..").ok_or_else(|| "write it as 2018-07-25..2018-08-01".to_owned())?;
     let point = |text: &str| text.parse::<Timestamp>().map_err(|error| error.to_string());
     let period = Period { from: point(from)?, until: point(until)? };
@@ -91,14 +97,17 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             args.train.until.date()
         );
     }
+    let settings = crate::read_training(args.settings.as_ref().unwrap_or(&args.pipeline), &pipeline)?;
     let registry = FileRegistry::open(&args.out)?;
     let all = Learner::ALL.to_vec();
     let learners = if args.learners.is_empty() { &all } else { &args.learners };
     let request = Request {
         data: &args.data,
         pipeline: &pipeline,
-        split: Split { train: args.train, delay, test: args.test },
+        split: Split { train: args.train, test: args.test, known_since: args.known_since.unwrap_or(args.train.from) },
+        delay,
         learners,
+        settings: &settings,
         seed: args.seed,
         now: SystemClock.now(),
     };

@@ -1,5 +1,5 @@
 -- Which rows are tested on? Those of the test days, without the entities that were known to be compromised by then: the ones with a
--- bad event since training began that is more than the label delay (and a day) old.
+-- bad event since a point in time that is more than the label delay (and a day) old.
 SELECT tested.*
 FROM rows AS tested
 WHERE tested.occurred_at >= $test_from AND tested.occurred_at < $test_until
@@ -8,7 +8,7 @@ WHERE tested.occurred_at >= $test_from AND tested.occurred_at < $test_until
     FROM rows AS known
     WHERE known.entity = tested.entity
       AND known.bad
-      AND known.occurred_at >= $train_from
+      AND known.occurred_at >= $known_since
       AND known.day < tested.day - $delay_days
   )
 ORDER BY tested.row

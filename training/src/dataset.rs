@@ -1,5 +1,5 @@
-//! The dataset: historical events with their features as of their own time, computed by the engine that serves live, and split by
-//! time into what is learned from and what is tested on.
+//! The dataset: historical events with their features as of their own time, computed once by the engine that serves live, and split by
+//! time, as often as is wanted, into what is learned from and what is tested on.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,11 +17,12 @@ use features::Replay;
 use features::replay::Vector;
 use ingest::decode::Rejected;
 use ingest::{Duration, Timestamp};
-use scoring::Pipeline;
+use scoring::{Model, Pipeline};
 
 use crate::error::Error;
 use crate::history;
 use crate::matrix::Matrix;
+use crate::metrics::Metrics;
 
 /// A period of event time: from the first point, up to but not including the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +33,23 @@ pub struct Period {
     pub until: Timestamp,
 }
 
-/// What is learned from and what is tested on; between them lies the delay, in which labels become known.
+/// What is learned from and what is tested on; between them lies the time in which labels become known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Split {
     /// Learned from.
     pub train: Period,
-    /// How long after an event its label is known.
-    pub delay: Duration,
     /// Tested on.
     pub test: Period,
+    /// Entities with a bad event from here on that is known by the day of a test are left out of that day: nobody lets a card pay that is
+    /// known to be compromised.
+    pub known_since: Timestamp,
+}
+
+impl Split {
+    /// All that it asks for.
+    pub fn whole(&self) -> Period {
+        Period { from: self.train.from.min(self.known_since), until: self.train.until.max(self.test.until) }
+    }
 }
 
 /// Rows of one part of a split.
@@ -54,54 +63,84 @@ pub struct Rows {
     pub entities: Vec<String>,
 }
 
-/// Both parts of a split, and what could not be decoded on the way.
-#[derive(Debug)]
-pub struct Dataset {
-    /// Learned from.
-    pub train: Rows,
-    /// Tested on.
-    pub test: Rows,
+/// The labelled events of a history with their features, to be split.
+pub struct Examples {
+    context: SessionContext,
+    /// How long after an event its label reaches the features.
+    delay: Duration,
+    /// The first and the last event time of the file; `None` when it has no events.
+    span: Option<(Timestamp, Timestamp)>,
     /// Rows of the file that are no events.
     pub rejected: Vec<Rejected>,
 }
 
-/// Reads `path` up to the end of the test period, computes all features on the way, and splits. Labels reach the features and the
-/// exclusion of known entities after the split's delay, never sooner. `progress` is told the events read so far.
-pub async fn build(path: &Path, pipeline: &Pipeline, split: Split, progress: &mut dyn FnMut(u64)) -> Result<Dataset, Error> {
-    if pipeline.schema.label.is_none() {
-        return Err(Error::NoLabels { pipeline: pipeline.name.clone() });
+impl Examples {
+    /// Reads `path` up to the end of a period and computes all features on the way; events before the period only fill the windows. Labels
+    /// reach the features after the delay, never sooner. `progress` is told the events read so far.
+    pub async fn replay(
+        path: &Path,
+        pipeline: &Pipeline,
+        period: Period,
+        delay: Duration,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, Error> {
+        if pipeline.schema.label.is_none() {
+            return Err(Error::NoLabels { pipeline: pipeline.name.clone() });
+        }
+        let context = history::context()?;
+        let mut rows = RowBuilder::new(pipeline, period.from);
+        let mut replay = Replay::new(Arc::clone(&pipeline.plan), delay);
+        let mut rejected = Vec::new();
+        let mut history = history::open(&context, &[path], &pipeline.schema, Some(period.until)).await?;
+        while let Some(chunk) = history.next().await? {
+            for row in chunk {
+                match row {
+                    Ok(historical) => {
+                        let mut pushed = Ok(());
+                        replay.next(historical, |vector| pushed = rows.push(&vector));
+                        pushed?;
+                    }
+                    Err(reason) => rejected.push(reason),
+                }
+            }
+            progress(replay.counts().events);
+        }
+        let (schema, batches) = rows.finish()?;
+        context.register_table("rows", Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+        let span = history::span(path, &pipeline.schema).await?;
+        Ok(Self { context, delay, span, rejected })
     }
-    let context = history::context()?;
-    let mut rows = RowBuilder::new(pipeline, split.train.from);
-    let mut replay = Replay::new(Arc::clone(&pipeline.plan), split.delay);
-    let mut rejected = Vec::new();
-    let mut history = history::open(&context, &[path], &pipeline.schema, Some(split.test.until)).await?;
-    while let Some(chunk) = history.next().await? {
-        for row in chunk {
-            match row {
-                Ok(historical) => replay.next(historical, |vector| rows.push(&vector)),
-                Err(reason) => rejected.push(reason),
+
+    /// The rows to learn from and the rows to test on. Entities are known to be compromised after the delay, too.
+    pub async fn split(&self, split: &Split) -> Result<(Rows, Rows), Error> {
+        let train = self.query(include_str!("../sql/train_rows.sql"), split).await?;
+        let test = self.query(include_str!("../sql/test_rows.sql"), split).await?;
+        for (rows, period, purpose) in [(&train, split.train, "train on"), (&test, split.test, "test on")] {
+            if rows.num_rows() == 0 {
+                let (from, until) = (period.from.to_string(), period.until.to_string());
+                let present =
+                    self.span.map_or_else(|| "no events".to_owned(), |(first, last)| format!("events from {first} to {last}"));
+                return Err(Error::NoRows { purpose, from, until, present });
             }
         }
-        progress(replay.counts().events);
+        Ok((Rows::from_batch(&train)?, Rows::from_batch(&test)?))
     }
-    let all = rows.finish()?;
-    context.register_table("rows", Arc::new(MemTable::try_new(all.schema(), vec![vec![all]])?))?;
-    let present = || async {
-        Ok::<_, Error>(match history::span(path, &pipeline.schema).await? {
-            Some((first, last)) => format!("events from {first} to {last}"),
-            None => "no events".to_owned(),
-        })
-    };
-    let train = query(&context, include_str!("../sql/train_rows.sql"), split).await?;
-    let test = query(&context, include_str!("../sql/test_rows.sql"), split).await?;
-    for (rows, period, purpose) in [(&train, split.train, "train on"), (&test, split.test, "test on")] {
-        if rows.num_rows() == 0 {
-            let (from, until) = (period.from.to_string(), period.until.to_string());
-            return Err(Error::NoRows { purpose, from, until, present: present().await? });
-        }
+
+    async fn query(&self, sql: &str, split: &Split) -> Result<RecordBatch, Error> {
+        let time = |point: Timestamp| ScalarValue::TimestampMicrosecond(Some(point.micros()), None);
+        let parameters = [
+            ("train_from", time(split.train.from)),
+            ("train_until", time(split.train.until)),
+            ("test_from", time(split.test.from)),
+            ("test_until", time(split.test.until)),
+            ("known_since", time(split.known_since)),
+            ("delay_days", ScalarValue::Int64(Some(self.delay.whole_days()))),
+        ];
+        let used: Vec<_> = parameters.into_iter().filter(|(name, _)| sql.contains(&format!("${name}"))).collect();
+        let frame = self.context.sql(sql).await?.with_param_values(ParamValues::from(used))?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        Ok(concat_batches(&schema, &frame.collect().await?)?)
     }
-    Ok(Dataset { train: Rows::from_batch(&train)?, test: Rows::from_batch(&test)?, rejected })
 }
 
 /// Collects the rows from the start of training on; before it, events only fill the windows.
@@ -116,7 +155,12 @@ struct RowBuilder {
     entities: StringBuilder,
     bad: BooleanBuilder,
     features: Vec<Float64Builder>,
+    /// What is full already.
+    batches: Vec<RecordBatch>,
 }
+
+/// Rows of a batch: few enough that a sort can go on on the disk.
+const BATCH_ROWS: i64 = 8192;
 
 /// Columns before the features.
 const FIXED_COLUMNS: usize = 5;
@@ -143,13 +187,14 @@ impl RowBuilder {
             entities: StringBuilder::new(),
             bad: BooleanBuilder::new(),
             features: definitions.iter().map(|_| Float64Builder::new()).collect(),
+            batches: Vec::new(),
         }
     }
 
     /// A row without a label teaches nothing and is left out.
-    fn push(&mut self, vector: &Vector<'_>) {
+    fn push(&mut self, vector: &Vector<'_>) -> Result<(), Error> {
         let event = vector.event;
-        let Some(truth) = vector.truth.filter(|_| event.occurred_at >= self.from) else { return };
+        let Some(truth) = vector.truth.filter(|_| event.occurred_at >= self.from) else { return Ok(()) };
         self.rows += 1;
         self.row.append_value(self.rows);
         self.occurred_at.append_value(event.occurred_at.micros());
@@ -159,9 +204,15 @@ impl RowBuilder {
         for (column, value) in self.features.iter_mut().zip(vector.values) {
             column.append_value(*value);
         }
+        if self.rows % BATCH_ROWS == 0 { self.end_batch() } else { Ok(()) }
     }
 
-    fn finish(mut self) -> Result<RecordBatch, Error> {
+    fn finish(mut self) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+        self.end_batch()?;
+        Ok((self.schema, self.batches))
+    }
+
+    fn end_batch(&mut self) -> Result<(), Error> {
         let mut columns: Vec<Arc<dyn Array>> = vec![
             Arc::new(self.row.finish()),
             Arc::new(self.occurred_at.finish()),
@@ -170,27 +221,29 @@ impl RowBuilder {
             Arc::new(self.bad.finish()),
         ];
         columns.extend(self.features.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
-        Ok(RecordBatch::try_new(self.schema, columns)?)
+        self.batches.push(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
+        Ok(())
     }
-}
-
-async fn query(context: &SessionContext, sql: &str, split: Split) -> Result<RecordBatch, Error> {
-    let time = |point: Timestamp| ScalarValue::TimestampMicrosecond(Some(point.micros()), None);
-    let mut parameters = vec![("train_from", time(split.train.from))];
-    if sql.contains("$train_until") {
-        parameters.push(("train_until", time(split.train.until)));
-    }
-    if sql.contains("$test_from") {
-        parameters.push(("test_from", time(split.test.from)));
-        parameters.push(("test_until", time(split.test.until)));
-        parameters.push(("delay_days", ScalarValue::Int64(Some(split.delay.whole_days()))));
-    }
-    let frame = context.sql(sql).await?.with_param_values(ParamValues::from(parameters))?;
-    let schema = Arc::new(frame.schema().as_arrow().clone());
-    Ok(concat_batches(&schema, &frame.collect().await?)?)
 }
 
 impl Rows {
+    /// The rows of the last so many days before the end of the period that they were learned from; those are whole days.
+    pub(crate) fn last_days(&self, days: i32) -> Self {
+        let after = self.days.last().map_or(0, |last| last - days);
+        let first = self.days.partition_point(|day| *day <= after);
+        Self {
+            matrix: self.matrix.split_at(first).1,
+            days: self.days[first..].to_vec(),
+            entities: self.entities[first..].to_vec(),
+        }
+    }
+
+    /// What a model reaches on these rows.
+    pub fn judge(&self, model: &Model) -> Metrics {
+        let scores = model.probabilities(self.matrix.columns());
+        Metrics::new(&self.days, &self.entities, &scores, self.matrix.labels())
+    }
+
     fn from_batch(batch: &RecordBatch) -> Result<Self, Error> {
         let schema = batch.schema();
         let names = schema.fields()[FIXED_COLUMNS..].iter().map(|field| field.name().clone()).collect();

@@ -80,6 +80,32 @@ pub enum Error {
     /// The rows make no matrix.
     #[error(transparent)]
     Matrix(#[from] crate::matrix::Error),
+    /// A file of the data cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A search names a setting that the learner does not have, or a value that it cannot have.
+    #[error("{learner} cannot be tuned by {name}: {reason}")]
+    TunedSetting {
+        /// The learner.
+        learner: &'static str,
+        /// The setting.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A search space is not as it has to be.
+    #[error("{file}: {reason}")]
+    Space {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
     /// A learner could not learn.
     #[error("{learner} cannot learn from these rows")]
     Learner {

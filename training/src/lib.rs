@@ -3,6 +3,8 @@
 
 pub mod dataset;
 mod error;
+mod file;
+mod fingerprint;
 pub mod history;
 pub mod labels;
 pub mod learners;
@@ -12,12 +14,14 @@ pub mod preparation;
 pub mod table;
 pub mod tabular;
 pub mod train;
+pub mod tuning;
 
-pub use dataset::{Period, Split};
+pub use dataset::{Examples, Period, Split};
 pub use error::Error;
+pub use fingerprint::fingerprint;
 pub use history::{History, span};
 pub use labels::Labels;
-pub use learners::Learner;
+pub use learners::{Learner, Settings};
 pub use metrics::Metrics;
 pub use preparation::{Preparation, Recipe};
 pub use table::Table;

@@ -62,6 +62,16 @@ impl Matrix {
         self.labels.iter().filter(|&&bad| bad).count()
     }
 
+    /// The rows before one, and those from it on.
+    pub fn split_at(&self, row: usize) -> (Self, Self) {
+        let part = |range: std::ops::Range<usize>| Self {
+            names: self.names.clone(),
+            columns: self.columns.iter().map(|column| column[range.clone()].to_vec()).collect(),
+            labels: self.labels[range].to_vec(),
+        };
+        (part(0..row), part(row..self.rows()))
+    }
+
     /// One row's features.
     pub fn row(&self, row: usize) -> Vec<f64> {
         self.columns.iter().map(|column| column[row]).collect()

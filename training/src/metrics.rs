@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How many cards an investigator looks at in a day, in the Fraud Detection Handbook.
 const CARDS_A_DAY: usize = 100;
 
 /// The Fraud Detection Handbook's three figures. `None` where there are no bad rows, or nothing but.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Metrics {
     /// The probability, 0 to 1, that a bad row scores above a good one.
     pub auc: Option<f64>,

@@ -89,7 +89,7 @@ impl Fitted {
     /// For each row the probability that it is bad.
     pub fn probabilities(&self, table: &Table) -> Result<Vec<f64>, Error> {
         let matrix = self.preparation.apply(table)?;
-        Ok((0..matrix.rows()).map(|row| self.model.probability(&matrix.row(row))).collect())
+        Ok(self.model.probabilities(matrix.columns()))
     }
 }
 

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
 
-use ingest::Timestamp;
 use ingest::decode::Rejected;
+use ingest::{Duration, Timestamp};
 use scoring::registry::ARTIFACT_FORMAT;
-use scoring::{Artifact, Model, Pipeline};
+use scoring::{Artifact, Pipeline};
 
-use crate::dataset::{self, Dataset, Rows, Split};
+use crate::dataset::{Examples, Split};
 use crate::error::Error;
-use crate::learners::Learner;
+use crate::learners::{Learner, Settings};
 use crate::metrics::Metrics;
 
 /// What is trained on what.
@@ -23,8 +24,12 @@ pub struct Request<'a> {
     pub pipeline: &'a Pipeline,
     /// What is learned from and what is tested on.
     pub split: Split,
+    /// How long after an event its label is known.
+    pub delay: Duration,
     /// What learns.
     pub learners: &'a [Learner],
+    /// How it learns.
+    pub settings: &'a Settings,
     /// Equal seeds give equal models.
     pub seed: u64,
     /// The time that the artifacts are given.
@@ -61,17 +66,21 @@ pub enum Progress {
 
 /// The models in the order of the learners, and the rows of the file that are no events.
 pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(Vec<Trained>, Vec<Rejected>), Error> {
-    let Request { data, pipeline, split, learners, seed, now } = request;
-    let Dataset { train, test, rejected } =
-        dataset::build(data, pipeline, split, &mut |events| progress(Progress::Events(events))).await?;
+    let Request { data, pipeline, split, delay, learners, settings, seed, now } = request;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let examples =
+        Examples::replay(data, pipeline, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
+    let (train, test) = examples.split(&split).await?;
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let mut trained = Vec::new();
     for learner in learners {
         progress(Progress::Fitting(*learner));
         let started = Instant::now();
-        let model = learner.fit(&train.matrix, seed).map_err(|source| Error::Learner { learner: learner.name(), source })?;
+        let model = learner
+            .fit(&train.matrix, settings, seed, threads)
+            .map_err(|source| Error::Learner { learner: learner.name(), source })?;
         let fit_seconds = started.elapsed().as_secs_f64();
-        let metrics = evaluate(&model, &test);
+        let metrics = test.judge(&model);
         let artifact = Artifact {
             format: ARTIFACT_FORMAT,
             name: pipeline.model.name.clone(),
@@ -88,13 +97,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
         };
         trained.push(Trained { learner: *learner, artifact, metrics, fit_seconds });
     }
-    Ok((trained, rejected))
-}
-
-fn evaluate(model: &Model, rows: &Rows) -> Metrics {
-    let matrix = &rows.matrix;
-    let scores: Vec<f64> = (0..matrix.rows()).map(|row| model.probability(&matrix.row(row))).collect();
-    Metrics::new(&rows.days, &rows.entities, &scores, matrix.labels())
+    Ok((trained, examples.rejected))
 }
 
 fn named(metrics: Metrics) -> BTreeMap<String, f64> {

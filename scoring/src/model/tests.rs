@@ -122,6 +122,22 @@ proptest! {
         let sum = trees.expected_output() + contributions.iter().sum::<f64>();
         prop_assert!((sum - trees.output(&values)).abs() < 1e-9);
     }
+
+    #[test]
+    fn many_rows_at_once_are_the_rows_one_by_one(
+        shapes in prop::collection::vec(shape(), 1..4),
+        rows in prop::collection::vec(prop::collection::vec(value(), WIDTH), 0..600),
+        mean in any::<bool>(),
+    ) {
+        let columns: Vec<Vec<f64>> = (0..WIDTH).map(|feature| rows.iter().map(|row| row[feature]).collect()).collect();
+        let linear = Linear { intercept: -1.0, weights: vec![0.3; WIDTH], means: vec![1.0; WIDTH], deviations: vec![0.7; WIDTH] };
+        let trees = trees(WIDTH, if mean { Combine::Mean } else { Combine::LogisticSum }, &shapes);
+        for model in [Model::Trees(trees), Model::Linear(linear)] {
+            let one_by_one: Vec<u64> = rows.iter().map(|row| model.probability(row).to_bits()).collect();
+            let at_once: Vec<u64> = model.probabilities(&columns).into_iter().map(f64::to_bits).collect();
+            prop_assert_eq!(at_once, one_by_one);
+        }
+    }
 }
 
 const WIDTH: usize = 6;

@@ -69,7 +69,24 @@ pub struct Trees {
 impl Trees {
     /// The probability that the event is bad.
     pub fn probability(&self, values: &[f64]) -> f64 {
-        let output = self.output(values);
+        self.to_probability(self.output(values))
+    }
+
+    /// The probabilities of some rows, tree by tree.
+    pub(super) fn probabilities<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [f64]> + Clone, probabilities: &mut Vec<f64>) {
+        let first = probabilities.len();
+        probabilities.resize(first + rows.len(), 0.0);
+        let sums = &mut probabilities[first..];
+        for &root in &self.roots {
+            for (sum, values) in sums.iter_mut().zip(rows.clone()) {
+                *sum += self.nodes[self.leaf(root, values) as usize].value;
+            }
+        }
+        let (base, scale) = (self.base, self.scale());
+        sums.iter_mut().for_each(|sum| *sum = self.to_probability(base + scale * *sum));
+    }
+
+    fn to_probability(&self, output: f64) -> f64 {
         match self.combine {
             Combine::LogisticSum => sigmoid(output),
             Combine::Mean => output.clamp(0.0, 1.0),

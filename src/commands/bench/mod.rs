@@ -2,6 +2,7 @@
 
 mod features;
 mod quality;
+mod training;
 
 use clap::Subcommand;
 use rustix::time::{ClockId, clock_gettime};
@@ -17,6 +18,7 @@ pub struct Args {
 enum What {
     Features(features::Args),
     Quality(quality::Args),
+    Training(training::Args),
 }
 
 /// Runs the command.
@@ -24,11 +26,21 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Features(args) => features::run(args),
         What::Quality(args) => quality::run(args).await,
+        What::Training(args) => training::run(args).await,
     }
 }
 
 /// CPU seconds of this thread.
 fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    seconds(ClockId::ThreadCPUTime)
+}
+
+/// CPU seconds of all threads of this process.
+fn process_cpu_seconds() -> f64 {
+    seconds(ClockId::ProcessCPUTime)
+}
+
+fn seconds(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }

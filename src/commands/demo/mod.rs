@@ -170,7 +170,9 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
         data,
         pipeline,
         split: periods.split,
+        delay: periods.delay,
         learners: &[Learner::Logistic, Learner::Boosting],
+        settings: &training::Settings::default(),
         seed: 0,
         now: SystemClock.now(),
     };

@@ -17,6 +17,8 @@ pub(super) struct Periods {
     pub(super) last: Timestamp,
     /// For training.
     pub(super) split: Split,
+    /// How long after an event its label is known.
+    pub(super) delay: Duration,
     /// From here on events are live.
     pub(super) live_from: Timestamp,
 }
@@ -49,8 +51,8 @@ impl Periods {
         let period =
             |from: i64, until: i64| Period { from: Timestamp::start_of_day(from), until: Timestamp::start_of_day(until) };
         let train = period(first_day.max(train_until - TRAINING_DAYS), train_until);
-        let split = Split { train, delay, test: period(live_day - WEEK, live_day) };
-        Ok(Self { first, last, split, live_from: Timestamp::start_of_day(live_day) })
+        let split = Split { train, test: period(live_day - WEEK, live_day), known_since: train.from };
+        Ok(Self { first, last, split, delay, live_from: Timestamp::start_of_day(live_day) })
     }
 
     /// Midnight after the last event.

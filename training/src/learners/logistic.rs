@@ -5,6 +5,7 @@ use linfa::traits::Fit;
 use linfa_logistic::LogisticRegression;
 use ndarray::{Array1, Array2};
 use scoring::model::Linear;
+use serde::{Deserialize, Serialize};
 
 use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
@@ -15,12 +16,14 @@ const MAX_ITERATIONS: u64 = 1000;
 const GRADIENT_TOLERANCE: f64 = 1e-6;
 
 /// How cautiously is learned.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Half of this times the squared weights is added to the log-losses of all rows: 1/C of scikit-learn. Finite, not below 0.
     pub penalty: f64,
     /// Columns whose scale is kept, where it means something: the columns of a category, of which a rare one has less to go by, or weights
     /// of evidence. None where empty.
+    #[serde(skip)]
     pub kept: Vec<bool>,
 }
 
@@ -31,11 +34,17 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Whether every setting is in its range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let good = self.penalty >= 0.0 && self.penalty.is_finite();
+        if good { Ok(()) } else { Err(Error::Setting { learner: "logistic", name: "penalty" }) }
+    }
+}
+
 /// Learns the log-odds of bad as a weighted sum. A missing value counts as the mean of its feature.
 pub fn fit(matrix: &Matrix, settings: &Settings) -> Result<Linear, Error> {
-    if !(settings.penalty >= 0.0 && settings.penalty.is_finite()) {
-        return Err(Error::Setting { learner: "logistic", name: "penalty" });
-    }
+    settings.check()?;
     if !settings.kept.is_empty() && settings.kept.len() != matrix.width() {
         return Err(Error::Setting { learner: "logistic", name: "kept" });
     }

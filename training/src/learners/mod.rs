@@ -7,11 +7,12 @@ pub mod logistic;
 #[cfg(test)]
 mod tests;
 
-use std::thread;
+use std::collections::BTreeMap;
 
 use scoring::Model;
 use serde::{Deserialize, Serialize};
 
+use self::boosting::Direction;
 use crate::matrix::Matrix;
 
 /// A way to learn.
@@ -39,16 +40,49 @@ impl Learner {
         }
     }
 
-    /// Learns from the rows. Equal rows and an equal seed give an equal model, on any number of cores.
-    pub fn fit(self, matrix: &Matrix, seed: u64) -> Result<Model, Error> {
+    /// Learns from the rows. Equal rows and an equal seed give an equal model, on any number of threads.
+    pub fn fit(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Model, Error> {
         Ok(match self {
-            Self::Logistic => Model::Linear(logistic::fit(matrix, &logistic::Settings::default())?),
-            Self::Forest => {
-                let threads = thread::available_parallelism().map_or(1, usize::from);
-                Model::Trees(forest::fit(matrix, &forest::Settings::default(), seed, threads)?)
+            Self::Logistic => Model::Linear(logistic::fit(matrix, &settings.logistic)?),
+            Self::Forest => Model::Trees(forest::fit(matrix, &settings.forest, seed, threads)?),
+            Self::Boosting => {
+                let directions = settings.directions_of(matrix.names());
+                Model::Trees(boosting::fit(
+                    matrix,
+                    &boosting::Settings { directions, seed, threads, ..settings.boosting.clone() },
+                )?)
             }
-            Self::Boosting => Model::Trees(boosting::fit(matrix, &boosting::Settings { seed, ..boosting::Settings::default() })?),
         })
+    }
+}
+
+/// How each learner learns, and what is known of the features beforehand: the table `[training]` of a pipeline file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// For the logistic regression.
+    pub logistic: logistic::Settings,
+    /// For the forest.
+    pub forest: forest::Settings,
+    /// For boosting.
+    pub boosting: boosting::Settings,
+    /// How the risk may depend on a feature, by its name. Boosting keeps to it exactly; the other learners cannot.
+    pub directions: BTreeMap<String, Direction>,
+}
+
+impl Settings {
+    /// Whether every setting is in its range.
+    pub fn check(&self) -> Result<(), Error> {
+        self.logistic.check()?;
+        self.forest.check()?;
+        self.boosting.check()
+    }
+
+    /// The direction of each feature; none where all are free.
+    fn directions_of(&self, features: &[String]) -> Vec<Direction> {
+        let direction = |feature| self.directions.get(feature).copied().unwrap_or_default();
+        let directions: Vec<Direction> = features.iter().map(direction).collect();
+        if directions.iter().all(|direction| *direction == Direction::Free) { Vec::new() } else { directions }
     }
 }
 

@@ -34,14 +34,14 @@ pub(super) fn probabilities(model: &Model, matrix: &Matrix) -> Vec<f64> {
 fn every_learner_learns() {
     let (train, test) = (noisy(2000, 1), noisy(2000, 2));
     for learner in Learner::ALL {
-        let model = learner.fit(&train, 7).unwrap();
+        let model = learner.fit(&train, &Settings::default(), 7, 2).unwrap();
         assert_eq!(model.check(), Ok(()), "{learner:?}");
         assert_eq!(model.width(), 3, "{learner:?}");
         let scores = probabilities(&model, &test);
         assert!(auc(&scores, test.labels()).unwrap() > 0.85, "{learner:?}");
         let mean = scores.iter().sum::<f64>() / 2000.0;
         assert!((mean - test.bad() as f64 / 2000.0).abs() < 0.03, "{learner:?} {mean}");
-        assert_eq!(learner.fit(&train, 7).unwrap(), model, "{learner:?}");
+        assert_eq!(learner.fit(&train, &Settings::default(), 7, 2).unwrap(), model, "{learner:?}");
         assert_eq!(serde_json::to_value(learner).unwrap(), learner.name());
     }
 }
@@ -51,7 +51,7 @@ fn rows_that_teach_nothing_are_refused_or_give_the_base_rate() {
     let check = |columns: Vec<Vec<f64>>, labels: Vec<bool>, expect: Result<f64, &str>| {
         let matrix = matrix(columns, labels);
         for learner in Learner::ALL {
-            match (learner.fit(&matrix, 0), expect) {
+            match (learner.fit(&matrix, &Settings::default(), 0, 1), expect) {
                 (Ok(model), Ok(probability)) => {
                     assert_eq!(model.check(), Ok(()), "{learner:?}");
                     let got = model.probability(&matrix.row(0));

@@ -22,8 +22,12 @@ use self::watch::Watch;
 use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
 
+/// One part in so many of the rows, the last, is watched where growing stops early.
+const WATCHED_PART: usize = 5;
+
 /// How much is learned, and how cautiously.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How many trees, at most: growing ends when no split gains anything.
     pub trees: usize,
@@ -41,13 +45,18 @@ pub struct Settings {
     pub row_share: f64,
     /// The share of the features that each tree may split, drawn anew; above 0, at most 1.
     pub feature_share: f64,
-    /// Equal seeds draw equal shares.
-    pub seed: u64,
-    /// How the risk may depend on each feature; all free where empty.
-    pub directions: Vec<Direction>,
+    /// Whether as many trees are grown as the last fifth of the rows asks for: trees that learn from the rows before say how many.
+    pub early_stopping: bool,
     /// Where other rows are watched, growing ends when so many trees in a row did not lower their log-loss; 1 or more.
     pub patience: usize,
+    /// Equal seeds draw equal shares.
+    #[serde(skip)]
+    pub seed: u64,
+    /// How the risk may depend on each feature; all free where empty.
+    #[serde(skip)]
+    pub directions: Vec<Direction>,
     /// How many threads add up, 1 or more; the trees are the same with any number.
+    #[serde(skip)]
     pub threads: usize,
 }
 
@@ -75,9 +84,10 @@ impl Default for Settings {
             lambda: 1.0,
             row_share: 1.0,
             feature_share: 1.0,
+            early_stopping: false,
+            patience: 20,
             seed: 0,
             directions: Vec::new(),
-            patience: 20,
             threads: thread::available_parallelism().map_or(1, usize::from),
         }
     }
@@ -86,14 +96,21 @@ impl Default for Settings {
 /// Learns trees whose sum is the log-odds of bad. A missing value goes where it helps most, or, where training saw none missing,
 /// with the majority.
 pub fn fit(matrix: &Matrix, settings: &Settings) -> Result<Trees, Error> {
-    settings.check(matrix.width())?;
+    settings.check()?;
+    settings.check_width(matrix.width())?;
     require_both_labels(matrix)?;
-    Ok(grow(matrix, settings, None).0)
+    if !settings.early_stopping {
+        return Ok(grow(matrix, settings, None).0);
+    }
+    let (before, last) = matrix.split_at(matrix.rows() - matrix.rows() / WATCHED_PART);
+    let watched = fit_watched(&before, settings, &last)?;
+    Ok(grow(matrix, &Settings { trees: watched.roots.len().max(1), ..settings.clone() }, None).0)
 }
 
 /// As [`fit`], and ends when the log-loss of other rows falls no more: the trees up to its lowest point.
 pub fn fit_watched(matrix: &Matrix, settings: &Settings, watched: &Matrix) -> Result<Trees, Error> {
-    settings.check(matrix.width())?;
+    settings.check()?;
+    settings.check_width(matrix.width())?;
     require_both_labels(matrix)?;
     if watched.names() != matrix.names() {
         return Err(Error::Watched);
@@ -139,14 +156,18 @@ fn slope(margin: f64, bad: bool) -> Slope {
     Slope { gradient: probability - f64::from(u8::from(bad)), hessian: probability * (1.0 - probability) }
 }
 
+fn within(name: &'static str, good: bool) -> Result<(), Error> {
+    if good { Ok(()) } else { Err(Error::Setting { learner: "boosting", name }) }
+}
+
 impl Settings {
     /// The direction of a feature.
     fn direction(&self, feature: usize) -> Direction {
         self.directions.get(feature).copied().unwrap_or_default()
     }
 
-    fn check(&self, width: usize) -> Result<(), Error> {
-        let within = |name, good: bool| if good { Ok(()) } else { Err(Error::Setting { learner: "boosting", name }) };
+    /// Whether every setting is in its range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         within("leaves", self.leaves >= 2)?;
         within("rate", self.rate > 0.0 && self.rate <= 1.0)?;
         within("max_bins", self.max_bins >= 2)?;
@@ -154,8 +175,11 @@ impl Settings {
         within("lambda", self.lambda > 0.0 && self.lambda.is_finite())?;
         within("row_share", self.row_share > 0.0 && self.row_share <= 1.0)?;
         within("feature_share", self.feature_share > 0.0 && self.feature_share <= 1.0)?;
-        within("directions", self.directions.is_empty() || self.directions.len() == width)?;
         within("patience", self.patience >= 1)?;
         within("threads", self.threads >= 1)
+    }
+
+    fn check_width(&self, width: usize) -> Result<(), Error> {
+        within("directions", self.directions.is_empty() || self.directions.len() == width)
     }
 }

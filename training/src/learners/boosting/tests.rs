@@ -4,6 +4,7 @@ use super::*;
 use crate::learners::tests::{matrix, noisy};
 
 const QUICK: Settings = Settings {
+    early_stopping: false,
     trees: 12,
     leaves: 6,
     rate: 0.3,
@@ -115,6 +116,16 @@ fn growing_ends_where_watched_rows_gain_no_more() {
     let other = matrix(vec![vec![1.0]], vec![true]);
     let error = fit_watched(&train, &settings, &other).unwrap_err();
     assert_eq!(error.to_string(), "the rows to watch have other features than those to learn from");
+}
+
+#[test]
+fn the_last_rows_say_how_many_trees_are_grown() {
+    let matrix = noisy(2_000, 1);
+    let settings = Settings { trees: 200, leaves: 16, ..QUICK };
+    let stopped = fit(&matrix, &Settings { early_stopping: true, ..settings.clone() }).unwrap();
+    let trees = stopped.roots.len();
+    assert!((1..200).contains(&trees), "{trees}");
+    assert_eq!(stopped, fit(&matrix, &Settings { trees, ..settings }).unwrap(), "all rows are learned from");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use scoring::model::Node;
 use scoring::model::trees::{Combine, Trees};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
 use smartcore::error::Failed;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -24,7 +24,8 @@ use crate::matrix::Matrix;
 const MISSING: f64 = f64::MIN;
 
 /// How large the forest grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How many trees; 1 or more.
     pub trees: usize,
@@ -211,7 +212,8 @@ fn no_trees(width: usize) -> Trees {
 }
 
 impl Settings {
-    fn check(&self) -> Result<(), Error> {
+    /// Whether every setting is in its range.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let within = |name, good: bool| if good { Ok(()) } else { Err(Error::Setting { learner: "forest", name }) };
         within("trees", self.trees >= 1)?;
         within("min_rows", self.min_rows >= 1)?;

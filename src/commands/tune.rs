@@ -1,0 +1,239 @@
+//! `riskflow tune`: looks for the settings of a learner that do best on folds that follow each other in time.
+
+mod history;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration as Span, Instant};
+
+use anyhow::{Context, bail};
+use indicatif::ProgressBar;
+use ingest::Duration;
+use serde::Serialize;
+use training::tuning::prequential::{Folds, HISTORY_DAYS, on_threads, splits};
+use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, Task, space};
+use training::{Examples, Learner, Metrics, Period, Settings};
+
+use self::history::History;
+use super::train::{learner, period};
+use crate::output;
+
+/// Look for the settings of a learner that do best on folds that follow each other in time
+///
+/// The days of --validate are cut into folds. Each trial learns from the days before a fold, less the delay of labels, and is judged on
+/// the fold; few trials go on to all folds. Every result is kept in --out: the same command goes on where it was stopped. The best
+/// settings are written there as best.toml, to be taken by `riskflow train --settings`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  riskflow tune --pipeline pipelines/card_fraud_handbook.toml --data transactions.parquet --learner boosting \\\n    --validate 2018-07-04..2018-08-01 --test 2018-08-08..2018-09-05 --minutes 20 --out tuned"
+)]
+pub struct Args {
+    /// The pipeline file that the model is for
+    #[arg(long, value_name = "FILE")]
+    pipeline: PathBuf,
+    /// Historical events: Parquet or CSV
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// What learns
+    #[arg(long, value_name = "NAME", value_parser = learner)]
+    learner: Learner,
+    /// The days that trials are judged on; the second is not part of them
+    #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
+    validate: Period,
+    /// Days that the best trial alone is judged on at the end, in as many folds; they must come after the others
+    #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
+    test: Option<Period>,
+    /// How many folds
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+    folds: u32,
+    /// How long it takes until a label is known [default: the pipeline's]
+    #[arg(long, value_name = "LENGTH")]
+    delay: Option<Duration>,
+    /// What is to be as high as possible: auc, average_precision or card_precision_100
+    #[arg(long, value_name = "FIGURE", default_value = "average_precision", value_parser = objective)]
+    objective: Objective,
+    /// What is searched, in place of the built-in space
+    #[arg(long, value_name = "FILE")]
+    space: Option<PathBuf>,
+    /// End after so many rounds of nine trials
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    rounds: u32,
+    /// End after so many minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 10.0)]
+    minutes: f64,
+    /// The folder that everything is kept in
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Equal seeds give equal trials
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn objective(name: &str) -> Result<Objective, String> {
+    let known = Objective::ALL.map(Objective::name);
+    Objective::ALL
+        .into_iter()
+        .find(|objective| objective.name() == name)
+        .ok_or_else(|| format!("there are: {}", known.join(", ")))
+}
+
+/// What came of the search.
+#[derive(Serialize)]
+struct Found<'a> {
+    learner: &'static str,
+    objective: Objective,
+    trials: usize,
+    finalists: usize,
+    best: &'a Finalist,
+    /// Means over the folds.
+    validation: Metrics,
+    test: Option<Metrics>,
+    test_folds: Vec<Metrics>,
+}
+
+/// Runs the command.
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let pipeline = crate::read_pipeline(&args.pipeline)?;
+    let settings = crate::read_training(&args.pipeline, &pipeline)?;
+    let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
+        bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
+    };
+    if let Some(test) = args.test.filter(|test| test.from < args.validate.until) {
+        bail!("the test begins on {}, before the days to validate on end", test.from.date());
+    }
+    let space = match &args.space {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            space::parse(&text, &path.display().to_string(), args.learner)?
+        }
+        None => space::of(args.learner),
+    };
+    let longest = Duration::days(longest_history(&space));
+    let validation = splits(args.validate, args.folds, delay, longest);
+    let test = args.test.map_or_else(Vec::new, |test| splits(test, args.folds, delay, longest));
+    let validated = Period { from: validation[0].whole().from, until: args.validate.until };
+    let whole = Period { until: args.test.map_or(args.validate.until, |test| test.until), ..validated };
+    let search = Search { space, folds: args.folds, objective: args.objective, seed: args.seed };
+    let dataset = training::fingerprint(&args.data, &pipeline, validated, delay)?;
+    let history = Mutex::new(History::open(&args.out, args.learner, &dataset, &settings, &search)?);
+
+    let bar = output::counter("events");
+    let examples = Examples::replay(&args.data, &pipeline, whole, delay, &mut |events| bar.set_position(events)).await?;
+    bar.finish_and_clear();
+    super::train::set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &examples.rejected)?;
+    let folds = Folds::new(&examples, &validation).await?;
+    let bar = output::counter("trials");
+    let trial = Trials {
+        args,
+        folds: &folds,
+        settings: &settings,
+        history: &history,
+        until: started + Span::from_secs_f64(args.minutes.max(0.0) * 60.0),
+    };
+    let finalists = search.run(args.rounds, |tasks| trial.all(tasks, &bar))?;
+    bar.finish_and_clear();
+    drop(folds);
+    let Some(best) = finalists.first() else {
+        bail!("no trial has been on all folds yet: give it more --minutes and run it again, it goes on where it was");
+    };
+    history.lock().expect("nobody panicked").write_best(args.learner, &settings, best)?;
+
+    let mut test_folds = Vec::new();
+    if !test.is_empty() {
+        let folds = Folds::new(&examples, &test).await?;
+        let tasks: Vec<Task> =
+            (0..args.folds).map(|fold| Task { trial: best.trial, fold, settings: best.settings.clone() }).collect();
+        test_folds = on_threads(&tasks, threads(), |task| folds.evaluate(task, args.learner, &settings, args.seed))?;
+    }
+    let found = Found {
+        learner: args.learner.name(),
+        objective: args.objective,
+        trials: history.lock().expect("nobody panicked").trials(),
+        finalists: finalists.len(),
+        best,
+        validation: mean(&best.metrics),
+        test: (!test_folds.is_empty()).then(|| mean(&test_folds)),
+        test_folds,
+    };
+    if args.json { output::json_line(&found) } else { print(&found, args) }
+}
+
+fn print(found: &Found<'_>, args: &Args) -> anyhow::Result<()> {
+    let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    let row = |what: String, metrics: &Metrics| {
+        vec![what, figure(metrics.auc), figure(metrics.average_precision), figure(metrics.card_precision_100)]
+    };
+    let mut rows: Vec<_> = (found.best.metrics.iter().enumerate())
+        .map(|(fold, metrics)| row(format!("validation fold {}", fold + 1), metrics))
+        .collect();
+    rows.push(row("validation, mean".to_owned(), &found.validation));
+    rows.extend(found.test_folds.iter().enumerate().map(|(fold, metrics)| row(format!("test fold {}", fold + 1), metrics)));
+    rows.extend(found.test.iter().map(|metrics| row("test, mean".to_owned(), metrics)));
+    output::table(&["", "auc", "average precision", "card precision@100"], &rows)?;
+    let settings: Vec<String> = found.best.settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    output::text_line(&format!("{} trials; the best, {}: {}", found.trials, found.best.trial, settings.join(", ")))?;
+    output::text_line(&format!("its settings are in {}", args.out.join(history::BEST).display()))
+}
+
+/// The longest history that a trial may ask for; a week where the space does not say.
+fn longest_history(space: &[Dimension]) -> i64 {
+    let range = space.iter().find(|dimension| dimension.name == HISTORY_DAYS).map(|dimension| &dimension.range);
+    range.map_or(7, |range| match range {
+        Range::Log(_, high) | Range::Linear(_, high) => *high as i64,
+        Range::WholeLog(_, high) => i64::from(*high),
+        Range::OneOf(values) => values.last().map_or(7, |days| *days as i64),
+    })
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Means of what each fold has; a figure that a fold lacks is left out.
+fn mean(folds: &[Metrics]) -> Metrics {
+    let mean = |figure: fn(&Metrics) -> Option<f64>| {
+        let figures: Vec<f64> = folds.iter().filter_map(figure).collect();
+        (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
+    };
+    Metrics {
+        auc: mean(|metrics| metrics.auc),
+        average_precision: mean(|metrics| metrics.average_precision),
+        card_precision_100: mean(|metrics| metrics.card_precision_100),
+    }
+}
+
+/// What evaluates trials, in parallel and on the clock.
+struct Trials<'a> {
+    args: &'a Args,
+    folds: &'a Folds,
+    settings: &'a Settings,
+    history: &'a Mutex<History>,
+    until: Instant,
+}
+
+impl Trials<'_> {
+    /// All tasks' metrics; nothing when time is up before all are done. What was done is in the history.
+    fn all(&self, tasks: &[Task], bar: &ProgressBar) -> anyhow::Result<Option<Vec<Metrics>>> {
+        let done = on_threads(tasks, threads(), |task| {
+            if let Some(metrics) = self.history.lock().expect("nobody panicked").recall(task)? {
+                return anyhow::Ok(Some(metrics));
+            }
+            if Instant::now() >= self.until {
+                return Ok(None);
+            }
+            let started = Instant::now();
+            let metrics = self.folds.evaluate(task, self.args.learner, self.settings, self.args.seed)?;
+            let seconds = started.elapsed().as_secs_f64();
+            let Task { trial, fold, settings } = task.clone();
+            self.history.lock().expect("nobody panicked").add(Outcome { trial, fold, settings, metrics, seconds })?;
+            bar.set_position(u64::from(trial) + 1);
+            Ok(Some(metrics))
+        })?;
+        Ok(done.into_iter().collect())
+    }
+}

@@ -1,0 +1,92 @@
+//! The table `[training]` of a pipeline file. The rest of the file is the business of the crates before this one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use scoring::Pipeline;
+use scoring::pipeline::PipelineError;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::learners::boosting::{self, Direction};
+use crate::learners::{Error, Settings, forest, logistic};
+
+#[derive(Deserialize)]
+struct PipelineFile {
+    #[serde(default)]
+    training: TrainingFile,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TrainingFile {
+    logistic: Option<Spanned<logistic::Settings>>,
+    forest: Option<Spanned<forest::Settings>>,
+    boosting: Option<Spanned<boosting::Settings>>,
+    directions: BTreeMap<Spanned<String>, Direction>,
+}
+
+impl Settings {
+    /// Reads them out of the text of a pipeline file that has been checked otherwise; `file` is its name in messages.
+    pub fn parse(text: &str, file: &str, pipeline: &Pipeline) -> Result<Self, PipelineError> {
+        let fail = |message: String, span: Range<usize>| PipelineError::at(text, file, message, span);
+        let PipelineFile { training: TrainingFile { logistic, forest, boosting, directions } } =
+            toml::from_str(text).map_err(|error| fail(error.message().to_owned(), error.span().unwrap_or(0..0)))?;
+        let settings = Self {
+            logistic: checked(logistic, logistic::Settings::check).map_err(|(message, span)| fail(message, span))?,
+            forest: checked(forest, forest::Settings::check).map_err(|(message, span)| fail(message, span))?,
+            boosting: checked(boosting, boosting::Settings::check).map_err(|(message, span)| fail(message, span))?,
+            directions: directions.iter().map(|(name, direction)| (name.as_ref().clone(), *direction)).collect(),
+        };
+        let definitions = pipeline.plan.definitions();
+        let is_unknown = |name: &&Spanned<String>| definitions.iter().all(|definition| definition.name != *name.as_ref());
+        match directions.keys().find(is_unknown) {
+            Some(name) => Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span())),
+            None => Ok(settings),
+        }
+    }
+}
+
+/// The settings of one learner, or its own.
+fn checked<S: Default>(
+    settings: Option<Spanned<S>>,
+    check: impl Fn(&S) -> Result<(), Error>,
+) -> Result<S, (String, Range<usize>)> {
+    let Some(settings) = settings else { return Ok(S::default()) };
+    check(settings.as_ref()).map_err(|error| (error.to_string(), settings.span()))?;
+    Ok(settings.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(training: &str) -> Result<Settings, String> {
+        let text = format!("{}\n{training}", include_str!("../../pipelines/card_fraud_handbook.toml"));
+        let pipeline = Pipeline::parse(&text, "p.toml").map_err(|error| error.to_string())?;
+        let lines_before = include_str!("../../pipelines/card_fraud_handbook.toml").lines().count();
+        Settings::parse(&text, "p.toml", &pipeline).map_err(|error| format!("+{}: {}", error.line - lines_before, error.message))
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_it_comes() {
+        assert_eq!(parse(""), Ok(Settings::default()));
+        let boosting = boosting::Settings { trees: 300, rate: 0.05, ..boosting::Settings::default() };
+        let directions = BTreeMap::from([("terminal_fraud_rate_7d".to_owned(), Direction::Rising)]);
+        let expect = Settings { boosting, directions, ..Settings::default() };
+        assert_eq!(
+            parse("[training]\nboosting = { trees = 300, rate = 0.05 }\ndirections = { terminal_fraud_rate_7d = \"rising\" }"),
+            Ok(expect)
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let check = |training: &str, expect: &str| assert_eq!(parse(training).unwrap_err(), expect, "{training}");
+        check("[training.boosting]\ntrees = 3\nrate = 2.0", "+2: the setting rate of boosting is out of its range");
+        check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
+        check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected `penalty`");
+        check("[training.directions]\nterminal_risk = \"rising\"", "+3: there is no feature `terminal_risk` to have a direction");
+        check("[training.directions]\nweekend = \"up\"", "+3: unknown variant `up`, expected one of `free`, `rising`, `falling`");
+    }
+}
