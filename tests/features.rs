@@ -4,26 +4,14 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use support::{HANDBOOK, json_lines, run, run_well, shared_data, text};
+use support::{HANDBOOK, json_lines, peer, run, run_well, shared_data, text};
 
 /// A small world's payments, as Parquet.
 fn payments(folder: &Path) -> std::path::PathBuf {
     let out = text(folder);
     run_well(&["simulate", "--customers", "150", "--terminals", "300", "--days", "60", "--out", out]);
     folder.join("transactions.parquet")
-}
-
-/// Runs a script beside the tests with what it needs; `None` where there is no Python, and that is said.
-fn peer(script: &str, arguments: &[&str]) -> Option<(bool, String)> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: no python3 for {script}");
-        return None;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-    let output = Command::new(folder.join("python")).arg(folder.join(script)).args(arguments).output().expect("it starts");
-    Some((output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
 }
 
 fn materialize<'a>(data: &'a str, out: &'a str) -> Vec<&'a str> {

@@ -49,6 +49,17 @@ pub fn json_lines(ended: &Ended) -> Vec<serde_json::Value> {
     ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
 
+/// Runs a script beside the tests with what it needs; `None` where there is no Python, and that is said.
+pub fn peer(script: &str, arguments: &[&str]) -> Option<(bool, String)> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: no python3 for {script}");
+        return None;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    let output = Command::new(folder.join("python")).arg(folder.join(script)).args(arguments).output().expect("it starts");
+    Some((output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
+}
+
 /// A path as an argument.
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("temporary folders have plain names")

@@ -3,9 +3,12 @@
 
 pub mod dataset;
 mod error;
+pub mod evaluation;
+pub mod export;
 mod file;
 mod fingerprint;
 pub mod history;
+pub mod import;
 pub mod labels;
 pub mod learners;
 pub mod matrix;

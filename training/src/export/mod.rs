@@ -1,0 +1,5 @@
+//! Our models in the formats of others.
+
+mod onnx;
+
+pub use onnx::onnx;
