@@ -1,0 +1,57 @@
+//! Intervals of proportions, of their ratio and of their difference, for independent rows.
+
+use super::figure::{Figure, Method, Missing};
+
+/// `part` of `whole` with Wilson's interval (1927), which holds at few rows and at shares near 0 and 1; `empty` says why there is
+/// no share of nothing. `z` is the [reach](super::distributions::reach) of the level.
+pub(super) fn share(part: u64, whole: u64, z: f64, empty: Missing) -> Figure {
+    match wilson(part, whole, z) {
+        Some((lower, upper)) => Figure::within(part as f64 / whole as f64, lower, upper, Method::Wilson),
+        None => empty.into(),
+    }
+}
+
+fn wilson(part: u64, whole: u64, z: f64) -> Option<(f64, f64)> {
+    let [part, whole, square] = [part as f64, whole as f64, z * z];
+    let middle = part + square / 2.0;
+    let half = z * (part * (whole - part) / whole + square / 4.0).sqrt();
+    let end = |at: f64| (at / (whole + square)).clamp(0.0, 1.0);
+    (whole > 0.0).then(|| (end(middle - half), end(middle + half)))
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    pub part: u64,
+    pub whole: u64,
+}
+
+impl Share {
+    fn value(self) -> f64 {
+        self.part as f64 / self.whole as f64
+    }
+}
+
+/// How large one share is against another, with Katz's interval on the logarithm (1978); none where one of the shares is zero.
+pub(super) fn ratio(share: Share, reference: Share, z: f64) -> Figure {
+    if reference.part == 0 || share.whole == 0 {
+        return Missing::NoReference.into();
+    }
+    let ratio = share.value() / reference.value();
+    if share.part == 0 {
+        return ratio.into();
+    }
+    let of = |share: Share| (1.0 - share.value()) / share.part as f64;
+    let factor = libm::exp(z * (of(share) + of(reference)).sqrt());
+    Figure::within(ratio, ratio / factor, ratio * factor, Method::Katz)
+}
+
+/// How much larger one share is than another, with Newcombe's interval from the two of Wilson (1998, method 10).
+pub(super) fn difference(share: Share, reference: Share, z: f64) -> Figure {
+    let ends = wilson(share.part, share.whole, z).zip(wilson(reference.part, reference.whole, z));
+    let Some((own, other)) = ends else { return Missing::NoReference.into() };
+    let [a, b] = [share.value(), reference.value()];
+    let lower = a - b - libm::hypot(a - own.0, other.1 - b);
+    let upper = a - b + libm::hypot(own.1 - a, b - other.0);
+    Figure::within(a - b, lower, upper, Method::Newcombe)
+}
