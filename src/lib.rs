@@ -18,6 +18,7 @@ use ingest::{Clock, Schema};
 use monitor::{ParquetWarehouse, Projector, Warehouse};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Champion, Engine, FileRegistry, Pipeline, Registry};
+use training::Training;
 
 use crate::config::{Config, Durability};
 
@@ -84,9 +85,9 @@ pub fn read_pipeline(path: &Path) -> anyhow::Result<Pipeline> {
 }
 
 /// Reads what a pipeline file, or another, says of training.
-pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<training::Settings> {
+pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Training> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(training::Settings::parse(&text, &path.display().to_string(), pipeline)?)
+    Ok(Training::parse(&text, &path.display().to_string(), pipeline)?)
 }
 
 impl Riskflow {

@@ -217,7 +217,7 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
             None => "normal",
         },
         model: champion
-            .map(|champion| ModelStatus { name: champion.artifact.name.clone(), version: champion.version.to_string() }),
+            .map(|champion| ModelStatus { name: champion.artifact.about.name.clone(), version: champion.version.to_string() }),
         thresholds: program.engine.pipeline().policy.thresholds(),
         events: standing.events,
         decisions: standing.decisions,

@@ -41,23 +41,23 @@ impl Champion {
     /// Refuses an artifact that reads features which the pipeline has not, or defines in another way. Features that the pipeline has
     /// beside them do no harm: they can be warmed while a model that does not know them decides.
     pub fn new(artifact: Artifact, version: u32, plan: &Plan) -> Result<Self, Mismatch> {
-        let same = artifact.features_version == plan.version()
-            && artifact.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
+        let same = artifact.about.features_version == plan.version()
+            && artifact.about.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
         if same {
             return Ok(Self { version, artifact, places: None });
         }
         let mismatch = |artifact: &Artifact, missing: String| Mismatch {
-            name: artifact.name.clone(),
+            name: artifact.about.name.clone(),
             version,
-            trained: artifact.features_version.clone(),
+            trained: artifact.about.features_version.clone(),
             present: plan.version().to_owned(),
             missing,
         };
-        if artifact.feature_versions.is_empty() {
+        if artifact.about.feature_versions.is_empty() {
             return Err(mismatch(&artifact, String::new()));
         }
         let mut places = Vec::new();
-        for (name, version) in artifact.features.iter().zip(&artifact.feature_versions) {
+        for (name, version) in artifact.about.features.iter().zip(&artifact.about.feature_versions) {
             let place = plan.feature(name).filter(|place| plan.definitions()[*place].version == *version);
             let Some(place) = place else {
                 return Err(mismatch(&artifact, format!(" and lacks {name} as it was then")));
@@ -77,7 +77,7 @@ impl Champion {
 
     /// What each of the pipeline's features added to the model's output.
     fn contributions(&self, vector: &[f64]) -> Vec<f64> {
-        let contributions = self.artifact.model.contributions(&self.values(vector));
+        let contributions = self.artifact.scorer.model.contributions(&self.values(vector));
         let Some(places) = &self.places else { return contributions };
         let mut all = vec![0.0; vector.len()];
         for (place, contribution) in places.iter().zip(contributions) {
@@ -105,7 +105,7 @@ pub struct Case {
 /// What the champion says of a case: a probability from 0 to 1, or `None` without a champion or a number.
 pub fn probability(case: &Case, champion: Option<&Champion>) -> Option<f64> {
     champion
-        .map(|champion| champion.artifact.model.probability(&champion.values(&case.vector)))
+        .map(|champion| champion.artifact.scorer.probability(&champion.values(&case.vector)))
         .filter(|probability| (0.0..=1.0).contains(probability))
 }
 
@@ -139,7 +139,7 @@ pub fn decide(
         decision: verdict,
         score,
         champion: scored.map(|(champion, probability)| ModelScore {
-            name: champion.artifact.name.clone(),
+            name: champion.artifact.about.name.clone(),
             version: champion.version,
             probability,
         }),

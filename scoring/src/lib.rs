@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod model;
 pub mod pipeline;
 pub mod policy;
+pub mod profile;
 pub mod registry;
 
 pub use control::Control;
@@ -20,6 +21,7 @@ pub use decide::{Champion, Mismatch};
 pub use decision::{Decision, EngineMode, FeatureState, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
 pub use engine::{Engine, Scored, Status};
 pub use error::Error;
-pub use model::Model;
+pub use model::{Model, Scorer};
 pub use pipeline::{Pipeline, PipelineError};
-pub use registry::{Artifact, FileRegistry, Registry};
+pub use profile::Profile;
+pub use registry::{About, Artifact, FileRegistry, Registry};

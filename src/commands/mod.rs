@@ -37,6 +37,16 @@ impl ConfigArgs {
     }
 }
 
+/// One thread a core.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A number of threads.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|threads| *threads >= 1).ok_or_else(|| "give a whole number from 1 on".to_owned())
+}
+
 /// The size and the chance of a simulated world.
 #[derive(Clone, Debug, clap::Args)]
 pub struct WorldArgs {

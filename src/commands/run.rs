@@ -36,7 +36,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     output::message(&format!("riskflow listens on http://{}", listener.address()));
     match riskflow.engine.champion() {
-        Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.name, champion.version)),
+        Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.about.name, champion.version)),
         None => output::message(
             "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
         ),

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use ingest::dead_letter::DeadLetters;
 use ingest::{Clock, Duration, SystemClock, Timestamp};
+use scoring::registry::Published;
 use scoring::{FileRegistry, Registry};
 use serde::Serialize;
 use training::{Learner, Period, Progress, Request, Split};
@@ -51,6 +52,12 @@ pub struct Args {
     /// Equal seeds give equal models
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Who trains; the model card says so
+    #[arg(long, value_name = "NAME", default_value = "riskflow train")]
+    by: String,
+    /// On how many threads [default: one a core]; the models are the same on any number
+    #[arg(long, value_name = "COUNT", value_parser = super::at_least_one)]
+    threads: Option<usize>,
     /// Print one JSON object for each learner
     #[arg(long)]
     json: bool,
@@ -97,7 +104,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             args.train.until.date()
         );
     }
-    let settings = crate::read_training(args.settings.as_ref().unwrap_or(&args.pipeline), &pipeline)?;
+    let training = crate::read_training(args.settings.as_ref().unwrap_or(&args.pipeline), &pipeline)?;
     let registry = FileRegistry::open(&args.out)?;
     let all = Learner::ALL.to_vec();
     let learners = if args.learners.is_empty() { &all } else { &args.learners };
@@ -107,9 +114,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         split: Split { train: args.train, test: args.test, known_since: args.known_since.unwrap_or(args.train.from) },
         delay,
         learners,
-        settings: &settings,
+        training: &training,
+        threads: args.threads.unwrap_or_else(super::cores),
         seed: args.seed,
-        now: SystemClock.now(),
+        published: Published { at: SystemClock.now(), by: args.by.clone() },
     };
     let bar = output::counter("events");
     let (trained, rejected) = training::train(request, &mut |progress| show(&bar, &progress)).await?;
@@ -125,8 +133,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             average_precision: trained.metrics.average_precision,
             card_precision_100: trained.metrics.card_precision_100,
             fit_seconds: trained.fit_seconds,
-            train_rows: trained.artifact.rows,
-            train_bad_rows: trained.artifact.bad_rows,
+            train_rows: trained.artifact.about.rows,
+            train_bad_rows: trained.artifact.about.bad_rows,
         };
         if args.json {
             output::json_line(&line)?;

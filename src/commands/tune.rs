@@ -4,7 +4,6 @@ mod history;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration as Span, Instant};
 
 use anyhow::{Context, bail};
@@ -16,6 +15,7 @@ use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, T
 use training::{Examples, Learner, Metrics, Period, Settings};
 
 use self::history::History;
+use super::cores;
 use super::train::{learner, period};
 use crate::output;
 
@@ -99,7 +99,7 @@ struct Found<'a> {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let settings = crate::read_training(&args.pipeline, &pipeline)?;
+    let settings = crate::read_training(&args.pipeline, &pipeline)?.settings;
     let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
         bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
     };
@@ -148,7 +148,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         let folds = Folds::new(&examples, &test).await?;
         let tasks: Vec<Task> =
             (0..args.folds).map(|fold| Task { trial: best.trial, fold, settings: best.settings.clone() }).collect();
-        test_folds = on_threads(&tasks, threads(), |task| folds.evaluate(task, args.learner, &settings, args.seed))?;
+        test_folds = on_threads(&tasks, cores(), |task| folds.evaluate(task, args.learner, &settings, args.seed))?;
     }
     let found = Found {
         learner: args.learner.name(),
@@ -190,10 +190,6 @@ fn longest_history(space: &[Dimension]) -> i64 {
     })
 }
 
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// Means of what each fold has; a figure that a fold lacks is left out.
 fn mean(folds: &[Metrics]) -> Metrics {
     let mean = |figure: fn(&Metrics) -> Option<f64>| {
@@ -219,7 +215,7 @@ struct Trials<'a> {
 impl Trials<'_> {
     /// All tasks' metrics; nothing when time is up before all are done. What was done is in the history.
     fn all(&self, tasks: &[Task], bar: &ProgressBar) -> anyhow::Result<Option<Vec<Metrics>>> {
-        let done = on_threads(tasks, threads(), |task| {
+        let done = on_threads(tasks, cores(), |task| {
             if let Some(metrics) = self.history.lock().expect("nobody panicked").recall(task)? {
                 return anyhow::Ok(Some(metrics));
             }

@@ -1,13 +1,12 @@
 //! What the integration tests share: the program itself, started as a user starts it, and small worlds for it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use scoring::registry::ARTIFACT_FORMAT;
-use scoring::{Artifact, FileRegistry, Model, Pipeline, Registry, model::Linear};
+use scoring::registry::Published;
+use scoring::{Artifact, FileRegistry, Model, Pipeline, Registry, Scorer, model::Linear};
 
 /// The pipeline file that ships with the program.
 pub const HANDBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/card_fraud_handbook.toml");
@@ -161,20 +160,11 @@ pub fn with_champion(data: &Path) {
     weights[feature("amount_minor")] = 0.0005;
     weights[feature("customer_tx_count_1d")] = 0.5;
     let linear = Linear { intercept: -9.0, weights, means: vec![0.0; width], deviations: vec![1.0; width] };
-    let artifact = Artifact {
-        format: ARTIFACT_FORMAT,
-        name: pipeline.model.name.clone(),
-        learner: "logistic".to_owned(),
-        trained_at: ingest::Timestamp::from_micros(0),
-        features_version: pipeline.plan.version().to_owned(),
-        features: pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect(),
-        feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),
-        trained_on: (ingest::Timestamp::from_micros(0), ingest::Timestamp::from_micros(1)),
-        rows: 1,
-        bad_rows: 1,
-        metrics: BTreeMap::new(),
-        model: Model::Linear(linear),
-    };
+    let scorer = Scorer::plain(Model::Linear(linear));
+    let features = pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect();
+    let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
+    let artifact = Artifact::foreign(&pipeline.model.name, "tests", features, &pipeline.plan, scorer, published);
+    let artifact = artifact.expect("the features are the plan's");
     FileRegistry::open(&data.join("registry")).expect("a registry").publish(&artifact).expect("published");
     let arguments = [
         "promote",

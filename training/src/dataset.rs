@@ -16,9 +16,10 @@ use datafusion::scalar::ScalarValue;
 use features::Replay;
 use features::replay::Vector;
 use ingest::decode::Rejected;
-use ingest::{Duration, Timestamp};
+use ingest::{Amount, Duration, Timestamp};
 use scoring::{Model, Pipeline};
 
+use crate::calibrate;
 use crate::error::Error;
 use crate::history;
 use crate::matrix::Matrix;
@@ -61,6 +62,10 @@ pub struct Rows {
     pub days: Vec<i32>,
     /// The reviewed entity of each row.
     pub entities: Vec<String>,
+    /// The money that each row moves, in minor units; `None` where events move none.
+    pub amounts_minor: Option<Vec<i64>>,
+    /// The value of each attribute in each row, in the order of the schema; empty where it is missing.
+    pub attributes: Vec<(String, Vec<String>)>,
 }
 
 /// The labelled events of a history with their features, to be split.
@@ -148,6 +153,8 @@ struct RowBuilder {
     from: Timestamp,
     entity: usize,
     schema: SchemaRef,
+    amounts: Int64Builder,
+    attributes: Vec<StringBuilder>,
     rows: i64,
     row: Int64Builder,
     occurred_at: TimestampMicrosecondBuilder,
@@ -162,8 +169,11 @@ struct RowBuilder {
 /// Rows of a batch: few enough that a sort can go on on the disk.
 const BATCH_ROWS: i64 = 8192;
 
-/// Columns before the features.
-const FIXED_COLUMNS: usize = 5;
+/// Attributes and features are called so, that no name of theirs is one of another column.
+const ATTRIBUTE: &str = "attribute ";
+const FEATURE: &str = "feature ";
+/// Columns before the attributes.
+const FIXED_COLUMNS: usize = 6;
 
 impl RowBuilder {
     fn new(pipeline: &Pipeline, from: Timestamp) -> Self {
@@ -173,13 +183,22 @@ impl RowBuilder {
             Field::new("day", DataType::Int64, false),
             Field::new("entity", DataType::Utf8, true),
             Field::new("bad", DataType::Boolean, false),
+            Field::new("amount_minor", DataType::Int64, true),
         ];
+        let attributes = &pipeline.schema.attributes;
+        fields.extend(
+            attributes.iter().map(|attribute| Field::new(format!("{ATTRIBUTE}{}", attribute.name), DataType::Utf8, true)),
+        );
         let definitions = pipeline.plan.definitions();
-        fields.extend(definitions.iter().map(|definition| Field::new(&definition.name, DataType::Float64, false)));
+        fields.extend(
+            definitions.iter().map(|definition| Field::new(format!("{FEATURE}{}", definition.name), DataType::Float64, false)),
+        );
         Self {
             from,
             entity: pipeline.schema.entity(&pipeline.model.review_entity).expect("checked when the pipeline was read"),
             schema: Arc::new(ArrowSchema::new(fields)),
+            amounts: Int64Builder::new(),
+            attributes: attributes.iter().map(|_| StringBuilder::new()).collect(),
             rows: 0,
             row: Int64Builder::new(),
             occurred_at: TimestampMicrosecondBuilder::new(),
@@ -201,6 +220,10 @@ impl RowBuilder {
         self.day.append_value(event.occurred_at.day());
         self.entities.append_option(event.entities[self.entity].as_deref());
         self.bad.append_value(truth.is_bad());
+        self.amounts.append_option(event.amount.map(Amount::minor));
+        for (column, value) in self.attributes.iter_mut().zip(&event.attributes) {
+            column.append_option(value.as_ref().map(ToString::to_string));
+        }
         for (column, value) in self.features.iter_mut().zip(vector.values) {
             column.append_value(*value);
         }
@@ -219,7 +242,9 @@ impl RowBuilder {
             Arc::new(self.day.finish()),
             Arc::new(self.entities.finish()),
             Arc::new(self.bad.finish()),
+            Arc::new(self.amounts.finish()),
         ];
+        columns.extend(self.attributes.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
         columns.extend(self.features.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
         self.batches.push(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
         Ok(())
@@ -235,30 +260,53 @@ impl Rows {
             matrix: self.matrix.split_at(first).1,
             days: self.days[first..].to_vec(),
             entities: self.entities[first..].to_vec(),
+            amounts_minor: self.amounts_minor.as_ref().map(|amounts| amounts[first..].to_vec()),
+            attributes: self.attributes.iter().map(|(name, values)| (name.clone(), values[first..].to_vec())).collect(),
         }
     }
 
     /// What a model reaches on these rows.
     pub fn judge(&self, model: &Model) -> Metrics {
-        let scores = model.probabilities(self.matrix.columns());
-        Metrics::new(&self.days, &self.entities, &scores, self.matrix.labels())
+        self.metrics(&model.probabilities(self.matrix.columns()))
+    }
+
+    /// What scores reach on these rows.
+    pub fn metrics(&self, scores: &[f64]) -> Metrics {
+        Metrics::new(&self.days, &self.entities, scores, self.matrix.labels())
+    }
+
+    /// The fold of each row for calibration: all rows of an entity are in one.
+    pub(crate) fn folds(&self) -> Vec<u32> {
+        self.entities.iter().map(|entity| crc32fast::hash(entity.as_bytes()) % calibrate::FOLDS).collect()
     }
 
     fn from_batch(batch: &RecordBatch) -> Result<Self, Error> {
         let schema = batch.schema();
-        let names = schema.fields()[FIXED_COLUMNS..].iter().map(|field| field.name().clone()).collect();
-        let columns = batch.columns()[FIXED_COLUMNS..]
+        let texts = |column: &dyn Array| column.as_string::<i32>().iter().map(|text| text.unwrap_or("").to_owned()).collect();
+        let attributes: Vec<(String, Vec<String>)> = schema.fields()[FIXED_COLUMNS..]
             .iter()
-            .map(|column| column.as_primitive::<Float64Type>().values().to_vec())
+            .zip(&batch.columns()[FIXED_COLUMNS..])
+            .map_while(|(field, column)| Some((field.name().strip_prefix(ATTRIBUTE)?.to_owned(), texts(column))))
             .collect();
+        let features = FIXED_COLUMNS + attributes.len();
+        let names =
+            schema.fields()[features..].iter().filter_map(|field| Some(field.name().strip_prefix(FEATURE)?.to_owned())).collect();
+        let columns =
+            batch.columns()[features..].iter().map(|column| column.as_primitive::<Float64Type>().values().to_vec()).collect();
+        let amounts = batch.column_by_name("amount_minor").expect("selected above").as_primitive::<Int64Type>();
+        // Where events move money, one without an amount moves none.
+        let amounts_minor =
+            (amounts.null_count() < amounts.len()).then(|| amounts.iter().map(|amount| amount.unwrap_or(0)).collect());
         let labels =
             batch.column_by_name("bad").expect("selected above").as_boolean().iter().map(|bad| bad == Some(true)).collect();
         let days = batch.column_by_name("day").expect("selected above").as_primitive::<Int64Type>();
-        let entities = batch.column_by_name("entity").expect("selected above").as_string::<i32>();
+        let entities = batch.column_by_name("entity").expect("selected above");
         Ok(Self {
             matrix: Matrix::new(names, columns, labels)?,
             days: days.values().iter().map(|day| i32::try_from(*day).expect("days since 1970 fit in 32 bits")).collect(),
-            entities: entities.iter().map(|entity| entity.unwrap_or("").to_owned()).collect(),
+            entities: texts(entities),
+            amounts_minor,
+            attributes,
         })
     }
 }

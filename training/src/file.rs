@@ -8,8 +8,22 @@ use scoring::pipeline::PipelineError;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::card::Notes;
 use crate::learners::boosting::{self, Direction};
 use crate::learners::{Error, Settings, forest, logistic};
+
+/// What a pipeline file says of training.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Training {
+    /// How learners learn.
+    pub settings: Settings,
+    /// What the model card says beyond what is known.
+    pub card: Notes,
+    /// Attributes of events whose values are judged one by one: the channel, the country.
+    pub segments: Vec<String>,
+    /// Attributes by which nobody may be treated worse.
+    pub protected: Vec<String>,
+}
 
 #[derive(Deserialize)]
 struct PipelineFile {
@@ -24,26 +38,35 @@ struct TrainingFile {
     forest: Option<Spanned<forest::Settings>>,
     boosting: Option<Spanned<boosting::Settings>>,
     directions: BTreeMap<Spanned<String>, Direction>,
+    card: Notes,
+    segments: Vec<Spanned<String>>,
+    protected: Vec<Spanned<String>>,
 }
 
-impl Settings {
-    /// Reads them out of the text of a pipeline file that has been checked otherwise; `file` is its name in messages.
+impl Training {
+    /// Reads the text of a pipeline file that has been checked otherwise, or of another that has the table alone; `file` is its name in
+    /// messages.
     pub fn parse(text: &str, file: &str, pipeline: &Pipeline) -> Result<Self, PipelineError> {
         let fail = |message: String, span: Range<usize>| PipelineError::at(text, file, message, span);
-        let PipelineFile { training: TrainingFile { logistic, forest, boosting, directions } } =
+        let PipelineFile { training: read } =
             toml::from_str(text).map_err(|error| fail(error.message().to_owned(), error.span().unwrap_or(0..0)))?;
-        let settings = Self {
-            logistic: checked(logistic, logistic::Settings::check).map_err(|(message, span)| fail(message, span))?,
-            forest: checked(forest, forest::Settings::check).map_err(|(message, span)| fail(message, span))?,
-            boosting: checked(boosting, boosting::Settings::check).map_err(|(message, span)| fail(message, span))?,
-            directions: directions.iter().map(|(name, direction)| (name.as_ref().clone(), *direction)).collect(),
+        let wrong = |(message, span)| fail(message, span);
+        let settings = Settings {
+            logistic: checked(read.logistic, logistic::Settings::check).map_err(wrong)?,
+            forest: checked(read.forest, forest::Settings::check).map_err(wrong)?,
+            boosting: checked(read.boosting, boosting::Settings::check).map_err(wrong)?,
+            directions: read.directions.iter().map(|(name, direction)| (name.as_ref().clone(), *direction)).collect(),
         };
-        let definitions = pipeline.plan.definitions();
-        let is_unknown = |name: &&Spanned<String>| definitions.iter().all(|definition| definition.name != *name.as_ref());
-        match directions.keys().find(is_unknown) {
-            Some(name) => Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span())),
-            None => Ok(settings),
+        if let Some(name) = read.directions.keys().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
+            return Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span()));
         }
+        for name in read.segments.iter().chain(&read.protected) {
+            if pipeline.schema.attribute(name.as_ref()).is_none() {
+                return Err(fail(format!("there is no attribute `{}` in [event.attributes]", name.as_ref()), name.span()));
+            }
+        }
+        let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
+        Ok(Self { settings, card: read.card, segments: plain(read.segments), protected: plain(read.protected) })
     }
 }
 
@@ -61,19 +84,20 @@ fn checked<S: Default>(
 mod tests {
     use super::*;
 
-    fn parse(training: &str) -> Result<Settings, String> {
+    fn parse(training: &str) -> Result<Training, String> {
         let text = format!("{}\n{training}", include_str!("../../pipelines/card_fraud_handbook.toml"));
         let pipeline = Pipeline::parse(&text, "p.toml").map_err(|error| error.to_string())?;
         let lines_before = include_str!("../../pipelines/card_fraud_handbook.toml").lines().count();
-        Settings::parse(&text, "p.toml", &pipeline).map_err(|error| format!("+{}: {}", error.line - lines_before, error.message))
+        Training::parse(&text, "p.toml", &pipeline).map_err(|error| format!("+{}: {}", error.line - lines_before, error.message))
     }
 
     #[test]
     fn what_is_not_said_is_as_it_comes() {
-        assert_eq!(parse(""), Ok(Settings::default()));
+        assert_eq!(parse(""), Ok(Training::default()));
         let boosting = boosting::Settings { trees: 300, rate: 0.05, ..boosting::Settings::default() };
         let directions = BTreeMap::from([("terminal_fraud_rate_7d".to_owned(), Direction::Rising)]);
-        let expect = Settings { boosting, directions, ..Settings::default() };
+        let settings = Settings { boosting, directions, ..Settings::default() };
+        let expect = Training { settings, ..Training::default() };
         assert_eq!(
             parse("[training]\nboosting = { trees = 300, rate = 0.05 }\ndirections = { terminal_fraud_rate_7d = \"rising\" }"),
             Ok(expect)
@@ -86,6 +110,11 @@ mod tests {
         check("[training.boosting]\ntrees = 3\nrate = 2.0", "+2: the setting rate of boosting is out of its range");
         check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
         check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected `penalty`");
+        check("[training]\nsegments = [\"channel\"]", "+3: there is no attribute `channel` in [event.attributes]");
+        check(
+            "[training.card]\nlimit = \"none\"",
+            "+3: unknown field `limit`, expected one of `owner`, `intended_use`, `limits`",
+        );
         check("[training.directions]\nterminal_risk = \"rising\"", "+3: there is no feature `terminal_risk` to have a direction");
         check("[training.directions]\nweekend = \"up\"", "+3: unknown variant `up`, expected one of `free`, `rising`, `falling`");
     }

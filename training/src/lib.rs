@@ -1,6 +1,8 @@
 //! The batch side: datasets on DataFusion with features as of their own time, learners, evaluation, and the artifacts that
 //! scoring loads. It runs beside scoring and shares nothing with it but the engine's code and the registry.
 
+pub mod calibrate;
+pub mod card;
 pub mod dataset;
 mod error;
 pub mod evaluation;
@@ -21,6 +23,7 @@ pub mod tuning;
 
 pub use dataset::{Examples, Period, Split};
 pub use error::Error;
+pub use file::Training;
 pub use fingerprint::fingerprint;
 pub use history::{History, span};
 pub use labels::Labels;

@@ -72,6 +72,15 @@ impl Matrix {
         (part(0..row), part(row..self.rows()))
     }
 
+    /// Some rows, in the order given.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            names: self.names.clone(),
+            columns: self.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect(),
+            labels: rows.iter().map(|row| self.labels[*row]).collect(),
+        }
+    }
+
     /// One row's features.
     pub fn row(&self, row: usize) -> Vec<f64> {
         self.columns.iter().map(|column| column[row]).collect()

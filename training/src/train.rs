@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::thread;
 use std::time::Instant;
 
+use ingest::Duration;
 use ingest::decode::Rejected;
-use ingest::{Duration, Timestamp};
-use scoring::registry::ARTIFACT_FORMAT;
-use scoring::{Artifact, Pipeline};
+use scoring::profile::{Distribution, Profile};
+use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
+use scoring::{Artifact, Pipeline, Scorer};
 
-use crate::dataset::{Examples, Split};
+use crate::dataset::{Examples, Rows, Split};
 use crate::error::Error;
-use crate::learners::{Learner, Settings};
+use crate::file::Training;
+use crate::fingerprint::fingerprint;
+use crate::learners::{self, Learner};
 use crate::metrics::Metrics;
+use crate::{calibrate, card};
 
 /// What is trained on what.
 #[derive(Clone, Debug)]
@@ -29,11 +32,13 @@ pub struct Request<'a> {
     /// What learns.
     pub learners: &'a [Learner],
     /// How it learns.
-    pub settings: &'a Settings,
+    pub training: &'a Training,
+    /// On how many threads; the models are the same on any number.
+    pub threads: usize,
     /// Equal seeds give equal models.
     pub seed: u64,
-    /// The time that the artifacts are given.
-    pub now: Timestamp,
+    /// When the artifacts come to be, and through whom.
+    pub published: Published,
 }
 
 /// A model that was fitted, with what was measured of it.
@@ -66,38 +71,71 @@ pub enum Progress {
 
 /// The models in the order of the learners, and the rows of the file that are no events.
 pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(Vec<Trained>, Vec<Rejected>), Error> {
-    let Request { data, pipeline, split, delay, learners, settings, seed, now } = request;
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let Request { data, pipeline, split, delay, .. } = request;
+    let dataset = fingerprint(data, pipeline, split.whole(), delay)?;
     let examples =
         Examples::replay(data, pipeline, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
     let (train, test) = examples.split(&split).await?;
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
+    let parts = Parts { request: &request, dataset, train, test };
     let mut trained = Vec::new();
-    for learner in learners {
+    for learner in request.learners {
         progress(Progress::Fitting(*learner));
+        let one = parts.learn(*learner).map_err(|source| Error::Learner { learner: learner.name(), source })?;
+        trained.push(one);
+    }
+    Ok((trained, examples.rejected))
+}
+
+/// What every learner gets.
+struct Parts<'a> {
+    request: &'a Request<'a>,
+    dataset: String,
+    train: Rows,
+    test: Rows,
+}
+
+impl Parts<'_> {
+    fn learn(&self, learner: Learner) -> Result<Trained, learners::Error> {
+        let Request { training, seed, threads, .. } = *self.request;
+        let (settings, matrix) = (&training.settings, &self.train.matrix);
         let started = Instant::now();
-        let model = learner
-            .fit(&train.matrix, settings, seed, threads)
-            .map_err(|source| Error::Learner { learner: learner.name(), source })?;
+        let model = learner.fit(matrix, settings, seed, threads)?;
         let fit_seconds = started.elapsed().as_secs_f64();
-        let metrics = test.judge(&model);
-        let artifact = Artifact {
+        let folds = self.train.folds();
+        let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
+        let calibration = calibrate::choose(&held, matrix.labels(), &folds);
+        let scores: Vec<f64> = held.iter().map(|probability| calibration.apply(*probability)).collect();
+        let features =
+            matrix.names().iter().zip(matrix.columns()).map(|(name, column)| Distribution::new(name, column)).collect();
+        let profile = Profile { features, score: Some(Distribution::new("probability", &scores)) };
+        let scorer = Scorer { model, calibration };
+        let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
+        let about = self.about(learner, metrics);
+        let card = card::write(&about, &profile, &scorer, &self.request.split, &training.card, &self.request.published.by);
+        let artifact = Artifact { about, scorer, profile, card, published: self.request.published.clone() };
+        Ok(Trained { learner, artifact, metrics, fit_seconds })
+    }
+
+    fn about(&self, learner: Learner, metrics: Metrics) -> About {
+        let Request { pipeline, split, training, seed, delay, .. } = self.request;
+        About {
             format: ARTIFACT_FORMAT,
             name: pipeline.model.name.clone(),
             learner: learner.name().to_owned(),
-            trained_at: now,
+            settings: training.settings.of(learner, *seed),
             features_version: pipeline.plan.version().to_owned(),
-            features: train.matrix.names().to_vec(),
+            features: self.train.matrix.names().to_vec(),
             feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),
             trained_on: (split.train.from, split.train.until),
-            rows: train.matrix.rows() as u64,
-            bad_rows: train.matrix.bad() as u64,
+            label_delay: Some(*delay),
+            dataset: self.dataset.clone(),
+            rows: self.train.matrix.rows() as u64,
+            bad_rows: self.train.matrix.bad() as u64,
             metrics: named(metrics),
-            model,
-        };
-        trained.push(Trained { learner: *learner, artifact, metrics, fit_seconds });
+            program: PROGRAM.to_owned(),
+        }
     }
-    Ok((trained, examples.rejected))
 }
 
 fn named(metrics: Metrics) -> BTreeMap<String, f64> {

@@ -90,7 +90,7 @@ async fn ready(State(api): State<Api>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "missing": missing}))
         }
         (Some(champion), None) => {
-            let model = format!("{} {}", champion.artifact.name, champion.version);
+            let model = format!("{} {}", champion.artifact.about.name, champion.version);
             (StatusCode::OK, serde_json::json!({"ready": true, "model": model}))
         }
         (None, None) => (

@@ -237,7 +237,7 @@ impl Engine {
     /// Makes a model champion, from the next decision on; the change is a record in the log.
     pub async fn promote(&self, champion: Champion, by: &str, reason: &str) -> Result<Position, Error> {
         let control = Control::Promoted {
-            name: champion.artifact.name.clone(),
+            name: champion.artifact.about.name.clone(),
             version: champion.version,
             by: by.to_owned(),
             reason: reason.to_owned(),

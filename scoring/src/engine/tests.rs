@@ -9,8 +9,8 @@ use ingest::log::file::{FileLog, Options};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
 
 use super::*;
-use crate::model::{Linear, Model};
-use crate::registry::{ARTIFACT_FORMAT, Artifact, FileRegistry};
+use crate::model::{Linear, Model, Scorer};
+use crate::registry::{About, Artifact, FileRegistry, Published};
 use crate::{EngineMode, Verdict};
 
 const PIPELINE: &str = r#"
@@ -54,20 +54,10 @@ fn pipeline(on_failure: &str) -> Arc<Pipeline> {
 /// Five payments of one customer within an hour are reviewed, eight are declined.
 fn artifact(pipeline: &Pipeline) -> Artifact {
     let linear = Linear { intercept: -6.0, weights: vec![0.8, 0.0], means: vec![0.0; 2], deviations: vec![1.0; 2] };
-    Artifact {
-        format: ARTIFACT_FORMAT,
-        name: "card_fraud".to_owned(),
-        learner: "logistic".to_owned(),
-        trained_at: Timestamp::from_micros(0),
-        features_version: pipeline.plan.version().to_owned(),
-        features: pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect(),
-        feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),
-        trained_on: (Timestamp::from_micros(0), Timestamp::from_micros(1)),
-        rows: 1,
-        bad_rows: 1,
-        metrics: std::collections::BTreeMap::new(),
-        model: Model::Linear(linear),
-    }
+    let scorer = Scorer::plain(Model::Linear(linear));
+    let features = pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect();
+    let published = Published { at: Timestamp::from_micros(0), by: "tests".to_owned() };
+    Artifact::foreign("card_fraud", "tests", features, &pipeline.plan, scorer, published).expect("they are the plan's")
 }
 
 fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>) {
@@ -216,7 +206,8 @@ async fn a_model_of_other_features_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, _log) = start(folder.path(), &pipeline("review"));
     let (features_version, feature_versions) = ("another".to_owned(), vec!["0".to_owned(); 2]);
-    let artifact = Artifact { features_version, feature_versions, ..artifact(engine.pipeline()) };
+    let mut artifact = artifact(engine.pipeline());
+    artifact.about = About { features_version, feature_versions, ..artifact.about };
     let error = Champion::new(artifact, 3, &engine.pipeline().plan).expect_err("it does not fit");
     assert!(error.to_string().starts_with("model card_fraud 3 was trained on features another"), "{error}");
 }

@@ -1,8 +1,10 @@
 //! Models as scoring runs them: trees flattened into one array and linear models, both plain data, both pure functions from a
 //! feature vector to a probability. Training makes them; nothing here learns.
 
+pub mod calibration;
 pub mod linear;
 pub mod reasons;
+pub mod scorer;
 pub mod trees;
 
 #[cfg(test)]
@@ -10,7 +12,9 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use calibration::Calibration;
 pub use linear::Linear;
+pub use scorer::Scorer;
 pub use trees::{Node, Trees};
 
 /// So many rows go through a tree while it lies near.

@@ -1,4 +1,5 @@
-//! The embedded registry, `file://`: `<folder>/<name>/<version>/artifact.json` with its SHA-256 beside it.
+//! The embedded registry, `file://`. A version is a folder, `<folder>/<name>/<version>/`: what it is, the model, the reference profile,
+//! the card and who published it, each a file of its own, and their hashes as `sha256sum -c` reads them.
 
 use std::fs;
 use std::io::Write;
@@ -6,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{ARTIFACT_FORMAT, Artifact, Error, Registry};
+use super::{ARTIFACT_FORMAT, Artifact, Error, Registry, old};
 
-const ARTIFACT: &str = "artifact.json";
-const HASH: &str = "artifact.sha256";
+const ABOUT: &str = "artifact.json";
+const MODEL: &str = "model.json";
+const PROFILE: &str = "profile.json";
+const CARD: &str = "card.md";
+const PUBLISHED: &str = "published.json";
+const MANIFEST: &str = "artifact.sha256";
 
 /// A registry in a folder.
 #[derive(Clone, Debug)]
@@ -32,19 +37,23 @@ impl FileRegistry {
 impl Registry for FileRegistry {
     /// The version's folder appears whole or not at all: it is filled under another name and then renamed.
     fn publish(&self, artifact: &Artifact) -> Result<u32, Error> {
-        let version = self.versions(&artifact.name)?.last().map_or(1, |last| last + 1);
-        let target = self.version_folder(&artifact.name, version);
-        let unfinished = self.folder.join(&artifact.name).join(format!(".{version}.unfinished"));
+        let name = &artifact.about.name;
+        let version = self.versions(name)?.last().map_or(1, |last| last + 1);
+        let target = self.version_folder(name, version);
+        let unfinished = self.folder.join(name).join(format!(".{version}.unfinished"));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(io("remove", &unfinished))?;
         }
         fs::create_dir_all(&unfinished).map_err(io("create", &unfinished))?;
-        let body = serde_json::to_vec(artifact).expect("an artifact is plain data with text keys");
-        write_synced(&unfinished.join(ARTIFACT), &body)?;
-        write_synced(&unfinished.join(HASH), sha256(&body).as_bytes())?;
+        let mut manifest = String::new();
+        for (name, bytes) in files(artifact) {
+            write_synced(&unfinished.join(name), &bytes)?;
+            manifest.push_str(&format!("{}  {name}\n", sha256(&bytes)));
+        }
+        write_synced(&unfinished.join(MANIFEST), manifest.as_bytes())?;
         sync_folder(&unfinished)?;
         fs::rename(&unfinished, &target).map_err(io("create", &target))?;
-        sync_folder(&self.folder.join(&artifact.name))?;
+        sync_folder(&self.folder.join(name))?;
         sync_folder(&self.folder)?;
         Ok(version)
     }
@@ -54,28 +63,13 @@ impl Registry for FileRegistry {
         if !folder.is_dir() {
             return Err(Error::NotFound { name: name.to_owned(), version, registry: self.folder.display().to_string() });
         }
-        let path = folder.join(ARTIFACT);
-        let body = fs::read(&path).map_err(io("read", &path))?;
-        let published = fs::read_to_string(folder.join(HASH)).map_err(io("read", &folder.join(HASH)))?;
-        let found = sha256(&body);
-        if found != published.trim() {
-            return Err(Error::Damaged { path: path.display().to_string(), found, published: published.trim().to_owned() });
-        }
-        let unreadable = |reason: String| Error::Unreadable { path: path.display().to_string(), reason };
-        let artifact: Artifact = serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
-        if !(1..=ARTIFACT_FORMAT).contains(&artifact.format) {
-            return Err(unreadable(format!("it has format {}, this program reads up to {ARTIFACT_FORMAT}", artifact.format)));
-        }
-        let versions = if artifact.format == 1 { 0 } else { artifact.features.len() };
-        if artifact.feature_versions.len() != versions {
-            let named = artifact.feature_versions.len();
-            return Err(unreadable(format!("it names {} features and {named} versions", artifact.features.len())));
-        }
-        if artifact.model.width() != artifact.features.len() {
-            let (width, named) = (artifact.model.width(), artifact.features.len());
-            return Err(unreadable(format!("its model reads {width} features and it names {named}")));
-        }
-        artifact.model.check().map_err(|invalid| unreadable(invalid.to_string()))?;
+        let manifest = folder.join(MANIFEST);
+        let hashes = fs::read_to_string(&manifest).map_err(io("read", &manifest))?;
+        let artifact = match hashes.contains("  ") {
+            true => read(&folder, &hashes)?,
+            false => old::read(&whole(&folder.join(ABOUT), hashes.trim())?).map_err(unreadable(&folder.join(ABOUT)))?,
+        };
+        check(&artifact).map_err(unreadable(&folder))?;
         Ok(artifact)
     }
 
@@ -89,6 +83,77 @@ impl Registry for FileRegistry {
         versions.sort_unstable();
         Ok(versions)
     }
+}
+
+/// The files of an artifact.
+fn files(artifact: &Artifact) -> [(&'static str, Vec<u8>); 5] {
+    let Artifact { about, scorer, profile, card, published } = artifact;
+    [
+        (ABOUT, json(about)),
+        (MODEL, json(scorer)),
+        (PROFILE, json(profile)),
+        (CARD, card.clone().into_bytes()),
+        (PUBLISHED, json(published)),
+    ]
+}
+
+fn json(part: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(part).expect("an artifact is plain data with text keys")
+}
+
+/// Reads the files that a manifest lists. Each must be there, and no line may be missing.
+fn read(folder: &Path, manifest: &str) -> Result<Artifact, Error> {
+    let part = |name: &str| {
+        let hash = manifest.lines().find_map(|line| line.split_once("  ").filter(|(_, listed)| *listed == name));
+        let (hash, _) = hash.ok_or_else(|| damaged(&folder.join(MANIFEST), format!("it does not list {name}")))?;
+        whole(&folder.join(name), hash)
+    };
+    Ok(Artifact {
+        about: parse(folder, ABOUT, &part(ABOUT)?)?,
+        scorer: parse(folder, MODEL, &part(MODEL)?)?,
+        profile: parse(folder, PROFILE, &part(PROFILE)?)?,
+        card: String::from_utf8(part(CARD)?).map_err(|error| unreadable(&folder.join(CARD))(error.to_string()))?,
+        published: parse(folder, PUBLISHED, &part(PUBLISHED)?)?,
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(folder: &Path, name: &str, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| unreadable(&folder.join(name))(error.to_string()))
+}
+
+/// The bytes of a file whose hash is known.
+fn whole(path: &Path, published: &str) -> Result<Vec<u8>, Error> {
+    let bytes = fs::read(path).map_err(io("read", path))?;
+    let found = sha256(&bytes);
+    match found == published {
+        true => Ok(bytes),
+        false => Err(damaged(path, format!("its hash is {found}, published was {published}"))),
+    }
+}
+
+/// Whether an artifact's parts belong together and can be run.
+fn check(artifact: &Artifact) -> Result<(), String> {
+    let Artifact { about, scorer, .. } = artifact;
+    if !(1..=ARTIFACT_FORMAT).contains(&about.format) {
+        return Err(format!("it has format {}, this program reads up to {ARTIFACT_FORMAT}", about.format));
+    }
+    let versions = if about.format == 1 { 0 } else { about.features.len() };
+    if about.feature_versions.len() != versions {
+        return Err(format!("it names {} features and {} versions", about.features.len(), about.feature_versions.len()));
+    }
+    if scorer.width() != about.features.len() {
+        return Err(format!("its model reads {} features and it names {}", scorer.width(), about.features.len()));
+    }
+    scorer.check().map_err(|invalid| invalid.to_string())
+}
+
+fn damaged(path: &Path, what: String) -> Error {
+    Error::Damaged { path: path.display().to_string(), what }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(String) -> Error {
+    let path = path.display().to_string();
+    move |reason| Error::Unreadable { path, reason }
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -116,24 +181,46 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error
 
 #[cfg(test)]
 mod tests {
+    use ingest::Timestamp;
+
+    use super::super::{About, Published};
     use super::*;
-    use crate::model::{Linear, Model};
+    use crate::model::{Calibration, Linear, Model, Scorer};
+    use crate::profile::{Distribution, Profile};
 
     fn artifact() -> Artifact {
+        let linear = Linear { intercept: -3.0, weights: vec![1.0 / 3.0], means: vec![0.0], deviations: vec![1.0] };
         Artifact {
-            format: ARTIFACT_FORMAT,
-            name: "card_fraud".to_owned(),
-            learner: "logistic".to_owned(),
-            trained_at: ingest::Timestamp::from_micros(1),
-            features_version: "abc".to_owned(),
-            features: vec!["amount".to_owned()],
-            feature_versions: vec!["0".to_owned()],
-            trained_on: (ingest::Timestamp::from_micros(0), ingest::Timestamp::from_micros(1)),
-            rows: 10,
-            bad_rows: 1,
-            metrics: [("auc".to_owned(), 0.1 + 0.2)].into(),
-            model: Model::Linear(Linear { intercept: -3.0, weights: vec![1.0 / 3.0], means: vec![0.0], deviations: vec![1.0] }),
+            about: About {
+                format: ARTIFACT_FORMAT,
+                name: "card_fraud".to_owned(),
+                learner: "logistic".to_owned(),
+                settings: serde_json::json!({"penalty": 1.0}),
+                features_version: "abc".to_owned(),
+                features: vec!["amount".to_owned()],
+                feature_versions: vec!["0".to_owned()],
+                trained_on: (Timestamp::from_micros(0), Timestamp::from_micros(1)),
+                label_delay: Some(ingest::Duration::days(7)),
+                dataset: "def".to_owned(),
+                rows: 10,
+                bad_rows: 1,
+                metrics: [("auc".to_owned(), 0.1 + 0.2)].into(),
+                program: "riskflow 0".to_owned(),
+            },
+            scorer: Scorer {
+                model: Model::Linear(linear),
+                calibration: Calibration::Isotonic { points: vec![(0.0, 0.0), (1.0 / 3.0, 0.2), (1.0, 1.0)] },
+            },
+            profile: Profile { features: vec![Distribution::new("amount", &[1.0, f64::NAN, 0.1])], score: None },
+            card: "# card_fraud\n".to_owned(),
+            published: Published { at: Timestamp::from_micros(1), by: "ada".to_owned() },
         }
+    }
+
+    fn published(folder: &Path) -> (FileRegistry, PathBuf) {
+        let registry = FileRegistry::open(folder).expect("open");
+        registry.publish(&artifact()).expect("publish");
+        (registry, folder.join("card_fraud/1"))
     }
 
     #[test]
@@ -149,15 +236,58 @@ mod tests {
     #[test]
     fn a_flipped_byte_is_refused_wherever_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
-        let registry = FileRegistry::open(folder.path()).expect("open");
-        registry.publish(&artifact()).expect("publish");
-        let path = folder.path().join("card_fraud/1").join(ARTIFACT);
-        let whole = fs::read(&path).expect("read");
-        for byte in 0..whole.len() {
-            let mut flipped = whole.clone();
-            flipped[byte] ^= 1;
-            fs::write(&path, &flipped).expect("write");
-            assert!(matches!(registry.load("card_fraud", 1), Err(Error::Damaged { .. })), "byte {byte}");
+        let (registry, version) = published(folder.path());
+        for entry in fs::read_dir(&version).expect("its files") {
+            let path = entry.expect("a file").path();
+            let whole = fs::read(&path).expect("read");
+            for byte in 0..whole.len() {
+                let mut flipped = whole.clone();
+                flipped[byte] ^= 1;
+                fs::write(&path, &flipped).expect("write");
+                let loaded = registry.load("card_fraud", 1);
+                let refused = matches!(loaded, Err(Error::Damaged { .. } | Error::Io { .. }));
+                // The end of the last line of the manifest may be any.
+                assert!(refused || loaded.is_ok_and(|same| same == artifact()), "{} byte {byte}", path.display());
+            }
+            fs::remove_file(&path).expect("remove");
+            assert!(registry.load("card_fraud", 1).is_err(), "without {}", path.display());
+            fs::write(&path, &whole).expect("write");
         }
+        assert_eq!(registry.load("card_fraud", 1).expect("whole again"), artifact());
+    }
+
+    #[test]
+    fn what_this_program_does_not_read_is_said() {
+        let check = |change: &dyn Fn(&mut Artifact), expect: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let registry = FileRegistry::open(folder.path()).expect("open");
+            let mut artifact = artifact();
+            change(&mut artifact);
+            registry.publish(&artifact).expect("publish");
+            let error = registry.load("card_fraud", 1).expect_err(expect).to_string();
+            assert!(error.ends_with(expect), "{error}");
+        };
+        check(&|artifact| artifact.about.format = 4, "it has format 4, this program reads up to 3");
+        check(&|artifact| artifact.about.feature_versions.clear(), "it names 1 features and 0 versions");
+        check(&|artifact| artifact.about.features.clear(), "it names 0 features and 1 versions");
+        let steep = |artifact: &mut Artifact| artifact.scorer.calibration = Calibration::Platt { slope: -1.0, intercept: 0.0 };
+        check(&steep, "the slope of the calibration of the model is not a usable number");
+    }
+
+    #[test]
+    fn artifacts_of_before_are_read() {
+        let old = include_str!("../../tests/artifact_format_2.json");
+        let folder = tempfile::tempdir().expect("a folder");
+        let version = folder.path().join("card_fraud/1");
+        fs::create_dir_all(&version).expect("a folder");
+        fs::write(version.join(ABOUT), old).expect("write");
+        fs::write(version.join(MANIFEST), sha256(old.as_bytes())).expect("write");
+        let registry = FileRegistry::open(folder.path()).expect("open");
+        let loaded = registry.load("card_fraud", 1).expect("it is read");
+        assert_eq!((loaded.about.format, loaded.about.features_version.as_str()), (2, "abc"));
+        assert_eq!(loaded.scorer, Scorer::plain(loaded.scorer.model.clone()));
+        assert_eq!(loaded.published.at, Timestamp::from_micros(1));
+        fs::write(version.join(ABOUT), old.replace("abc", "abd")).expect("write");
+        assert!(matches!(registry.load("card_fraud", 1), Err(Error::Damaged { .. })));
     }
 }

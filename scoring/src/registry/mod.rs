@@ -2,47 +2,128 @@
 //! against its hash whenever it is loaded; which one is champion is said by control records in the log, not here.
 
 pub mod file;
+mod old;
 
-use ingest::Timestamp;
+use std::collections::BTreeMap;
+
+use features::Plan;
+use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Model;
+use crate::model::Scorer;
+use crate::profile::Profile;
 
 pub use file::FileRegistry;
 
 /// A trained model with what is needed to use and to judge it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    /// What it is.
+    pub about: About,
+    /// What scoring runs.
+    pub scorer: Scorer,
+    /// How features and scores were distributed in training.
+    pub profile: Profile,
+    /// The model card, in Markdown; empty for an artifact from before format 3.
+    pub card: String,
+    /// When it came here, and through whom. All else is the same whenever the same is trained again.
+    pub published: Published,
+}
+
+impl Artifact {
+    /// Of a model that was not trained here and reads features of a plan, in its order. `learner` says where it comes from.
+    pub fn foreign(
+        name: &str,
+        learner: &str,
+        features: Vec<String>,
+        plan: &Plan,
+        scorer: Scorer,
+        published: Published,
+    ) -> Result<Self, NoFeature> {
+        let version = |feature: &String| {
+            let place = plan.feature(feature).ok_or_else(|| NoFeature { feature: feature.clone() })?;
+            Ok(plan.definitions()[place].version.clone())
+        };
+        let feature_versions = features.iter().map(version).collect::<Result<_, _>>()?;
+        let never = Timestamp::from_micros(0);
+        let about = About {
+            format: ARTIFACT_FORMAT,
+            name: name.to_owned(),
+            learner: learner.to_owned(),
+            settings: serde_json::Value::Null,
+            features_version: plan.version().to_owned(),
+            features,
+            feature_versions,
+            trained_on: (never, never),
+            label_delay: None,
+            dataset: String::new(),
+            rows: 0,
+            bad_rows: 0,
+            metrics: BTreeMap::new(),
+            program: PROGRAM.to_owned(),
+        };
+        Ok(Self { about, scorer, profile: Profile::default(), card: String::new(), published })
+    }
+}
+
+/// A model reads a feature that a pipeline does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the model reads the feature {feature}, which the pipeline does not have")]
+pub struct NoFeature {
+    /// The feature.
+    pub feature: String,
+}
+
+/// This program, as artifacts name it.
+pub const PROGRAM: &str = concat!("riskflow ", env!("CARGO_PKG_VERSION"));
+
+/// What a model is, and what came in when it was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Artifact {
+pub struct About {
     /// The version of this format.
     pub format: u32,
     /// The model's name: `card_fraud`.
     pub name: String,
-    /// `logistic`, `forest`, `boosting`.
+    /// What learned it: `logistic`, `forest`, `boosting`, or the format that it was imported from.
     pub learner: String,
-    /// When it was trained.
-    pub trained_at: Timestamp,
+    /// The settings of the learner.
+    pub settings: serde_json::Value,
     /// The hash of the feature definitions that it was trained on.
     pub features_version: String,
     /// The features that the model reads, in its order.
     pub features: Vec<String>,
     /// The hash of each feature's definition; none in format 1.
-    #[serde(default)]
     pub feature_versions: Vec<String>,
     /// The first event time of the training rows, and the first after them.
     pub trained_on: (Timestamp, Timestamp),
-    /// Training rows, and how many of them were bad.
+    /// How long after an event its label was taken as known.
+    pub label_delay: Option<Duration>,
+    /// The fingerprint of the data; empty where it is not known.
+    pub dataset: String,
+    /// Training rows.
     pub rows: u64,
     /// Training rows that were bad.
     pub bad_rows: u64,
     /// What was measured on the test rows, by name.
-    pub metrics: std::collections::BTreeMap<String, f64>,
-    /// The model itself.
-    pub model: Model,
+    pub metrics: BTreeMap<String, f64>,
+    /// The program that made it: `riskflow 0.1.0`.
+    pub program: String,
 }
 
-/// The newest format of an artifact. Format 2 added the hash of each feature's definition.
-pub const ARTIFACT_FORMAT: u32 = 2;
+/// When an artifact came into the registry, and through whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// When.
+    pub at: Timestamp,
+    /// Through whom.
+    pub by: String,
+}
+
+/// The newest format of an artifact. Format 2 added the hash of each feature's definition; format 3 is a folder of files, with
+/// calibration, profile and card.
+pub const ARTIFACT_FORMAT: u32 = 3;
 
 /// Where artifacts are kept.
 pub trait Registry: Send + Sync {
@@ -80,14 +161,12 @@ pub enum Error {
         registry: String,
     },
     /// The bytes are not those that were published.
-    #[error("artifact {path} is damaged: its hash is {found}, published was {published}")]
+    #[error("artifact {path} is damaged: {what}")]
     Damaged {
         /// The file.
         path: String,
-        /// The hash of its bytes.
-        found: String,
-        /// The hash in its manifest.
-        published: String,
+        /// In which way.
+        what: String,
     },
     /// The bytes are whole but not an artifact that this program reads.
     #[error("artifact {path} cannot be read: {reason}")]

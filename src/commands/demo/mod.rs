@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use ingest::simulator::{self, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
 use scoring::Pipeline;
+use scoring::registry::Published;
 use tokio::sync::watch;
 use training::{Learner, Progress, Request};
 
@@ -172,9 +173,10 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
         split: periods.split,
         delay: periods.delay,
         learners: &[Learner::Logistic, Learner::Boosting],
-        settings: &training::Settings::default(),
+        training: &training::Training::default(),
+        threads: super::cores(),
         seed: 0,
-        now: SystemClock.now(),
+        published: Published { at: SystemClock.now(), by: "riskflow demo".to_owned() },
     };
     let bar = output::counter("training");
     let (trained, _) = training::train(request, &mut |progress| match progress {
@@ -190,7 +192,7 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
         let Some(precision) = trained.metrics.average_precision else { continue };
         output::message(&format!(
             "trained {} {version} ({}): average precision {precision:.3} on {} to {}",
-            trained.artifact.name,
+            trained.artifact.about.name,
             trained.learner.name(),
             periods.split.test.from.date(),
             (periods.live_from - ingest::Duration::from_micros(1)).date(),

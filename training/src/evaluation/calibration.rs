@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::distributions::chi_square_above;
 use super::figure::{Figure, Method, Missing};
+use super::judged::Judged;
 use super::proportion::share;
 use super::ranking::Ranking;
 
@@ -126,6 +127,12 @@ struct Fit {
     errors: [f64; 2],
 }
 
+/// The most likely intercept and slope of the log-odds of scores; `None` where there are none.
+pub(crate) fn line(scores: &[f64], labels: &[bool]) -> Option<[f64; 2]> {
+    let judged = Judged::new(scores, labels).ok()?;
+    Some(recalibration(&Ranking::new(scores, &judged)).ok()?.at)
+}
+
 /// The most likely intercept and slope, by Newton's method with halved steps where the likelihood would fall.
 fn recalibration(ranking: &Ranking) -> Result<Fit, Missing> {
     ranking.all().ranked()?;
@@ -195,8 +202,6 @@ fn likelihood(points: &[[f64; 3]], [intercept, slope]: [f64; 2]) -> Likelihood {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::Judged;
-
     fn fit(scores: &[f64], labels: &[bool]) -> Result<[f64; 2], Missing> {
         recalibration(&Ranking::new(scores, &Judged::new(scores, labels).unwrap())).map(|fit| fit.at)
     }

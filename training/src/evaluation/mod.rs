@@ -26,6 +26,7 @@ mod threads;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use calibration::line as calibration_line;
 pub use calibration::{Bin, Calibration, HosmerLemeshow};
 pub use comparison::{Comparison, Flips, Mcnemar};
 pub use decisions::{Cut, Decision, RateCut};

@@ -5,7 +5,7 @@ pub mod boosting;
 pub mod forest;
 pub mod logistic;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -76,6 +76,12 @@ impl Settings {
         self.logistic.check()?;
         self.forest.check()?;
         self.boosting.check()
+    }
+
+    /// Those of one learner, with the seed and what is known of the features, as an artifact keeps them.
+    pub fn of(&self, learner: Learner, seed: u64) -> serde_json::Value {
+        let all = serde_json::to_value(self).expect("settings are plain data");
+        serde_json::json!({ "seed": seed, "directions": all["directions"], learner.name(): all[learner.name()] })
     }
 
     /// The direction of each feature; none where all are free.

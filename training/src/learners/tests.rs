@@ -5,14 +5,14 @@ use super::*;
 use crate::metrics::auc;
 
 /// A matrix whose features are called a, b, c, …
-pub(super) fn matrix(columns: Vec<Vec<f64>>, labels: Vec<bool>) -> Matrix {
+pub(crate) fn matrix(columns: Vec<Vec<f64>>, labels: Vec<bool>) -> Matrix {
     let names = (b'a'..).take(columns.len()).map(|letter| char::from(letter).to_string()).collect();
     Matrix::new(names, columns, labels).unwrap()
 }
 
 /// Three features from 0 to 1: the first makes a row bad where it is high, the second is missing in every tenth row and the third
 /// says nothing; one row in twenty has the other label.
-pub(super) fn noisy(rows: usize, seed: u64) -> Matrix {
+pub(crate) fn noisy(rows: usize, seed: u64) -> Matrix {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut unit = || f64::from(random.next_u32()) / f64::from(u32::MAX);
     let mut columns = vec![Vec::new(); 3];

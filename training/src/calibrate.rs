@@ -1,0 +1,195 @@
+//! The choice of a calibration: each kind is fitted on some rows that the model did not learn from and judged on others. Chosen is the
+//! one that comes nearest to the truth there; of equals the plainer.
+
+use scoring::Model;
+use scoring::model::Calibration;
+
+use crate::evaluation::calibration_line;
+use crate::learners::{Error, Learner, Settings};
+use crate::matrix::Matrix;
+
+/// Into so many folds rows are cut.
+pub const FOLDS: u32 = 3;
+
+/// What a learner says of rows that it did not learn from: a model for each fold learns from the other folds. Equal input gives equal
+/// probabilities on any number of threads. `folds` says which fold each row is in.
+pub fn out_of_fold(
+    learner: Learner,
+    matrix: &Matrix,
+    folds: &[u32],
+    settings: &Settings,
+    seed: u64,
+    threads: usize,
+) -> Result<Vec<f64>, Error> {
+    let mut probabilities = vec![0.0; matrix.rows()];
+    for fold in 0..FOLDS {
+        let (held, rest): (Vec<usize>, Vec<usize>) = (0..matrix.rows()).partition(|row| folds[*row] == fold);
+        if held.is_empty() {
+            continue;
+        }
+        let model: Model = learner.fit(&matrix.select(&rest), settings, seed, threads)?;
+        for (row, probability) in held.iter().zip(model.probabilities(matrix.select(&held).columns())) {
+            probabilities[*row] = probability;
+        }
+    }
+    Ok(probabilities)
+}
+
+/// The calibration of probabilities of rows that were not learned from, by their labels.
+pub fn choose(probabilities: &[f64], labels: &[bool], folds: &[u32]) -> Calibration {
+    let fits: [Fit; 3] = [|_, _| Some(Calibration::Identity), platt, isotonic];
+    let mut best: Option<(f64, Calibration)> = None;
+    for fit in fits {
+        let Some(loss) = loss_on_other_folds(fit, probabilities, labels, folds) else { continue };
+        if best.as_ref().is_none_or(|(lowest, _)| loss < lowest - LEAST_GAIN * labels.len() as f64)
+            && let Some(calibration) = fit(probabilities, labels)
+        {
+            best = Some((loss, calibration));
+        }
+    }
+    best.map_or(Calibration::Identity, |(_, calibration)| calibration)
+}
+
+/// Fits a kind of calibration to probabilities and labels, where it can be.
+type Fit = fn(&[f64], &[bool]) -> Option<Calibration>;
+
+/// A gain a row, in nats, that is worth a calibration.
+const LEAST_GAIN: f64 = 1e-5;
+
+/// The log-loss of all rows, each under a calibration that was fitted on the other folds.
+fn loss_on_other_folds(fit: Fit, probabilities: &[f64], labels: &[bool], folds: &[u32]) -> Option<f64> {
+    let mut loss = 0.0;
+    for fold in 0..FOLDS {
+        let of = |held: bool| -> (Vec<f64>, Vec<bool>) {
+            let rows = (0..labels.len()).filter(|row| (folds[*row] == fold) == held);
+            rows.map(|row| (probabilities[row], labels[row])).unzip()
+        };
+        let ((rest, rest_labels), (held, held_labels)) = (of(false), of(true));
+        let calibration = fit(&rest, &rest_labels)?;
+        loss +=
+            held.iter().zip(&held_labels).map(|(probability, bad)| log_loss(calibration.apply(*probability), *bad)).sum::<f64>();
+    }
+    Some(loss)
+}
+
+fn log_loss(probability: f64, bad: bool) -> f64 {
+    let right = if bad { probability } else { 1.0 - probability };
+    -right.max(1e-15).ln()
+}
+
+/// Of each label so many rows are needed: a line has two numbers to find, a curve many.
+const LEAST_FOR_A_LINE: usize = 10;
+const LEAST_FOR_A_CURVE: usize = 100;
+
+fn has_of_each(labels: &[bool], least: usize) -> bool {
+    let bad = labels.iter().filter(|bad| **bad).count();
+    bad.min(labels.len() - bad) >= least
+}
+
+fn platt(probabilities: &[f64], labels: &[bool]) -> Option<Calibration> {
+    if !has_of_each(labels, LEAST_FOR_A_LINE) {
+        return None;
+    }
+    let [intercept, slope] = calibration_line(probabilities, labels)?;
+    let calibration = Calibration::Platt { slope, intercept };
+    calibration.check().is_ok().then_some(calibration)
+}
+
+/// Pools neighbours until shares rise (Ayer and others, 1955), and draws a line through the middles of the pools, so that of two
+/// events the riskier stays it. A pool's share is smoothed by half a row on each side: no certainty comes of few rows.
+fn isotonic(probabilities: &[f64], labels: &[bool]) -> Option<Calibration> {
+    struct Pool {
+        rows: f64,
+        bad: f64,
+        /// The sum of the probabilities.
+        sum: f64,
+    }
+    if !has_of_each(labels, LEAST_FOR_A_CURVE) {
+        return None;
+    }
+    let share = |pool: &Pool| (pool.bad + 0.5) / (pool.rows + 1.0);
+    let mut rows: Vec<(f64, bool)> = probabilities.iter().copied().zip(labels.iter().copied()).collect();
+    rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let mut pools: Vec<Pool> = Vec::new();
+    for tied in rows.chunk_by(|a, b| a.0 == b.0) {
+        let bad = tied.iter().filter(|(_, bad)| *bad).count() as f64;
+        let mut pool = Pool { rows: tied.len() as f64, bad, sum: tied.iter().map(|(probability, _)| probability).sum() };
+        while let Some(last) = pools.pop_if(|last| last.bad / last.rows >= pool.bad / pool.rows) {
+            pool = Pool { rows: pool.rows + last.rows, bad: pool.bad + last.bad, sum: pool.sum + last.sum };
+        }
+        pools.push(pool);
+    }
+    let mut points = vec![(0.0, 0.0)];
+    for pool in &pools {
+        let (at, share) = (pool.sum / pool.rows, share(pool));
+        let (before, below) = points[points.len() - 1];
+        if at > before && at < 1.0 && share > below {
+            points.push((at, share));
+        }
+    }
+    points.push((1.0, 1.0));
+    let calibration = Calibration::Isotonic { points };
+    calibration.check().is_ok().then_some(calibration)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::learners::tests::noisy;
+    use crate::metrics::auc;
+    use crate::tabular::fold_of;
+
+    /// Probabilities that a distortion was applied to, and labels that were drawn before it.
+    fn distorted(rows: usize, distort: impl Fn(f64) -> f64) -> (Vec<f64>, Vec<bool>, Vec<u32>) {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        let mut unit = || f64::from(random.next_u32()) / 2_f64.powi(32);
+        let truth: Vec<f64> = (0..rows).map(|_| unit().powi(2)).collect();
+        let labels = truth.iter().map(|truth| unit() < *truth).collect();
+        (truth.into_iter().map(distort).collect(), labels, (0..rows).map(|row| fold_of(row, FOLDS)).collect())
+    }
+
+    #[test]
+    fn the_kind_that_fits_is_chosen() {
+        let check = |distort: fn(f64) -> f64, expect: &str, reach: f64| {
+            let (probabilities, labels, folds) = distorted(30_000, distort);
+            let calibration = choose(&probabilities, &labels, &folds);
+            assert_eq!(calibration.name(), expect, "{calibration:?}");
+            assert_eq!(calibration.check(), Ok(()));
+            let found: Vec<f64> = probabilities.iter().map(|probability| calibration.apply(*probability)).collect();
+            for (low, high) in [(0.05, 0.2), (0.4, 0.6), (0.8, 0.95)] {
+                let rows: Vec<usize> = (0..found.len()).filter(|row| (low..high).contains(&found[*row])).collect();
+                let mean = rows.iter().map(|row| found[*row]).sum::<f64>() / rows.len() as f64;
+                let bad = rows.iter().filter(|row| labels[**row]).count() as f64 / rows.len() as f64;
+                assert!((mean - bad).abs() < reach, "{expect}: {mean} said, {bad} seen");
+            }
+            let (before, after) = (auc(&probabilities, &labels).unwrap(), auc(&found, &labels).unwrap());
+            assert!((before - after).abs() < 1e-3, "{before} {after}");
+        };
+        check(|truth| truth, "none", 0.02);
+        // Odds that are squared: a line of slope one half brings them back.
+        check(|truth| truth.powi(2) / (truth.powi(2) + (1.0 - truth).powi(2)), "Platt", 0.02);
+        check(|truth| if truth < 0.5 { truth / 5.0 } else { 0.1 + (truth - 0.5) * 1.8 }, "isotonic", 0.03);
+    }
+
+    #[test]
+    fn few_rows_are_left_as_they_are() {
+        assert_eq!(choose(&[0.2, 0.7], &[false, true], &[0, 1]), Calibration::Identity);
+        assert_eq!(choose(&[0.2; 9], &[false; 9], &[0, 1, 2, 0, 1, 2, 0, 1, 2]).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_row_is_judged_by_a_model_that_did_not_see_it() {
+        let matrix = noisy(900, 1);
+        let folds: Vec<u32> = (0..900).map(|row| fold_of(row, FOLDS)).collect();
+        let of = |threads: usize| out_of_fold(Learner::Boosting, &matrix, &folds, &Settings::default(), 1, threads).unwrap();
+        let held = of(1);
+        assert_eq!(held, of(2));
+        let rest: Vec<usize> = (0..900).filter(|row| folds[*row] != 1).collect();
+        let model = Learner::Boosting.fit(&matrix.select(&rest), &Settings::default(), 1, 1).unwrap();
+        let row = folds.iter().position(|fold| *fold == 1).unwrap();
+        assert_eq!(held[row], model.probability(&matrix.row(row)));
+    }
+}

@@ -1,0 +1,120 @@
+//! The model card: what a model is, what it learned from, what it is for and where it ends, for people who have to sign for it. It says
+//! what guidance on model risk (SR 26-2) and the technical file of the EU AI Act (annex IV) ask of a model.
+
+use scoring::profile::{Distribution, Profile};
+use scoring::registry::About;
+use scoring::{Model, Scorer};
+use serde::Deserialize;
+
+use crate::dataset::Split;
+
+/// What only people know: the table `[training.card]` of a pipeline file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notes {
+    /// Who answers for the model.
+    pub owner: Option<String>,
+    /// What it may be used for.
+    pub intended_use: Option<String>,
+    /// What it must not be used for, and where it is known to be weak.
+    pub limits: Option<String>,
+}
+
+/// The card of a model in Markdown. Equal models have equal cards.
+pub fn write(about: &About, profile: &Profile, scorer: &Scorer, split: &Split, notes: &Notes, by: &str) -> String {
+    let said = |note: &Option<String>| note.clone().unwrap_or_else(|| "Not stated.".to_owned());
+    [
+        format!("# {}: {}\n", about.name, about.learner),
+        format!("{}. Trained by {by} with {}.\n", model(&scorer.model), about.program),
+        format!("**Owner.** {}\n", said(&notes.owner)),
+        format!("## Intended use\n\n{}\n", said(&notes.intended_use)),
+        format!("## Limits\n\n{}\n", limits(about, notes)),
+        format!("## Data\n\n{}\n", data(about, split)),
+        format!("## Figures on the test rows\n\n{}\n", figures(about)),
+        format!("## Score\n\n{}\n", score(scorer)),
+        format!("## Features\n\n{}\n", features(about, profile)),
+        format!(
+            "## Parameters\n\n```json\n{}\n```\n",
+            serde_json::to_string_pretty(&about.settings).expect("it was JSON before")
+        ),
+    ]
+    .join("\n")
+}
+
+fn model(model: &Model) -> String {
+    match model {
+        Model::Linear(linear) => format!("A weighted sum of {} features", linear.weights.len()),
+        Model::Trees(trees) => {
+            format!("{} trees with {} nodes over {} features", trees.roots.len(), trees.nodes.len(), trees.width)
+        }
+    }
+}
+
+fn limits(about: &About, notes: &Notes) -> String {
+    let known = format!(
+        "It has learned from {} to {} and says nothing of what came into the world after that. A feature outside of its range below is outside \
+         of what it has seen.",
+        about.trained_on.0.date(),
+        about.trained_on.1.date(),
+    );
+    notes.limits.as_ref().map_or_else(|| known.clone(), |limits| format!("{limits}\n\n{known}"))
+}
+
+fn data(about: &About, split: &Split) -> String {
+    let delay = about.label_delay.map_or_else(|| "an unknown time".to_owned(), |delay| delay.to_string());
+    let share = 100.0 * about.bad_rows as f64 / about.rows.max(1) as f64;
+    let rows = [
+        format!(
+            "| events learned from | {} from {} up to {} |",
+            about.rows,
+            about.trained_on.0.date(),
+            about.trained_on.1.date()
+        ),
+        format!("| bad ones among them | {} ({share:.2} %) |", about.bad_rows),
+        format!("| maturity of labels | taken as known {delay} after their event |"),
+        format!("| tested on | events from {} up to {} |", split.test.from.date(), split.test.until.date()),
+        format!("| left out of the test | entities with a bad event since {} that was known by then |", split.known_since.date()),
+        format!("| fingerprint of data, features and period | `{}` |", about.dataset),
+        format!("| version of the feature definitions | `{}` |", about.features_version),
+    ];
+    format!("| | |\n|---|---|\n{}", rows.join("\n"))
+}
+
+fn figures(about: &About) -> String {
+    let rows: Vec<String> =
+        about.metrics.iter().map(|(name, value)| format!("| {} | {value:.4} |", name.replace('_', " "))).collect();
+    match rows.is_empty() {
+        true => "None: the test rows have one label only.".to_owned(),
+        false => {
+            format!("| | |\n|---|---|\n{}\n\nWith intervals, by segment and by month: `riskflow evaluate`.", rows.join("\n"))
+        }
+    }
+}
+
+fn score(scorer: &Scorer) -> String {
+    format!(
+        "From 0 to 1000: 500 where one event in 101 is bad (odds of 1 : 100), and 60 points more for every doubling of the odds. Calibration: {}, \
+         chosen on rows that were not learned from.",
+        scorer.calibration.name()
+    )
+}
+
+fn features(about: &About, profile: &Profile) -> String {
+    let row = |(distribution, version): (&Distribution, &String)| {
+        let Distribution { name, missing, range, mean, .. } = distribution;
+        let range = range.map_or_else(|| "-".to_owned(), |(low, high)| format!("{} to {}", short(low), short(high)));
+        format!("| {name} | {range} | {} | {missing} | `{version}` |", short(*mean))
+    };
+    let rows: Vec<String> = profile.features.iter().zip(&about.feature_versions).map(row).collect();
+    format!("| feature | range | mean | missing | version |\n|---|---|---|---|---|\n{}", rows.join("\n"))
+}
+
+/// Four significant digits.
+fn short(value: f64) -> String {
+    let whole = value.fract() == 0.0 && value.abs() < 1e15;
+    if whole {
+        format!("{value}")
+    } else {
+        format!("{}", format!("{value:.3e}").parse::<f64>().expect("a number that was just written"))
+    }
+}
