@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{bench, demo, features, import, promote, run, simulate, train, tune};
+use riskflow::commands::{bench, demo, evaluate, features, import, model, promote, run, simulate, train, tune};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -22,6 +22,8 @@ enum Command {
     Run(run::Args),
     Train(train::Args),
     Tune(tune::Args),
+    Evaluate(evaluate::Args),
+    Model(model::Args),
     Promote(promote::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -38,6 +40,8 @@ async fn main() -> ExitCode {
         Command::Run(args) => run::run(&args).await,
         Command::Train(args) => train::run(&args).await,
         Command::Tune(args) => tune::run(&args).await,
+        Command::Evaluate(args) => evaluate::run(&args).await,
+        Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),

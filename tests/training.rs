@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use support::{HANDBOOK, json_lines, run, run_well, text};
 
@@ -69,4 +70,111 @@ fn what_cannot_be_learned_is_said() {
     fs::write(&settings, "[training.boosting]\nleafs = 3\n").expect("write");
     check(&["--settings", text(&settings)], &["settings.toml:2:1: unknown field `leafs`"]);
     assert!(!models.join("card_fraud").exists(), "nothing was published");
+}
+
+#[test]
+fn a_model_is_judged_compared_shown_and_exported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = payments(folder.path());
+    let registry = folder.path().join("data/registry");
+    run_well(&train(text(&data), text(&registry), &["--learners", "logistic,boosting", "--by", "ada"]));
+
+    let out = folder.path().join("evaluation");
+    let evaluate = ["evaluate", "--pipeline", HANDBOOK, "--models", text(&registry), "--version", "2", "--against", "1"];
+    let rows = ["--data", text(&data), "--test", "2018-05-22..2018-05-29", "--out", text(&out), "--json"];
+    let first = json_lines(&run_well(&[evaluate.as_slice(), &rows].concat())).remove(0);
+    let trained = json_lines(&run_well(&["model", "list", "--models", text(&registry), "--json"]));
+    let auc = trained[1]["metrics"]["auc"].as_f64().expect("a figure");
+    let figure = &first["figures"]["auc"];
+    let [point, lower, upper] = ["point", "lower", "upper"].map(|name| figure[name].as_f64().expect("a figure"));
+    assert!((point - auc).abs() < 1e-12, "the rows are those of `riskflow train`: {point} {auc}");
+    assert!(lower < point && point < upper, "{figure}");
+    let other = first["comparison"]["champion_auc"]["point"].as_f64().expect("a figure");
+    assert!((other - trained[0]["metrics"]["auc"].as_f64().expect("a figure")).abs() < 1e-12, "{}", first["comparison"]);
+    assert_eq!(first["decisions"].as_array().map(Vec::len), Some(2));
+    assert!(first["stability"]["hurts_most"].is_string() && first["months"].as_array().is_some_and(|months| !months.is_empty()));
+    let page = fs::read_to_string(out.join("evaluation.html")).expect("a page");
+    assert!(page.contains("card_fraud") && !page.contains("<script") && !page.contains("NaN"));
+    let written = fs::read_to_string(out.join("evaluation.json")).expect("figures");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&written).expect("JSON"), first);
+    assert!(
+        run(&[evaluate.as_slice(), &["--data", "none.parquet"], &rows[2..]].concat())
+            .stderr
+            .contains("there is no file none.parquet")
+    );
+
+    // Roles come from the log.
+    let at = folder.path().join("data");
+    for version in ["1", "2"] {
+        let promote =
+            ["promote", "--pipeline", HANDBOOK, "--data-dir", text(&at), "--by", "ada", "--reason", "better", "--version"];
+        run_well(&[promote.as_slice(), &[version]].concat());
+    }
+    run_well(&train(text(&data), text(&registry), &["--learners", "logistic", "--seed", "5"]));
+    let listed = json_lines(&run_well(&["model", "list", "--data-dir", text(&at), "--json"]));
+    let roles: Vec<_> = listed.iter().map(|line| line["role"].as_str().expect("a role")).collect();
+    assert_eq!(roles, ["retired", "champion", "candidate"]);
+
+    let shown = run_well(&["model", "show", "--data-dir", text(&at), "--version", "2"]).stdout;
+    assert!(shown.starts_with("# card_fraud: boosting") && shown.contains("by ada"), "{shown}");
+    let differences = json_lines(&run_well(&["model", "diff", "1", "2", "--data-dir", text(&at), "--json"]));
+    let what: Vec<_> = differences.iter().map(|line| line["what"].as_str().expect("a name")).collect();
+    assert!(what.contains(&"learner") && what.contains(&"figure auc") && !what.contains(&"dataset"), "{what:?}");
+
+    let exported = folder.path().join("model.onnx");
+    run_well(&["model", "export", "--data-dir", text(&at), "--version", "2", "--out", text(&exported)]);
+    let imported = training::import::read(&fs::read(&exported).expect("the file")).expect("it is read");
+    assert_eq!(imported.features.len(), 15);
+
+    // It comes back with rows that it predicts, and not with one that it does not.
+    let golden = folder.path().join("golden.csv");
+    let values: Vec<f64> = (0..15).map(|feature| f64::from(feature) / 3.0).collect();
+    let row = |prediction: f64| {
+        let cells: Vec<String> = values.iter().chain([&prediction]).map(ToString::to_string).collect();
+        format!("{},prediction\n{}\n", imported.features.join(","), cells.join(","))
+    };
+    let import = ["model", "import", "--pipeline", HANDBOOK, "--data-dir", text(&at), "--file", text(&exported)];
+    let arguments = [import.as_slice(), &["--golden", text(&golden), "--by", "bob", "--json"]].concat();
+    let probability = imported.model.probability(&values);
+    fs::write(&golden, row(probability + 1e-3)).expect("write");
+    let refused = run(&arguments);
+    assert!(!refused.status.success() && refused.stderr.contains("row 1"), "{}", refused.stderr);
+    fs::write(&golden, row(probability)).expect("write");
+    let line = json_lines(&run_well(&arguments)).remove(0);
+    assert_eq!((&line["version"], &line["source"]), (&4.into(), &"ONNX".into()), "{line}");
+    fs::write(&golden, "amount_minor,prediction\n1,0.5\n").expect("write");
+    assert!(run(&arguments).stderr.contains("weekend"), "a feature that the rows lack is named");
+
+    // A flipped byte, and a disk without room.
+    let model = registry.join("card_fraud/2/model.json");
+    let mut bytes = fs::read(&model).expect("the model");
+    bytes[40] ^= 1;
+    fs::write(&model, bytes).expect("write");
+    assert!(run(&["model", "show", "--data-dir", text(&at), "--version", "2"]).stderr.contains("model.json is damaged"));
+    if Path::new("/dev/full").exists() {
+        let out = folder.path().join("full");
+        fs::create_dir(&out).expect("a folder");
+        std::os::unix::fs::symlink("/dev/full", out.join("evaluation.json")).expect("a link");
+        let rows = ["--data", text(&data), "--test", "2018-05-22..2018-05-29", "--out", text(&out)];
+        let judged = ["evaluate", "--pipeline", HANDBOOK, "--models", text(&registry), "--version", "1"];
+        let full = run(&[judged.as_slice(), &rows].concat());
+        assert!(!full.status.success() && full.stderr.contains("No space left on device"), "{}", full.stderr);
+    }
+}
+
+#[test]
+fn a_disk_that_fills_in_mid_write_leaves_no_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = payments(folder.path());
+    let models = folder.path().join("models");
+    let arguments = train(text(&data), text(&models), &["--learners", "boosting"]);
+    // No file may grow beyond 40 kB; the model is larger.
+    let limited = format!("trap '' XFSZ; ulimit -f 40; exec {} {}", env!("CARGO_BIN_EXE_riskflow"), arguments.join(" "));
+    let ended = Command::new("bash").args(["-c", &limited]).output().expect("bash starts");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write") && said.contains("model.json") && said.contains("File too large"), "{said}");
+    assert_eq!(json_lines(&run_well(&["model", "list", "--models", text(&models), "--json"])), Vec::<serde_json::Value>::new());
+    let line = json_lines(&run_well(&arguments)).remove(0);
+    assert_eq!(line["version"], 1, "what was left over is in nobody's way");
 }

@@ -67,6 +67,22 @@ impl Champion {
         Ok(Self { version, artifact, places: Some(places) })
     }
 
+    /// The probability, 0 to 1, that the event of a pipeline's vector is bad; NaN where the model gives no number.
+    pub fn probability(&self, vector: &[f64]) -> f64 {
+        self.artifact.scorer.probability(&self.values(vector))
+    }
+
+    /// The probability of each row of the pipeline's features, a column each.
+    pub fn probabilities(&self, columns: &[Vec<f64>]) -> Vec<f64> {
+        match &self.places {
+            None => self.artifact.scorer.probabilities(columns),
+            Some(places) => {
+                let read: Vec<Vec<f64>> = places.iter().map(|place| columns[*place].clone()).collect();
+                self.artifact.scorer.probabilities(&read)
+            }
+        }
+    }
+
     /// What the model reads of the pipeline's vector.
     fn values<'a>(&self, vector: &'a [f64]) -> Cow<'a, [f64]> {
         match &self.places {
@@ -104,9 +120,7 @@ pub struct Case {
 
 /// What the champion says of a case: a probability from 0 to 1, or `None` without a champion or a number.
 pub fn probability(case: &Case, champion: Option<&Champion>) -> Option<f64> {
-    champion
-        .map(|champion| champion.artifact.scorer.probability(&champion.values(&case.vector)))
-        .filter(|probability| (0.0..=1.0).contains(probability))
+    champion.map(|champion| champion.probability(&case.vector)).filter(|probability| (0.0..=1.0).contains(probability))
 }
 
 /// The decision, from what the champion said. Its timings are left at zero for the shell, which has the clock.

@@ -2,8 +2,10 @@
 
 pub mod bench;
 pub mod demo;
+pub mod evaluate;
 pub mod features;
 pub mod import;
+pub mod model;
 pub mod promote;
 pub mod run;
 pub mod simulate;

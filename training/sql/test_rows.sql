@@ -2,7 +2,7 @@
 -- bad event since a point in time that is more than the label delay (and a day) old.
 SELECT tested.*
 FROM rows AS tested
-WHERE tested.occurred_at >= $test_from AND tested.occurred_at < $test_until
+WHERE tested.occurred_at >= $from AND tested.occurred_at < $until
   AND NOT EXISTS (
     SELECT 1
     FROM rows AS known

@@ -1,5 +1,5 @@
 -- Which rows are learned from? Those of the training period.
 SELECT *
 FROM rows
-WHERE occurred_at >= $train_from AND occurred_at < $train_until
+WHERE occurred_at >= $from AND occurred_at < $until
 ORDER BY row

@@ -118,34 +118,39 @@ impl Examples {
 
     /// The rows to learn from and the rows to test on. Entities are known to be compromised after the delay, too.
     pub async fn split(&self, split: &Split) -> Result<(Rows, Rows), Error> {
-        let train = self.query(include_str!("../sql/train_rows.sql"), split).await?;
-        let test = self.query(include_str!("../sql/test_rows.sql"), split).await?;
-        for (rows, period, purpose) in [(&train, split.train, "train on"), (&test, split.test, "test on")] {
-            if rows.num_rows() == 0 {
-                let (from, until) = (period.from.to_string(), period.until.to_string());
-                let present =
-                    self.span.map_or_else(|| "no events".to_owned(), |(first, last)| format!("events from {first} to {last}"));
-                return Err(Error::NoRows { purpose, from, until, present });
-            }
-        }
-        Ok((Rows::from_batch(&train)?, Rows::from_batch(&test)?))
+        let train = self.rows(include_str!("../sql/train_rows.sql"), "train on", split.train, vec![]).await?;
+        Ok((train, self.judged(split.test, split.known_since).await?))
     }
 
-    async fn query(&self, sql: &str, split: &Split) -> Result<RecordBatch, Error> {
-        let time = |point: Timestamp| ScalarValue::TimestampMicrosecond(Some(point.micros()), None);
-        let parameters = [
-            ("train_from", time(split.train.from)),
-            ("train_until", time(split.train.until)),
-            ("test_from", time(split.test.from)),
-            ("test_until", time(split.test.until)),
-            ("known_since", time(split.known_since)),
-            ("delay_days", ScalarValue::Int64(Some(self.delay.whole_days()))),
-        ];
-        let used: Vec<_> = parameters.into_iter().filter(|(name, _)| sql.contains(&format!("${name}"))).collect();
-        let frame = self.context.sql(sql).await?.with_param_values(ParamValues::from(used))?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        Ok(concat_batches(&schema, &frame.collect().await?)?)
+    /// The rows to test on alone.
+    pub async fn judged(&self, test: Period, known_since: Timestamp) -> Result<Rows, Error> {
+        let delay = ScalarValue::Int64(Some(self.delay.whole_days()));
+        let known = vec![("known_since", point(known_since)), ("delay_days", delay)];
+        self.rows(include_str!("../sql/test_rows.sql"), "test on", test, known).await
     }
+
+    async fn rows(
+        &self,
+        sql: &str,
+        purpose: &'static str,
+        Period { from, until }: Period,
+        more: Vec<(&str, ScalarValue)>,
+    ) -> Result<Rows, Error> {
+        let parameters = [vec![("from", point(from)), ("until", point(until))], more].concat();
+        let frame = self.context.sql(sql).await?.with_param_values(ParamValues::from(parameters))?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let batch = concat_batches(&schema, &frame.collect().await?)?;
+        if batch.num_rows() == 0 {
+            let (from, until) = (from.to_string(), until.to_string());
+            let span = self.span.map(|(first, last)| format!("events from {first} to {last}"));
+            return Err(Error::NoRows { purpose, from, until, present: span.unwrap_or_else(|| "no events".to_owned()) });
+        }
+        Rows::from_batch(&batch)
+    }
+}
+
+fn point(time: Timestamp) -> ScalarValue {
+    ScalarValue::TimestampMicrosecond(Some(time.micros()), None)
 }
 
 /// Collects the rows from the start of training on; before it, events only fill the windows.

@@ -144,3 +144,13 @@ pub fn score(probability: f64) -> u16 {
     let points = SCORE_AT_ANCHOR + POINTS_TO_DOUBLE * (odds / ANCHOR_ODDS).log2();
     points.round().clamp(0.0, 1000.0) as u16
 }
+
+/// The lowest probability that scores so many points.
+pub fn probability_at(points: u16) -> f64 {
+    let odds = ANCHOR_ODDS * ((f64::from(points) - 0.5 - SCORE_AT_ANCHOR) / POINTS_TO_DOUBLE).exp2();
+    let mut probability = odds / (1.0 + odds);
+    while score(probability) < points {
+        probability = probability.next_up();
+    }
+    probability
+}

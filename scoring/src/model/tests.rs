@@ -13,6 +13,11 @@ fn scores_at_stated_odds() {
     check(0.5, 899);
     check(0.1, 708);
     check(1.0, 1000);
+    for points in 1..1000 {
+        let at = probability_at(points);
+        assert_eq!(score(at), points, "{at}");
+        assert_eq!(score(at * (1.0 - 1e-12)), points - 1, "{at}");
+    }
 }
 
 #[test]

@@ -73,6 +73,15 @@ impl Registry for FileRegistry {
         Ok(artifact)
     }
 
+    fn names(&self) -> Result<Vec<String>, Error> {
+        let entries = fs::read_dir(&self.folder).map_err(io("read", &self.folder))?;
+        let folders =
+            entries.filter_map(|entry| entry.ok().filter(|entry| entry.path().is_dir())?.file_name().into_string().ok());
+        let mut names: Vec<String> = folders.collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     fn versions(&self, name: &str) -> Result<Vec<u32>, Error> {
         let folder = self.folder.join(name);
         if !folder.is_dir() {
@@ -230,6 +239,7 @@ mod tests {
         assert_eq!(registry.versions("card_fraud").expect("none"), Vec::<u32>::new());
         assert_eq!((registry.publish(&artifact()).expect("first"), registry.publish(&artifact()).expect("second")), (1, 2));
         assert_eq!(registry.load("card_fraud", 2).expect("second"), artifact());
+        assert_eq!(registry.names().expect("one"), ["card_fraud"]);
         assert!(matches!(registry.load("card_fraud", 3), Err(Error::NotFound { version: 3, .. })));
     }
 

@@ -133,6 +133,9 @@ pub trait Registry: Send + Sync {
     /// Reads an artifact and checks its hash.
     fn load(&self, name: &str, version: u32) -> Result<Artifact, Error>;
 
+    /// The names of all models, sorted.
+    fn names(&self) -> Result<Vec<String>, Error>;
+
     /// The versions of a name, ascending; none for a name that was never published.
     fn versions(&self, name: &str) -> Result<Vec<u32>, Error>;
 }
