@@ -1,6 +1,7 @@
 //! `riskflow train`: from historical events to models in a registry folder, with what was measured of each.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
@@ -9,7 +10,7 @@ use ingest::{Clock, Duration, SystemClock, Timestamp};
 use scoring::registry::Published;
 use scoring::{FileRegistry, Registry};
 use serde::Serialize;
-use training::{Learner, Period, Progress, Request, Split};
+use training::{Done, Learner, LogSource, Passed, Period, Progress, Request, Source, Split, Vectors};
 
 use crate::output;
 
@@ -26,8 +27,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pipeline: PathBuf,
     /// Historical events: Parquet or CSV
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "from_log", conflicts_with = "from_log")]
+    data: Option<PathBuf>,
+    /// Learn from the events that were decided, out of the log, which no server may hold: `logged` takes their features from the
+    /// decisions, `replayed` computes them again; both give the same
+    #[arg(long, value_name = "VECTORS", value_parser = vectors)]
+    from_log: Option<Vectors>,
+    /// With --from-log: labels that were observed later are not known [default: now]
+    #[arg(long, value_name = "TIME", requires = "from_log")]
+    as_of: Option<Timestamp>,
+    /// With --from-log: events that are older and have no label count as good [default: they are left out]
+    #[arg(long, value_name = "LENGTH", requires = "from_log")]
+    maturity: Option<Duration>,
+    #[command(flatten)]
+    config: super::ConfigArgs,
     /// The days to learn from; the second is not part of it
     #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
     train: Period,
@@ -68,6 +81,14 @@ pub(super) fn learner(name: &str) -> Result<Learner, String> {
     Learner::ALL.into_iter().find(|learner| learner.name() == name).ok_or_else(|| format!("there are: {}", known.join(", ")))
 }
 
+fn vectors(name: &str) -> Result<Vectors, String> {
+    match name {
+        "logged" => Ok(Vectors::Logged),
+        "replayed" => Ok(Vectors::Replayed),
+        _ => Err("there are: logged, replayed".to_owned()),
+    }
+}
+
 /// `2018-07-25..2018-08-01`.
 pub(super) fn period(text: &str) -> Result<Period, String> {
     let (from, until) = text.split_once("..").ok_or_else(|| "write it as 2018-07-25..2018-08-01".to_owned())?;
@@ -93,7 +114,7 @@ struct Line<'a> {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let pipeline = crate::read_pipeline(&args.pipeline)?;
+    let pipeline = Arc::new(crate::read_pipeline(&args.pipeline)?);
     let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
         bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
     };
@@ -108,8 +129,21 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let registry = FileRegistry::open(&args.out)?;
     let all = Learner::ALL.to_vec();
     let learners = if args.learners.is_empty() { &all } else { &args.learners };
+    let now = SystemClock.now();
+    let from_log = args
+        .from_log
+        .map(|vectors| -> anyhow::Result<LogSource> {
+            let log = crate::open_log(&args.config.load()?)?;
+            Ok(LogSource { log, vectors, as_of: args.as_of.unwrap_or(now), maturity: args.maturity })
+        })
+        .transpose()?;
+    let data = match (&from_log, &args.data) {
+        (Some(source), _) => Source::Log(source),
+        (None, Some(path)) => Source::File(path),
+        (None, None) => bail!("give --data or --from-log"),
+    };
     let request = Request {
-        data: &args.data,
+        data,
         pipeline: &pipeline,
         split: Split { train: args.train, test: args.test, known_since: args.known_since.unwrap_or(args.train.from) },
         delay,
@@ -117,12 +151,15 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         training: &training,
         threads: args.threads.unwrap_or_else(super::cores),
         seed: args.seed,
-        published: Published { at: SystemClock.now(), by: args.by.clone() },
+        published: Published { at: now, by: args.by.clone() },
     };
     let bar = output::counter("events");
-    let (trained, rejected) = training::train(request, &mut |progress| show(&bar, &progress)).await?;
+    let Done { trained, rejected, passed } = training::train(request, &mut |progress| show(&bar, &progress)).await?;
     bar.finish_and_clear();
-    set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &rejected)?;
+    if let Some(data) = &args.data {
+        set_aside(&args.out.join("dead-letters.jsonl"), data, &rejected)?;
+    }
+    say(passed);
     let mut rows = Vec::new();
     for trained in &trained {
         let version = registry.publish(&trained.artifact)?;
@@ -153,6 +190,20 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         output::table(&["learner", "model", "auc", "average precision", "card precision@100", "fit seconds"], &rows)?;
     }
     Ok(())
+}
+
+/// Says what was passed over in the log.
+fn say(passed: Passed) {
+    let Passed { labels_from_the_future, unlabelled, other_definitions } = passed;
+    for (count, what) in [
+        (labels_from_the_future, "labels were observed after --as-of and are not known yet"),
+        (unlabelled, "events have no label and are left out; --maturity says from which age on they count as good"),
+        (other_definitions, "events were decided with other feature definitions and are left out"),
+    ] {
+        if count > 0 {
+            output::message(&format!("{} {what}", output::thousands(count)));
+        }
+    }
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {

@@ -71,6 +71,12 @@ pub enum Error {
         /// The period of the data.
         present: String,
     },
+    /// The log cannot be read, or scoring cannot read what is in it.
+    #[error(transparent)]
+    Scoring(#[from] scoring::Error),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ingest::log::Error),
     /// DataFusion failed.
     #[error("a query over the data failed")]
     Query(#[from] DataFusionError),

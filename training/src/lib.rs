@@ -21,6 +21,7 @@ pub mod tabular;
 pub mod train;
 pub mod tuning;
 
+pub use dataset::log::{LogSource, Passed, Vectors};
 pub use dataset::{Examples, Period, Split};
 pub use error::Error;
 pub use file::Training;
@@ -32,4 +33,4 @@ pub use metrics::Metrics;
 pub use preparation::{Preparation, Recipe};
 pub use table::Table;
 pub use tabular::Approach;
-pub use train::{Progress, Request, Trained, train};
+pub use train::{Done, Progress, Request, Source, Trained, train};

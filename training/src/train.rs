@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ingest::Duration;
@@ -10,6 +11,7 @@ use scoring::profile::{Distribution, Profile};
 use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
 use scoring::{Artifact, Pipeline, Scorer};
 
+use crate::dataset::log::{LogSource, Passed};
 use crate::dataset::{Examples, Rows, Split};
 use crate::error::Error;
 use crate::file::Training;
@@ -18,13 +20,32 @@ use crate::learners::{self, Learner};
 use crate::metrics::Metrics;
 use crate::{calibrate, card};
 
+/// Where events are.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// In a file of historical events: Parquet or CSV.
+    File(&'a Path),
+    /// In the log of a program that decided them.
+    Log(&'a LogSource),
+}
+
+/// What came of training.
+pub struct Done {
+    /// The models in the order of the learners.
+    pub trained: Vec<Trained>,
+    /// Rows of the file that are no events.
+    pub rejected: Vec<Rejected>,
+    /// What was passed over in the log.
+    pub passed: Passed,
+}
+
 /// What is trained on what.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request<'a> {
-    /// The historical events: Parquet or CSV.
-    pub data: &'a Path,
+    /// Where the events are.
+    pub data: Source<'a>,
     /// The pipeline that the models are for.
-    pub pipeline: &'a Pipeline,
+    pub pipeline: &'a Arc<Pipeline>,
     /// What is learned from and what is tested on.
     pub split: Split,
     /// How long after an event its label is known.
@@ -69,12 +90,21 @@ pub enum Progress {
     Fitting(Learner),
 }
 
-/// The models in the order of the learners, and the rows of the file that are no events.
-pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(Vec<Trained>, Vec<Rejected>), Error> {
+/// Reads the events, lets every learner learn, and measures what came of it.
+pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Done, Error> {
     let Request { data, pipeline, split, delay, .. } = request;
-    let dataset = fingerprint(data, pipeline, split.whole(), delay)?;
-    let examples =
-        Examples::replay(data, pipeline, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
+    let read = &mut |events| progress(Progress::Events(events));
+    let (examples, passed, dataset) = match data {
+        Source::File(path) => {
+            let examples = Examples::replay(path, pipeline, split.whole(), delay, read).await?;
+            (examples, Passed::default(), fingerprint(path, pipeline, split.whole(), delay)?)
+        }
+        Source::Log(source) => {
+            let (examples, passed) = Examples::from_log(source, pipeline, split.whole(), delay, read)?;
+            let rows = examples.fingerprint.clone();
+            (examples, passed, rows)
+        }
+    };
     let (train, test) = examples.split(&split).await?;
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let parts = Parts { request: &request, dataset, train, test };
@@ -84,7 +114,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
         let one = parts.learn(*learner).map_err(|source| Error::Learner { learner: learner.name(), source })?;
         trained.push(one);
     }
-    Ok((trained, examples.rejected))
+    Ok(Done { trained, rejected: examples.rejected, passed })
 }
 
 /// What every learner gets.

@@ -159,7 +159,7 @@ impl Engine {
     }
 
     /// What is scored and how.
-    pub fn pipeline(&self) -> &Pipeline {
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
         &self.pipeline
     }
 

@@ -18,7 +18,7 @@ use ingest::{Clock, ManualClock, SystemClock};
 use scoring::Pipeline;
 use scoring::registry::Published;
 use tokio::sync::watch;
-use training::{Learner, Progress, Request};
+use training::{Learner, Progress, Request, Source};
 
 use self::claim::Claim;
 use self::periods::Periods;
@@ -168,7 +168,7 @@ fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
 async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline();
     let request = Request {
-        data,
+        data: Source::File(data),
         pipeline,
         split: periods.split,
         delay: periods.delay,
@@ -179,7 +179,7 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
         published: Published { at: SystemClock.now(), by: "riskflow demo".to_owned() },
     };
     let bar = output::counter("training");
-    let (trained, _) = training::train(request, &mut |progress| match progress {
+    let done = training::train(request, &mut |progress| match progress {
         Progress::Events(events) => bar.set_position(events),
         Progress::Dataset { .. } => {}
         Progress::Fitting(learner) => bar.set_message(learner.name()),
@@ -187,7 +187,7 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
     .await?;
     bar.finish_and_clear();
     let mut best: Option<(f64, u32, &str)> = None;
-    for trained in &trained {
+    for trained in &done.trained {
         let version = riskflow.registry.publish(&trained.artifact)?;
         let Some(precision) = trained.metrics.average_precision else { continue };
         output::message(&format!(

@@ -1,24 +1,26 @@
 //! The dataset: historical events with their features as of their own time, computed once by the engine that serves live, and split by
 //! time, as often as is wanted, into what is learned from and what is tested on.
 
+mod build;
+pub mod log;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, AsArray, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
-};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::common::ParamValues;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use features::Replay;
-use features::replay::Vector;
 use ingest::decode::Rejected;
-use ingest::{Amount, Duration, Timestamp};
+use ingest::{Duration, Timestamp};
 use scoring::{Model, Pipeline};
+use sha2::{Digest, Sha256};
 
+use self::build::{ATTRIBUTE, FEATURE, FIXED_COLUMNS, RowBuilder};
 use crate::calibrate;
 use crate::error::Error;
 use crate::history;
@@ -77,6 +79,8 @@ pub struct Examples {
     span: Option<(Timestamp, Timestamp)>,
     /// Rows of the file that are no events.
     pub rejected: Vec<Rejected>,
+    /// The hash of all rows: 64 hexadecimal digits.
+    pub fingerprint: String,
 }
 
 impl Examples {
@@ -95,14 +99,22 @@ impl Examples {
         let context = history::context()?;
         let mut rows = RowBuilder::new(pipeline, period.from);
         let mut replay = Replay::new(Arc::clone(&pipeline.plan), delay);
-        let mut rejected = Vec::new();
+        let (mut number, mut rejected) = (0, Vec::new());
         let mut history = history::open(&context, &[path], &pipeline.schema, Some(period.until)).await?;
         while let Some(chunk) = history.next().await? {
             for row in chunk {
                 match row {
                     Ok(historical) => {
                         let mut pushed = Ok(());
-                        replay.next(historical, |vector| pushed = rows.push(&vector));
+                        replay.next(historical, |vector| {
+                            number += 1;
+                            // A row without a label teaches nothing and is left out.
+                            if let Some(truth) = vector.truth
+                                && pushed.is_ok()
+                            {
+                                pushed = rows.push(number, vector.event, truth.is_bad(), vector.values);
+                            }
+                        });
                         pushed?;
                     }
                     Err(reason) => rejected.push(reason),
@@ -110,15 +122,25 @@ impl Examples {
             }
             progress(replay.counts().events);
         }
+        Self::of(rows, delay, history::span(path, &pipeline.schema).await?, rejected)
+    }
+
+    fn of(
+        rows: RowBuilder,
+        delay: Duration,
+        span: Option<(Timestamp, Timestamp)>,
+        rejected: Vec<Rejected>,
+    ) -> Result<Self, Error> {
         let (schema, batches) = rows.finish()?;
+        let fingerprint = hash(&batches);
+        let context = history::context()?;
         context.register_table("rows", Arc::new(MemTable::try_new(schema, vec![batches])?))?;
-        let span = history::span(path, &pipeline.schema).await?;
-        Ok(Self { context, delay, span, rejected })
+        Ok(Self { context, delay, span, rejected, fingerprint })
     }
 
     /// The rows to learn from and the rows to test on. Entities are known to be compromised after the delay, too.
     pub async fn split(&self, split: &Split) -> Result<(Rows, Rows), Error> {
-        let train = self.rows(include_str!("../sql/train_rows.sql"), "train on", split.train, vec![]).await?;
+        let train = self.rows(include_str!("../../sql/train_rows.sql"), "train on", split.train, vec![]).await?;
         Ok((train, self.judged(split.test, split.known_since).await?))
     }
 
@@ -126,7 +148,7 @@ impl Examples {
     pub async fn judged(&self, test: Period, known_since: Timestamp) -> Result<Rows, Error> {
         let delay = ScalarValue::Int64(Some(self.delay.whole_days()));
         let known = vec![("known_since", point(known_since)), ("delay_days", delay)];
-        self.rows(include_str!("../sql/test_rows.sql"), "test on", test, known).await
+        self.rows(include_str!("../../sql/test_rows.sql"), "test on", test, known).await
     }
 
     async fn rows(
@@ -149,111 +171,21 @@ impl Examples {
     }
 }
 
+/// The hash of rows, whatever lies in the memory behind them.
+fn hash(batches: &[RecordBatch]) -> String {
+    let mut hash = Sha256::new();
+    for column in batches.iter().flat_map(RecordBatch::columns) {
+        let data = column.to_data();
+        if let Some(missing) = column.logical_nulls() {
+            (0..column.len()).for_each(|row| hash.update([u8::from(missing.is_null(row))]));
+        }
+        data.buffers().iter().for_each(|buffer| hash.update(buffer.as_slice()));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn point(time: Timestamp) -> ScalarValue {
     ScalarValue::TimestampMicrosecond(Some(time.micros()), None)
-}
-
-/// Collects the rows from the start of training on; before it, events only fill the windows.
-struct RowBuilder {
-    from: Timestamp,
-    entity: usize,
-    schema: SchemaRef,
-    amounts: Int64Builder,
-    attributes: Vec<StringBuilder>,
-    rows: i64,
-    row: Int64Builder,
-    occurred_at: TimestampMicrosecondBuilder,
-    day: Int64Builder,
-    entities: StringBuilder,
-    bad: BooleanBuilder,
-    features: Vec<Float64Builder>,
-    /// What is full already.
-    batches: Vec<RecordBatch>,
-}
-
-/// Rows of a batch: few enough that a sort can go on on the disk.
-const BATCH_ROWS: i64 = 8192;
-
-/// Attributes and features are called so, that no name of theirs is one of another column.
-const ATTRIBUTE: &str = "attribute ";
-const FEATURE: &str = "feature ";
-/// Columns before the attributes.
-const FIXED_COLUMNS: usize = 6;
-
-impl RowBuilder {
-    fn new(pipeline: &Pipeline, from: Timestamp) -> Self {
-        let mut fields = vec![
-            Field::new("row", DataType::Int64, false),
-            Field::new("occurred_at", DataType::Timestamp(TimeUnit::Microsecond, None), false),
-            Field::new("day", DataType::Int64, false),
-            Field::new("entity", DataType::Utf8, true),
-            Field::new("bad", DataType::Boolean, false),
-            Field::new("amount_minor", DataType::Int64, true),
-        ];
-        let attributes = &pipeline.schema.attributes;
-        fields.extend(
-            attributes.iter().map(|attribute| Field::new(format!("{ATTRIBUTE}{}", attribute.name), DataType::Utf8, true)),
-        );
-        let definitions = pipeline.plan.definitions();
-        fields.extend(
-            definitions.iter().map(|definition| Field::new(format!("{FEATURE}{}", definition.name), DataType::Float64, false)),
-        );
-        Self {
-            from,
-            entity: pipeline.schema.entity(&pipeline.model.review_entity).expect("checked when the pipeline was read"),
-            schema: Arc::new(ArrowSchema::new(fields)),
-            amounts: Int64Builder::new(),
-            attributes: attributes.iter().map(|_| StringBuilder::new()).collect(),
-            rows: 0,
-            row: Int64Builder::new(),
-            occurred_at: TimestampMicrosecondBuilder::new(),
-            day: Int64Builder::new(),
-            entities: StringBuilder::new(),
-            bad: BooleanBuilder::new(),
-            features: definitions.iter().map(|_| Float64Builder::new()).collect(),
-            batches: Vec::new(),
-        }
-    }
-
-    /// A row without a label teaches nothing and is left out.
-    fn push(&mut self, vector: &Vector<'_>) -> Result<(), Error> {
-        let event = vector.event;
-        let Some(truth) = vector.truth.filter(|_| event.occurred_at >= self.from) else { return Ok(()) };
-        self.rows += 1;
-        self.row.append_value(self.rows);
-        self.occurred_at.append_value(event.occurred_at.micros());
-        self.day.append_value(event.occurred_at.day());
-        self.entities.append_option(event.entities[self.entity].as_deref());
-        self.bad.append_value(truth.is_bad());
-        self.amounts.append_option(event.amount.map(Amount::minor));
-        for (column, value) in self.attributes.iter_mut().zip(&event.attributes) {
-            column.append_option(value.as_ref().map(ToString::to_string));
-        }
-        for (column, value) in self.features.iter_mut().zip(vector.values) {
-            column.append_value(*value);
-        }
-        if self.rows % BATCH_ROWS == 0 { self.end_batch() } else { Ok(()) }
-    }
-
-    fn finish(mut self) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
-        self.end_batch()?;
-        Ok((self.schema, self.batches))
-    }
-
-    fn end_batch(&mut self) -> Result<(), Error> {
-        let mut columns: Vec<Arc<dyn Array>> = vec![
-            Arc::new(self.row.finish()),
-            Arc::new(self.occurred_at.finish()),
-            Arc::new(self.day.finish()),
-            Arc::new(self.entities.finish()),
-            Arc::new(self.bad.finish()),
-            Arc::new(self.amounts.finish()),
-        ];
-        columns.extend(self.attributes.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
-        columns.extend(self.features.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
-        self.batches.push(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
-        Ok(())
-    }
 }
 
 impl Rows {
