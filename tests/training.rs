@@ -46,6 +46,12 @@ fn equal_data_and_seed_give_equal_bytes_on_any_number_of_threads() {
     let other = folder.path().join("other");
     run_well(&train(text(&data), text(&other), &["--learners", "forest", "--seed", "1"]));
     assert_ne!(parts(&other, 1)[1], parts(&one, 2)[1], "another seed, another forest");
+    let settings = folder.path().join("settings.toml");
+    fs::write(&settings, "[training]\nwhere = \"amount_minor >= 2000 AND \\\"feature night\\\" = 0\"\n").expect("write");
+    let fewer =
+        json_lines(&run_well(&train(text(&data), text(&other), &["--learners", "logistic", "--settings", text(&settings)])));
+    let rows = |line: &serde_json::Value| line["train_rows"].as_u64().expect("a number");
+    assert!(rows(&fewer[0]) < rows(&lines[0]) && rows(&fewer[0]) > 1_000, "{fewer:?}");
 }
 
 #[test]
@@ -69,6 +75,15 @@ fn what_cannot_be_learned_is_said() {
     let settings = folder.path().join("settings.toml");
     fs::write(&settings, "[training.boosting]\nleafs = 3\n").expect("write");
     check(&["--settings", text(&settings)], &["settings.toml:2:1: unknown field `leafs`"]);
+    for (condition, expect) in [
+        ("channel = 'ecom'", "`where` in [training] cannot be used: channel = 'ecom': "),
+        ("amount_minor > ", "`where` in [training] cannot be used"),
+        ("1 = 1); DROP TABLE rows; SELECT (1", "`where` in [training] cannot be used"),
+        ("amount_minor > 5000", "no rows to train on from 2018-05-01T00:00:00Z"),
+    ] {
+        fs::write(&settings, format!("[training]\nwhere = \"{condition}\"\n")).expect("write");
+        check(&["--settings", text(&settings)], &[expect]);
+    }
     assert!(!models.join("card_fraud").exists(), "nothing was published");
 }
 

@@ -88,6 +88,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let bar = output::counter("events");
     let whole = Period { from: known_since.min(args.test.from), until: args.test.until };
     let examples = Examples::replay(&args.data, &pipeline, whole, delay, &mut |events| bar.set_position(events)).await?;
+    if let Some(condition) = &training.condition {
+        examples.keep_only(condition).await?;
+    }
     let rows = examples.judged(args.test, known_since).await?;
     bar.finish_and_clear();
     let started = Instant::now();

@@ -10,9 +10,10 @@ use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use ingest::Duration;
 use serde::Serialize;
-use training::tuning::prequential::{Folds, HISTORY_DAYS, on_threads, splits};
+use training::threads::on_threads;
+use training::tuning::prequential::{Folds, HISTORY_DAYS, splits};
 use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, Task, space};
-use training::{Examples, Learner, Metrics, Period, Settings};
+use training::{Examples, Learner, Metrics, Period, Settings, Training};
 
 use self::history::History;
 use super::cores;
@@ -99,7 +100,7 @@ struct Found<'a> {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let settings = crate::read_training(&args.pipeline, &pipeline)?.settings;
+    let Training { settings, condition, .. } = crate::read_training(&args.pipeline, &pipeline)?;
     let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
         bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
     };
@@ -120,12 +121,15 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let whole = Period { until: args.test.map_or(args.validate.until, |test| test.until), ..validated };
     let search = Search { space, folds: args.folds, objective: args.objective, seed: args.seed };
     let dataset = training::fingerprint(&args.data, &pipeline, validated, delay)?;
-    let history = Mutex::new(History::open(&args.out, args.learner, &dataset, &settings, &search)?);
+    let history = Mutex::new(History::open(&args.out, args.learner, &dataset, condition.as_deref(), &settings, &search)?);
 
     let bar = output::counter("events");
     let examples = Examples::replay(&args.data, &pipeline, whole, delay, &mut |events| bar.set_position(events)).await?;
     bar.finish_and_clear();
     super::train::set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &examples.rejected)?;
+    if let Some(condition) = &condition {
+        examples.keep_only(condition).await?;
+    }
     let folds = Folds::new(&examples, &validation).await?;
     let bar = output::counter("trials");
     let trial = Trials {
@@ -148,7 +152,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         let folds = Folds::new(&examples, &test).await?;
         let tasks: Vec<Task> =
             (0..args.folds).map(|fold| Task { trial: best.trial, fold, settings: best.settings.clone() }).collect();
-        test_folds = on_threads(&tasks, cores(), |task| folds.evaluate(task, args.learner, &settings, args.seed))?;
+        let evaluate = |task: usize| folds.evaluate(&tasks[task], args.learner, &settings, args.seed);
+        test_folds = on_threads(tasks.len(), cores(), || (), |task, ()| evaluate(task)).into_iter().collect::<Result<_, _>>()?;
     }
     let found = Found {
         learner: args.learner.name(),
@@ -215,7 +220,7 @@ struct Trials<'a> {
 impl Trials<'_> {
     /// All tasks' metrics; nothing when time is up before all are done. What was done is in the history.
     fn all(&self, tasks: &[Task], bar: &ProgressBar) -> anyhow::Result<Option<Vec<Metrics>>> {
-        let done = on_threads(tasks, cores(), |task| {
+        let one = |task: &Task| {
             if let Some(metrics) = self.history.lock().expect("nobody panicked").recall(task)? {
                 return anyhow::Ok(Some(metrics));
             }
@@ -229,7 +234,8 @@ impl Trials<'_> {
             self.history.lock().expect("nobody panicked").add(Outcome { trial, fold, settings, metrics, seconds })?;
             bar.set_position(u64::from(trial) + 1);
             Ok(Some(metrics))
-        })?;
-        Ok(done.into_iter().collect())
+        };
+        let done = on_threads(tasks.len(), cores(), || (), |task, ()| one(&tasks[task]));
+        Ok(done.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().collect())
     }
 }

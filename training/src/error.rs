@@ -77,6 +77,14 @@ pub enum Error {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] ingest::log::Error),
+    /// The condition on rows is no SQL, or names what there is not.
+    #[error("`where` in [training] cannot be used: {condition}")]
+    Condition {
+        /// The condition.
+        condition: String,
+        /// What is wrong with it.
+        source: DataFusionError,
+    },
     /// DataFusion failed.
     #[error("a query over the data failed")]
     Query(#[from] DataFusionError),

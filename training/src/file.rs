@@ -17,6 +17,8 @@ use crate::learners::{Error, Settings, forest, logistic};
 pub struct Training {
     /// How learners learn.
     pub settings: Settings,
+    /// An SQL condition on the rows that are learned from and tested on.
+    pub condition: Option<String>,
     /// What the model card says beyond what is known.
     pub card: Notes,
     /// Attributes of events whose values are judged one by one: the channel, the country.
@@ -38,6 +40,8 @@ struct TrainingFile {
     forest: Option<Spanned<forest::Settings>>,
     boosting: Option<Spanned<boosting::Settings>>,
     directions: BTreeMap<Spanned<String>, Direction>,
+    #[serde(rename = "where")]
+    condition: Option<String>,
     card: Notes,
     segments: Vec<Spanned<String>>,
     protected: Vec<Spanned<String>>,
@@ -66,7 +70,8 @@ impl Training {
             }
         }
         let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
-        Ok(Self { settings, card: read.card, segments: plain(read.segments), protected: plain(read.protected) })
+        let condition = read.condition;
+        Ok(Self { settings, condition, card: read.card, segments: plain(read.segments), protected: plain(read.protected) })
     }
 }
 

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod preparation;
 pub mod table;
 pub mod tabular;
+pub mod threads;
 pub mod train;
 pub mod tuning;
 

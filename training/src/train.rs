@@ -105,6 +105,9 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
             (examples, passed, rows)
         }
     };
+    if let Some(condition) = &request.training.condition {
+        examples.keep_only(condition).await?;
+    }
     let (train, test) = examples.split(&split).await?;
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let parts = Parts { request: &request, dataset, train, test };
@@ -153,7 +156,7 @@ impl Parts<'_> {
             format: ARTIFACT_FORMAT,
             name: pipeline.model.name.clone(),
             learner: learner.name().to_owned(),
-            settings: training.settings.of(learner, *seed),
+            settings: training.settings.of(learner, *seed, training.condition.as_deref()),
             features_version: pipeline.plan.version().to_owned(),
             features: self.train.matrix.names().to_vec(),
             feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),

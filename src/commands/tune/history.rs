@@ -29,6 +29,7 @@ pub(super) struct History {
 struct About {
     learner: String,
     dataset: String,
+    condition: Option<String>,
     settings: Settings,
     search: Search,
 }
@@ -39,6 +40,7 @@ impl History {
         folder: &Path,
         learner: Learner,
         dataset: &str,
+        condition: Option<&str>,
         settings: &Settings,
         search: &Search,
     ) -> anyhow::Result<Self> {
@@ -47,6 +49,7 @@ impl History {
         let about = About {
             learner: learner.name().to_owned(),
             dataset: dataset.to_owned(),
+            condition: condition.map(str::to_owned),
             settings: settings.clone(),
             search: search.clone(),
         };
@@ -134,6 +137,7 @@ fn difference(found: &About, wanted: &About) -> &'static str {
     match () {
         () if found.learner != wanted.learner => "another learner",
         () if found.dataset != wanted.dataset => "other data, features or days",
+        () if found.condition != wanted.condition => "another `where` in the pipeline",
         () if found.settings != wanted.settings => "other settings in the pipeline",
         () => "another space, objective, seed or number of folds",
     }

@@ -11,7 +11,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::common::ParamValues;
-use datafusion::datasource::MemTable;
+use datafusion::datasource::{MemTable, TableProvider};
+use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use features::Replay;
@@ -134,8 +135,22 @@ impl Examples {
         let (schema, batches) = rows.finish()?;
         let fingerprint = hash(&batches);
         let context = history::context()?;
-        context.register_table("rows", Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+        let rows = Arc::new(MemTable::try_new(schema, vec![batches])?);
+        context.register_table("rows", Arc::clone(&rows) as Arc<dyn TableProvider>)?;
+        context.register_table("wanted", rows)?;
         Ok(Self { context, delay, span, rejected, fingerprint })
+    }
+
+    /// From here on only rows are learned from and tested on for which an SQL condition holds. It sees `occurred_at`, `amount_minor`,
+    /// `entity`, `"attribute channel"`, `"feature customer_tx_count_1d"`. Who is known to be compromised is found in all rows.
+    pub async fn keep_only(&self, condition: &str) -> Result<(), Error> {
+        let wrong = |source| Error::Condition { condition: condition.to_owned(), source };
+        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let query = format!("SELECT * FROM rows WHERE ({condition})");
+        let view = self.context.sql_with_options(&query, options).await.map_err(wrong)?.into_view();
+        self.context.deregister_table("wanted")?;
+        self.context.register_table("wanted", view)?;
+        Ok(())
     }
 
     /// The rows to learn from and the rows to test on. Entities are known to be compromised after the delay, too.

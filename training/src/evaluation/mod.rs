@@ -22,7 +22,6 @@ pub mod report;
 mod resample;
 mod settings;
 mod stability;
-mod threads;
 
 use serde::{Deserialize, Serialize};
 

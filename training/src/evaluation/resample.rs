@@ -15,7 +15,7 @@ use super::figure::{Figure, Method, Missing};
 use super::judged::Judged;
 use super::ranking::Ranking;
 use super::settings::Settings;
-use super::threads::on_threads;
+use crate::threads::on_threads;
 
 /// With fewer entities than this their spread says nothing.
 const FEWEST_CLUSTERS: usize = 20;

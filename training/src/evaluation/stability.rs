@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::judged::{check_length, check_scores};
 use super::settings::Settings;
-use super::threads::on_threads;
 use crate::metrics::{auc, average_precision};
+use crate::threads::on_threads;
 
 /// The standard deviation of noise, as a share of the value.
 const NOISE: f64 = 0.05;

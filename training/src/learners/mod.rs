@@ -78,10 +78,10 @@ impl Settings {
         self.boosting.check()
     }
 
-    /// Those of one learner, with the seed and what is known of the features, as an artifact keeps them.
-    pub fn of(&self, learner: Learner, seed: u64) -> serde_json::Value {
+    /// Those of one learner, with the seed, the condition on the rows and what is known of the features, as an artifact keeps them.
+    pub fn of(&self, learner: Learner, seed: u64, condition: Option<&str>) -> serde_json::Value {
         let all = serde_json::to_value(self).expect("settings are plain data");
-        serde_json::json!({ "seed": seed, "directions": all["directions"], learner.name(): all[learner.name()] })
+        serde_json::json!({ "seed": seed, "where": condition, "directions": all["directions"], learner.name(): all[learner.name()] })
     }
 
     /// The direction of each feature; none where all are free.

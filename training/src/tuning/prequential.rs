@@ -2,8 +2,6 @@
 //! two lies the delay of the labels.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use ingest::Duration;
 use serde_json::{Number, Value};
@@ -85,29 +83,6 @@ impl Settings {
     }
 }
 
-/// Does tasks on so many threads and gives what came of them in their order; the first error where there is one.
-pub fn on_threads<T: Sync, R: Send, E: Send>(
-    tasks: &[T],
-    threads: usize,
-    work: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
-    let next = AtomicUsize::new(0);
-    let mut done: Vec<(usize, Result<R, E>)> = thread::scope(|scope| {
-        let take = || {
-            let mut done = Vec::new();
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(task) = tasks.get(at) else { break done };
-                done.push((at, work(task)));
-            }
-        };
-        let workers: Vec<_> = (0..threads.clamp(1, tasks.len().max(1))).map(|_| scope.spawn(take)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use ingest::Timestamp;
@@ -147,16 +122,5 @@ mod tests {
         );
         let half = with(Learner::Boosting, "leaves", 2.5).unwrap_err().to_string();
         assert!(half.contains("invalid type: floating point `2.5`"), "{half}");
-    }
-
-    #[test]
-    fn what_comes_of_tasks_is_in_their_order() {
-        let tasks: Vec<u32> = (0..100).collect();
-        for threads in [1, 3, 200] {
-            let squares = on_threads(&tasks, threads, |task| Ok::<_, ()>(task * task)).unwrap();
-            assert!(squares.iter().zip(&tasks).all(|(square, task)| *square == task * task));
-        }
-        assert_eq!(on_threads(&tasks, 2, |task| if *task > 40 { Err(*task) } else { Ok(()) }), Err(41));
-        assert_eq!(on_threads(&[] as &[u32], 2, |_| Ok::<_, ()>(())), Ok(vec![]));
     }
 }

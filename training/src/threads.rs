@@ -6,7 +6,7 @@ use std::thread::{self, ScopedJoinHandle};
 
 /// The results of so many pieces of work, in their order. Each thread (no number of them is taken as one) has something of its
 /// own to work with, that `own` makes.
-pub(super) fn on_threads<O, T: Send>(
+pub fn on_threads<O, T: Send>(
     pieces: usize,
     threads: usize,
     own: impl Fn() -> O + Sync,
@@ -30,4 +30,18 @@ pub(super) fn on_threads<O, T: Send>(
     });
     done.sort_unstable_by_key(|(piece, _)| *piece);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_in_the_order_of_the_pieces() {
+        for threads in [0, 1, 3, 200] {
+            let squares = on_threads(100, threads, || 1, |piece, one| piece * piece * *one);
+            assert!(squares.iter().enumerate().all(|(piece, square)| *square == piece * piece), "{threads} threads");
+        }
+        assert_eq!(on_threads(0, 2, || (), |piece, ()| piece), Vec::<usize>::new());
+    }
 }
