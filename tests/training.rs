@@ -226,3 +226,47 @@ fn logged_and_replayed_vectors_teach_the_same() {
     assert!(said.contains("events have no label and are left out"), "{said}");
     assert_eq!(left_out["train_rows"], line["train_rows"]);
 }
+
+#[test]
+fn a_feature_that_knows_the_label_is_refused_unless_allowed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = payments(folder.path());
+    let models = folder.path().join("models");
+    let leaking = folder.path().join("leaking.toml");
+    let more = r#"
+[event.attributes]
+disputed = { json = "disputed", column = "TX_FRAUD", type = "flag" }
+[[features]]
+name = "disputed"
+kind = "value"
+of = "disputed"
+"#;
+    let pipeline =
+        |training: &str| format!("{}{more}{training}", fs::read_to_string(HANDBOOK).expect("it ships with the program"));
+    fs::write(&leaking, pipeline("")).expect("write");
+    let arguments: Vec<&str> = train(text(&data), text(&models), &["--learners", "logistic"])
+        .into_iter()
+        .map(|argument| if argument == HANDBOOK { text(&leaking) } else { argument })
+        .collect();
+    let refused = run(&arguments);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    for expect in ["a feature seems to know the label", "disputed", "allowed_leaks"] {
+        assert!(refused.stderr.contains(expect), "no {expect} in {}", refused.stderr);
+    }
+    fs::write(&leaking, pipeline("[training]\nallowed_leaks = [\"disputed\"]\n")).expect("write");
+    let line = json_lines(&run_well(&arguments)).remove(0);
+    assert!(line["auc"].as_f64() > Some(0.999), "it knows the label: {line}");
+
+    let select = ["features", "select", "--pipeline", text(&leaking), "--data", text(&data), "--json"];
+    let days = ["--train", "2018-04-20..2018-05-08", "--judge", "2018-05-08..2018-05-29"];
+    let ended = run_well(&[select.as_slice(), &days].concat());
+    assert!(ended.stderr.contains("disputed"), "the leak is named: {}", ended.stderr);
+    let selection = json_lines(&ended).remove(0);
+    let features = selection["features"].as_array().expect("features");
+    assert_eq!(features.len(), 16);
+    let of = |name: &str| features.iter().find(|feature| feature["name"] == name).expect("it is there");
+    assert_eq!(of("disputed")["verdict"], "kept", "nothing tells more");
+    assert!(of("disputed")["importance"]["average_precision"]["mean"].as_f64() > Some(0.5));
+    let dropped = features.iter().filter(|feature| feature["verdict"]["dropped"] != serde_json::Value::Null).count();
+    assert!(dropped > 8, "beside it nothing helps: {selection}");
+}

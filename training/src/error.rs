@@ -120,6 +120,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Features that seem to know the label.
+    #[error("{leaks} under [training]")]
+    Leaks {
+        /// Which, and what was seen.
+        leaks: String,
+    },
     /// A learner could not learn.
     #[error("{learner} cannot learn from these rows")]
     Learner {

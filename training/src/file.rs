@@ -21,6 +21,8 @@ pub struct Training {
     pub condition: Option<String>,
     /// What the model card says beyond what is known.
     pub card: Notes,
+    /// Features that seem to know the label and are learned from all the same.
+    pub allowed_leaks: Vec<String>,
     /// Attributes of events whose values are judged one by one: the channel, the country.
     pub segments: Vec<String>,
     /// Attributes by which nobody may be treated worse.
@@ -43,6 +45,7 @@ struct TrainingFile {
     #[serde(rename = "where")]
     condition: Option<String>,
     card: Notes,
+    allowed_leaks: Vec<Spanned<String>>,
     segments: Vec<Spanned<String>>,
     protected: Vec<Spanned<String>>,
 }
@@ -64,6 +67,9 @@ impl Training {
         if let Some(name) = read.directions.keys().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
             return Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span()));
         }
+        if let Some(name) = read.allowed_leaks.iter().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
+            return Err(fail(format!("there is no feature `{}` to be a leak", name.as_ref()), name.span()));
+        }
         for name in read.segments.iter().chain(&read.protected) {
             if pipeline.schema.attribute(name.as_ref()).is_none() {
                 return Err(fail(format!("there is no attribute `{}` in [event.attributes]", name.as_ref()), name.span()));
@@ -71,7 +77,14 @@ impl Training {
         }
         let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
         let condition = read.condition;
-        Ok(Self { settings, condition, card: read.card, segments: plain(read.segments), protected: plain(read.protected) })
+        Ok(Self {
+            settings,
+            condition,
+            card: read.card,
+            allowed_leaks: plain(read.allowed_leaks),
+            segments: plain(read.segments),
+            protected: plain(read.protected),
+        })
     }
 }
 

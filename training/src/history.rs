@@ -1,6 +1,7 @@
 //! Historical events from files, in the order of time: Parquet through DataFusion, which sorts what does not fit into memory; text
 //! through the decoders of the door, so that a key or a time reads in training as it does live.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -112,7 +113,9 @@ async fn parquet(context: &SessionContext, paths: &[&Path], schema: &Schema) -> 
         return Err(Error::NoLabelColumn { path: names(paths), column: label.column.clone() });
     }
     let decoder = Decoder::new(frame.schema().as_arrow(), schema).map_err(|source| columns(paths, source))?;
-    let wanted: Vec<Expr> = decoder.columns().iter().map(|column| ident(frame.schema().field(*column).name())).collect();
+    // Two parts of an event may be read from one column.
+    let columns: BTreeSet<usize> = decoder.columns().iter().copied().collect();
+    let wanted: Vec<Expr> = columns.into_iter().map(|column| ident(frame.schema().field(column).name())).collect();
     Ok(frame.select(wanted)?)
 }
 

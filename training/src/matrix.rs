@@ -81,6 +81,12 @@ impl Matrix {
         }
     }
 
+    /// Puts other values in place of a feature's, and those into what came; as many, and none infinite.
+    pub(crate) fn swap_column(&mut self, feature: usize, values: &mut Vec<f64>) {
+        debug_assert_eq!(values.len(), self.rows(), "a value for each row");
+        std::mem::swap(&mut self.columns[feature], values);
+    }
+
     /// One row's features.
     pub fn row(&self, row: usize) -> Vec<f64> {
         self.columns.iter().map(|column| column[row]).collect()

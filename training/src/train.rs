@@ -18,7 +18,7 @@ use crate::file::Training;
 use crate::fingerprint::fingerprint;
 use crate::learners::{self, Learner};
 use crate::metrics::Metrics;
-use crate::{calibrate, card};
+use crate::{calibrate, card, leaks};
 
 /// Where events are.
 #[derive(Clone, Copy)]
@@ -109,6 +109,10 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
         examples.keep_only(condition).await?;
     }
     let (train, test) = examples.split(&split).await?;
+    let leaks = leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default());
+    if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
+        return Err(Error::Leaks { leaks });
+    }
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let parts = Parts { request: &request, dataset, train, test };
     let mut trained = Vec::new();

@@ -2,6 +2,7 @@
 
 mod explain;
 mod materialize;
+mod select;
 mod verify;
 
 use clap::Subcommand;
@@ -17,6 +18,7 @@ pub struct Args {
 enum Command {
     Explain(explain::Args),
     Materialize(materialize::Args),
+    Select(select::Args),
     Verify(verify::Args),
 }
 
@@ -25,6 +27,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Explain(args) => explain::run(args),
         Command::Materialize(args) => materialize::run(args).await,
+        Command::Select(args) => select::run(args).await,
         Command::Verify(args) => verify::run(args).await,
     }
 }

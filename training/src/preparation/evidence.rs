@@ -59,7 +59,7 @@ pub struct Bin {
 }
 
 impl Evidence {
-    pub(super) fn fit(values: &Values, labels: &[bool]) -> Self {
+    pub(crate) fn fit(values: &Values, labels: &[bool]) -> Self {
         let all = Side::of(labels.iter().copied());
         let (cut, bins, missing) = match values {
             Values::Numbers(numbers) => numbers_cut(numbers, labels, all),
