@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use ingest::{Duration, Timestamp};
 use scoring::model::probability_at;
 use scoring::{Artifact, Champion, FileRegistry, Pipeline, Registry};
@@ -69,9 +69,7 @@ const STABILITY_ROWS: usize = 20_000;
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let training = crate::read_training(&args.pipeline, &pipeline)?;
-    let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
-        bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
-    };
+    let delay = super::label_delay(&pipeline, args.delay)?;
     let registry = FileRegistry::open(&args.models)?;
     let load = |version: u32| -> anyhow::Result<Champion> {
         Ok(Champion::new(registry.load(&pipeline.model.name, version)?, version, &pipeline.plan)?)

@@ -115,9 +115,7 @@ struct Line<'a> {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = Arc::new(crate::read_pipeline(&args.pipeline)?);
-    let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
-        bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
-    };
+    let delay = super::label_delay(&pipeline, args.delay)?;
     if args.test.from < args.train.until + delay {
         bail!(
             "the test begins on {}, before the labels of the training days are known: they end on {} and the delay is {delay}",

@@ -101,9 +101,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let Training { settings, condition, .. } = crate::read_training(&args.pipeline, &pipeline)?;
-    let Some(delay) = args.delay.or(pipeline.schema.label.as_ref().map(|label| label.delay)) else {
-        bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
-    };
+    let delay = super::label_delay(&pipeline, args.delay)?;
     if let Some(test) = args.test.filter(|test| test.from < args.validate.until) {
         bail!("the test begins on {}, before the days to validate on end", test.from.date());
     }

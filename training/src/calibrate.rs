@@ -7,6 +7,7 @@ use scoring::model::Calibration;
 use crate::evaluation::calibration_line;
 use crate::learners::{Error, Learner, Settings};
 use crate::matrix::Matrix;
+use crate::threads::on_threads;
 
 /// Into so many folds rows are cut.
 pub const FOLDS: u32 = 3;
@@ -21,16 +22,19 @@ pub fn out_of_fold(
     seed: u64,
     threads: usize,
 ) -> Result<Vec<f64>, Error> {
-    let mut probabilities = vec![0.0; matrix.rows()];
-    for fold in 0..FOLDS {
-        let (held, rest): (Vec<usize>, Vec<usize>) = (0..matrix.rows()).partition(|row| folds[*row] == fold);
+    let outer = threads.clamp(1, FOLDS as usize);
+    let fold = |fold: usize| -> Result<Vec<(usize, f64)>, Error> {
+        let (held, rest): (Vec<usize>, Vec<usize>) = (0..matrix.rows()).partition(|row| folds[*row] as usize == fold);
         if held.is_empty() {
-            continue;
+            return Ok(Vec::new());
         }
-        let model: Model = learner.fit(&matrix.select(&rest), settings, seed, threads)?;
-        for (row, probability) in held.iter().zip(model.probabilities(matrix.select(&held).columns())) {
-            probabilities[*row] = probability;
-        }
+        let model: Model = learner.fit(&matrix.select(&rest), settings, seed, (threads / outer).max(1))?;
+        let probabilities = model.probabilities(matrix.select(&held).columns());
+        Ok(held.into_iter().zip(probabilities).collect())
+    };
+    let mut probabilities = vec![0.0; matrix.rows()];
+    for held in on_threads(FOLDS as usize, outer, || (), |number, ()| fold(number)) {
+        held?.into_iter().for_each(|(row, probability)| probabilities[row] = probability);
     }
     Ok(probabilities)
 }

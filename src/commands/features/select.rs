@@ -45,9 +45,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let training = crate::read_training(&args.pipeline, &pipeline)?;
-    let Some(delay) = pipeline.schema.label.as_ref().map(|label| label.delay) else {
-        bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
-    };
+    let delay = super::super::label_delay(&pipeline, None)?;
     if args.judge.from < args.train.until {
         bail!("the days to judge on begin on {}, before those to learn from end", args.judge.from.date());
     }
