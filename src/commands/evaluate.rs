@@ -1,7 +1,6 @@
 //! `riskflow evaluate`: how good a model of the registry is on events whose outcome is known, as figures and as a page.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::Context;
 use ingest::{Duration, Timestamp};
@@ -91,11 +90,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let rows = examples.judged(args.test, known_since).await?;
     bar.finish_and_clear();
-    let started = Instant::now();
     let bar = output::counter("evaluating");
     let evaluation = judge(args, &pipeline, &training, &rows, &model, rival.as_ref())?;
     bar.finish_and_clear();
-    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "evaluated");
 
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     super::train::set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &examples.rejected)?;

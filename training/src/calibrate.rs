@@ -13,7 +13,8 @@ use crate::threads::on_threads;
 pub const FOLDS: u32 = 3;
 
 /// What a learner says of rows that it did not learn from: a model for each fold learns from the other folds. Equal input gives equal
-/// probabilities on any number of threads. `folds` says which fold each row is in.
+/// probabilities on any number of threads. `folds` says which fold each row is in. Nothing where the rows without some fold have one
+/// label only: of a few bad entities all may be in one.
 pub fn out_of_fold(
     learner: Learner,
     matrix: &Matrix,
@@ -21,7 +22,12 @@ pub fn out_of_fold(
     settings: &Settings,
     seed: u64,
     threads: usize,
-) -> Result<Vec<f64>, Error> {
+) -> Result<Option<Vec<f64>>, Error> {
+    let labels_without = |fold: u32| folds.iter().zip(matrix.labels()).filter(move |(at, _)| **at != fold).map(|(_, bad)| *bad);
+    let teaches = |fold: u32| labels_without(fold).any(|bad| bad) && labels_without(fold).any(|bad| !bad);
+    if !(0..FOLDS).all(teaches) {
+        return Ok(None);
+    }
     let outer = threads.clamp(1, FOLDS as usize);
     let fold = |fold: usize| -> Result<Vec<(usize, f64)>, Error> {
         let (held, rest): (Vec<usize>, Vec<usize>) = (0..matrix.rows()).partition(|row| folds[*row] as usize == fold);
@@ -36,7 +42,7 @@ pub fn out_of_fold(
     for held in on_threads(FOLDS as usize, outer, || (), |number, ()| fold(number)) {
         held?.into_iter().for_each(|(row, probability)| probabilities[row] = probability);
     }
-    Ok(probabilities)
+    Ok(Some(probabilities))
 }
 
 /// The calibration of probabilities of rows that were not learned from, by their labels.
@@ -185,10 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn bad_rows_of_one_fold_say_nothing_of_it() {
+        let matrix = noisy(900, 1);
+        let folds: Vec<u32> =
+            matrix.labels().iter().enumerate().map(|(row, bad)| if *bad { 1 } else { row as u32 % 3 }).collect();
+        assert_eq!(out_of_fold(Learner::Boosting, &matrix, &folds, &Settings::default(), 1, 2).unwrap(), None);
+        Learner::Boosting.fit(&matrix, &Settings::default(), 1, 2).unwrap();
+    }
+
+    #[test]
     fn a_row_is_judged_by_a_model_that_did_not_see_it() {
         let matrix = noisy(900, 1);
         let folds: Vec<u32> = (0..900).map(|row| fold_of(row, FOLDS)).collect();
-        let of = |threads: usize| out_of_fold(Learner::Boosting, &matrix, &folds, &Settings::default(), 1, threads).unwrap();
+        let of =
+            |threads: usize| out_of_fold(Learner::Boosting, &matrix, &folds, &Settings::default(), 1, threads).unwrap().unwrap();
         let held = of(1);
         assert_eq!(held, of(2));
         let rest: Vec<usize> = (0..900).filter(|row| folds[*row] != 1).collect();

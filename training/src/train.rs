@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ingest::Duration;
 use ingest::decode::Rejected;
+use scoring::model::Calibration;
 use scoring::profile::{Distribution, Profile};
 use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
 use scoring::{Artifact, Pipeline, Scorer};
@@ -141,11 +142,11 @@ impl Parts<'_> {
         let fit_seconds = started.elapsed().as_secs_f64();
         let folds = self.train.folds();
         let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
-        let calibration = calibrate::choose(&held, matrix.labels(), &folds);
-        let scores: Vec<f64> = held.iter().map(|probability| calibration.apply(*probability)).collect();
+        let calibration = held.as_ref().map_or(Calibration::Identity, |held| calibrate::choose(held, matrix.labels(), &folds));
+        let scores = held.map(|held| held.iter().map(|probability| calibration.apply(*probability)).collect::<Vec<f64>>());
         let features =
             matrix.names().iter().zip(matrix.columns()).map(|(name, column)| Distribution::new(name, column)).collect();
-        let profile = Profile { features, score: Some(Distribution::new("probability", &scores)) };
+        let profile = Profile { features, score: scores.map(|scores| Distribution::new("probability", &scores)) };
         let scorer = Scorer { model, calibration };
         let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
         let about = self.about(learner, metrics);
