@@ -93,7 +93,7 @@ impl Champion {
 
     /// What each of the pipeline's features added to the model's output.
     fn contributions(&self, vector: &[f64]) -> Vec<f64> {
-        let contributions = self.artifact.scorer.model.contributions(&self.values(vector));
+        let contributions = self.artifact.scorer.contributions(&self.values(vector));
         let Some(places) = &self.places else { return contributions };
         let mut all = vec![0.0; vector.len()];
         for (place, contribution) in places.iter().zip(contributions) {

@@ -217,6 +217,7 @@ mod tests {
                 program: "riskflow 0".to_owned(),
             },
             scorer: Scorer {
+                preparation: None,
                 model: Model::Linear(linear),
                 calibration: Calibration::Isotonic { points: vec![(0.0, 0.0), (1.0 / 3.0, 0.2), (1.0, 1.0)] },
             },
