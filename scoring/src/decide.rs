@@ -166,3 +166,48 @@ pub fn decide(
         feature_state: FeatureState::new(case.outcome, &pipeline.plan),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scorer;
+    use crate::model::preparation::Filled;
+    use crate::model::{Linear, Model, Preparation};
+    use crate::registry::Published;
+
+    const PIPELINE: &str = include_str!("../../pipelines/card_fraud_handbook.toml");
+
+    #[test]
+    fn reasons_are_of_the_pipelines_features_whatever_the_model_reads() {
+        let pipeline = Pipeline::parse(PIPELINE, "p.toml").expect("it ships with the program");
+        let width = pipeline.plan.width();
+        // Two features of the pipeline, the later one first; of that one a flag is read, too.
+        let (amount, late) = (0, width - 1);
+        let features = [late, amount].map(|place| pipeline.plan.definitions()[place].name.clone());
+        let filled = |flag| Filled { median: 2.0, range: (0.0, 100.0), flag };
+        let scorer = Scorer {
+            preparation: Some(Preparation::Linear(vec![filled(true), filled(false)])),
+            ..Scorer::plain(Model::Linear(Linear {
+                intercept: -1.0,
+                weights: vec![0.5, 3.0, 0.25],
+                means: vec![1.0, 0.5, 4.0],
+                deviations: vec![1.0; 3],
+            }))
+        };
+        assert_eq!(scorer.check(), Ok(()));
+        let published = Published { at: Timestamp::from_micros(0), by: "tests".to_owned() };
+        let artifact = Artifact::foreign("card_fraud", "tests", features.to_vec(), &pipeline.plan, scorer, published);
+        let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline.plan).expect("it fits");
+        let check = |of_amount: f64, of_late: f64, expect: [f64; 2]| {
+            let mut vector = vec![0.0; width];
+            (vector[amount], vector[late]) = (of_amount, of_late);
+            let contributions = champion.contributions(&vector);
+            assert_eq!((contributions.len(), [contributions[amount], contributions[late]]), (width, expect));
+            let margin = -1.0 + contributions.iter().sum::<f64>();
+            assert!((champion.probability(&vector) - crate::model::sigmoid(margin)).abs() < 1e-12);
+        };
+        check(8.0, 3.0, [1.0, 1.0 - 1.5]);
+        check(1e9, f64::NAN, [24.0, 0.5 + 1.5]);
+        check(f64::NAN, -5.0, [-0.5, -0.5 - 1.5]);
+    }
+}

@@ -21,7 +21,7 @@ pub use decide::{Champion, Mismatch};
 pub use decision::{Decision, EngineMode, FeatureState, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
 pub use engine::{Engine, Scored, Status};
 pub use error::Error;
-pub use model::{Model, Scorer};
+pub use model::{Model, Scorecard, Scorer};
 pub use pipeline::{Pipeline, PipelineError};
 pub use profile::Profile;
 pub use registry::{About, Artifact, FileRegistry, Registry};
