@@ -111,13 +111,13 @@ fn only_a_weighted_sum_of_weights_of_evidence_is_a_scorecard() {
 /// Often a bound or missing, sometimes huge.
 fn value() -> impl Strategy<Value = f64> {
     let odd = prop::sample::select(vec![f64::NAN, 0.0, -0.0, 5.0, 1e308, -1e308, f64::INFINITY, f64::NEG_INFINITY]);
-    prop_oneof![odd, -20.0..20.0]
+    prop_oneof![odd, -20.0..20.0_f64]
 }
 
 fn any_evidence() -> impl Strategy<Value = Evidence> {
-    let weight = || -2.0..2.0;
+    let weight = || -2.0..2.0_f64;
     let any_bin = (1..1000_u64, 0..1000_u64, weight()).prop_map(|(rows, bad, weight)| bin(rows, bad.min(rows), weight));
-    let bins = prop::collection::vec((-20.0..20.0, any_bin.clone()), 0..7);
+    let bins = prop::collection::vec((-20.0..20.0_f64, any_bin.clone()), 0..7);
     (bins, prop::option::of(any_bin)).prop_map(|(mut bins, missing)| {
         bins.sort_by(|a, b| a.0.total_cmp(&b.0));
         bins.dedup_by_key(|(end, _)| *end);
@@ -127,7 +127,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
 }
 
 fn any_filled() -> impl Strategy<Value = Filled> {
-    (-20.0..20.0, 0.0..20.0, any::<bool>()).prop_map(|(low, width, flag)| Filled {
+    (-20.0..20.0_f64, 0.0..20.0_f64, any::<bool>()).prop_map(|(low, width, flag)| Filled {
         median: low + width / 2.0,
         range: (low, low + width),
         flag,
@@ -145,7 +145,7 @@ proptest! {
     #[test]
     fn contributions_sum_to_the_margin_and_rows_to_columns(
         preparation in any_preparation(),
-        weights in prop::collection::vec(-2.0..2.0, 8),
+        weights in prop::collection::vec(-2.0..2.0_f64, 8),
         rows in prop::collection::vec(prop::collection::vec(value(), 4), 1..20),
     ) {
         let width = preparation.spans().sum();
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn points_sum_to_the_score(
         features in prop::collection::vec(any_evidence(), 4),
-        weights in prop::collection::vec(-1.0..1.5, 4),
+        weights in prop::collection::vec(-1.0..1.5_f64, 4),
         values in prop::collection::vec(value(), 4),
     ) {
         let scorer = scorer(Preparation::Evidence(features), Model::Linear(linear(&weights)));
