@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use features::Snapshots;
-use ingest::log::Log;
+use ingest::log::{Log, Readable};
 use ingest::log::file::{FileLog, Options};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
 
@@ -268,6 +268,9 @@ impl Log for Watched {
     fn flush(&self) -> Result<Position, ingest::log::Error> {
         self.log.flush()
     }
+}
+
+impl Readable for Watched {
     fn read(
         &self,
         from: Position,
