@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use features::Snapshots;
-use ingest::log::{Log, Readable};
 use ingest::log::file::{FileLog, Options};
+use ingest::log::{Log, Readable};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
 
 use super::*;

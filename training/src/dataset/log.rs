@@ -8,6 +8,7 @@ use ingest::log::record::{RecordError, decode_event, decode_label};
 use ingest::log::{Position, Readable, Record, Topic};
 use ingest::{Duration, Event, Timestamp};
 use scoring::{Decision, Pipeline, engine};
+use serde::{Deserialize, Serialize};
 
 use super::build::RowBuilder;
 use super::{Examples, Period};
@@ -27,12 +28,23 @@ pub struct LogSource {
 }
 
 /// Where the features of a decided event come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Vectors {
     /// From its decision.
     Logged,
     /// From the engine, which reads the log again.
     Replayed,
+}
+
+impl Vectors {
+    /// Its word on the command line and in pipeline files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Logged => "logged",
+            Self::Replayed => "replayed",
+        }
+    }
 }
 
 /// What was passed over.
