@@ -16,6 +16,7 @@ pub mod leaks;
 pub mod learners;
 pub mod matrix;
 pub mod metrics;
+mod page;
 pub mod preparation;
 pub mod schedule;
 pub mod selection;
