@@ -8,6 +8,8 @@ use super::text::{count, escape};
 pub(crate) enum Axis {
     /// In even steps.
     Linear { from: f64, to: f64, ticks: Vec<(f64, String)> },
+    /// In doublings, between two numbers above zero.
+    Doublings { from: f64, to: f64 },
     /// In powers of ten, from one of them to another.
     Powers { from: i32, to: i32 },
     /// Counts in powers of ten, with zero half a power below one, so that a single thing is seen.
@@ -50,10 +52,16 @@ impl Axis {
         Self::Linear { from: 0.0, to: places as f64, ticks }
     }
 
+    /// From one number above zero to another, each doubling as wide as the next.
+    pub(crate) fn doublings(from: f64, to: f64) -> Self {
+        Self::Doublings { from, to: to.max(from * 1.01) }
+    }
+
     /// How far along a value is, from 0 to 1.
     fn at(&self, value: f64) -> f64 {
         match self {
             Self::Linear { from, to, .. } => (value - from) / (to - from),
+            Self::Doublings { from, to } => (value / from).ln() / (to / from).ln(),
             Self::Powers { from, to } => {
                 let from = f64::from(*from);
                 if value > 0.0 { ((value.log10() - from) / (f64::from(*to) - from)).max(0.0) } else { 0.0 }
@@ -68,6 +76,7 @@ impl Axis {
     fn ticks(&self) -> Vec<(f64, String)> {
         match self {
             Self::Linear { ticks, .. } => ticks.clone(),
+            Self::Doublings { from, to } => round_between(*from, *to).into_iter().map(|value| (value, plain(value))).collect(),
             Self::Powers { from, to } => {
                 (*from..=*to).map(|power| 10_f64.powi(power)).map(|value| (value, share(value))).collect()
             }
@@ -76,6 +85,28 @@ impl Axis {
                 std::iter::once(0).chain(powers).map(|value| (value as f64, short(value))).collect()
             }
         }
+    }
+}
+
+/// Round numbers between two above zero, at most some seven: 1, 2, 5 of each power of ten, or powers of ten alone.
+fn round_between(from: f64, to: f64) -> Vec<f64> {
+    let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
+    let of = |leading: &[f64]| -> Vec<f64> {
+        let all = (first..=last).flat_map(|power| leading.iter().map(move |digit| digit * 10_f64.powi(power)));
+        all.filter(|value| *value >= from * (1.0 - 1e-9) && *value <= to * (1.0 + 1e-9)).collect()
+    };
+    let fine = of(&[1.0, 2.0, 5.0]);
+    if fine.len() <= 7 { fine } else { of(&[1.0]) }
+}
+
+/// A number without more digits than it has: 0.05, 200, 1e-6.
+pub(crate) fn plain(value: f64) -> String {
+    let text = format!("{value:.3e}");
+    let short: f64 = text.parse().expect("a number that was just written");
+    match short.abs() {
+        small if small > 0.0 && small < 1e-4 => format!("{short:e}"),
+        large if large >= 10_000.0 && short.fract() == 0.0 => count(short as u64),
+        _ => short.to_string(),
     }
 }
 
@@ -153,6 +184,12 @@ impl<'a> Frame<'a> {
         format!("<polyline class=\"line {class}\" points=\"{path}\"/>")
     }
 
+    /// A line that keeps its height until the next point.
+    pub(crate) fn stairs(&self, class: &str, points: &[(f64, f64)]) -> String {
+        let corners = points.windows(2).flat_map(|pair| [pair[0], (pair[1].0, pair[0].1)]);
+        self.line(class, corners.chain(points.last().copied()))
+    }
+
     pub(crate) fn dot(&self, class: &str, x: f64, y: f64) -> String {
         format!("<circle class=\"dot {class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>", self.x(x), self.y(y))
     }
@@ -222,6 +259,9 @@ mod tests {
         check(Axis::shares(), &["0 %", "25 %", "50 %", "75 %", "100 %"]);
         check(Axis::up_to(7.3, |value| value.to_string()), &["0", "2", "4", "6", "8"]);
         check(Axis::numbers(0.83, 0.91), &["0.82", "0.84", "0.86", "0.88", "0.90", "0.92"]);
+        check(Axis::doublings(0.02, 0.3), &["0.02", "0.05", "0.1", "0.2"]);
+        check(Axis::doublings(5.0, 800.0), &["5", "10", "20", "50", "100", "200", "500"]);
+        check(Axis::doublings(1e-6, 10.0), &["1e-6", "1e-5", "0.0001", "0.001", "0.01", "0.1", "1", "10"]);
         check(Axis::Powers { from: -3, to: 0 }, &["0.1 %", "1 %", "10 %", "100 %"]);
         check(Axis::Counts { most: 25_000 }, &["0", "1", "10", "100", "1,000", "10 k"]);
     }

@@ -33,3 +33,6 @@ pub(crate) fn header(name: &str, kind: &str, facts: &[(&str, String)]) -> String
     let facts: String = facts.iter().map(fact).collect();
     format!("<header>{ICON}<h1>{name}<span>{kind}</span></h1><dl>{facts}</dl></header>\n")
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
