@@ -172,7 +172,7 @@ mod tests {
         check("train_days = 0", "+3: train_days lies between 1 and 3650");
         check("learners = []", "+3: nobody learns");
         check("limits = { threads = 0 }", "+3: threads is at least 1");
-        check("limits = { memory_mb = 3 }", "+3: memory_mb is at least 64");
+        check("limits = { memory_mb = 3 }", "+3: memory_mb is at least 16");
         check("limits = { nice = 20 }", "+3: nice lies between 0 and 19");
         check("limits = { cores = 1 }", "+3: unknown field `cores`, expected one of `threads`, `memory_mb`, `nice`");
     }

@@ -136,6 +136,7 @@ impl Role {
         let mut ask = signal(SignalKind::user_defined1()).context("signals cannot be listened to")?;
         let mut stop = std::pin::pin!(server::stop_signal());
         let mut tick = ticks();
+        output::message(&format!("riskflow retrains by {}", self.pipeline.display()));
         loop {
             tokio::select! {
                 () = &mut stop => return self.stop(),

@@ -14,8 +14,8 @@ use crate::learners::Learner;
 
 /// More days than any log has that trains within a night.
 const MOST_DAYS: u16 = 3_650;
-/// Below this nothing starts.
-const LEAST_MEMORY_MB: u64 = 64;
+/// With less nothing starts.
+const LEAST_MEMORY_MB: u64 = 16;
 const NICEST: u8 = 19;
 const SHORTEST: Duration = Duration::seconds(60);
 

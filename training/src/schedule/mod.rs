@@ -60,7 +60,7 @@ pub enum When {
 pub struct Limits {
     /// On how many threads it runs; 1 or more.
     pub threads: u16,
-    /// How much memory its data may take, in MiB; 64 or more. Beyond it the training ends, and nothing else does.
+    /// How much memory its data may take, in MiB; 16 or more. Beyond it the training ends, and nothing else does.
     pub memory_mb: u64,
     /// How far it steps back for others: 0 not at all, 19 as far as there is.
     pub nice: u8,

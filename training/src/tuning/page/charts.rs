@@ -17,7 +17,7 @@ pub(super) fn progress(trials: &Trials<'_>) -> String {
     let last = firsts.last().map_or(1.0, |point| point.0);
     let frame = Frame::wide(
         ["trial", trials.objective().title()],
-        Axis::between(0.0, last.max(1.0), |trial| format!("{trial:.0}")),
+        Axis::between(0.0, last.max(4.0), |trial| format!("{trial:.0}")),
         Axis::numbers(least, most),
     );
     let mut best: Vec<(f64, f64)> = Vec::new();
