@@ -164,6 +164,7 @@ mod tests {
         check("every = \"7\"", "+3: `7` is not a length of time: write it as 15s, 10m, 1h or 7d");
         check("every = \"5s\"", "+3: `every` is at least 1m");
         check("at = \"3:00\"", "+3: `3:00` is not a time of day: write it as 03:00");
+        check("at = \"+3:00\"", "+3: `+3:00` is not a time of day: write it as 03:00");
         check("at = \"24:00\"", "+3: `24:00` is not a time of day: write it as 03:00");
         check("at = \"03:00\"\ndays = []", "+4: `days` names none");
         check("days = [\"mon\"]", "+3: `days` belongs to `at`");

@@ -141,7 +141,8 @@ impl ScheduleFile {
 
 /// `03:00`.
 fn time(at: &Spanned<String>) -> Result<Time, Wrong> {
-    let part = |text: &str| (text.len() == 2).then(|| text.parse::<i8>().ok()).flatten();
+    let is_part = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |text: &str| text.parse::<i8>().ok().filter(|_| is_part(text));
     let parts = at.as_ref().split_once(':').and_then(|(hour, minute)| part(hour).zip(part(minute)));
     let time = parts.and_then(|(hour, minute)| Time::new(hour, minute, 0, 0).ok());
     time.ok_or_else(|| (format!("`{}` is not a time of day: write it as 03:00", at.as_ref()), at.span()))
