@@ -14,7 +14,9 @@ fn writer(folder: &Path, segment_bytes: u64) -> FileLog {
 }
 
 fn append(log: &FileLog, payloads: impl Iterator<Item = u8>) -> Position {
-    payloads.for_each(|number| drop(log.append(Topic::Event, &[number; 20]).unwrap()));
+    for number in payloads {
+        log.append(Topic::Event, &[number; 20]).unwrap();
+    }
     log.flush().unwrap()
 }
 
@@ -103,7 +105,9 @@ fn what_is_being_written_is_not_there_yet() {
 fn damage_is_told_from_what_is_being_written() {
     let folder = TempDir::new().unwrap();
     let log = writer(folder.path(), 10_000);
-    (0..3).for_each(|number| drop(append(&log, number..number + 1)));
+    for number in 0..3 {
+        append(&log, number..number + 1);
+    }
     drop(log);
     let path = last_segment(folder.path());
     let mut bytes = fs::read(&path).unwrap();
