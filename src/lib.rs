@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use features::Snapshots;
 use ingest::log::Log;
-use ingest::log::file::{FileLog, Options, SyncPolicy};
+use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
 use monitor::{ParquetWarehouse, Projector, Warehouse};
 use scoring::engine::{Settings, SnapshotPolicy};
@@ -70,6 +70,11 @@ pub fn open_log(config: &Config) -> anyhow::Result<Arc<dyn Log>> {
     let (log, opened) = FileLog::open(&folder, options)?;
     tracing::debug!(folder = %folder.display(), records = opened.records, "the log is open");
     Ok(Arc::new(log))
+}
+
+/// The log that the configuration names, to be read only: a server may hold it meanwhile.
+pub fn read_log(config: &Config) -> anyhow::Result<FileReader> {
+    Ok(FileReader::open(&config.log.url.folder("log", "file", &config.data)?)?)
 }
 
 /// The registry that the configuration names.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{bench, demo, evaluate, features, import, model, promote, run, simulate, train, tune};
+use riskflow::commands::{bench, demo, evaluate, features, import, model, promote, retrain, run, simulate, train, tune};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -21,6 +21,7 @@ enum Command {
     Demo(demo::Args),
     Run(run::Args),
     Train(train::Args),
+    Retrain(retrain::Args),
     Tune(tune::Args),
     Evaluate(evaluate::Args),
     Model(model::Args),
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args).await,
         Command::Train(args) => train::run(&args).await,
+        Command::Retrain(args) => retrain::run(&args).await,
         Command::Tune(args) => tune::run(&args).await,
         Command::Evaluate(args) => evaluate::run(&args).await,
         Command::Model(args) => model::run(&args),

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ingest::log::file::{FileLog, Options};
-use ingest::log::{Log, Position, Topic};
+use ingest::log::{Position, Readable, Topic};
 use scoring::Decision;
 use support::{json_lines, riskflow, run_well, text};
 

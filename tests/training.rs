@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{HANDBOOK, json_lines, run, run_well, text};
+use support::{HANDBOOK, Server, json_lines, run, run_well, text};
 
 /// A small world's payments, as Parquet.
 fn payments(folder: &Path) -> PathBuf {
@@ -270,6 +270,8 @@ fn logged_and_replayed_vectors_teach_the_same() {
     let at = folder.path().join("data");
     let world = ["--customers", "300", "--terminals", "600", "--days", "60"];
     run_well(&[["demo", "--once", "--data-dir", text(&at)].as_slice(), &world].concat());
+    // It reads the log beside the server that holds it.
+    let server = Server::start(&at);
     let from_log = |vectors: &str, models: &Path, more: &[&str]| {
         let fixed =
             ["train", "--pipeline", HANDBOOK, "--from-log", vectors, "--data-dir", text(&at), "--out", text(models), "--json"];
@@ -295,6 +297,7 @@ fn logged_and_replayed_vectors_teach_the_same() {
     let (left_out, said) = from_log("logged", &folder.path().join("left"), &["--as-of", "2018-05-30"]);
     assert!(said.contains("events have no label and are left out"), "{said}");
     assert_eq!(left_out["train_rows"], line["train_rows"]);
+    server.stop();
 }
 
 #[test]

@@ -39,6 +39,12 @@ fn a_search_goes_on_where_it_was_and_its_best_settings_train() {
     let best = first["validation"]["average_precision"].as_f64().expect("a figure");
     assert!(best > 0.1 && first["test"]["auc"].as_f64().expect("a figure") > 0.6, "{first}");
 
+    let page = fs::read_to_string(out.join("tuning.html")).expect("a page");
+    for part in ["Best so far", "Halving", "Chosen settings", "Finalists", "<h2>trees</h2>", "<h2>rate</h2>", "1 fold: 9 trials"]
+    {
+        assert!(page.contains(part), "no {part} in the page");
+    }
+
     // A line that was cut off in mid-write is done again; all others are read.
     let path = out.join("history.jsonl");
     let whole = fs::read_to_string(&path).expect("history");

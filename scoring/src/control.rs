@@ -3,11 +3,11 @@
 
 use ingest::Timestamp;
 use ingest::log::record::{RecordError, check_version, decode, encode};
-use ingest::log::{Log, Position, Topic};
+use ingest::log::{Position, Readable, Topic};
 use serde::{Deserialize, Serialize};
 
-/// Version 2 added `Serving`.
-const CONTROL_VERSION: u8 = 2;
+/// Version 2 added `Serving`, version 3 `RetrainWanted`.
+const CONTROL_VERSION: u8 = 3;
 
 /// A change of what decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,16 @@ pub enum Control {
     Serving {
         /// Each feature's name and the hash of its definition.
         features: Vec<(String, String)>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody or something, such as a drift that was seen, wants the model to be trained anew. It changes no decision; what follows
+    /// the log trains.
+    RetrainWanted {
+        /// Who or what wants it.
+        by: String,
+        /// Why.
+        reason: String,
         /// When.
         at: Timestamp,
     },
@@ -62,7 +72,7 @@ pub struct Promotion {
 }
 
 /// All promotions of a log, in its order.
-pub fn promotions(log: &dyn Log) -> Result<Vec<Promotion>, crate::Error> {
+pub fn promotions(log: &dyn Readable) -> Result<Vec<Promotion>, crate::Error> {
     let mut promotions = Vec::new();
     for record in log.read(Position(0))? {
         let record = record?;

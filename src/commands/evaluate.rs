@@ -91,23 +91,40 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let rows = examples.judged(args.test, known_since).await?;
     bar.finish_and_clear();
     let bar = output::counter("evaluating");
-    let evaluation = judge(args, &pipeline, &training, &rows, &model, rival.as_ref())?;
+    let how = How { capacity: args.capacity, seed: args.seed, threads: super::cores() };
+    let evaluation = judge(&how, &pipeline, &training, &rows, &model, rival.as_ref())?;
     bar.finish_and_clear();
 
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     super::train::set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &examples.rejected)?;
     let about = about(args, &pipeline, &model.artifact);
-    write(&args.out.join("evaluation.json"), &serde_json::to_string(&evaluation)?)?;
-    write(&args.out.join("evaluation.html"), &html(&evaluation, &about))?;
+    write(&args.out, &evaluation, &about)?;
     if args.json { output::json_line(&evaluation) } else { print(&evaluation, &args.out) }
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+/// Writes evaluation.json and evaluation.html into a folder that is there.
+pub(super) fn write(out: &Path, evaluation: &Evaluation, about: &About) -> anyhow::Result<()> {
+    let write = |name: &str, text: &str| {
+        let path = out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    write("evaluation.json", &serde_json::to_string(evaluation)?)?;
+    write("evaluation.html", &html(evaluation, about))
 }
 
-fn judge(
-    args: &Args,
+/// How a model is judged.
+pub(super) struct How {
+    /// How many events, and how many entities, people can look at in a day.
+    pub(super) capacity: usize,
+    /// Equal seeds give equal intervals.
+    pub(super) seed: u64,
+    /// On how many threads; the figures are the same on any number.
+    pub(super) threads: usize,
+}
+
+/// Everything that is measured of a model on rows whose outcome is known.
+pub(super) fn judge(
+    how: &How,
     pipeline: &Pipeline,
     training: &Training,
     rows: &Rows,
@@ -135,9 +152,9 @@ fn judge(
     let threshold = |name: &str, score: u16| Threshold { name: name.to_owned(), at: probability_at(score) };
     let settings = Settings {
         thresholds: vec![threshold("review", thresholds.review), threshold("decline", thresholds.decline)],
-        capacity_a_day: args.capacity,
-        seed: args.seed,
-        threads: super::cores(),
+        capacity_a_day: how.capacity,
+        seed: how.seed,
+        threads: how.threads,
         ..Settings::default()
     };
     let mut evaluation = evaluate(&judged, &settings)?;
@@ -159,9 +176,14 @@ fn about(args: &Args, pipeline: &Pipeline, artifact: &Artifact) -> About {
         data: file,
         period: format!("{} to {}", args.test.from.date(), args.test.until.date()),
         champion: args.against.map(|version| format!("{} {version}", about.name)),
-        currency: pipeline.schema.amount_minor.as_ref().map(|_| pipeline.schema.default_currency.to_string()),
+        currency: currency(pipeline),
         ..About::default()
     }
+}
+
+/// The currency of a pipeline's events, if they move money.
+pub(super) fn currency(pipeline: &Pipeline) -> Option<String> {
+    pipeline.schema.amount_minor.as_ref().map(|_| pipeline.schema.default_currency.to_string())
 }
 
 fn print(evaluation: &Evaluation, out: &Path) -> anyhow::Result<()> {

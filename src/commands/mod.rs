@@ -7,6 +7,7 @@ pub mod features;
 pub mod import;
 pub mod model;
 pub mod promote;
+pub mod retrain;
 pub mod run;
 pub mod simulate;
 pub mod train;

@@ -1,5 +1,7 @@
 //! `riskflow train`: from historical events to models in a registry folder, with what was measured of each.
 
+mod report;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,7 +31,7 @@ pub struct Args {
     /// Historical events: Parquet or CSV
     #[arg(long, value_name = "FILE", required_unless_present = "from_log", conflicts_with = "from_log")]
     data: Option<PathBuf>,
-    /// Learn from the events that were decided, out of the log, which no server may hold: `logged` takes their features from the
+    /// Learn from the events that were decided, out of the log, which a server may be writing: `logged` takes their features from the
     /// decisions, `replayed` computes them again; both give the same
     #[arg(long, value_name = "VECTORS", value_parser = vectors)]
     from_log: Option<Vectors>,
@@ -62,6 +64,12 @@ pub struct Args {
     /// What learns; all of them by default
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = learner)]
     learners: Vec<Learner>,
+    /// Learn nothing from fewer bad rows
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    least_bad_rows: u64,
+    /// A folder for an evaluation of each model on the test days, as `riskflow evaluate` writes it
+    #[arg(long, value_name = "DIR")]
+    reports: Option<PathBuf>,
     /// Equal seeds give equal models
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -71,6 +79,9 @@ pub struct Args {
     /// On how many threads [default: one a core]; the models are the same on any number
     #[arg(long, value_name = "COUNT", value_parser = super::at_least_one)]
     threads: Option<usize>,
+    /// How much memory the data of this process may take, in MiB: beyond it the process ends (Linux) [default: what there is]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    memory_mb: Option<u64>,
     /// Print one JSON object for each learner
     #[arg(long)]
     json: bool,
@@ -114,6 +125,10 @@ struct Line<'a> {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(mb) = args.memory_mb {
+        let bytes = mb.saturating_mul(1 << 20);
+        rlimit::setrlimit(rlimit::Resource::DATA, bytes, bytes).context("memory cannot be limited here")?;
+    }
     let pipeline = Arc::new(crate::read_pipeline(&args.pipeline)?);
     let delay = super::label_delay(&pipeline, args.delay)?;
     if args.test.from < args.train.until + delay {
@@ -131,7 +146,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let from_log = args
         .from_log
         .map(|vectors| -> anyhow::Result<LogSource> {
-            let log = crate::open_log(&args.config.load()?)?;
+            let log = Arc::new(crate::read_log(&args.config.load()?)?);
             Ok(LogSource { log, vectors, as_of: args.as_of.unwrap_or(now), maturity: args.maturity })
         })
         .transpose()?;
@@ -147,20 +162,22 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         delay,
         learners,
         training: &training,
+        least_bad_rows: args.least_bad_rows,
         threads: args.threads.unwrap_or_else(super::cores),
         seed: args.seed,
         published: Published { at: now, by: args.by.clone() },
     };
     let bar = output::counter("events");
-    let Done { trained, rejected, passed } = training::train(request, &mut |progress| show(&bar, &progress)).await?;
+    let Done { trained, rejected, passed, test } = training::train(request, &mut |progress| show(&bar, &progress)).await?;
     bar.finish_and_clear();
     if let Some(data) = &args.data {
         set_aside(&args.out.join("dead-letters.jsonl"), data, &rejected)?;
     }
     say(passed);
-    let mut rows = Vec::new();
+    let (mut rows, mut versions) = (Vec::new(), Vec::new());
     for trained in &trained {
         let version = registry.publish(&trained.artifact)?;
+        versions.push(version);
         let line = Line {
             learner: trained.learner.name(),
             version,
@@ -187,7 +204,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         output::table(&["learner", "model", "auc", "average precision", "card precision@100", "fit seconds"], &rows)?;
     }
-    Ok(())
+    let Some(folder) = &args.reports else { return Ok(()) };
+    let report = report::Report { args, pipeline: &pipeline, training: &training, rows: &test };
+    trained.iter().zip(versions).try_for_each(|(trained, version)| report.write(trained, version, folder))
 }
 
 /// Says what was passed over in the log.

@@ -12,7 +12,7 @@ use ingest::Duration;
 use serde::Serialize;
 use training::threads::on_threads;
 use training::tuning::prequential::{Folds, HISTORY_DAYS, splits};
-use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, Task, space};
+use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, Task, page, space};
 use training::{Examples, Learner, Metrics, Period, Settings, Training};
 
 use self::history::History;
@@ -24,7 +24,7 @@ use crate::output;
 ///
 /// The days of --validate are cut into folds. Each trial learns from the days before a fold, less the delay of labels, and is judged on
 /// the fold; few trials go on to all folds. Every result is kept in --out: the same command goes on where it was stopped. The best
-/// settings are written there as best.toml, to be taken by `riskflow train --settings`.
+/// settings are written there as best.toml, to be taken by `riskflow train --settings`, and a page that draws the search as tuning.html.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  riskflow tune --pipeline pipelines/card_fraud_handbook.toml --data transactions.parquet --learner boosting \\\n    --validate 2018-07-04..2018-08-01 --test 2018-08-08..2018-09-05 --minutes 20 --out tuned"
@@ -163,6 +163,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         test: (!test_folds.is_empty()).then(|| mean(&test_folds)),
         test_folds,
     };
+    let days = |period: Period| format!("{} to {}", period.from.date(), period.until.date());
+    let about = page::About {
+        model: pipeline.model.name.clone(),
+        learner: args.learner.name().to_owned(),
+        data: args.data.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        validated_on: days(args.validate),
+        tested_on: args.test.map(days),
+        test: found.test,
+    };
+    history.lock().expect("nobody panicked").write_page(&search, &finalists, &about)?;
     if args.json { output::json_line(&found) } else { print(&found, args) }
 }
 
@@ -180,7 +190,8 @@ fn print(found: &Found<'_>, args: &Args) -> anyhow::Result<()> {
     output::table(&["", "auc", "average precision", "card precision@100"], &rows)?;
     let settings: Vec<String> = found.best.settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
     output::text_line(&format!("{} trials; the best, {}: {}", found.trials, found.best.trial, settings.join(", ")))?;
-    output::text_line(&format!("its settings are in {}", args.out.join(history::BEST).display()))
+    let (best, page) = (args.out.join(history::BEST), args.out.join(history::PAGE));
+    output::text_line(&format!("its settings are in {}, the search is drawn in {}", best.display(), page.display()))
 }
 
 /// The longest history that a trial may ask for; a week where the space does not say.

@@ -120,6 +120,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Too few bad rows to learn from.
+    #[error("there are {bad} bad rows to learn from, and {wanted} are wanted")]
+    FewBadRows {
+        /// How many there are.
+        bad: u64,
+        /// How many are wanted.
+        wanted: u64,
+    },
     /// Features that seem to know the label.
     #[error("{leaks} under [training]")]
     Leaks {

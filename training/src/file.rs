@@ -11,6 +11,7 @@ use toml::Spanned;
 use crate::card::Notes;
 use crate::learners::boosting::{self, Direction};
 use crate::learners::{Error, Settings, forest, logistic};
+use crate::schedule::{Schedule, ScheduleFile};
 
 /// What a pipeline file says of training.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Training {
     pub segments: Vec<String>,
     /// Attributes by which nobody may be treated worse.
     pub protected: Vec<String>,
+    /// When and on what models are trained anew; nobody does it where it is not said.
+    pub schedule: Option<Schedule>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,7 @@ struct TrainingFile {
     allowed_leaks: Vec<Spanned<String>>,
     segments: Vec<Spanned<String>>,
     protected: Vec<Spanned<String>>,
+    schedule: Option<ScheduleFile>,
 }
 
 impl Training {
@@ -75,6 +79,7 @@ impl Training {
                 return Err(fail(format!("there is no attribute `{}` in [event.attributes]", name.as_ref()), name.span()));
             }
         }
+        let schedule = read.schedule.map(ScheduleFile::check).transpose().map_err(wrong)?;
         let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
         let condition = read.condition;
         Ok(Self {
@@ -84,6 +89,7 @@ impl Training {
             allowed_leaks: plain(read.allowed_leaks),
             segments: plain(read.segments),
             protected: plain(read.protected),
+            schedule,
         })
     }
 }
@@ -100,8 +106,15 @@ fn checked<S: Default>(
 
 #[cfg(test)]
 mod tests {
+    use ingest::Duration;
+    use jiff::civil::Weekday;
+    use jiff::tz::TimeZone;
+
     use super::*;
     use crate::preparation::Wish;
+    use crate::dataset::log::Vectors;
+    use crate::learners::Learner;
+    use crate::schedule::{Limits, When};
 
     fn parse(training: &str) -> Result<Training, String> {
         let text = format!("{}\n{training}", include_str!("../../pipelines/card_fraud_handbook.toml"));
@@ -130,6 +143,49 @@ mod tests {
         assert_eq!(wish("preparation = \"none\""), Wish::None);
         assert_eq!(wish("preparation = \"linear\""), Wish::Linear);
         assert_eq!(wish("preparation = \"evidence\""), Wish::Evidence);
+    }
+
+    #[test]
+    fn a_schedule_has_sensible_parts_where_nothing_is_said() {
+        let schedule = |table: &str| parse(&format!("[training.schedule]\n{table}")).unwrap().schedule.unwrap();
+        let plain = schedule("");
+        assert_eq!((&plain.when, plain.train_days, plain.test_days), (&When::Asked, 28, 7));
+        assert_eq!((plain.from, plain.limits), (Vectors::Logged, Limits { threads: 1, memory_mb: 4_096, nice: 19 }));
+        assert_eq!(schedule("every = \"7d\"").when, When::Every(Duration::days(7)));
+        let (time, zone) = (jiff::civil::time(3, 0, 0, 0), TimeZone::get("Europe/Berlin").unwrap());
+        let days = vec![Weekday::Tuesday, Weekday::Friday];
+        let table = "at = \"03:00\"\ndays = [\"fri\", \"tue\", \"fri\"]\ntime_zone = \"Europe/Berlin\"\nfrom = \"replayed\"
+            learners = [\"boosting\"]\nmaturity = \"30d\"\n[training.schedule.limits]\nmemory_mb = 512";
+        let whole = schedule(table);
+        assert_eq!(whole.when, When::At { time, days, zone });
+        assert_eq!(
+            (whole.from, whole.learners, whole.maturity),
+            (Vectors::Replayed, vec![Learner::Boosting], Some(Duration::days(30)))
+        );
+        assert_eq!(whole.limits, Limits { memory_mb: 512, ..Limits::default() });
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_schedule_is_named_with_its_line() {
+        let check = |table: &str, expect: &str| {
+            assert_eq!(parse(&format!("[training.schedule]\n{table}")).unwrap_err(), expect, "{table}");
+        };
+        check("every = \"7d\"\nat = \"03:00\"", "+4: give `every` or `at`, not both");
+        check("every = \"7\"", "+3: `7` is not a length of time: write it as 15s, 10m, 1h or 7d");
+        check("every = \"5s\"", "+3: `every` is at least 1m");
+        check("at = \"3:00\"", "+3: `3:00` is not a time of day: write it as 03:00");
+        check("at = \"+3:00\"", "+3: `+3:00` is not a time of day: write it as 03:00");
+        check("at = \"24:00\"", "+3: `24:00` is not a time of day: write it as 03:00");
+        check("at = \"03:00\"\ndays = []", "+4: `days` names none");
+        check("days = [\"mon\"]", "+3: `days` belongs to `at`");
+        check("every = \"1d\"\ntime_zone = \"UTC\"", "+4: `time_zone` belongs to `at`");
+        check("at = \"03:00\"\ntime_zone = \"Berlin\"", "+4: there is no time zone `Berlin`; write it as \"Europe/Berlin\"");
+        check("train_days = 0", "+3: train_days lies between 1 and 3650");
+        check("learners = []", "+3: nobody learns");
+        check("limits = { threads = 0 }", "+3: threads is at least 1");
+        check("limits = { memory_mb = 3 }", "+3: memory_mb is at least 16");
+        check("limits = { nice = 20 }", "+3: nice lies between 0 and 19");
+        check("limits = { cores = 1 }", "+3: unknown field `cores`, expected one of `threads`, `memory_mb`, `nice`");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Done {
     pub rejected: Vec<Rejected>,
     /// What was passed over in the log.
     pub passed: Passed,
+    /// The rows that the models were tested on.
+    pub test: Rows,
 }
 
 /// What is trained on what.
@@ -55,6 +57,8 @@ pub struct Request<'a> {
     pub learners: &'a [Learner],
     /// How it learns.
     pub training: &'a Training,
+    /// From fewer bad rows nothing is learned.
+    pub least_bad_rows: u64,
     /// On how many threads; the models are the same on any number.
     pub threads: usize,
     /// Equal seeds give equal models.
@@ -114,6 +118,9 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
         return Err(Error::Leaks { leaks });
     }
+    if (train.matrix.bad() as u64) < request.least_bad_rows {
+        return Err(Error::FewBadRows { bad: train.matrix.bad() as u64, wanted: request.least_bad_rows });
+    }
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let parts = Parts { request: &request, dataset, train, test };
     let mut trained = Vec::new();
@@ -122,7 +129,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
         let one = parts.learn(*learner).map_err(|source| Error::Learner { learner: learner.name(), source })?;
         trained.push(one);
     }
-    Ok(Done { trained, rejected: examples.rejected, passed })
+    Ok(Done { trained, rejected: examples.rejected, passed, test: parts.test })
 }
 
 /// What every learner gets.

@@ -31,6 +31,7 @@
 
 mod committer;
 mod intake;
+mod reader;
 mod records;
 mod recovery;
 mod segment;
@@ -40,17 +41,18 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
 use self::committer::{Committer, Disk, OperatingSystem};
 use self::intake::Intake;
+pub use self::reader::FileReader;
 use self::records::Records;
 use self::recovery::Recovered;
 use self::segment::Segment;
-use super::{Durability, Error, Log, Position, Record, Topic};
+use super::{Durability, Error, Log, Position, Readable, Record, Topic};
 
 /// The largest payload of a record, in bytes.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -119,9 +121,13 @@ pub struct FileLog {
 #[derive(Debug)]
 struct Shared {
     intake: Intake,
-    view: RwLock<View>,
+    view: Views,
     durability: watch::Sender<Durability>,
 }
+
+/// What may be read, as it changes.
+#[derive(Debug)]
+struct Views(RwLock<View>);
 
 /// What may be read.
 #[derive(Debug)]
@@ -148,7 +154,7 @@ impl FileLog {
 
         let shared = Arc::new(Shared {
             intake: Intake::new(options.buffer_bytes, end),
-            view: RwLock::new(View { segments, end }),
+            view: Views(RwLock::new(View { segments, end })),
             durability: watch::Sender::new(Durability::Until { end }),
         });
         let committer = Committer::new(folder.to_owned(), options, Arc::clone(&shared), disk, file, offset);
@@ -173,13 +179,15 @@ impl Log for FileLog {
     fn flush(&self) -> Result<Position, Error> {
         self.shared.intake.flush()
     }
+}
 
+impl Readable for FileLog {
     fn read(&self, from: Position) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + Send + '_>, Error> {
-        Ok(Box::new(Records::open(&self.shared, from)?))
+        Ok(Box::new(Records::open(&self.shared.view, from)?))
     }
 
     fn get(&self, position: Position) -> Result<Option<Record>, Error> {
-        Records::open(&self.shared, position)?.next().transpose()
+        Records::open(&self.shared.view, position)?.next().transpose()
     }
 }
 
@@ -194,21 +202,27 @@ impl Drop for FileLog {
     }
 }
 
-impl Shared {
+impl Views {
     /// What may be read now. A view is replaced field by field with plain values, so that it is whole even after a panic.
-    fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> RwLockReadGuard<'_, View> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn change(&self) -> RwLockWriteGuard<'_, View> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
     /// Lets readers and waiters know that everything before `end` is durable, in this order: who hears of a record can read it.
     fn publish(&self, end: Position) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).end = end;
+        self.view.change().end = end;
         self.durability.send_replace(Durability::Until { end });
     }
 
     /// A new last segment.
     fn extend(&self, segment: Arc<Segment>) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).segments.push(segment);
+        self.view.change().segments.push(segment);
     }
 
     /// Nothing more becomes durable.

@@ -86,8 +86,17 @@ pub enum Durability {
     },
 }
 
+/// Where records come from. Any number of threads read.
+pub trait Readable: Send + Sync {
+    /// The durable records from `from` on, in order, up to the end as it is now.
+    fn read(&self, from: Position) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + Send + '_>, Error>;
+
+    /// One durable record; `None` past the end.
+    fn get(&self, position: Position) -> Result<Option<Record>, Error>;
+}
+
 /// Where records go and come from. One process writes; any number of threads append and read.
-pub trait Log: Send + Sync {
+pub trait Log: Readable {
     /// Takes a record into the buffer and gives it the next position; it becomes durable a moment later. Blocks while the
     /// buffer is full, so that a slow disk slows intake and never grows memory.
     fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error>;
@@ -97,12 +106,6 @@ pub trait Log: Send + Sync {
 
     /// Waits until everything that was appended before is durable; the position that comes next.
     fn flush(&self) -> Result<Position, Error>;
-
-    /// The durable records from `from` on, in order, up to the end as it is now.
-    fn read(&self, from: Position) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + Send + '_>, Error>;
-
-    /// One durable record; `None` past the end.
-    fn get(&self, position: Position) -> Result<Option<Record>, Error>;
 }
 
 /// What can go wrong with a log.

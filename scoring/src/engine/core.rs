@@ -9,7 +9,7 @@ use std::sync::Arc;
 use features::snapshot::{Header, Reader};
 use features::{Placement, Snapshots};
 use ingest::log::record::{self, RecordError};
-use ingest::log::{Log, Position, Record, Topic};
+use ingest::log::{Log, Position, Readable, Record, Topic};
 use ingest::{Event, EventId, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +47,10 @@ pub enum Applied {
     Duplicate(Entry),
 }
 
-/// All state that changes with the log.
-pub struct Core {
+/// All state that changes with the log. `L` is where changes go; `()` where those of before are only repeated.
+pub struct Core<L = Arc<dyn Log>> {
     pipeline: Arc<Pipeline>,
-    log: Arc<dyn Log>,
+    log: L,
     features: features::Engine,
     ledger: Ledger,
     too_late: u64,
@@ -98,26 +98,6 @@ impl Core {
             }
         }
         Ok((core, recovered))
-    }
-
-    /// Reads the whole log and hands over each event that was accepted, with its vector computed anew.
-    pub(super) fn recompute(pipeline: Arc<Pipeline>, log: Arc<dyn Log>, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
-        let mut core = Self::new(pipeline, Arc::clone(&log));
-        let mut recovered = Recovered::default();
-        for record in log.read(Position(0))? {
-            let record = record?;
-            let at = |source: RecordError| Error::Unreadable { position: record.position, source };
-            core.replay(&record, &mut recovered).map_err(at)?;
-            if let Some(case) = recovered.undecided.remove(&record.position) {
-                each(&case);
-            }
-        }
-        Ok(())
-    }
-
-    fn new(pipeline: Arc<Pipeline>, log: Arc<dyn Log>) -> Self {
-        let features = features::Engine::new(Arc::clone(&pipeline.plan));
-        Self { pipeline, log, features, ledger: Ledger::default(), too_late: 0 }
     }
 
     /// The newest snapshot that is whole, taken under the pipeline's definitions, and of this log.
@@ -178,38 +158,6 @@ impl Core {
         ))
     }
 
-    fn replay(&mut self, record: &Record, recovered: &mut Recovered) -> Result<(), RecordError> {
-        match record.topic {
-            Topic::Event => {
-                let (event, received_at) = record::decode_event(&record.payload, &self.pipeline.schema)?;
-                self.ledger.accept(&event.event_id, record::event_content(&record.payload), record.position);
-                recovered.undecided.insert(record.position, self.case(event, received_at, record.position));
-            }
-            Topic::History => {
-                let (event, received_at) = record::decode_event(&record.payload, &self.pipeline.schema)?;
-                self.ledger.accept_history(&event.event_id, record::event_content(&record.payload), record.position);
-                self.case(event, received_at, record.position);
-            }
-            Topic::Decision => {
-                let decision = Decision::decode(&record.payload)?;
-                self.ledger.decide(&decision.event_id, record.position);
-                recovered.undecided.remove(&decision.event_position);
-            }
-            Topic::Label => {
-                let (label, _) = record::decode_label(&record.payload)?;
-                self.learn(&label, record.position);
-            }
-            Topic::Control => match Control::decode(&record.payload)? {
-                Control::Promoted { name, version, .. } => recovered.champion = Some((name, version)),
-                Control::Serving { features, .. } => {
-                    let known: Vec<_> = features.into_iter().filter(|feature| !recovered.serving.contains(feature)).collect();
-                    recovered.serving.extend(known);
-                }
-            },
-        }
-        Ok(())
-    }
-
     /// Takes an event: into the log, into the ledger, into the features. One that was taken before changes nothing.
     pub fn apply(&mut self, arrival: Arrival) -> Result<Applied, Error> {
         match self.ledger.check(&arrival.event.event_id, arrival.content) {
@@ -239,13 +187,6 @@ impl Core {
         }
     }
 
-    fn case(&mut self, event: Event, received_at: Timestamp, position: Position) -> Case {
-        let mut vector = Vec::with_capacity(self.pipeline.plan.width());
-        let outcome = self.features.apply(&event, position, &mut vector);
-        self.too_late += u64::from(outcome.placement == Placement::TooLate);
-        Case { event, position, received_at, vector, outcome }
-    }
-
     /// Enters a decision that was appended.
     pub fn decided(&mut self, event_id: &EventId, position: Position) {
         self.ledger.decide(event_id, position);
@@ -256,16 +197,6 @@ impl Core {
         let position = self.log.append(Topic::Label, &record::encode_label(label, received_at))?;
         self.learn(label, position);
         Ok(position)
-    }
-
-    fn learn(&mut self, label: &Label, position: Position) {
-        match self.ledger.get(&label.event_id) {
-            Some(_) => {
-                self.features.learn(label);
-            }
-            None => self.features.learn_early(label),
-        }
-        self.ledger.label(&label.event_id, position);
     }
 
     /// Appends a change of what decides.
@@ -293,6 +224,80 @@ impl Core {
     /// All feature state.
     pub fn features(&self) -> &features::Engine {
         &self.features
+    }
+}
+
+impl Core<()> {
+    /// Reads the whole log and hands over each event that was accepted, with its vector computed anew.
+    pub(super) fn recompute(pipeline: Arc<Pipeline>, log: &dyn Readable, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
+        let mut core = Self::new(pipeline, ());
+        let mut recovered = Recovered::default();
+        for record in log.read(Position(0))? {
+            let record = record?;
+            let at = |source: RecordError| Error::Unreadable { position: record.position, source };
+            core.replay(&record, &mut recovered).map_err(at)?;
+            if let Some(case) = recovered.undecided.remove(&record.position) {
+                each(&case);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<L> Core<L> {
+    fn new(pipeline: Arc<Pipeline>, log: L) -> Self {
+        let features = features::Engine::new(Arc::clone(&pipeline.plan));
+        Self { pipeline, log, features, ledger: Ledger::default(), too_late: 0 }
+    }
+
+    fn replay(&mut self, record: &Record, recovered: &mut Recovered) -> Result<(), RecordError> {
+        match record.topic {
+            Topic::Event => {
+                let (event, received_at) = record::decode_event(&record.payload, &self.pipeline.schema)?;
+                self.ledger.accept(&event.event_id, record::event_content(&record.payload), record.position);
+                recovered.undecided.insert(record.position, self.case(event, received_at, record.position));
+            }
+            Topic::History => {
+                let (event, received_at) = record::decode_event(&record.payload, &self.pipeline.schema)?;
+                self.ledger.accept_history(&event.event_id, record::event_content(&record.payload), record.position);
+                self.case(event, received_at, record.position);
+            }
+            Topic::Decision => {
+                let decision = Decision::decode(&record.payload)?;
+                self.ledger.decide(&decision.event_id, record.position);
+                recovered.undecided.remove(&decision.event_position);
+            }
+            Topic::Label => {
+                let (label, _) = record::decode_label(&record.payload)?;
+                self.learn(&label, record.position);
+            }
+            Topic::Control => match Control::decode(&record.payload)? {
+                Control::Promoted { name, version, .. } => recovered.champion = Some((name, version)),
+                Control::Serving { features, .. } => {
+                    let known: Vec<_> = features.into_iter().filter(|feature| !recovered.serving.contains(feature)).collect();
+                    recovered.serving.extend(known);
+                }
+                Control::RetrainWanted { .. } => {}
+            },
+        }
+        Ok(())
+    }
+
+    fn case(&mut self, event: Event, received_at: Timestamp, position: Position) -> Case {
+        let mut vector = Vec::with_capacity(self.pipeline.plan.width());
+        let outcome = self.features.apply(&event, position, &mut vector);
+        self.too_late += u64::from(outcome.placement == Placement::TooLate);
+        Case { event, position, received_at, vector, outcome }
+    }
+
+    fn learn(&mut self, label: &Label, position: Position) {
+        match self.ledger.get(&label.event_id) {
+            Some(_) => {
+                self.features.learn(label);
+            }
+            None => self.features.learn_early(label),
+        }
+        self.ledger.label(&label.event_id, position);
     }
 }
 

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
-use ingest::log::{Durability, Log, Position, Topic};
+use ingest::log::{Durability, Log, Position, Readable, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -243,11 +243,22 @@ impl Engine {
             reason: reason.to_owned(),
             at: self.clock.now(),
         };
+        let position = self.control(control).await?;
+        self.champion.store(Some(Arc::new(champion)));
+        Ok(position)
+    }
+
+    /// Says in the log that the model is to be trained anew; who follows the log does it. Nothing that decides changes.
+    pub async fn want_retraining(&self, by: &str, reason: &str) -> Result<Position, Error> {
+        self.control(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.clock.now() }).await
+    }
+
+    /// Puts a control record into the log; its position, once it is durable.
+    async fn control(&self, control: Control) -> Result<Position, Error> {
         let (reply, position) = oneshot::channel();
         self.send(Command::Control { control, reply }).await?;
         let position = position.await.map_err(|_| Error::Stopped)??;
         self.durable(position).await?;
-        self.champion.store(Some(Arc::new(champion)));
         Ok(position)
     }
 
@@ -381,7 +392,7 @@ impl Engine {
 }
 
 /// Reads a log and hands over each event that was accepted, with its vector computed anew.
-pub fn recompute(pipeline: Arc<Pipeline>, log: Arc<dyn Log>, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
+pub fn recompute(pipeline: Arc<Pipeline>, log: &dyn Readable, each: &mut dyn FnMut(&Case)) -> Result<(), Error> {
     Core::recompute(pipeline, log, each)
 }
 

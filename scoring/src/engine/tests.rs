@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use features::Snapshots;
-use ingest::log::Log;
 use ingest::log::file::{FileLog, Options};
+use ingest::log::{Log, Readable};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
 
 use super::*;
@@ -252,6 +252,22 @@ async fn an_event_that_comes_too_late_is_counted() {
     assert_eq!(engine.standing().await.expect("a standing").too_late, 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_for_a_training_is_in_the_log_and_decides_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let position = engine.want_retraining("psi", "scores have moved").await.expect("taken");
+    let record = log.get(position).expect("read").expect("it is durable");
+    let wanted = Control::decode(&record.payload).expect("a control record");
+    let at = Timestamp::from_micros(7);
+    assert_eq!(wanted, Control::RetrainWanted { by: "psi".to_owned(), reason: "scores have moved".to_owned(), at });
+    engine.stop().await.expect("stopped");
+    drop((engine, log));
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    assert_eq!(engine.champion().expect("as before").version, 1);
+}
+
 /// A log that knows from where it was read.
 struct Watched {
     log: Arc<dyn Log>,
@@ -268,6 +284,9 @@ impl Log for Watched {
     fn flush(&self) -> Result<Position, ingest::log::Error> {
         self.log.flush()
     }
+}
+
+impl Readable for Watched {
     fn read(
         &self,
         from: Position,

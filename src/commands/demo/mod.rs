@@ -174,6 +174,7 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
         delay: periods.delay,
         learners: &[Learner::Logistic, Learner::Boosting],
         training: &training::Training::default(),
+        least_bad_rows: 0,
         threads: super::cores(),
         seed: 0,
         published: Published { at: SystemClock.now(), by: "riskflow demo".to_owned() },

@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         let mut verification = Verification::new(&pipeline.plan);
         let mut others = 0u64;
         let mut failed = None;
-        scoring::engine::recompute(Arc::clone(&pipeline), log, &mut |case| {
+        scoring::engine::recompute(Arc::clone(&pipeline), &*log, &mut |case| {
             progress.inc(1);
             match logged.of(case.position.0) {
                 Ok(None) => {}

@@ -9,7 +9,7 @@ use crate::output;
 
 /// List the models of the registry with their roles
 ///
-/// Roles are read from the log, which must not be in use by a server: a version is champion since its promotion, retired since that of
+/// Roles are read from the log, which a server may be writing: a version is champion since its promotion, retired since that of
 /// another, and candidate before.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow model list --data-dir riskflow-data")]
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.registry.config.load()?;
     // A registry of its own, such as `riskflow train --out` fills, has no log beside it.
     let promotions = match &args.registry.models {
-        None => Some(promotions(&*crate::open_log(&config)?).context("the roles could not be read from the log")?),
+        None => Some(promotions(&crate::read_log(&config)?).context("the roles could not be read from the log")?),
         Some(_) => None,
     };
     let mut lines = Vec::new();

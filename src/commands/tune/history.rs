@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use training::tuning::prequential::HISTORY_DAYS;
-use training::tuning::{Finalist, Outcome, Search, Task};
+use training::tuning::{Finalist, Outcome, Search, Task, page};
 use training::{Learner, Metrics, Settings};
 
 const HISTORY: &str = "history.jsonl";
 /// The file of the best settings.
 pub(super) const BEST: &str = "best.toml";
+/// The page.
+pub(super) const PAGE: &str = "tuning.html";
 
 /// Results by trial and fold.
 pub(super) struct History {
@@ -101,6 +103,20 @@ impl History {
         self.write(&outcome)?;
         self.known.insert((outcome.trial, outcome.fold), outcome);
         Ok(())
+    }
+
+    /// All results, in the order of trials and folds.
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = self.known.values().cloned().collect();
+        outcomes.sort_by_key(|outcome| (outcome.trial, outcome.fold));
+        outcomes
+    }
+
+    /// Writes the page that draws the search.
+    pub(super) fn write_page(&self, search: &Search, finalists: &[Finalist], about: &page::About) -> anyhow::Result<()> {
+        let path = self.folder.join(PAGE);
+        fs::write(&path, page::html(search, &self.outcomes(), finalists, about))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// How many trials there are.

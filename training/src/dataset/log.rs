@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ingest::log::record::{RecordError, decode_event, decode_label};
-use ingest::log::{Log, Position, Record, Topic};
+use ingest::log::{Position, Readable, Record, Topic};
 use ingest::{Duration, Event, Timestamp};
 use scoring::{Decision, Pipeline, engine};
+use serde::{Deserialize, Serialize};
 
 use super::build::RowBuilder;
 use super::{Examples, Period};
@@ -16,8 +17,8 @@ use crate::error::Error;
 /// The events of a log, as of a point in time.
 #[derive(Clone)]
 pub struct LogSource {
-    /// The log.
-    pub log: Arc<dyn Log>,
+    /// The log, which a server may be writing.
+    pub log: Arc<dyn Readable>,
     /// Where features come from.
     pub vectors: Vectors,
     /// A label that was observed later is not known yet.
@@ -27,12 +28,23 @@ pub struct LogSource {
 }
 
 /// Where the features of a decided event come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Vectors {
     /// From its decision.
     Logged,
     /// From the engine, which reads the log again.
     Replayed,
+}
+
+impl Vectors {
+    /// Its word on the command line and in pipeline files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Logged => "logged",
+            Self::Replayed => "replayed",
+        }
+    }
 }
 
 /// What was passed over.
@@ -127,7 +139,7 @@ fn logged(source: &LogSource, pipeline: &Pipeline, push: Push<'_>) -> Result<u64
 /// Each decided event with its vector computed anew. What was decided with other definitions is here, too.
 fn replayed(source: &LogSource, pipeline: &Arc<Pipeline>, push: Push<'_>) -> Result<u64, Error> {
     let mut pushed = Ok(());
-    engine::recompute(Arc::clone(pipeline), Arc::clone(&source.log), &mut |case| {
+    engine::recompute(Arc::clone(pipeline), &*source.log, &mut |case| {
         if pushed.is_ok() {
             pushed = push(case.position, &case.event, &case.vector);
         }

@@ -2,6 +2,7 @@
 //! trials are tried on one fold, the better third of them on two, and so on until the best are tried on all. What it decides depends on
 //! results alone, never on the clock or on the number of threads, so a search that was stopped goes on from its history.
 
+pub mod page;
 pub mod prequential;
 pub mod space;
 pub mod suggest;
@@ -55,14 +56,27 @@ impl Objective {
         }
     }
 
+    /// What it is for a reader.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Auc => "Area under the curve",
+            Self::AveragePrecision => "Average precision",
+            Self::CardPrecision100 => "Card precision@100",
+        }
+    }
+
     /// Its figure among others; a fold without bad rows says nothing, and so for all trials alike.
     pub fn of(self, metrics: &Metrics) -> f64 {
-        let figure = match self {
+        self.known(metrics).unwrap_or(0.0)
+    }
+
+    /// Its figure among others, where there is one.
+    pub const fn known(self, metrics: &Metrics) -> Option<f64> {
+        match self {
             Self::Auc => metrics.auc,
             Self::AveragePrecision => metrics.average_precision,
             Self::CardPrecision100 => metrics.card_precision_100,
-        };
-        figure.unwrap_or(0.0)
+        }
     }
 }
 
@@ -104,6 +118,14 @@ pub struct Finalist {
     pub metrics: Vec<Metrics>,
     /// The mean of the objective.
     pub figure: f64,
+}
+
+impl Finalist {
+    /// The mean of a figure over the folds that have it.
+    pub fn mean(&self, of: Objective) -> Option<f64> {
+        let known: Vec<f64> = self.metrics.iter().filter_map(|metrics| of.known(metrics)).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    }
 }
 
 /// Trials of a round; of each three one goes on.
@@ -169,7 +191,7 @@ impl Search {
 }
 
 /// How many folds the trials of a round have been on after each step: one, two, four, … and at last all.
-fn rungs(folds: u32) -> Vec<u32> {
+pub(crate) fn rungs(folds: u32) -> Vec<u32> {
     let mut rungs: Vec<u32> = (0..).map(|step| 1 << step).take_while(|rung| *rung < folds).collect();
     rungs.push(folds);
     rungs

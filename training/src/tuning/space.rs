@@ -84,6 +84,32 @@ impl Range {
     }
 }
 
+impl Range {
+    /// The place of a value, from 0 to 1: that from which [`Range::at`] gives it, or the nearest.
+    pub fn place(&self, value: f64) -> f64 {
+        let place = match self {
+            Self::Log(low, high) => (value / low).ln() / (high / low).ln(),
+            Self::Linear(low, high) => (value - low) / (high - low),
+            Self::WholeLog(low, high) => {
+                let (from, to) = ((f64::from(*low) - 0.5).max(0.5).ln(), (f64::from(*high) + 0.5).ln());
+                (value.ln() - from) / (to - from)
+            }
+            Self::OneOf(values) => (values.partition_point(|each| *each < value) as f64 + 0.5) / values.len() as f64,
+        };
+        place.clamp(0.0, 1.0)
+    }
+
+    /// Whether a value lies at an end: then what is better may lie beyond. Of named values there is nothing beyond.
+    pub fn is_at_an_end(&self, value: f64) -> bool {
+        const NEAR: f64 = 0.03;
+        match self {
+            Self::OneOf(_) => false,
+            Self::WholeLog(low, high) => value <= f64::from(*low) || value >= f64::from(*high),
+            Self::Log(..) | Self::Linear(..) => !(NEAR..=1.0 - NEAR).contains(&self.place(value)),
+        }
+    }
+}
+
 /// Three significant digits: what a person would write, and what is lost by it nobody could measure.
 fn significant(value: f64) -> f64 {
     format!("{value:.2e}").parse().expect("a number that was just written")
@@ -158,6 +184,25 @@ mod tests {
         check("boosting = [{ name = 'rate', range = { one_of = [2, 1] } }]", "the range of `rate` has to rise");
         check("boosting = [{ name = 'rate', range = { words = [] } }]", "the range of `rate` has to rise");
         check("boosting = [{ name = 'rate', range = { exp = [2, 1] } }]", "unknown variant `exp`");
+    }
+
+    #[test]
+    fn a_value_lies_at_the_place_that_gives_it() {
+        for range in
+            [Range::Log(0.01, 1.0), Range::Linear(0.5, 1.0), Range::WholeLog(1, 100), Range::OneOf(vec![7.0, 14.0, 28.0])]
+        {
+            for step in 0..=20 {
+                let value = range.at(f64::from(step) / 20.0);
+                assert_eq!(range.at(range.place(value)), value, "{range:?} at {step}");
+            }
+        }
+        let check = |range: Range, value: f64, expect: bool| assert_eq!(range.is_at_an_end(value), expect, "{range:?} {value}");
+        check(Range::Log(0.01, 1.0), 0.0101, true);
+        check(Range::Log(0.01, 1.0), 0.1, false);
+        check(Range::Linear(0.0, 1.0), 0.99, true);
+        check(Range::WholeLog(2, 64), 2.0, true);
+        check(Range::WholeLog(2, 64), 3.0, false);
+        check(Range::OneOf(vec![7.0, 14.0]), 7.0, false);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Committer {
         offset: u64,
     ) -> Self {
         let (segment, next) = {
-            let view = shared.view();
+            let view = shared.view.now();
             (Arc::clone(&view.segments[view.segments.len() - 1]), view.end)
         };
         Self { folder, options, shared, disk, file, segment, offset, synced: offset, published: offset, next }

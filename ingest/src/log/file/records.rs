@@ -5,10 +5,10 @@ use std::mem;
 use std::sync::Arc;
 
 use super::segment::{Frame, Frames, Segment};
-use super::{Error, Position, Record, Shared};
+use super::{Error, Position, Record, Views};
 
 pub(super) struct Records<'a> {
-    shared: &'a Shared,
+    views: &'a Views,
     /// Where reading is; `None` after the last record and after an error.
     frames: Option<Frames>,
     from: Position,
@@ -16,9 +16,9 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn open(shared: &'a Shared, from: Position) -> Result<Self, Error> {
+    pub(super) fn open(views: &'a Views, from: Position) -> Result<Self, Error> {
         let (end, segment) = {
-            let view = shared.view();
+            let view = views.now();
             let after = view.segments.partition_point(|segment| segment.first <= from);
             (view.end, after.checked_sub(1).map(|number| Arc::clone(&view.segments[number])))
         };
@@ -26,7 +26,7 @@ impl<'a> Records<'a> {
             Some(segment) if from < end => Some(Frames::open(&segment, from)?),
             _ => None,
         };
-        Ok(Self { shared, frames, from, end })
+        Ok(Self { views, frames, from, end })
     }
 
     fn advance(&mut self) -> Result<Option<Record>, Error> {
@@ -40,7 +40,7 @@ impl<'a> Records<'a> {
                 Frame::Record(_) | Frame::Mark => {}
                 Frame::Broken(reason) => return Err(frames.damaged(reason)),
                 Frame::End => {
-                    let next = following(self.shared, frames)?;
+                    let next = following(self.views, frames)?;
                     *frames = Frames::open(&next, position)?;
                 }
             }
@@ -62,8 +62,8 @@ impl Iterator for Records<'_> {
 }
 
 /// The segment after the one that was read to its end, which must go on where that one ends.
-fn following(shared: &Shared, frames: &Frames) -> Result<Arc<Segment>, Error> {
-    let view = shared.view();
+fn following(views: &Views, frames: &Frames) -> Result<Arc<Segment>, Error> {
+    let view = views.now();
     let after = view.segments.partition_point(|segment| segment.first <= frames.segment.first);
     match view.segments.get(after) {
         Some(next) if next.first == frames.position => Ok(Arc::clone(next)),

@@ -82,7 +82,7 @@ pub(super) fn create(folder: &Path, first: Position, disk: &mut dyn Disk) -> Res
 }
 
 /// The segments of a folder, in order.
-fn list(folder: &Path) -> Result<Vec<Arc<Segment>>, Error> {
+pub(super) fn list(folder: &Path) -> Result<Vec<Arc<Segment>>, Error> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(folder).map_err(io_error("list", folder))? {
         let name = entry.map_err(io_error("list", folder))?.file_name();
@@ -152,7 +152,7 @@ fn save(segment: &Path, offset: u64, tail: &[u8]) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-fn read_up_to(file: &mut File, bytes: usize, path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read_up_to(file: &mut File, bytes: usize, path: &Path) -> Result<Vec<u8>, Error> {
     let mut read = Vec::with_capacity(bytes);
     file.take(bytes as u64).read_to_end(&mut read).map_err(io_error("read", path))?;
     Ok(read)

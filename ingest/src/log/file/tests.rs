@@ -368,7 +368,7 @@ fn a_record_is_found_near_a_known_place() {
         for (position, payload) in expect.iter().rev().step_by(97) {
             assert_eq!(&log.get(*position).unwrap().unwrap().payload, payload);
         }
-        let segment = Arc::clone(&log.shared.view().segments[0]);
+        let segment = Arc::clone(&log.shared.view.now().segments[0]);
         assert!(segment.index_from() > 1 << 20);
         for (position, _) in &expect {
             let mut frames = Frames::open(&segment, *position).unwrap();

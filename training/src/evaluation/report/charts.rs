@@ -1,12 +1,11 @@
 //! The charts. Each is a card with a title, a sentence that says how to read it, a legend where there are two kinds of marks, and
 //! a drawing, or a word in its place where there is nothing to draw.
 
-use super::frame::{Axis, Frame, share};
-use super::text::{escape, percent};
 use crate::evaluation::{Curves, Evaluation, Figure, Group, Point};
+use crate::page::card::Card;
+use crate::page::frame::{Axis, Frame, share};
+use crate::page::text::{escape, percent};
 
-const SMALL: [f64; 2] = [410.0, 290.0];
-const WIDE: [f64; 2] = [640.0, 240.0];
 /// Where less than this share of rows is bad on average, calibration is drawn in powers of ten.
 const RARE: f64 = 0.1;
 /// Where the names of thresholds stand: on the side of the curve where nothing else is.
@@ -14,29 +13,6 @@ const BELOW: f64 = 8.0;
 const ABOVE: f64 = -9.0;
 /// No calibration is drawn below this power of ten.
 const LOWEST_POWER: i32 = -5;
-
-/// What stands around a drawing.
-struct Card {
-    class: &'static str,
-    title: &'static str,
-    about: String,
-    /// The class of a swatch and what it stands for.
-    legend: Vec<(&'static str, String)>,
-}
-
-impl Card {
-    fn html(&self, drawing: Option<String>) -> String {
-        let Self { class, title, about, legend } = self;
-        let entry = |(class, text): &(&str, String)| format!("<span class=\"swatch {class}\">{}</span>", escape(text));
-        let legend: String = legend.iter().map(entry).collect();
-        let drawing =
-            drawing.unwrap_or_else(|| "<p class=\"message\">Nothing to draw: it takes bad rows and good ones</p>".to_owned());
-        format!(
-            "<figure class=\"card {class}\"><figcaption><h2>{title}</h2><p class=\"about\">{about}</p>\
-             <p class=\"legend\">{legend}</p></figcaption>{drawing}</figure>\n"
-        )
-    }
-}
 
 /// All of them.
 pub(super) fn charts(evaluation: &Evaluation, model: &str, champion: &str) -> String {
@@ -59,14 +35,14 @@ pub(super) fn charts(evaluation: &Evaluation, model: &str, champion: &str) -> St
 }
 
 /// The lines of the champion and of the model, the model above.
-fn lines(frame: &Frame, evaluation: &Evaluation, of: fn(&Curves) -> &[Point]) -> String {
+fn lines(frame: &Frame<'_>, evaluation: &Evaluation, of: fn(&Curves) -> &[Point]) -> String {
     let line = |class, curves: &Curves| frame.line(class, of(curves).iter().map(|point| (point.x, point.y)));
     let champion = evaluation.champion_curves.as_ref().map(|curves| line("champion", curves));
     champion.unwrap_or_default() + &line("model", &evaluation.curves)
 }
 
 /// A dot and a name for each decision threshold.
-fn thresholds(frame: &Frame, down: f64, points: impl Iterator<Item = (String, Option<f64>, Option<f64>)>) -> String {
+fn thresholds(frame: &Frame<'_>, down: f64, points: impl Iterator<Item = (String, Option<f64>, Option<f64>)>) -> String {
     let mark = |(name, x, y): (String, Option<f64>, Option<f64>)| {
         let (x, y) = x.zip(y)?;
         Some(frame.dot("mark", x, y) + &frame.note((x, y), down, &name))
@@ -75,7 +51,7 @@ fn thresholds(frame: &Frame, down: f64, points: impl Iterator<Item = (String, Op
 }
 
 fn roc(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String {
-    let frame = small(["good rows flagged", "bad rows caught"], Axis::shares(), Axis::shares());
+    let frame = Frame::small(["good rows flagged", "bad rows caught"], Axis::shares(), Axis::shares());
     let decisions = evaluation
         .decisions
         .iter()
@@ -93,7 +69,7 @@ fn roc(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String {
 }
 
 fn precision_recall(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String {
-    let frame = small(["bad rows caught (recall)", "bad among flagged (precision)"], Axis::shares(), Axis::shares());
+    let frame = Frame::small(["bad rows caught (recall)", "bad among flagged (precision)"], Axis::shares(), Axis::shares());
     let base = evaluation.bad as f64 / evaluation.rows.max(1) as f64;
     let decisions = evaluation
         .decisions
@@ -112,7 +88,7 @@ fn precision_recall(evaluation: &Evaluation, legend: Vec<(&'static str, String)>
 }
 
 fn gains(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String {
-    let frame = small(["rows flagged, the riskiest first", "bad rows caught"], Axis::shares(), Axis::shares());
+    let frame = Frame::small(["rows flagged, the riskiest first", "bad rows caught"], Axis::shares(), Axis::shares());
     let decisions = evaluation
         .decisions
         .iter()
@@ -131,7 +107,7 @@ fn lift(evaluation: &Evaluation) -> String {
     let most = lifts.iter().copied().fold(1.0, f64::max);
     let ticks = (1..=10).map(|tenth| (f64::from(tenth) - 0.5, tenth.to_string())).collect();
     let y = Axis::up_to(most * 1.06, |value| format!("{value} ×"));
-    let frame = small(["tenth of rows, the riskiest first", "bad rate against the average"], Axis::places(10, ticks), y);
+    let frame = Frame::small(["tenth of rows, the riskiest first", "bad rate against the average"], Axis::places(10, ticks), y);
     let inside = || {
         let bar = |(place, lift): (usize, &f64)| {
             let (left, x) = (place as f64, frame.x(place as f64 + 0.5));
@@ -169,7 +145,7 @@ fn reliability(evaluation: &Evaluation) -> String {
         true => ["mean score, in powers of ten", "bad rows, in powers of ten"],
         false => ["mean score", "bad rows"],
     };
-    let frame = small(names, axis(), axis());
+    let frame = Frame::small(names, axis(), axis());
     let least = if rare { 10_f64.powi(power) } else { 0.0 };
     let inside = || {
         let mark = |bin: &crate::evaluation::Bin| {
@@ -190,7 +166,7 @@ fn reliability(evaluation: &Evaluation) -> String {
 fn histogram(evaluation: &Evaluation) -> String {
     let columns = &evaluation.histogram;
     let most = columns.iter().map(|column| column.good.max(column.bad)).max().unwrap_or(0);
-    let frame = small(["score", "rows, in powers of ten"], Axis::shares(), Axis::Counts { most });
+    let frame = Frame::small(["score", "rows, in powers of ten"], Axis::shares(), Axis::Counts { most });
     let inside = || {
         let steps = |class: &str, of: fn(&crate::evaluation::Column) -> u64| {
             let width = 1.0 / columns.len() as f64;
@@ -235,7 +211,8 @@ fn months_auc(evaluation: &Evaluation) -> String {
     let least = known.iter().map(|ends| ends.0).chain(whole).fold(1.0, f64::min);
     let most = known.iter().map(|ends| ends.1).chain(whole).fold(0.0, f64::max);
     let inside = || {
-        let frame = wide(["month", "area under the curve, 0.5 is chance"], month_places(months), Axis::numbers(least, most));
+        let frame =
+            Frame::wide(["month", "area under the curve, 0.5 is chance"], month_places(months), Axis::numbers(least, most));
         let mark = |(place, month): (usize, &Group)| {
             let (x, point) = (place as f64 + 0.5, month.auc.point()?);
             Some(frame.whisker("model", x, ends(&month.auc)?) + &frame.dot("model", x, point))
@@ -257,7 +234,7 @@ fn months_rate(evaluation: &Evaluation) -> String {
     let rates = months.iter().flat_map(|month| [month.bad_rate.interval().map(|at| at.upper), month.mean_score.point()]);
     let most = rates.flatten().fold(0.0, f64::max);
     let inside = || {
-        let frame = wide(["month", "share of rows"], month_places(months), Axis::up_to(most, share));
+        let frame = Frame::wide(["month", "share of rows"], month_places(months), Axis::up_to(most, share));
         let mark = |(place, month): (usize, &Group)| {
             let (left, at) = (place as f64, month.bad_rate.interval()?);
             let bar = frame.bar("bad", (left + 0.22, left + 0.78), month.bad_rate.point()?);
@@ -284,12 +261,4 @@ fn card_of_months(title: &'static str, about: String, legend: Vec<(&'static str,
 
 fn ranked(evaluation: &Evaluation) -> bool {
     evaluation.bad > 0 && evaluation.bad < evaluation.rows
-}
-
-const fn small(names: [&'static str; 2], x: Axis, y: Axis) -> Frame {
-    Frame { width: SMALL[0], height: SMALL[1], names, x, y }
-}
-
-const fn wide(names: [&'static str; 2], x: Axis, y: Axis) -> Frame {
-    Frame { width: WIDE[0], height: WIDE[1], names, x, y }
 }

@@ -2,16 +2,12 @@
 //! for people who decide whether a model goes live, so every chart and table says in a sentence how to read it.
 
 mod charts;
-mod frame;
 mod rivals;
-mod table;
 mod tables;
-mod text;
 
 use super::{Evaluation, Figure, Method};
-use text::{count, escape, percent, plainly, range};
-
-const STYLE: &str = include_str!("page.css");
+use crate::page;
+use crate::page::text::{count, escape, percent, plainly, range};
 
 /// What the page says of the model besides its evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,16 +60,8 @@ pub fn html(evaluation: &Evaluation, about: &About) -> String {
     let comparison = evaluation.comparison.as_ref().map(|comparison| rivals::comparison(evaluation, comparison, about));
     let stability = evaluation.stability.as_ref().map(rivals::stability);
     let pair = |left: String, right: String| format!("<div class=\"pair\">\n{left}{right}</div>\n");
-    [
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n".to_owned(),
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n".to_owned(),
-        format!(
-            "<title>{} {}: evaluation</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
-            escape(&about.model),
-            escape(&about.version)
-        ),
-        header(evaluation, about),
-        "<main>\n".to_owned(),
+    let title = format!("{} {}", escape(&about.model), escape(&about.version));
+    let main = [
         headline(evaluation),
         comparison.unwrap_or_default(),
         charts::charts(evaluation, &about.model, about.champion_name()),
@@ -83,9 +71,8 @@ pub fn html(evaluation: &Evaluation, about: &About) -> String {
         tables::fairness(evaluation),
         stability.unwrap_or_default(),
         footer(evaluation),
-        "</main>\n</body>\n</html>\n".to_owned(),
-    ]
-    .concat()
+    ];
+    page::html(&format!("{title}: evaluation"), &header(evaluation, about), &main.concat())
 }
 
 fn header(evaluation: &Evaluation, about: &About) -> String {
@@ -98,24 +85,9 @@ fn header(evaluation: &Evaluation, about: &About) -> String {
         ("Bad rows", format!("{} <small>{}</small>", count(evaluation.bad), percent(bad_rate))),
         ("Entities", evaluation.entities.map(count).unwrap_or_default()),
     ];
-    let fact = |(name, text): &(&str, String)| match text.is_empty() {
-        true => String::new(),
-        false => format!("<div><dt>{name}</dt><dd>{text}</dd></div>"),
-    };
-    let facts: String = facts.iter().map(fact).collect();
-    format!(
-        "<header>{ICON}<h1>{} <small>{}</small><span>Evaluation</span></h1><dl>{facts}</dl></header>\n",
-        escape(&about.model),
-        escape(&about.version)
-    )
+    let name = format!("{} <small>{}</small>", escape(&about.model), escape(&about.version));
+    page::header(&name, "Evaluation", &facts)
 }
-
-/// The product's own mark.
-const ICON: &str = "<svg class=\"icon\" viewBox=\"0 0 32 32\" aria-hidden=\"true\">\
-     <rect width=\"32\" height=\"32\" rx=\"7\" fill=\"#1d4f91\"/>\
-     <path d=\"M6 21.5c4.2 0 4.6-3 7-3s3.2 2.6 5.4 2.6c3.6 0 3.4-11.6 7.6-11.6\" fill=\"none\" \
-     stroke=\"#fff\" stroke-width=\"2.6\" stroke-linecap=\"round\"/>\
-     <circle cx=\"26\" cy=\"9.5\" r=\"2.6\" fill=\"#ffb638\"/></svg>";
 
 fn headline(evaluation: &Evaluation) -> String {
     let (figures, capacity) = (&evaluation.figures, &evaluation.capacity);

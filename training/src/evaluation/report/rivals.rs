@@ -1,11 +1,11 @@
 //! The tables on the champion and on disturbed features.
 
 use super::About;
-use super::frame::share;
-use super::table::{Cell, Column, figure, heading, plain, ranged, row, section};
 use super::tables::level;
-use super::text::{chance, count, escape, optional, percent, plainly, signed};
 use crate::evaluation::{Comparison, Effect, Evaluation, Figure, Mcnemar, Stability, Threshold};
+use crate::page::frame::share;
+use crate::page::table::{Cell, Column, figure, heading, plain, ranged, row, section};
+use crate::page::text::{chance, count, escape, optional, percent, plainly, signed};
 
 /// The model against the champion.
 pub(super) fn comparison(evaluation: &Evaluation, comparison: &Comparison, about: &About) -> String {

@@ -4,23 +4,23 @@ use super::text::escape;
 use crate::evaluation::Figure;
 
 /// A column.
-pub(super) struct Column {
+pub(crate) struct Column {
     title: String,
     ranged: bool,
 }
 
 /// A column of single numbers or words; `title` is HTML.
-pub(super) fn plain(title: &str) -> Column {
+pub(crate) fn plain(title: &str) -> Column {
     Column { title: title.to_owned(), ranged: false }
 }
 
 /// A column of numbers with intervals.
-pub(super) fn ranged(title: &str) -> Column {
+pub(crate) fn ranged(title: &str) -> Column {
     Column { title: title.to_owned(), ranged: true }
 }
 
 /// What stands in a column, as HTML.
-pub(super) enum Cell {
+pub(crate) enum Cell {
     /// One number or word.
     Plain(String),
     /// A number, and in smaller letters what belongs to it.
@@ -34,7 +34,7 @@ impl From<String> for Cell {
 }
 
 /// A figure with its interval beside it, or why it is missing.
-pub(super) fn figure(figure: &Figure, text: impl Fn(f64) -> String) -> Cell {
+pub(crate) fn figure(figure: &Figure, text: impl Fn(f64) -> String) -> Cell {
     match figure {
         Figure::Missing { missing } => Cell::Ranged(format!("<span class=\"none\">{missing}</span>"), String::new()),
         Figure::Known(estimate) => {
@@ -45,7 +45,7 @@ pub(super) fn figure(figure: &Figure, text: impl Fn(f64) -> String) -> Cell {
 }
 
 /// A section with a title, a sentence that says how to read it, and a table.
-pub(super) fn section(title: &str, about: &str, columns: &[Column], body: &str) -> String {
+pub(crate) fn section(title: &str, about: &str, columns: &[Column], body: &str) -> String {
     let head = |(place, column): (usize, &Column)| match (place, column.ranged) {
         (0, _) => format!("<th>{}</th>", column.title),
         (_, false) => format!("<th class=\"number\">{}</th>", column.title),
@@ -59,7 +59,7 @@ pub(super) fn section(title: &str, about: &str, columns: &[Column], body: &str) 
 }
 
 /// A row: a name, which is HTML, and what belongs to it.
-pub(super) fn row(name: &str, cells: impl IntoIterator<Item = Cell>) -> String {
+pub(crate) fn row(name: &str, cells: impl IntoIterator<Item = Cell>) -> String {
     let cell = |cell| match cell {
         Cell::Plain(text) => format!("<td class=\"number\">{text}</td>"),
         Cell::Ranged(text, range) => format!("<td class=\"number\">{text}</td><td class=\"range\">{range}</td>"),
@@ -69,12 +69,12 @@ pub(super) fn row(name: &str, cells: impl IntoIterator<Item = Cell>) -> String {
 }
 
 /// A row that names those below it.
-pub(super) fn heading(name: &str, columns: &[Column]) -> String {
+pub(crate) fn heading(name: &str, columns: &[Column]) -> String {
     let width: usize = columns.iter().map(|column| 1 + usize::from(column.ranged)).sum();
     format!("<tr class=\"heading\"><th colspan=\"{width}\">{name}</th></tr>\n")
 }
 
 /// A value as the name of a row, or that there is none.
-pub(super) fn named(value: &str) -> String {
+pub(crate) fn named(value: &str) -> String {
     if value.is_empty() { "<span class=\"none\">empty</span>".to_owned() } else { escape(value) }
 }

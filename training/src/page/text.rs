@@ -6,7 +6,7 @@ use crate::evaluation::{Figure, Interval};
 const SMALL_P: f64 = 0.0001;
 
 /// A text with what HTML would take for its own written out.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -22,7 +22,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// 1234567 as 1,234,567.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -35,7 +35,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A share of 1 in percent; small ones keep two digits, and a part of something never reads as nothing or as all of it.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent {
         0.0 => "0 %".to_owned(),
@@ -48,14 +48,14 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// So many decimals, with a minus of full width, and none on a zero.
-pub(super) fn signed(number: f64, decimals: usize) -> String {
+pub(crate) fn signed(number: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", number.abs());
     let is_zero = !text.contains(|digit: char| ('1'..='9').contains(&digit));
     if number < 0.0 && !is_zero { format!("\u{2212}{text}") } else { text }
 }
 
 /// Minor units in whole units of money, as 12,345; below a thousand with the decimals of the currency.
-pub(super) fn money(minor: f64, digits: u32) -> String {
+pub(crate) fn money(minor: f64, digits: u32) -> String {
     let unit = 10_f64.powi(digits as i32);
     let (sign, major) = (if minor < 0.0 { "\u{2212}" } else { "" }, minor.abs() / unit);
     if major >= 1000.0 || digits == 0 {
@@ -65,12 +65,12 @@ pub(super) fn money(minor: f64, digits: u32) -> String {
 }
 
 /// The probability of chance.
-pub(super) fn chance(p: f64) -> String {
+pub(crate) fn chance(p: f64) -> String {
     if p < SMALL_P { format!("p &lt; {SMALL_P}") } else { format!("p = {p:.4}") }
 }
 
 /// A number that may be missing.
-pub(super) fn optional(number: Option<f64>, text: impl Fn(f64) -> String) -> String {
+pub(crate) fn optional(number: Option<f64>, text: impl Fn(f64) -> String) -> String {
     number.map_or_else(|| "<span class=\"none\">none</span>".to_owned(), text)
 }
 
@@ -82,13 +82,13 @@ fn decimals(figure: &Figure) -> usize {
 }
 
 /// The ends of an interval; the unit stands once.
-pub(super) fn range(interval: &Interval, text: impl Fn(f64) -> String) -> String {
+pub(crate) fn range(interval: &Interval, text: impl Fn(f64) -> String) -> String {
     let (lower, upper) = (text(interval.lower), text(interval.upper));
     format!("{} to {upper}", lower.trim_end_matches(" %").trim_end_matches(" pp"))
 }
 
 /// Writes a figure as a plain number with as many decimals as make sense.
-pub(super) fn plainly(figure: &Figure) -> impl Fn(f64) -> String + use<> {
+pub(crate) fn plainly(figure: &Figure) -> impl Fn(f64) -> String + use<> {
     let decimals = decimals(figure);
     move |number| signed(number, decimals)
 }
