@@ -13,7 +13,7 @@ use crate::error::Error;
 
 /// The hash of the data (the bytes of a file, or of all files of a folder with their names), of the feature definitions, of the period
 /// and of the delay of labels: 64 hexadecimal digits.
-pub fn fingerprint(data: &Path, pipeline: &Pipeline, period: Period, delay: Duration) -> Result<String, Error> {
+pub(crate) fn fingerprint(data: &Path, pipeline: &Pipeline, period: Period, delay: Duration) -> Result<String, Error> {
     let mut hash = Sha256::new();
     let io = |path: &Path| {
         let path = path.display().to_string();

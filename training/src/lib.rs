@@ -25,10 +25,9 @@ pub mod train;
 pub mod tuning;
 
 pub use dataset::log::{LogSource, Passed, Vectors};
-pub use dataset::{Examples, Period, Split};
+pub use dataset::{Examples, Period, Source, Split};
 pub use error::Error;
 pub use file::Training;
-pub use fingerprint::fingerprint;
 pub use history::{History, span};
 pub use labels::Labels;
 pub use learners::{Learner, Settings};
@@ -37,4 +36,4 @@ pub use metrics::Metrics;
 pub use preparation::{Preparation, Recipe};
 pub use table::Table;
 pub use tabular::Approach;
-pub use train::{Done, Progress, Request, Source, Trained, train};
+pub use train::{Done, Progress, Request, Trained, train};

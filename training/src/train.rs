@@ -1,7 +1,6 @@
 //! Training as a whole: a dataset, every learner fitted and evaluated on the same rows, and an artifact of each.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,23 +11,13 @@ use scoring::profile::{Distribution, Profile};
 use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
 use scoring::{Artifact, Pipeline, Scorer};
 
-use crate::dataset::log::{LogSource, Passed};
-use crate::dataset::{Examples, Rows, Split};
+use crate::dataset::log::Passed;
+use crate::dataset::{Rows, Source, Split};
 use crate::error::Error;
 use crate::file::Training;
-use crate::fingerprint::fingerprint;
 use crate::learners::{self, Learner};
 use crate::metrics::Metrics;
 use crate::{calibrate, card, leaks};
-
-/// Where events are.
-#[derive(Clone, Copy)]
-pub enum Source<'a> {
-    /// In a file of historical events: Parquet or CSV.
-    File(&'a Path),
-    /// In the log of a program that decided them.
-    Log(&'a LogSource),
-}
 
 /// What came of training.
 pub struct Done {
@@ -44,7 +33,7 @@ pub struct Done {
 #[derive(Clone)]
 pub struct Request<'a> {
     /// Where the events are.
-    pub data: Source<'a>,
+    pub data: &'a Source,
     /// The pipeline that the models are for.
     pub pipeline: &'a Arc<Pipeline>,
     /// What is learned from and what is tested on.
@@ -94,21 +83,9 @@ pub enum Progress {
 /// Reads the events, lets every learner learn, and measures what came of it.
 pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Done, Error> {
     let Request { data, pipeline, split, delay, .. } = request;
-    let read = &mut |events| progress(Progress::Events(events));
-    let (examples, passed, dataset) = match data {
-        Source::File(path) => {
-            let examples = Examples::replay(path, pipeline, split.whole(), delay, read).await?;
-            (examples, Passed::default(), fingerprint(path, pipeline, split.whole(), delay)?)
-        }
-        Source::Log(source) => {
-            let (examples, passed) = Examples::from_log(source, pipeline, split.whole(), delay, read)?;
-            let rows = examples.fingerprint.clone();
-            (examples, passed, rows)
-        }
-    };
-    if let Some(condition) = &request.training.condition {
-        examples.keep_only(condition).await?;
-    }
+    let examples =
+        data.examples(pipeline, request.training, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
+    let dataset = data.fingerprint(&examples, pipeline, split.whole(), delay)?;
     let (train, test) = examples.split(&split).await?;
     let leaks = leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default());
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
@@ -122,7 +99,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
         let one = parts.learn(*learner).map_err(|source| Error::Learner { learner: learner.name(), source })?;
         trained.push(one);
     }
-    Ok(Done { trained, rejected: examples.rejected, passed })
+    Ok(Done { trained, rejected: examples.rejected, passed: examples.passed })
 }
 
 /// What every learner gets.

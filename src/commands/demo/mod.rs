@@ -168,7 +168,7 @@ fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
 async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline();
     let request = Request {
-        data: Source::File(data),
+        data: &Source::File(data.to_owned()),
         pipeline,
         split: periods.split,
         delay: periods.delay,

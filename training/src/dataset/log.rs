@@ -49,13 +49,13 @@ pub struct Passed {
 impl Examples {
     /// The decided events of a period. Their labels reached the features when they arrived; entities of a test are left out once the
     /// delay has passed. `progress` is told the events so far.
-    pub fn from_log(
+    pub(super) fn from_log(
         source: &LogSource,
         pipeline: &Arc<Pipeline>,
         period: Period,
         delay: Duration,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(Self, Passed), Error> {
+    ) -> Result<Self, Error> {
         let mut passed = Passed::default();
         let labels = known_labels(source, &mut passed)?;
         let mut rows = RowBuilder::new(pipeline, period.from);
@@ -81,7 +81,7 @@ impl Examples {
             Vectors::Replayed => replayed(source, pipeline, &mut push)?,
         };
         passed.other_definitions = other_definitions;
-        Ok((Self::of(rows, delay, span, Vec::new())?, passed))
+        Ok(Self { passed, ..Self::of(rows, delay, span, Vec::new())? })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod build;
 pub mod log;
+mod source;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use scoring::{Model, Pipeline};
 use sha2::{Digest, Sha256};
 
 use self::build::{ATTRIBUTE, FEATURE, FIXED_COLUMNS, RowBuilder};
+use self::log::Passed;
+pub use self::source::Source;
 use crate::calibrate;
 use crate::error::Error;
 use crate::history;
@@ -80,6 +83,8 @@ pub struct Examples {
     span: Option<(Timestamp, Timestamp)>,
     /// Rows of the file that are no events.
     pub rejected: Vec<Rejected>,
+    /// What was passed over in the log.
+    pub passed: Passed,
     /// The hash of all rows: 64 hexadecimal digits.
     pub fingerprint: String,
 }
@@ -87,7 +92,7 @@ pub struct Examples {
 impl Examples {
     /// Reads `path` up to the end of a period and computes all features on the way; events before the period only fill the windows. Labels
     /// reach the features after the delay, never sooner. `progress` is told the events read so far.
-    pub async fn replay(
+    async fn replay(
         path: &Path,
         pipeline: &Pipeline,
         period: Period,
@@ -138,12 +143,12 @@ impl Examples {
         let rows = Arc::new(MemTable::try_new(schema, vec![batches])?);
         context.register_table("rows", Arc::clone(&rows) as Arc<dyn TableProvider>)?;
         context.register_table("wanted", rows)?;
-        Ok(Self { context, delay, span, rejected, fingerprint })
+        Ok(Self { context, delay, span, rejected, passed: Passed::default(), fingerprint })
     }
 
     /// From here on only rows are learned from and tested on for which an SQL condition holds. It sees `occurred_at`, `amount_minor`,
     /// `entity`, `"attribute channel"`, `"feature customer_tx_count_1d"`. Who is known to be compromised is found in all rows.
-    pub async fn keep_only(&self, condition: &str) -> Result<(), Error> {
+    async fn keep_only(&self, condition: &str) -> Result<(), Error> {
         let wrong = |source| Error::Condition { condition: condition.to_owned(), source };
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let query = format!("SELECT * FROM rows WHERE ({condition})");
