@@ -112,6 +112,9 @@ fn judge(
     for name in &training.segments {
         judged = judged.with_segment(name, values(name))?;
     }
+    for (name, values) in &rows.segments {
+        judged = judged.with_segment(name, values)?;
+    }
     for name in &training.protected {
         judged = judged.with_protected(name, values(name))?;
     }

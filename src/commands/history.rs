@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use ingest::dead_letter::DeadLetters;
-use ingest::decode::Rejected;
 use ingest::{Clock, Duration, SystemClock, Timestamp};
 use scoring::Pipeline;
-use training::{Examples, Learner, LogSource, Passed, Period, Source, Training, Vectors};
+use training::{Examples, Files, Learner, LogSource, Passed, Period, SetAside, Source, Training, Vectors, WarehouseSource};
 
+use crate::config::Location;
 use crate::output;
 
 /// The pipeline, and where its events are.
@@ -18,18 +18,22 @@ pub struct HistoryArgs {
     /// The pipeline file
     #[arg(long, value_name = "FILE")]
     pipeline: PathBuf,
-    /// Historical events: Parquet or CSV
-    #[arg(long, value_name = "FILE", required_unless_present = "from_log", conflicts_with = "from_log")]
-    data: Option<PathBuf>,
+    /// Historical events: Parquet, CSV or JSON, as files, folders and Hive-partitioned folders
+    #[arg(long, value_name = "PATHS", num_args = 1.., required_unless_present = "decided", conflicts_with = "decided")]
+    data: Vec<PathBuf>,
     /// Take the events that were decided, out of the log, which no server may hold: `logged` takes their features from the
     /// decisions, `replayed` computes them again; both give the same
-    #[arg(long, value_name = "VECTORS", value_parser = vectors)]
+    #[arg(long, value_name = "VECTORS", value_parser = vectors, group = "decided")]
     from_log: Option<Vectors>,
-    /// With --from-log: labels that were observed later are not known [default: now]
-    #[arg(long, value_name = "TIME", requires = "from_log")]
+    /// Take the events that were decided, with the features of their decisions, out of the warehouse: the configured one, or the one at
+    /// a parquet:// location. A server may hold it
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, group = "decided")]
+    from_warehouse: Option<Option<String>>,
+    /// With --from-log and --from-warehouse: labels that were observed later are not known [default: now]
+    #[arg(long, value_name = "TIME", requires = "decided")]
     as_of: Option<Timestamp>,
-    /// With --from-log: events that are older and have no label count as good [default: they are left out]
-    #[arg(long, value_name = "LENGTH", requires = "from_log")]
+    /// With --from-log and --from-warehouse: events that are older and have no label count as good [default: they are left out]
+    #[arg(long, value_name = "LENGTH", requires = "decided")]
     maturity: Option<Duration>,
     /// How long it takes until a label is known [default: the pipeline's]
     #[arg(long, value_name = "LENGTH")]
@@ -58,14 +62,19 @@ impl HistoryArgs {
         let training = crate::read_training(settings.unwrap_or(&self.pipeline), &pipeline)?;
         let delay = label_delay(&pipeline, self.delay)?;
         let now = SystemClock.now();
-        let (source, name) = match (&self.data, self.from_log) {
-            (Some(path), None) => (Source::File(path.clone()), path.display().to_string()),
-            (None, Some(vectors)) => {
+        let (as_of, maturity) = (self.as_of.unwrap_or(now), self.maturity);
+        let (source, name) = match (self.from_log, &self.from_warehouse) {
+            (Some(vectors), _) => {
                 let log = crate::open_log(&self.config.load()?)?;
-                let source = LogSource { log, vectors, as_of: self.as_of.unwrap_or(now), maturity: self.maturity };
-                (Source::Log(source), "the log".to_owned())
+                (Source::Log(LogSource { log, vectors, as_of, maturity }), "the log".to_owned())
             }
-            _ => bail!("give --data or --from-log"),
+            (None, Some(url)) => {
+                let config = self.config.load()?;
+                let given = url.clone().map(Location::try_from).transpose().map_err(anyhow::Error::msg)?;
+                let folder = given.unwrap_or(config.warehouse.url).folder("warehouse", "parquet", &config.data)?;
+                (Source::Warehouse(WarehouseSource { folder, as_of, maturity }), "the warehouse".to_owned())
+            }
+            (None, None) => (Source::Files(Files::find(&self.data)?), names(&self.data)),
         };
         Ok(History { pipeline, training, delay, source, now, name })
     }
@@ -83,10 +92,10 @@ impl History {
     }
 
     /// Rows that are no events: into the dead letters, and said.
-    pub(super) fn set_aside(&self, letters: &Path, rejected: &[Rejected]) -> anyhow::Result<()> {
+    pub(super) fn set_aside(&self, letters: &Path, rejected: &[SetAside]) -> anyhow::Result<()> {
         let mut dead = DeadLetters::new(letters);
-        for rejected in rejected {
-            dead.write(&self.name, rejected, SystemClock.now()).context("a row could not be set aside")?;
+        for SetAside { file, rejected } in rejected {
+            dead.write(&file.display().to_string(), rejected, SystemClock.now()).context("a row could not be set aside")?;
         }
         if dead.count() > 0 {
             output::message(&format!("{} rows of {} are no events: see {}", dead.count(), self.name, letters.display()));
@@ -95,7 +104,12 @@ impl History {
     }
 }
 
-/// Says what was passed over in the log.
+/// Paths for a person.
+pub(super) fn names(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Says what was passed over in the log or the warehouse.
 pub(super) fn say(passed: Passed) {
     let Passed { labels_from_the_future, unlabelled, other_definitions } = passed;
     for (count, what) in [

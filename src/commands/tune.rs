@@ -113,8 +113,15 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 
     let examples = events.examples(whole).await?;
     events.set_aside(&args.out.join("dead-letters.jsonl"), &examples.rejected)?;
-    let dataset = events.source.fingerprint(&examples, &events.pipeline, validated, events.delay)?;
-    let history = Mutex::new(History::open(&args.out, args.learner, &dataset, condition.as_deref(), settings, &search)?);
+    let dataset = events.source.fingerprint(&examples, &events.pipeline, &events.training, validated, events.delay)?;
+    let history = Mutex::new(History::open(
+        &args.out,
+        args.learner,
+        &dataset,
+        condition.as_ref().map(|sql| sql.text.as_str()),
+        settings,
+        &search,
+    )?);
 
     let folds = Folds::new(&examples, &validation).await?;
     let bar = output::counter("trials");

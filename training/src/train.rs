@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ingest::Duration;
-use ingest::decode::Rejected;
 use scoring::model::Calibration;
 use scoring::profile::{Distribution, Profile};
 use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
@@ -15,6 +14,7 @@ use crate::dataset::log::Passed;
 use crate::dataset::{Rows, Source, Split};
 use crate::error::Error;
 use crate::file::Training;
+use crate::history::SetAside;
 use crate::learners::{self, Learner};
 use crate::metrics::Metrics;
 use crate::{calibrate, card, leaks};
@@ -23,8 +23,8 @@ use crate::{calibrate, card, leaks};
 pub struct Done {
     /// The models in the order of the learners.
     pub trained: Vec<Trained>,
-    /// Rows of the file that are no events.
-    pub rejected: Vec<Rejected>,
+    /// Rows of the files that are no events.
+    pub rejected: Vec<SetAside>,
     /// What was passed over in the log.
     pub passed: Passed,
 }
@@ -85,7 +85,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     let Request { data, pipeline, split, delay, .. } = request;
     let examples =
         data.examples(pipeline, request.training, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
-    let dataset = data.fingerprint(&examples, pipeline, split.whole(), delay)?;
+    let dataset = data.fingerprint(&examples, pipeline, request.training, split.whole(), delay)?;
     let (train, test) = examples.split(&split).await?;
     let leaks = leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default());
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
@@ -138,7 +138,7 @@ impl Parts<'_> {
             format: ARTIFACT_FORMAT,
             name: pipeline.model.name.clone(),
             learner: learner.name().to_owned(),
-            settings: training.settings.of(learner, *seed, training.condition.as_deref()),
+            settings: training.settings.of(learner, *seed, training.condition.as_ref().map(|sql| sql.text.as_str())),
             features_version: pipeline.plan.version().to_owned(),
             features: self.train.matrix.names().to_vec(),
             feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),

@@ -1,24 +1,27 @@
 //! Where the events of a dataset come from.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ingest::Duration;
 use scoring::Pipeline;
 
 use super::log::LogSource;
+use super::warehouse::WarehouseSource;
 use super::{Examples, Period};
 use crate::error::Error;
 use crate::file::Training;
-use crate::fingerprint::fingerprint;
+use crate::files::Files;
+use crate::fingerprint::{fingerprint, with_tables};
 
 /// Where events are.
 #[derive(Clone)]
 pub enum Source {
-    /// In a file of historical events: Parquet or CSV.
-    File(PathBuf),
+    /// In files of historical events.
+    Files(Files),
     /// In the log of a program that decided them.
     Log(LogSource),
+    /// In the warehouse that such a log was projected into.
+    Warehouse(WarehouseSource),
 }
 
 impl Source {
@@ -33,27 +36,28 @@ impl Source {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Examples, Error> {
         let examples = match self {
-            Self::File(path) => Examples::replay(path, pipeline, period, delay, progress).await?,
+            Self::Files(files) => Examples::replay(files, pipeline, period, delay, progress).await?,
             Self::Log(log) => Examples::from_log(log, pipeline, period, delay, progress)?,
+            Self::Warehouse(warehouse) => Examples::from_warehouse(warehouse, pipeline, period, delay, progress).await?,
         };
-        if let Some(condition) = &training.condition {
-            examples.keep_only(condition).await?;
-        }
+        examples.select(training).await?;
         Ok(examples)
     }
 
-    /// The hash that says what the examples of a period were made of, 64 hexadecimal digits: that of the file, or of the rows that the log
-    /// gave.
+    /// The hash that says what the examples of a period were made of, 64 hexadecimal digits: that of the files, or of the rows that the log
+    /// or the warehouse gave, with the tables that SQL in `[training]` may ask.
     pub fn fingerprint(
         &self,
         examples: &Examples,
         pipeline: &Pipeline,
+        training: &Training,
         period: Period,
         delay: Duration,
     ) -> Result<String, Error> {
-        match self {
-            Self::File(path) => fingerprint(path, pipeline, period, delay),
-            Self::Log(_) => Ok(examples.fingerprint.clone()),
-        }
+        let rows = match self {
+            Self::Files(files) => fingerprint(files, pipeline, period, delay)?,
+            Self::Log(_) | Self::Warehouse(_) => examples.fingerprint.clone(),
+        };
+        with_tables(rows, &training.tables)
     }
 }
