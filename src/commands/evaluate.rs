@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use ingest::{Duration, Timestamp};
+use ingest::Timestamp;
 use scoring::model::probability_at;
 use scoring::{Artifact, Champion, FileRegistry, Pipeline, Registry};
 use training::dataset::Rows;
 use training::evaluation::report::{About, html};
 use training::evaluation::{Estimate, Evaluation, Feature, Figure, Judged, Settings, Threshold, evaluate, stability};
-use training::{Examples, Period, Training};
+use training::{Period, Training};
 
-use super::train::period;
+use super::history::{History, HistoryArgs, period};
 use crate::output;
 
 /// Judge a model of the registry on events whose outcome is known
@@ -23,9 +23,8 @@ use crate::output;
     after_help = "Example:\n  riskflow evaluate --pipeline pipelines/card_fraud_handbook.toml --models models --version 3 --against 1 \\\n    --data transactions.parquet --test 2018-08-08..2018-08-15 --out evaluation"
 )]
 pub struct Args {
-    /// The pipeline file that the model is for
-    #[arg(long, value_name = "FILE")]
-    pipeline: PathBuf,
+    #[command(flatten)]
+    history: HistoryArgs,
     /// The registry folder
     #[arg(long, value_name = "DIR")]
     models: PathBuf,
@@ -35,15 +34,9 @@ pub struct Args {
     /// The version that it is compared with, on the same rows
     #[arg(long, value_name = "VERSION")]
     against: Option<u32>,
-    /// Historical events: Parquet or CSV
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
     /// The days to judge on; the second is not part of it
     #[arg(long, value_name = "FROM..UNTIL", value_parser = period)]
     test: Period,
-    /// How long it takes until a label is known [default: the pipeline's]
-    #[arg(long, value_name = "LENGTH")]
-    delay: Option<Duration>,
     /// Leave entities out that are known by then to have been compromised since this day [default: the first day of the model's training]
     #[arg(long, value_name = "DAY")]
     known_since: Option<Timestamp>,
@@ -66,9 +59,8 @@ const STABILITY_ROWS: usize = 20_000;
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let training = crate::read_training(&args.pipeline, &pipeline)?;
-    let delay = super::label_delay(&pipeline, args.delay)?;
+    let history = args.history.open(None)?;
+    let pipeline = &history.pipeline;
     let registry = FileRegistry::open(&args.models)?;
     let load = |version: u32| -> anyhow::Result<Champion> {
         Ok(Champion::new(registry.load(&pipeline.model.name, version)?, version, &pipeline.plan)?)
@@ -82,22 +74,17 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let known_since = args.known_since.unwrap_or(if model.artifact.about.rows == 0 { args.test.from } else { trained_on.0 });
 
-    let bar = output::counter("events");
     let whole = Period { from: known_since.min(args.test.from), until: args.test.until };
-    let examples = Examples::replay(&args.data, &pipeline, whole, delay, &mut |events| bar.set_position(events)).await?;
-    if let Some(condition) = &training.condition {
-        examples.keep_only(condition).await?;
-    }
+    let examples = history.examples(whole).await?;
     let rows = examples.judged(args.test, known_since).await?;
-    bar.finish_and_clear();
     let bar = output::counter("evaluating");
     let how = How { capacity: args.capacity, seed: args.seed, threads: super::cores() };
-    let evaluation = judge(&how, &pipeline, &training, &rows, &model, rival.as_ref())?;
+    let evaluation = judge(&how, pipeline, &history.training, &rows, &model, rival.as_ref())?;
     bar.finish_and_clear();
 
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
-    super::train::set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &examples.rejected)?;
-    let about = about(args, &pipeline, &model.artifact);
+    history.set_aside(&args.out.join("dead-letters.jsonl"), &examples.rejected)?;
+    let about = about(args, &history, &model.artifact);
     write(&args.out, &evaluation, &about)?;
     if args.json { output::json_line(&evaluation) } else { print(&evaluation, &args.out) }
 }
@@ -142,6 +129,9 @@ pub(super) fn judge(
     for name in &training.segments {
         judged = judged.with_segment(name, values(name))?;
     }
+    for (name, values) in &rows.segments {
+        judged = judged.with_segment(name, values)?;
+    }
     for name in &training.protected {
         judged = judged.with_protected(name, values(name))?;
     }
@@ -166,17 +156,17 @@ pub(super) fn judge(
     Ok(evaluation)
 }
 
-fn about(args: &Args, pipeline: &Pipeline, artifact: &Artifact) -> About {
+fn about(args: &Args, history: &History, artifact: &Artifact) -> About {
     let Artifact { about, .. } = artifact;
-    let file = args.data.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let amounts = &history.pipeline.schema;
     About {
         model: about.name.clone(),
         version: args.version.to_string(),
         learner: about.learner.clone(),
-        data: file,
+        data: history.name.clone(),
         period: format!("{} to {}", args.test.from.date(), args.test.until.date()),
         champion: args.against.map(|version| format!("{} {version}", about.name)),
-        currency: currency(pipeline),
+        currency: currency(&history.pipeline),
         ..About::default()
     }
 }

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod demo;
 pub mod evaluate;
 pub mod features;
+pub mod history;
 pub mod import;
 pub mod model;
 pub mod promote;
@@ -15,10 +16,7 @@ pub mod tune;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use ingest::Duration;
 use ingest::simulator::Settings;
-use scoring::Pipeline;
 
 use crate::config::Config;
 
@@ -41,12 +39,6 @@ impl ConfigArgs {
         }
         Ok(config)
     }
-}
-
-/// How long it takes until a label is known: as given, or as the pipeline says.
-fn label_delay(pipeline: &Pipeline, given: Option<Duration>) -> anyhow::Result<Duration> {
-    let said = pipeline.schema.label.as_ref().map(|label| label.delay);
-    given.or(said).with_context(|| format!("pipeline {} names no label column: set `label` in [event]", pipeline.name))
 }
 
 /// One thread a core.

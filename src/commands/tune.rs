@@ -13,11 +13,11 @@ use serde::Serialize;
 use training::threads::on_threads;
 use training::tuning::prequential::{Folds, HISTORY_DAYS, splits};
 use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, Task, page, space};
-use training::{Examples, Learner, Metrics, Period, Settings, Training};
+use training::{Learner, Metrics, Period, Settings, Training};
 
 use self::history::History;
 use super::cores;
-use super::train::{learner, period};
+use super::history::{HistoryArgs, learner, period};
 use crate::output;
 
 /// Look for the settings of a learner that do best on folds that follow each other in time
@@ -30,12 +30,8 @@ use crate::output;
     after_help = "Example:\n  riskflow tune --pipeline pipelines/card_fraud_handbook.toml --data transactions.parquet --learner boosting \\\n    --validate 2018-07-04..2018-08-01 --test 2018-08-08..2018-09-05 --minutes 20 --out tuned"
 )]
 pub struct Args {
-    /// The pipeline file that the model is for
-    #[arg(long, value_name = "FILE")]
-    pipeline: PathBuf,
-    /// Historical events: Parquet or CSV
-    #[arg(long, value_name = "FILE")]
-    data: PathBuf,
+    #[command(flatten)]
+    history: HistoryArgs,
     /// What learns
     #[arg(long, value_name = "NAME", value_parser = learner)]
     learner: Learner,
@@ -48,9 +44,6 @@ pub struct Args {
     /// How many folds
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     folds: u32,
-    /// How long it takes until a label is known [default: the pipeline's]
-    #[arg(long, value_name = "LENGTH")]
-    delay: Option<Duration>,
     /// What is to be as high as possible: auc, average_precision or card_precision_100
     #[arg(long, value_name = "FIGURE", default_value = "average_precision", value_parser = objective)]
     objective: Objective,
@@ -99,9 +92,8 @@ struct Found<'a> {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
-    let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let Training { settings, condition, .. } = crate::read_training(&args.pipeline, &pipeline)?;
-    let delay = super::label_delay(&pipeline, args.delay)?;
+    let events = args.history.open(None)?;
+    let Training { settings, condition, .. } = &events.training;
     if let Some(test) = args.test.filter(|test| test.from < args.validate.until) {
         bail!("the test begins on {}, before the days to validate on end", test.from.date());
     }
@@ -113,27 +105,30 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         None => space::of(args.learner),
     };
     let longest = Duration::days(longest_history(&space));
-    let validation = splits(args.validate, args.folds, delay, longest);
-    let test = args.test.map_or_else(Vec::new, |test| splits(test, args.folds, delay, longest));
+    let validation = splits(args.validate, args.folds, events.delay, longest);
+    let test = args.test.map_or_else(Vec::new, |test| splits(test, args.folds, events.delay, longest));
     let validated = Period { from: validation[0].whole().from, until: args.validate.until };
     let whole = Period { until: args.test.map_or(args.validate.until, |test| test.until), ..validated };
     let search = Search { space, folds: args.folds, objective: args.objective, seed: args.seed };
-    let dataset = training::fingerprint(&args.data, &pipeline, validated, delay)?;
-    let history = Mutex::new(History::open(&args.out, args.learner, &dataset, condition.as_deref(), &settings, &search)?);
 
-    let bar = output::counter("events");
-    let examples = Examples::replay(&args.data, &pipeline, whole, delay, &mut |events| bar.set_position(events)).await?;
-    bar.finish_and_clear();
-    super::train::set_aside(&args.out.join("dead-letters.jsonl"), &args.data, &examples.rejected)?;
-    if let Some(condition) = &condition {
-        examples.keep_only(condition).await?;
-    }
+    let examples = events.examples(whole).await?;
+    events.set_aside(&args.out.join("dead-letters.jsonl"), &examples.rejected)?;
+    let dataset = events.source.fingerprint(&examples, &events.pipeline, &events.training, validated, events.delay)?;
+    let history = Mutex::new(History::open(
+        &args.out,
+        args.learner,
+        &dataset,
+        condition.as_ref().map(|sql| sql.text.as_str()),
+        settings,
+        &search,
+    )?);
+
     let folds = Folds::new(&examples, &validation).await?;
     let bar = output::counter("trials");
     let trial = Trials {
         args,
         folds: &folds,
-        settings: &settings,
+        settings,
         history: &history,
         until: started + Span::from_secs_f64(args.minutes.max(0.0) * 60.0),
     };
@@ -143,14 +138,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let Some(best) = finalists.first() else {
         bail!("no trial has been on all folds yet: give it more --minutes and run it again, it goes on where it was");
     };
-    history.lock().expect("nobody panicked").write_best(args.learner, &settings, best)?;
+    history.lock().expect("nobody panicked").write_best(args.learner, settings, best)?;
 
     let mut test_folds = Vec::new();
     if !test.is_empty() {
         let folds = Folds::new(&examples, &test).await?;
         let tasks: Vec<Task> =
             (0..args.folds).map(|fold| Task { trial: best.trial, fold, settings: best.settings.clone() }).collect();
-        let evaluate = |task: usize| folds.evaluate(&tasks[task], args.learner, &settings, args.seed);
+        let evaluate = |task: usize| folds.evaluate(&tasks[task], args.learner, settings, args.seed);
         test_folds = on_threads(tasks.len(), cores(), || (), |task, ()| evaluate(task)).into_iter().collect::<Result<_, _>>()?;
     }
     let found = Found {

@@ -147,9 +147,9 @@ mod tests {
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
     use super::*;
+    use crate::folds::fold_of_row;
     use crate::learners::tests::noisy;
     use crate::metrics::auc;
-    use crate::tabular::fold_of;
 
     /// Probabilities that a distortion was applied to, and labels that were drawn before it.
     fn distorted(rows: usize, distort: impl Fn(f64) -> f64) -> (Vec<f64>, Vec<bool>, Vec<u32>) {
@@ -157,7 +157,7 @@ mod tests {
         let mut unit = || f64::from(random.next_u32()) / 2_f64.powi(32);
         let truth: Vec<f64> = (0..rows).map(|_| unit().powi(2)).collect();
         let labels = truth.iter().map(|truth| unit() < *truth).collect();
-        (truth.into_iter().map(distort).collect(), labels, (0..rows).map(|row| fold_of(row, FOLDS)).collect())
+        (truth.into_iter().map(distort).collect(), labels, (0..rows).map(|row| fold_of_row(row, FOLDS)).collect())
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_row_is_judged_by_a_model_that_did_not_see_it() {
         let matrix = noisy(900, 1);
-        let folds: Vec<u32> = (0..900).map(|row| fold_of(row, FOLDS)).collect();
+        let folds: Vec<u32> = (0..900).map(|row| fold_of_row(row, FOLDS)).collect();
         let of =
             |threads: usize| out_of_fold(Learner::Boosting, &matrix, &folds, &Settings::default(), 1, threads).unwrap().unwrap();
         let held = of(1);

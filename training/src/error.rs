@@ -18,11 +18,11 @@ pub enum Error {
         /// The path.
         path: String,
     },
-    /// Files of two kinds at once.
-    #[error("{paths} are not all Parquet and not all text: give files of one kind")]
-    Mixed {
-        /// The paths.
-        paths: String,
+    /// A folder without files.
+    #[error("there are no files of events in {path}")]
+    NoFiles {
+        /// The folder.
+        path: String,
     },
     /// A label cannot be read.
     #[error("label {number} of {path} cannot be read: {reason}")]
@@ -71,17 +71,42 @@ pub enum Error {
         /// The period of the data.
         present: String,
     },
+    /// An event does not come back from the disk as it went there.
+    #[error(transparent)]
+    Record(#[from] ingest::log::record::RecordError),
     /// The log cannot be read, or scoring cannot read what is in it.
     #[error(transparent)]
     Scoring(#[from] scoring::Error),
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] ingest::log::Error),
-    /// The condition on rows is no SQL, or names what there is not.
-    #[error("`where` in [training] cannot be used: {condition}")]
-    Condition {
-        /// The condition.
-        condition: String,
+    /// There is no warehouse that can be read.
+    #[error("cannot read the warehouse in {path}: {reason}")]
+    Warehouse {
+        /// Its folder.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A table of the pipeline file cannot be read.
+    #[error("{place}: table {name} of [training] cannot be read")]
+    Table {
+        /// Where it is declared.
+        place: String,
+        /// The table.
+        name: String,
+        /// Why not.
+        source: Box<Self>,
+    },
+    /// The condition on rows, or what a segment is made of, is no SQL or names what there is not.
+    #[error("{place}: {what} in [training] cannot be used: {text}")]
+    Sql {
+        /// Where it stands.
+        place: String,
+        /// `where`, or which segment.
+        what: String,
+        /// The SQL.
+        text: String,
         /// What is wrong with it.
         source: DataFusionError,
     },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use scoring::Pipeline;
 use scoring::pipeline::PipelineError;
@@ -18,18 +19,42 @@ use crate::schedule::{Schedule, ScheduleFile};
 pub struct Training {
     /// How learners learn.
     pub settings: Settings,
+    /// Tables beside the rows, which SQL may ask.
+    pub tables: Vec<Table>,
     /// An SQL condition on the rows that are learned from and tested on.
-    pub condition: Option<String>,
+    pub condition: Option<Sql>,
     /// What the model card says beyond what is known.
     pub card: Notes,
     /// Features that seem to know the label and are learned from all the same.
     pub allowed_leaks: Vec<String>,
     /// Attributes of events whose values are judged one by one: the channel, the country.
     pub segments: Vec<String>,
+    /// SQL expressions whose values are judged one by one, by the name of the segment.
+    pub segment_sql: Vec<(String, Sql)>,
     /// Attributes by which nobody may be treated worse.
     pub protected: Vec<String>,
     /// When and on what models are trained anew; nobody does it where it is not said.
     pub schedule: Option<Schedule>,
+}
+
+/// SQL out of a pipeline file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sql {
+    /// The condition, the expression.
+    pub text: String,
+    /// Where it stands: file, line and column.
+    pub place: String,
+}
+
+/// A table beside the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What SQL calls it.
+    pub name: String,
+    /// A CSV or Parquet file, or a folder of Parquet files.
+    pub path: PathBuf,
+    /// Where it is declared: file, line and column.
+    pub place: String,
 }
 
 #[derive(Deserialize)]
@@ -45,14 +70,27 @@ struct TrainingFile {
     forest: Option<Spanned<forest::Settings>>,
     boosting: Option<Spanned<boosting::Settings>>,
     directions: BTreeMap<Spanned<String>, Direction>,
+    tables: Vec<Spanned<TableFile>>,
     #[serde(rename = "where")]
-    condition: Option<String>,
+    condition: Option<Spanned<String>>,
     card: Notes,
     allowed_leaks: Vec<Spanned<String>>,
     segments: Vec<Spanned<String>>,
+    segment_sql: BTreeMap<Spanned<String>, Spanned<String>>,
     protected: Vec<Spanned<String>>,
     schedule: Option<ScheduleFile>,
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableFile {
+    name: Spanned<String>,
+    /// Relative to the file that names it.
+    path: PathBuf,
+}
+
+/// What no table of a pipeline may be called: the rows themselves.
+const TAKEN: [&str; 2] = ["rows", "wanted"];
 
 impl Training {
     /// Reads the text of a pipeline file that has been checked otherwise, or of another that has the table alone; `file` is its name in
@@ -80,18 +118,53 @@ impl Training {
             }
         }
         let schedule = read.schedule.map(ScheduleFile::check).transpose().map_err(wrong)?;
+        for name in
+            read.segment_sql.keys().filter(|name| read.segments.iter().any(|attribute| attribute.as_ref() == name.as_ref()))
+        {
+            return Err(fail(format!("there are two segments `{}`", name.as_ref()), name.span()));
+        }
+        let place = |span: Range<usize>| {
+            let PipelineError { file, line, column, .. } = fail(String::new(), span);
+            format!("{file}:{line}:{column}")
+        };
+        let sql = |sql: Spanned<String>| Sql { place: place(sql.span()), text: sql.into_inner() };
         let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
-        let condition = read.condition;
         Ok(Self {
             settings,
-            condition,
+            tables: tables(read.tables, file, place).map_err(wrong)?,
+            condition: read.condition.map(sql),
             card: read.card,
             allowed_leaks: plain(read.allowed_leaks),
             segments: plain(read.segments),
+            segment_sql: read.segment_sql.into_iter().map(|(name, text)| (name.into_inner(), sql(text))).collect(),
             protected: plain(read.protected),
             schedule,
         })
     }
+}
+
+/// Tables with names that SQL can say without quotes.
+fn tables(
+    read: Vec<Spanned<TableFile>>,
+    file: &str,
+    place: impl Fn(Range<usize>) -> String,
+) -> Result<Vec<Table>, (String, Range<usize>)> {
+    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+    let mut tables: Vec<Table> = Vec::new();
+    for table in read {
+        let (span, TableFile { name, path }) = (table.span(), table.into_inner());
+        let (at, name) = (name.span(), name.into_inner());
+        let word = name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_');
+        if !word {
+            return Err((format!("the name of a table is a word of lower-case letters, digits and `_`, unlike `{name}`"), at));
+        }
+        if TAKEN.contains(&name.as_str()) || tables.iter().any(|before| before.name == name) {
+            return Err((format!("there is a table `{name}` already"), at));
+        }
+        tables.push(Table { name, path: folder.join(path), place: place(span) });
+    }
+    Ok(tables)
 }
 
 /// The settings of one learner, or its own.
@@ -189,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn tables_lie_beside_the_file_that_names_them() {
+        let text = "[training]\nwhere = \"true\"\n[[training.tables]]\nname = \"shops\"\npath = \"shops.csv\"\n\
+            [[training.tables]]\nname = \"cards\"\npath = \"/data/cards\"\n[training.segment_sql]\nsize = \"1 + 1\"\n";
+        let pipeline = Pipeline::parse(include_str!("../../pipelines/card_fraud_handbook.toml"), "p").unwrap();
+        let training = Training::parse(text, "there/p.toml", &pipeline).unwrap();
+        let found: Vec<_> = training.tables.iter().map(|table| (table.path.to_str().unwrap(), table.place.as_str())).collect();
+        assert_eq!(found, [("there/shops.csv", "there/p.toml:3:1"), ("/data/cards", "there/p.toml:6:1")]);
+        let sql = |text: &str, place: &str| Sql { text: text.to_owned(), place: place.to_owned() };
+        assert_eq!(training.condition, Some(sql("true", "there/p.toml:2:9")));
+        assert_eq!(training.segment_sql, [("size".to_owned(), sql("1 + 1", "there/p.toml:10:8"))]);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let check = |training: &str, expect: &str| assert_eq!(parse(training).unwrap_err(), expect, "{training}");
         check("[training.boosting]\ntrees = 3\nrate = 2.0", "+2: the setting rate of boosting is out of its range");
@@ -203,6 +289,12 @@ mod tests {
             "[training.card]\nlimit = \"none\"",
             "+3: unknown field `limit`, expected one of `owner`, `intended_use`, `limits`",
         );
+        check("[[training.tables]]\nname = \"rows\"\npath = \"a.csv\"", "+3: there is a table `rows` already");
+        check(
+            "[[training.tables]]\nname = \"My shops\"\npath = \"a.csv\"",
+            "+3: the name of a table is a word of lower-case letters, digits and `_`, unlike `My shops`",
+        );
+        check("[[training.tables]]\nname = \"shops\"", "+2: missing field `path`");
         check("[training.directions]\nterminal_risk = \"rising\"", "+3: there is no feature `terminal_risk` to have a direction");
         check("[training.directions]\nweekend = \"up\"", "+3: unknown variant `up`, expected one of `free`, `rising`, `falling`");
     }

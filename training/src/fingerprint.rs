@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use ingest::Duration;
 use scoring::Pipeline;
@@ -10,42 +9,52 @@ use sha2::{Digest, Sha256};
 
 use crate::dataset::Period;
 use crate::error::Error;
+use crate::file::Table;
+use crate::files::{DataFile, Files};
 
-/// The hash of the data (the bytes of a file, or of all files of a folder with their names), of the feature definitions, of the period
-/// and of the delay of labels: 64 hexadecimal digits.
-pub fn fingerprint(data: &Path, pipeline: &Pipeline, period: Period, delay: Duration) -> Result<String, Error> {
+/// The hash of the data (the names of all files below the folders that were named, and the bytes of all files, in their order), of the
+/// feature definitions, of the period and of the delay of labels: 64 hexadecimal digits. Where the folders lie makes no difference.
+pub(crate) fn fingerprint(data: &Files, pipeline: &Pipeline, period: Period, delay: Duration) -> Result<String, Error> {
     let mut hash = Sha256::new();
-    let io = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| Error::Read { path, source }
-    };
-    for path in files(data).map_err(io(data))? {
-        let name = path.strip_prefix(data).unwrap_or(&path).display().to_string();
-        let mut file = File::open(&path).map_err(io(&path))?;
-        let bytes = file.metadata().map_err(io(&path))?.len();
+    add(&mut hash, data)?;
+    let Period { from, until } = period;
+    hash.update(format!("{} {} {} {}", pipeline.plan.version(), from.micros(), until.micros(), delay.micros()));
+    Ok(digits(hash))
+}
+
+/// A hash of rows, with the names and the bytes of the tables beside them; the same where there is none.
+pub(crate) fn with_tables(rows: String, tables: &[Table]) -> Result<String, Error> {
+    if tables.is_empty() {
+        return Ok(rows);
+    }
+    let mut hash = Sha256::new();
+    hash.update(rows);
+    for table in tables {
+        hash.update(format!("\n{}\n", table.name));
+        add(&mut hash, &Files::find(std::slice::from_ref(&table.path))?)?;
+    }
+    Ok(digits(hash))
+}
+
+fn add(hash: &mut Sha256, files: &Files) -> Result<(), Error> {
+    for DataFile { path, name, .. } in files.iter() {
+        let io = |source| Error::Read { path: path.display().to_string(), source };
+        let mut file = File::open(path).map_err(io)?;
+        let bytes = file.metadata().map_err(io)?.len();
         hash.update(format!("{name} {bytes}\n"));
         let mut buffer = vec![0; 1 << 16];
         loop {
-            match file.read(&mut buffer).map_err(io(&path))? {
+            match file.read(&mut buffer).map_err(io)? {
                 0 => break,
                 read => hash.update(&buffer[..read]),
             }
         }
     }
-    let Period { from, until } = period;
-    hash.update(format!("{} {} {} {}", pipeline.plan.version(), from.micros(), until.micros(), delay.micros()));
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(())
 }
 
-/// The file, or all files of a folder and of those in it, by name.
-fn files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    entries.sort();
-    Ok(entries.iter().map(|entry| files(entry)).collect::<Result<Vec<_>, _>>()?.concat())
+fn digits(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -66,7 +75,8 @@ mod tests {
         write("b.parquet", "one");
         let period = |until: i64| Period { from: Timestamp::start_of_day(0), until: Timestamp::start_of_day(until) };
         let of = |pipeline: &Pipeline, until: i64, delay: i64| {
-            fingerprint(folder.path(), pipeline, period(until), Duration::days(delay)).unwrap()
+            let files = Files::find(&[folder.path().to_owned()]).unwrap();
+            fingerprint(&files, pipeline, period(until), Duration::days(delay)).unwrap()
         };
         let first = of(&pipeline, 9, 7);
         assert_eq!(first.len(), 64);
@@ -74,13 +84,23 @@ mod tests {
         let mut seen = vec![first, of(&other, 9, 7), of(&pipeline, 8, 7), of(&pipeline, 9, 6)];
         write("b.parquet", "onE");
         seen.push(of(&pipeline, 9, 7));
-        write("c.parquet", "");
+        write("c.csv", "");
         seen.push(of(&pipeline, 9, 7));
         let all = seen.len();
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), all);
-        let missing = fingerprint(Path::new("/no/such"), &pipeline, period(9), Duration::ZERO).unwrap_err();
-        assert_eq!(missing.to_string(), "cannot read /no/such");
+        let table = |name: &str| Table { name: name.to_owned(), path: folder.path().join("b.parquet"), place: String::new() };
+        assert_eq!(with_tables("rows".to_owned(), &[]).unwrap(), "rows");
+        let mut with = ["shops", "cards"].map(|name| with_tables("rows".to_owned(), &[table(name)]).unwrap()).to_vec();
+        write("b.parquet", "two");
+        with.push(with_tables("rows".to_owned(), &[table("shops")]).unwrap());
+        write("b.parquet", "onE");
+        assert!(with[0] != with[1] && with[0] != with[2]);
+        // The same files elsewhere.
+        let moved = tempfile::tempdir().unwrap();
+        std::fs::rename(folder.path(), moved.path().join("there")).unwrap();
+        let files = Files::find(&[moved.path().join("there")]).unwrap();
+        assert!(seen.contains(&fingerprint(&files, &pipeline, period(9), Duration::days(7)).unwrap()));
     }
 }

@@ -66,14 +66,23 @@ pub fn average_precision(scores: &[f64], labels: &[bool]) -> Option<f64> {
     (bad > 0.0).then(|| sum / bad)
 }
 
-/// Card precision at `k` (Fraud Detection Handbook, chapter 4.3): on each day the `k` entities with the highest score are looked
-/// at, the share of them that had a bad row that day is the day's precision, and those found out do not come back on later
-/// days. The mean over the days that have rows. Entities that tie keep the order in which they first appear; a day with
-/// fewer than `k` entities is still measured against `k`. `None` without a row.
+/// Card precision at `k`: the mean of the [daily precisions](daily_card_precisions). `None` without a row.
 ///
 /// # Panics
 /// When `k` is zero or the slices differ in length.
 pub fn card_precision_at<E: Eq + Hash>(k: usize, days: &[i32], entities: &[E], scores: &[f64], labels: &[bool]) -> Option<f64> {
+    let daily = daily_card_precisions(k, days, entities, scores, labels);
+    (!daily.is_empty()).then(|| daily.iter().sum::<f64>() / daily.len() as f64)
+}
+
+/// The precision of each day that has rows, in the order of the days (Fraud Detection Handbook, chapter 4.3): the `k` entities with the
+/// highest score are looked at, the share of them that had a bad row that day is the day's precision, 0 to 1, and those found out
+/// do not come back on later days. Entities that tie keep the order in which they first appear; a day with fewer than `k` entities is
+/// still measured against `k`.
+///
+/// # Panics
+/// When `k` is zero or the slices differ in length.
+pub fn daily_card_precisions<E: Eq + Hash>(k: usize, days: &[i32], entities: &[E], scores: &[f64], labels: &[bool]) -> Vec<f64> {
     assert!(k > 0, "precision among no cards");
     assert!([days.len(), entities.len(), labels.len()] == [scores.len(); 3], "a day, an entity and a label for each score");
     let mut rows_by_day = BTreeMap::<i32, Vec<usize>>::new();
@@ -81,15 +90,15 @@ pub fn card_precision_at<E: Eq + Hash>(k: usize, days: &[i32], entities: &[E], s
         rows_by_day.entry(day).or_default().push(row);
     }
     let mut found = HashSet::new();
-    let mut sum = 0.0;
-    for rows in rows_by_day.values() {
+    let precision = |rows: &Vec<usize>| {
         let mut ranked = highest_of_each(rows, entities, scores, labels, &found);
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         let caught: Vec<&E> = ranked.iter().take(k).filter(|day| day.bad).map(|day| day.entity).collect();
-        sum += caught.len() as f64 / k as f64;
+        let share = caught.len() as f64 / k as f64;
         found.extend(caught);
-    }
-    (!rows_by_day.is_empty()).then(|| sum / rows_by_day.len() as f64)
+        share
+    };
+    rows_by_day.values().map(precision).collect()
 }
 
 /// What an entity did on one day: its highest score, and whether any row was bad.

@@ -1,41 +1,30 @@
 //! Training as a whole: a dataset, every learner fitted and evaluated on the same rows, and an artifact of each.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use ingest::Duration;
-use ingest::decode::Rejected;
 use scoring::model::Calibration;
 use scoring::profile::{Distribution, Profile};
 use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
 use scoring::{Artifact, Pipeline, Scorer};
 
-use crate::dataset::log::{LogSource, Passed};
-use crate::dataset::{Examples, Rows, Split};
+use crate::dataset::log::Passed;
+use crate::dataset::{Rows, Source, Split};
 use crate::error::Error;
 use crate::file::Training;
-use crate::fingerprint::fingerprint;
+use crate::history::SetAside;
 use crate::learners::{self, Learner};
 use crate::metrics::Metrics;
 use crate::{calibrate, card, leaks};
-
-/// Where events are.
-#[derive(Clone, Copy)]
-pub enum Source<'a> {
-    /// In a file of historical events: Parquet or CSV.
-    File(&'a Path),
-    /// In the log of a program that decided them.
-    Log(&'a LogSource),
-}
 
 /// What came of training.
 pub struct Done {
     /// The models in the order of the learners.
     pub trained: Vec<Trained>,
-    /// Rows of the file that are no events.
-    pub rejected: Vec<Rejected>,
+    /// Rows of the files that are no events.
+    pub rejected: Vec<SetAside>,
     /// What was passed over in the log.
     pub passed: Passed,
     /// The rows that the models were tested on.
@@ -46,7 +35,7 @@ pub struct Done {
 #[derive(Clone)]
 pub struct Request<'a> {
     /// Where the events are.
-    pub data: Source<'a>,
+    pub data: &'a Source,
     /// The pipeline that the models are for.
     pub pipeline: &'a Arc<Pipeline>,
     /// What is learned from and what is tested on.
@@ -98,21 +87,9 @@ pub enum Progress {
 /// Reads the events, lets every learner learn, and measures what came of it.
 pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Done, Error> {
     let Request { data, pipeline, split, delay, .. } = request;
-    let read = &mut |events| progress(Progress::Events(events));
-    let (examples, passed, dataset) = match data {
-        Source::File(path) => {
-            let examples = Examples::replay(path, pipeline, split.whole(), delay, read).await?;
-            (examples, Passed::default(), fingerprint(path, pipeline, split.whole(), delay)?)
-        }
-        Source::Log(source) => {
-            let (examples, passed) = Examples::from_log(source, pipeline, split.whole(), delay, read)?;
-            let rows = examples.fingerprint.clone();
-            (examples, passed, rows)
-        }
-    };
-    if let Some(condition) = &request.training.condition {
-        examples.keep_only(condition).await?;
-    }
+    let examples =
+        data.examples(pipeline, request.training, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
+    let dataset = data.fingerprint(&examples, pipeline, request.training, split.whole(), delay)?;
     let (train, test) = examples.split(&split).await?;
     let leaks = leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default());
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
@@ -129,7 +106,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
         let one = parts.learn(*learner).map_err(|source| Error::Learner { learner: learner.name(), source })?;
         trained.push(one);
     }
-    Ok(Done { trained, rejected: examples.rejected, passed, test: parts.test })
+    Ok(Done { trained, rejected: examples.rejected, passed: examples.passed, test: parts.test })
 }
 
 /// What every learner gets.
@@ -168,7 +145,7 @@ impl Parts<'_> {
             format: ARTIFACT_FORMAT,
             name: pipeline.model.name.clone(),
             learner: learner.name().to_owned(),
-            settings: training.settings.of(learner, *seed, training.condition.as_deref()),
+            settings: training.settings.of(learner, *seed, training.condition.as_ref().map(|sql| sql.text.as_str())),
             features_version: pipeline.plan.version().to_owned(),
             features: self.train.matrix.names().to_vec(),
             feature_versions: pipeline.plan.definitions().iter().map(|definition| definition.version.clone()).collect(),

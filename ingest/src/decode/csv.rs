@@ -5,7 +5,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
 use super::check::{self, Cell, Reason};
 use super::row::{self, Parts};
-use super::{ColumnError, Historical, Rejection};
+use super::{ColumnError, Constant, Historical, Rejection};
 use crate::event::{Currency, EventId, Value};
 use crate::schema::{Place, Schema, ValueType};
 use crate::time::Timestamp;
@@ -21,12 +21,23 @@ pub(super) fn names(header: &[u8]) -> Result<Vec<String>, Reason> {
 pub(super) struct Decoder {
     line: Line,
     columns: Columns,
+    /// What every line has beyond its fields.
+    constants: Vec<String>,
 }
 
 impl Decoder {
-    /// Refuses columns of which a required one is missing.
-    pub(super) fn new(names: &[String], schema: &Schema) -> Result<Self, ColumnError> {
-        Ok(Self { line: Line::new(), columns: Columns::new(names, schema)? })
+    /// Refuses columns of which a required one is missing. A partition's columns come after those of the header.
+    pub(super) fn new(header: &[String], partition: &[Constant], schema: &Schema) -> Result<Self, ColumnError> {
+        let more: Vec<&Constant> = partition.iter().filter(|constant| !header.contains(&constant.column)).collect();
+        let names: Vec<String> = header.iter().cloned().chain(more.iter().map(|constant| constant.column.clone())).collect();
+        let columns = Columns { count: header.len(), ..Columns::new(&names, schema)? };
+        let constants = more.into_iter().map(|constant| constant.value.clone().unwrap_or_default()).collect();
+        Ok(Self { line: Line::new(), columns, constants })
+    }
+
+    /// Whether there is a column of labels.
+    pub(super) const fn has_label(&self) -> bool {
+        self.columns.label.is_some()
     }
 
     /// The event in a line, which comes without its line break.
@@ -36,12 +47,13 @@ impl Decoder {
         if found != expected {
             return Err(Rejection::whole(format!("has {found} fields, the header has {expected}")));
         }
-        row::historical(&mut Fields { line: &self.line, columns: &self.columns }, schema)
+        row::historical(&mut Fields { line: &self.line, columns: &self.columns, constants: &self.constants }, schema)
     }
 }
 
 /// The number of each part's column.
 struct Columns {
+    /// How many fields a line has.
     count: usize,
     event_id: Option<usize>,
     event_time: Option<usize>,
@@ -90,11 +102,16 @@ impl Columns {
 struct Fields<'a> {
     line: &'a Line,
     columns: &'a Columns,
+    constants: &'a [String],
 }
 
 impl Fields<'_> {
     fn at<T>(&self, column: Option<usize>, read: impl Fn(&str) -> Result<T, Reason>) -> Cell<T> {
-        match column.map(|number| self.line.field(number)) {
+        let field = |number: usize| match number.checked_sub(self.columns.count) {
+            Some(constant) => self.constants[constant].as_bytes(),
+            None => self.line.field(number),
+        };
+        match column.map(field) {
             None | Some([]) => Ok(None),
             Some(bytes) => std::str::from_utf8(bytes).map_err(|_| check::UTF8).and_then(read).map(Some),
         }

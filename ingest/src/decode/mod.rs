@@ -29,6 +29,15 @@ pub struct Historical {
 /// One row of a file: read, or rejected.
 pub type Row = Result<Historical, Rejected>;
 
+/// A column that holds one value in a whole file and lies outside it, such as `dt=2018-07-25` in the name of a file's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// The column.
+    pub column: String,
+    /// What every row has in it; `None` where the value is absent.
+    pub value: Option<String>,
+}
+
 /// Why a request or a row is not an event. It names the field and never repeats its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Rejection {

@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
-use training::tabular::{Approach, fold_of};
+use training::folds::fold_of_row;
+use training::tabular::Approach;
 use training::{Table, metrics};
 
 use crate::output;
@@ -167,6 +168,6 @@ fn splits(table: &mut Table) -> anyhow::Result<Vec<(Vec<usize>, Vec<usize>)>> {
     let split = |is_test: &dyn Fn(usize) -> bool| (0..rows).partition(|row| !is_test(*row));
     match table.take_flags(TEST)? {
         Some(test) => Ok(vec![split(&|row| test[row])]),
-        None => Ok((0..FOLDS).map(|fold| split(&|row| fold_of(row, FOLDS) == fold)).collect()),
+        None => Ok((0..FOLDS).map(|fold| split(&|row| fold_of_row(row, FOLDS) == fold)).collect()),
     }
 }

@@ -18,7 +18,7 @@ use ingest::{Clock, ManualClock, SystemClock};
 use scoring::Pipeline;
 use scoring::registry::Published;
 use tokio::sync::watch;
-use training::{Learner, Progress, Request, Source};
+use training::{Files, Learner, Progress, Request, Source};
 
 use self::claim::Claim;
 use self::periods::Periods;
@@ -168,7 +168,7 @@ fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
 async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline();
     let request = Request {
-        data: Source::File(data),
+        data: &Source::Files(Files::find(&[data.to_owned()])?),
         pipeline,
         split: periods.split,
         delay: periods.delay,

@@ -9,19 +9,19 @@ use features::offline::Columns;
 use features::replay::Vector;
 use features::{Plan, Replay};
 use ingest::dead_letter::DeadLetters;
-use ingest::decode::{Rejected, file};
+use ingest::decode::file;
 use ingest::{Clock, Duration, Label, SystemClock, Timestamp};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use serde::Serialize;
-use training::Labels;
+use training::{Files, Labels, SetAside};
 
 use crate::output;
 
 /// Compute the features of historical events as of each event's own time, into a Parquet file
 ///
-/// Events are sorted by time and then by id. Labels in a column of the data are known after the pipeline's delay; with --labels they are
+/// Events are sorted by time; where that is equal they keep the order of their files and rows. Labels in a column of the data are known after the pipeline's delay; with --labels they are
 /// known when they were observed. Rows that are no events, and events of the future, go to a file beside the output.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
@@ -31,8 +31,8 @@ pub(super) struct Args {
     /// The pipeline file
     #[arg(long, value_name = "FILE")]
     pipeline: PathBuf,
-    /// Events: Parquet files or folders of them, or text files
-    #[arg(long, value_name = "FILES", num_args = 1.., required = true)]
+    /// Events: Parquet, CSV or JSON, as files, folders and Hive-partitioned folders
+    #[arg(long, value_name = "PATHS", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
     /// The Parquet file to write
     #[arg(long, value_name = "FILE")]
@@ -84,9 +84,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         schema.label = None;
     }
     let delay = schema.label.as_ref().map_or(Duration::ZERO, |label| label.delay);
-    let paths: Vec<&Path> = args.data.iter().map(PathBuf::as_path).collect();
+    let files = Files::find(&args.data)?;
     let context = training::history::context()?;
-    let mut history = training::history::open(&context, &paths, &schema, args.to).await?;
+    let mut history = training::history::open(&context, &files, &schema, args.to).await?;
     let mut labels = match &args.labels {
         Some(path) => Some(Due { labels: Labels::open(&context, path).await?, read: Vec::new().into_iter().peekable() }),
         None => None,
@@ -94,38 +94,34 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     let mut out = Out::create(&args.out, &pipeline.plan)?;
     let letters = args.out.with_extension("rejected.jsonl");
     let mut dead = DeadLetters::new(&letters);
-    let source = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    let bar = output::bar("events", total(&paths, &schema));
+    let bar = output::bar("events", total(&files, &schema));
     let mut replay = Replay::new(Arc::clone(&pipeline.plan), delay);
     let now = SystemClock.now();
-    let mut number = 0;
+    let set_aside =
+        |dead: &mut DeadLetters, SetAside { file, rejected }: SetAside| dead.write(&file.display().to_string(), &rejected, now);
     while let Some(chunk) = history.next().await? {
+        history.rejected().into_iter().try_for_each(|rejected| set_aside(&mut dead, rejected))?;
         bar.inc(chunk.len() as u64);
-        for row in chunk {
-            number += 1;
-            let rejected = match row {
-                Err(rejected) => rejected,
-                Ok(historical) if pipeline.skew(&historical.event, now).is_some() => {
-                    let field = Some(schema.event_time.column.clone());
-                    Rejected { line: number, field, reason: "lies in the future".to_owned() }
+        for past in chunk {
+            if pipeline.skew(&past.historical.event, now).is_some() {
+                let field = Some(schema.event_time.column.clone());
+                set_aside(&mut dead, history.set_aside(&past, field, "lies in the future"))?;
+                continue;
+            }
+            if let Some(labels) = &mut labels {
+                labels.until(past.historical.event.occurred_at, &mut replay).await?;
+            }
+            let mut written = Ok(());
+            replay.next(past.historical, |vector| {
+                if args.from.is_none_or(|from| vector.event.occurred_at >= from) {
+                    written = out.push(&vector);
                 }
-                Ok(historical) => {
-                    if let Some(labels) = &mut labels {
-                        labels.until(historical.event.occurred_at, &mut replay).await?;
-                    }
-                    let mut written = Ok(());
-                    replay.next(historical, |vector| {
-                        if args.from.is_none_or(|from| vector.event.occurred_at >= from) {
-                            written = out.push(&vector);
-                        }
-                    });
-                    written?;
-                    continue;
-                }
-            };
-            dead.write(&source, &rejected, now)?;
+            });
+            written?;
         }
     }
+    // Where nothing else was.
+    history.rejected().into_iter().try_for_each(|rejected| set_aside(&mut dead, rejected))?;
     bar.finish_and_clear();
     let rows = out.finish()?;
     let counts = replay.counts();
@@ -153,8 +149,8 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// How many rows the data has, where Parquet says so.
-fn total(paths: &[&Path], schema: &ingest::Schema) -> u64 {
-    paths.iter().filter(|path| path.is_file()).filter_map(|path| file::open(path, schema).ok()?.total()).sum()
+fn total(files: &Files, schema: &ingest::Schema) -> u64 {
+    files.iter().filter_map(|file| file::open_part(&file.path, &file.partition, schema).ok()?.total()).sum()
 }
 
 /// Labels that were read and are not due yet.

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context;
-use scoring::{Champion, Pipeline};
+use scoring::Champion;
 use training::dataset::Rows;
 use training::evaluation::report::About;
-use training::{Trained, Training};
+use training::Trained;
 
 use super::Args;
 use crate::commands::evaluate::{self, How};
+use crate::commands::history::History;
 
 /// How many events people look at in a day, where nobody says: as `riskflow evaluate` takes it.
 const CAPACITY: usize = 100;
@@ -17,8 +18,7 @@ const CAPACITY: usize = 100;
 /// What every report of a training has in common.
 pub(super) struct Report<'a> {
     pub(super) args: &'a Args,
-    pub(super) pipeline: &'a Pipeline,
-    pub(super) training: &'a Training,
+    pub(super) history: &'a History,
     /// What was tested on.
     pub(super) rows: &'a Rows,
 }
@@ -26,16 +26,16 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     /// Writes the evaluation of a version into `folder`, in a folder of its own.
     pub(super) fn write(&self, trained: &Trained, version: u32, folder: &Path) -> anyhow::Result<()> {
-        let Self { args, pipeline, training, rows } = self;
+        let Self { args, history, rows } = self;
+        let pipeline = &*history.pipeline;
         let model = Champion::new(trained.artifact.clone(), version, &pipeline.plan)?;
         let how = How { capacity: CAPACITY, seed: args.seed, threads: args.threads.unwrap_or_else(crate::commands::cores) };
-        let evaluation = evaluate::judge(&how, pipeline, training, rows, &model, None)?;
-        let file = args.data.as_deref().and_then(Path::file_name);
+        let evaluation = evaluate::judge(&how, pipeline, &history.training, rows, &model, None)?;
         let about = About {
             model: pipeline.model.name.clone(),
             version: version.to_string(),
             learner: trained.learner.name().to_owned(),
-            data: file.map_or_else(|| "the log".to_owned(), |name| name.to_string_lossy().into_owned()),
+            data: history.name.clone(),
             period: format!("{} to {}", args.test.from.date(), args.test.until.date()),
             currency: evaluate::currency(pipeline),
             ..About::default()

@@ -1,5 +1,6 @@
 //! The rows of a dataset as they come, batch by batch.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -29,14 +30,27 @@ pub(super) struct RowBuilder {
     batches: Vec<RecordBatch>,
 }
 
+/// A row without its attributes.
+pub(super) struct Row<'a> {
+    /// Its place in the order of application.
+    pub(super) number: i64,
+    pub(super) occurred_at: Timestamp,
+    /// The key of the reviewed entity.
+    pub(super) entity: Option<&'a str>,
+    pub(super) amount_minor: Option<i64>,
+    pub(super) is_bad: bool,
+    /// The features; NaN where one is missing.
+    pub(super) values: &'a [f64],
+}
+
 /// Rows of a batch: few enough that a sort can go on on the disk.
 const BATCH_ROWS: i64 = 8192;
 
 /// Attributes and features are called so, that no name of theirs is one of another column.
 pub(super) const ATTRIBUTE: &str = "attribute ";
 pub(super) const FEATURE: &str = "feature ";
-/// Columns before the attributes.
-pub(super) const FIXED_COLUMNS: usize = 6;
+/// So are segments that SQL makes.
+pub(super) const SEGMENT: &str = "segment ";
 
 impl RowBuilder {
     pub(super) fn new(pipeline: &Pipeline, from: Timestamp) -> Self {
@@ -73,23 +87,36 @@ impl RowBuilder {
         }
     }
 
-    /// Puts a row behind the others: its place in the order of application, the event, whether it was bad, and its features.
-    pub(super) fn push(&mut self, row: i64, event: &Event, is_bad: bool, values: &[f64]) -> Result<(), Error> {
-        if event.occurred_at < self.from {
+    /// Puts an event behind the others: its place in the order of application, whether it was bad, and its features.
+    pub(super) fn push(&mut self, number: i64, event: &Event, is_bad: bool, values: &[f64]) -> Result<(), Error> {
+        let entity = event.entities[self.entity].as_deref();
+        let amount_minor = event.amount.map(Amount::minor);
+        let row = Row { number, occurred_at: event.occurred_at, entity, amount_minor, is_bad, values };
+        self.push_row(&row, event.attributes.iter().map(Option::as_ref))
+    }
+
+    /// Puts a row behind the others, with the value of each attribute in the order of the schema.
+    pub(super) fn push_row(
+        &mut self,
+        row: &Row<'_>,
+        attributes: impl Iterator<Item = Option<impl Display>>,
+    ) -> Result<(), Error> {
+        if row.occurred_at < self.from {
             return Ok(());
         }
         self.rows += 1;
-        self.row.append_value(row);
-        self.occurred_at.append_value(event.occurred_at.micros());
-        self.day.append_value(event.occurred_at.day());
-        self.entities.append_option(event.entities[self.entity].as_deref());
-        self.bad.append_value(is_bad);
-        self.amounts.append_option(event.amount.map(Amount::minor));
-        for (column, value) in self.attributes.iter_mut().zip(&event.attributes) {
-            column.append_option(value.as_ref().map(ToString::to_string));
+        self.row.append_value(row.number);
+        self.occurred_at.append_value(row.occurred_at.micros());
+        self.day.append_value(row.occurred_at.day());
+        self.entities.append_option(row.entity);
+        self.bad.append_value(row.is_bad);
+        self.amounts.append_option(row.amount_minor);
+        for (column, value) in self.attributes.iter_mut().zip(attributes) {
+            column.append_option(value.map(|value| value.to_string()));
         }
-        for (column, value) in self.features.iter_mut().zip(values) {
-            column.append_value(*value);
+        for (column, value) in self.features.iter_mut().zip(row.values) {
+            // One NaN is as good as another, and all of them hash alike.
+            column.append_value(if value.is_nan() { f64::NAN } else { *value });
         }
         if self.rows % BATCH_ROWS == 0 { self.end_batch() } else { Ok(()) }
     }

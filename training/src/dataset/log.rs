@@ -11,6 +11,7 @@ use scoring::{Decision, Pipeline, engine};
 use serde::{Deserialize, Serialize};
 
 use super::build::RowBuilder;
+use super::decided::{Decided, Known};
 use super::{Examples, Period};
 use crate::error::Error;
 
@@ -61,39 +62,27 @@ pub struct Passed {
 impl Examples {
     /// The decided events of a period. Their labels reached the features when they arrived; entities of a test are left out once the
     /// delay has passed. `progress` is told the events so far.
-    pub fn from_log(
+    pub(super) fn from_log(
         source: &LogSource,
         pipeline: &Arc<Pipeline>,
         period: Period,
         delay: Duration,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(Self, Passed), Error> {
-        let mut passed = Passed::default();
-        let labels = known_labels(source, &mut passed)?;
-        let mut rows = RowBuilder::new(pipeline, period.from);
-        let (mut span, mut events) = (None::<(Timestamp, Timestamp)>, 0);
+    ) -> Result<Self, Error> {
+        let mut labels_from_the_future = 0;
+        let labels = known_labels(source, &mut labels_from_the_future)?;
+        let known = Known { as_of: source.as_of, maturity: source.maturity };
+        let mut decided = Decided::new(RowBuilder::new(pipeline, period.from), period, known, progress);
         let mut push = |position: Position, event: &Event, vector: &[f64]| -> Result<(), Error> {
-            events += 1;
-            progress(events);
-            let at = event.occurred_at;
-            span = Some(span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-            if at >= period.until {
-                return Ok(());
-            }
-            let mature = source.maturity.is_some_and(|maturity| at + maturity <= source.as_of);
-            let Some(is_bad) = labels.get(&event.event_id.fingerprint()).map(|label| label.is_bad).or(mature.then_some(false))
-            else {
-                passed.unlabelled += 1;
-                return Ok(());
-            };
-            rows.push(position.0 as i64, event, is_bad, vector)
+            let label = labels.get(&event.event_id.fingerprint()).map(|label| label.is_bad);
+            decided.take(event.occurred_at, label, |rows, is_bad| rows.push(position.0 as i64, event, is_bad, vector))
         };
         let other_definitions = match source.vectors {
             Vectors::Logged => logged(source, pipeline, &mut push)?,
             Vectors::Replayed => replayed(source, pipeline, &mut push)?,
         };
-        passed.other_definitions = other_definitions;
-        Ok((Self::of(rows, delay, span, Vec::new())?, passed))
+        decided.passed = Passed { labels_from_the_future, other_definitions, ..decided.passed };
+        decided.examples(delay)
     }
 }
 
@@ -153,7 +142,7 @@ struct Label {
     is_bad: bool,
 }
 
-fn known_labels(source: &LogSource, passed: &mut Passed) -> Result<HashMap<u128, Label>, Error> {
+fn known_labels(source: &LogSource, from_the_future: &mut u64) -> Result<HashMap<u128, Label>, Error> {
     let mut labels: HashMap<u128, Label> = HashMap::new();
     for record in source.log.read(Position(0))? {
         let record = record?;
@@ -162,7 +151,7 @@ fn known_labels(source: &LogSource, passed: &mut Passed) -> Result<HashMap<u128,
         }
         let (label, _) = decode_label(&record.payload).map_err(unreadable(&record))?;
         if label.observed_at > source.as_of {
-            passed.labels_from_the_future += 1;
+            *from_the_future += 1;
             continue;
         }
         let known = Label { observed_at: label.observed_at, is_bad: label.label.is_bad() };

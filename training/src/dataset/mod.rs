@@ -2,29 +2,34 @@
 //! time, as often as is wanted, into what is learned from and what is tested on.
 
 mod build;
+mod decided;
 pub mod log;
+mod select;
+mod source;
+pub mod warehouse;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::ParamValues;
 use datafusion::datasource::{MemTable, TableProvider};
-use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use features::Replay;
-use ingest::decode::Rejected;
 use ingest::{Duration, Timestamp};
 use scoring::{Pipeline, Scorer};
 use sha2::{Digest, Sha256};
 
-use self::build::{ATTRIBUTE, FEATURE, FIXED_COLUMNS, RowBuilder};
+use self::build::{ATTRIBUTE, FEATURE, RowBuilder, SEGMENT};
+use self::log::Passed;
+pub use self::source::Source;
 use crate::calibrate;
 use crate::error::Error;
-use crate::history;
+use crate::files::Files;
+use crate::folds::fold_of_entity;
+use crate::history::{self, SetAside};
 use crate::matrix::Matrix;
 use crate::metrics::Metrics;
 
@@ -69,6 +74,8 @@ pub struct Rows {
     pub amounts_minor: Option<Vec<i64>>,
     /// The value of each attribute in each row, in the order of the schema; empty where it is missing.
     pub attributes: Vec<(String, Vec<String>)>,
+    /// The segment of each row by each of the expressions of `[training.segment_sql]`; empty where it has none.
+    pub segments: Vec<(String, Vec<String>)>,
 }
 
 /// The labelled events of a history with their features, to be split.
@@ -78,17 +85,19 @@ pub struct Examples {
     delay: Duration,
     /// The first and the last event time of the file; `None` when it has no events.
     span: Option<(Timestamp, Timestamp)>,
-    /// Rows of the file that are no events.
-    pub rejected: Vec<Rejected>,
+    /// Rows of the files that are no events.
+    pub rejected: Vec<SetAside>,
+    /// What was passed over in the log.
+    pub passed: Passed,
     /// The hash of all rows: 64 hexadecimal digits.
     pub fingerprint: String,
 }
 
 impl Examples {
-    /// Reads `path` up to the end of a period and computes all features on the way; events before the period only fill the windows. Labels
+    /// Reads files up to the end of a period and computes all features on the way; events before the period only fill the windows. Labels
     /// reach the features after the delay, never sooner. `progress` is told the events read so far.
-    pub async fn replay(
-        path: &Path,
+    async fn replay(
+        files: &Files,
         pipeline: &Pipeline,
         period: Period,
         delay: Duration,
@@ -100,37 +109,30 @@ impl Examples {
         let context = history::context()?;
         let mut rows = RowBuilder::new(pipeline, period.from);
         let mut replay = Replay::new(Arc::clone(&pipeline.plan), delay);
-        let (mut number, mut rejected) = (0, Vec::new());
-        let mut history = history::open(&context, &[path], &pipeline.schema, Some(period.until)).await?;
+        let mut number = 0;
+        let mut history = history::open(&context, files, &pipeline.schema, Some(period.until)).await?;
         while let Some(chunk) = history.next().await? {
-            for row in chunk {
-                match row {
-                    Ok(historical) => {
-                        let mut pushed = Ok(());
-                        replay.next(historical, |vector| {
-                            number += 1;
-                            // A row without a label teaches nothing and is left out.
-                            if let Some(truth) = vector.truth
-                                && pushed.is_ok()
-                            {
-                                pushed = rows.push(number, vector.event, truth.is_bad(), vector.values);
-                            }
-                        });
-                        pushed?;
+            for past in chunk {
+                let mut pushed = Ok(());
+                replay.next(past.historical, |vector| {
+                    number += 1;
+                    // A row without a label teaches nothing and is left out.
+                    if let Some(truth) = vector.truth {
+                        pushed = rows.push(number, vector.event, truth.is_bad(), vector.values);
                     }
-                    Err(reason) => rejected.push(reason),
-                }
+                });
+                pushed?;
             }
             progress(replay.counts().events);
         }
-        Self::of(rows, delay, history::span(path, &pipeline.schema).await?, rejected)
+        Self::of(rows, delay, history.span(), history.rejected())
     }
 
     fn of(
         rows: RowBuilder,
         delay: Duration,
         span: Option<(Timestamp, Timestamp)>,
-        rejected: Vec<Rejected>,
+        rejected: Vec<SetAside>,
     ) -> Result<Self, Error> {
         let (schema, batches) = rows.finish()?;
         let fingerprint = hash(&batches);
@@ -138,19 +140,7 @@ impl Examples {
         let rows = Arc::new(MemTable::try_new(schema, vec![batches])?);
         context.register_table("rows", Arc::clone(&rows) as Arc<dyn TableProvider>)?;
         context.register_table("wanted", rows)?;
-        Ok(Self { context, delay, span, rejected, fingerprint })
-    }
-
-    /// From here on only rows are learned from and tested on for which an SQL condition holds. It sees `occurred_at`, `amount_minor`,
-    /// `entity`, `"attribute channel"`, `"feature customer_tx_count_1d"`. Who is known to be compromised is found in all rows.
-    pub async fn keep_only(&self, condition: &str) -> Result<(), Error> {
-        let wrong = |source| Error::Condition { condition: condition.to_owned(), source };
-        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let query = format!("SELECT * FROM rows WHERE ({condition})");
-        let view = self.context.sql_with_options(&query, options).await.map_err(wrong)?.into_view();
-        self.context.deregister_table("wanted")?;
-        self.context.register_table("wanted", view)?;
-        Ok(())
+        Ok(Self { context, delay, span, rejected, passed: Passed::default(), fingerprint })
     }
 
     /// The rows to learn from and the rows to test on. Entities are known to be compromised after the delay, too.
@@ -208,12 +198,16 @@ impl Rows {
     pub(crate) fn last_days(&self, days: i32) -> Self {
         let after = self.days.last().map_or(0, |last| last - days);
         let first = self.days.partition_point(|day| *day <= after);
+        let texts = |columns: &[(String, Vec<String>)]| {
+            columns.iter().map(|(name, values)| (name.clone(), values[first..].to_vec())).collect()
+        };
         Self {
             matrix: self.matrix.split_at(first).1,
             days: self.days[first..].to_vec(),
             entities: self.entities[first..].to_vec(),
             amounts_minor: self.amounts_minor.as_ref().map(|amounts| amounts[first..].to_vec()),
-            attributes: self.attributes.iter().map(|(name, values)| (name.clone(), values[first..].to_vec())).collect(),
+            attributes: texts(&self.attributes),
+            segments: texts(&self.segments),
         }
     }
 
@@ -229,22 +223,20 @@ impl Rows {
 
     /// The fold of each row for calibration: all rows of an entity are in one.
     pub(crate) fn folds(&self) -> Vec<u32> {
-        self.entities.iter().map(|entity| crc32fast::hash(entity.as_bytes()) % calibrate::FOLDS).collect()
+        self.entities.iter().map(|entity| fold_of_entity(entity, calibrate::FOLDS)).collect()
     }
 
     fn from_batch(batch: &RecordBatch) -> Result<Self, Error> {
         let schema = batch.schema();
-        let texts = |column: &dyn Array| column.as_string::<i32>().iter().map(|text| text.unwrap_or("").to_owned()).collect();
-        let attributes: Vec<(String, Vec<String>)> = schema.fields()[FIXED_COLUMNS..]
-            .iter()
-            .zip(&batch.columns()[FIXED_COLUMNS..])
-            .map_while(|(field, column)| Some((field.name().strip_prefix(ATTRIBUTE)?.to_owned(), texts(column))))
-            .collect();
-        let features = FIXED_COLUMNS + attributes.len();
-        let names =
-            schema.fields()[features..].iter().filter_map(|field| Some(field.name().strip_prefix(FEATURE)?.to_owned())).collect();
-        let columns =
-            batch.columns()[features..].iter().map(|column| column.as_primitive::<Float64Type>().values().to_vec()).collect();
+        let fields = || schema.fields().iter().zip(batch.columns());
+        let called = |prefix: &'static str| {
+            fields().filter_map(move |(field, column)| Some((field.name().strip_prefix(prefix)?.to_owned(), column)))
+        };
+        let named_texts = |prefix: &'static str| {
+            called(prefix).map(|(name, column)| Ok((name, texts(column)?))).collect::<Result<Vec<_>, Error>>()
+        };
+        let names = called(FEATURE).map(|(name, _)| name).collect();
+        let columns = called(FEATURE).map(|(_, column)| column.as_primitive::<Float64Type>().values().to_vec()).collect();
         let amounts = batch.column_by_name("amount_minor").expect("selected above").as_primitive::<Int64Type>();
         // Where events move money, one without an amount moves none.
         let amounts_minor =
@@ -256,9 +248,16 @@ impl Rows {
         Ok(Self {
             matrix: Matrix::new(names, columns, labels)?,
             days: days.values().iter().map(|day| i32::try_from(*day).expect("days since 1970 fit in 32 bits")).collect(),
-            entities: texts(entities),
+            entities: texts(entities)?,
             amounts_minor,
-            attributes,
+            attributes: named_texts(ATTRIBUTE)?,
+            segments: named_texts(SEGMENT)?,
         })
     }
+}
+
+/// A column as texts; empty where there is none.
+fn texts(column: &dyn Array) -> Result<Vec<String>, Error> {
+    let column = cast(column, &DataType::Utf8)?;
+    Ok(column.as_string::<i32>().iter().map(|text| text.unwrap_or("").to_owned()).collect())
 }

@@ -6,6 +6,7 @@ use super::figure::{Figure, Method, Missing};
 use super::judged::Judged;
 use super::ranking::Ranking;
 use super::resample::Resampling;
+use crate::metrics::daily_card_precisions;
 
 /// The events of each day, the riskiest first.
 pub(super) struct Days {
@@ -72,12 +73,11 @@ impl Days {
     }
 }
 
-/// [Card precision](crate::metrics::card_precision_at) with the interval that the spread of its days gives. As there, entities
-/// that tie keep the order in which they first appear.
+/// [Card precision](crate::metrics::card_precision_at) with the interval that the spread of its days gives.
 pub(super) fn card_precision(judged: &Judged<'_>, capacity: usize, z: f64) -> Figure {
     let Some(days) = judged.days else { return Missing::NoDays.into() };
     let Some(entities) = &judged.entities else { return Missing::NoEntities.into() };
-    let precisions = daily(days, &entities.codes, entities.names.len(), judged, capacity);
+    let precisions = daily_card_precisions(capacity, days, &entities.codes, judged.scores, judged.labels);
     let count = precisions.len() as f64;
     if precisions.is_empty() {
         return Missing::NoRows.into();
@@ -88,50 +88,6 @@ pub(super) fn card_precision(judged: &Judged<'_>, capacity: usize, z: f64) -> Fi
     }
     let variance = precisions.iter().map(|precision| (precision - mean).powi(2)).sum::<f64>() / (count - 1.0);
     Figure::around(mean, z * (variance / count).sqrt(), (0.0, 1.0), Method::Days)
-}
-
-/// An entity on one day.
-#[derive(Clone, Copy)]
-struct EntityDay {
-    entity: u32,
-    score: f64,
-    bad: bool,
-}
-
-/// The share of bad entities among those looked at on each day; those found out do not come back.
-fn daily(days: &[i32], entities: &[u32], count: usize, judged: &Judged<'_>, capacity: usize) -> Vec<f64> {
-    let mut rows_by_day = BTreeMap::<i32, Vec<usize>>::new();
-    for (row, day) in days.iter().enumerate() {
-        rows_by_day.entry(*day).or_default().push(row);
-    }
-    let mut found = vec![false; count];
-    // The place of each entity in the list of the day, while it is that of this day.
-    let mut places = vec![(usize::MAX, 0_usize); count];
-    let mut precisions = Vec::with_capacity(rows_by_day.len());
-    for (number, rows) in rows_by_day.values().enumerate() {
-        let mut highest: Vec<EntityDay> = Vec::new();
-        for &row in rows {
-            let entity = entities[row];
-            if found[entity as usize] {
-                continue;
-            }
-            let (score, bad) = (judged.scores[row], judged.labels[row]);
-            let place = &mut places[entity as usize];
-            if place.0 == number {
-                let day = &mut highest[place.1];
-                day.score = day.score.max(score);
-                day.bad |= bad;
-            } else {
-                *place = (number, highest.len());
-                highest.push(EntityDay { entity, score, bad });
-            }
-        }
-        highest.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let caught: Vec<u32> = highest.iter().take(capacity).filter(|day| day.bad).map(|day| day.entity).collect();
-        precisions.push(caught.len() as f64 / capacity as f64);
-        caught.iter().for_each(|entity| found[*entity as usize] = true);
-    }
-    precisions
 }
 
 #[cfg(test)]

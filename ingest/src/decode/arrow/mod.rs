@@ -1,6 +1,7 @@
 //! Arrow batches, out of Parquet files or of queries. A batch is read column by column, each by a loop over its own type, and
 //! then put together row by row.
 
+mod partition;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use arrow::datatypes::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
+pub(super) use self::partition::Partition;
 use super::check::{self, Cell, Reason};
 use super::row::{self, Parts};
 use super::{ColumnError, Row};

@@ -217,7 +217,7 @@ proptest! {
             shown(present), shown(distance), shown(items), shown(fraud),
         ];
         let header = "TRANSACTION_ID,TX_DATETIME,TX_AMOUNT_CENTS,CUSTOMER_ID,DEVICE,card_present,distance,items,TX_FRAUD";
-        let from_csv = csv::Decoder::new(&csv::names(header.as_bytes()).unwrap(), &schema).unwrap().historical(line.join(",").as_bytes(), &schema);
+        let from_csv = csv::Decoder::new(&csv::names(header.as_bytes()).unwrap(), &[], &schema).unwrap().historical(line.join(",").as_bytes(), &schema);
 
         let body = serde_json::json!({
             "event_id": id, "event_time": time, "transaction": {"amount_minor": amount, "card_present": present},

@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use self::text::Text;
-use super::{ColumnError, Row};
+use super::{ColumnError, Constant, Row};
 use crate::schema::Schema;
 
 /// Rows in a chunk, at most.
@@ -96,11 +96,17 @@ pub enum Error {
 
 /// Opens a file by its extension: `.json` (an array, or JSON lines), `.jsonl` or `.ndjson`, `.csv`, `.parquet`.
 pub fn open(path: &Path, schema: &Schema) -> Result<Rows, Error> {
+    open_part(path, &[], schema)
+}
+
+/// Opens a file of a partitioned table: in CSV and Parquet the partition's columns are read like those of the file, which come first
+/// where both have one.
+pub fn open_part(path: &Path, partition: &[Constant], schema: &Schema) -> Result<Rows, Error> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "json" | "jsonl" | "ndjson" => Rows::of_text(Text::open_json(path, schema)?),
-        "csv" => Rows::of_text(Text::open_csv(path, schema)?),
-        "parquet" => open_parquet(path, schema),
+        "csv" => Rows::of_text(Text::open_csv(path, partition, schema)?),
+        "parquet" => open_parquet(path, partition, schema),
         _ => Err(Error::UnknownExtension { path: path.to_owned() }),
     }
 }
@@ -109,14 +115,21 @@ pub fn open(path: &Path, schema: &Schema) -> Result<Rows, Error> {
 pub struct Rows {
     chunks: Box<dyn Iterator<Item = Result<Vec<Row>, Error>> + Send>,
     total: Option<u64>,
+    has_label: bool,
 }
 
 impl Rows {
     /// Reads the first chunk at once, to know whether there is any.
     fn of_text(mut text: Text) -> Result<Self, Error> {
         let Some(first) = text.chunk()? else { return Err(Error::Empty { path: text.path }) };
+        let has_label = text.has_label();
         let rest = std::iter::from_fn(move || text.chunk().transpose());
-        Ok(Self { chunks: Box::new(std::iter::once(Ok(first)).chain(rest)), total: None })
+        Ok(Self { chunks: Box::new(std::iter::once(Ok(first)).chain(rest)), total: None, has_label })
+    }
+
+    /// Whether the file has a place for labels where the schema names one. In JSON any row may have one.
+    pub const fn has_label(&self) -> bool {
+        self.has_label
     }
 
     /// How many rows there are in the file, where it says so: Parquet does, text does not.
@@ -152,8 +165,8 @@ fn in_file(error: ColumnError, path: &Path) -> Error {
 }
 
 #[cfg(feature = "parquet")]
-fn open_parquet(path: &Path, schema: &Schema) -> Result<Rows, Error> {
-    use super::arrow::Decoder;
+fn open_parquet(path: &Path, partition: &[Constant], schema: &Schema) -> Result<Rows, Error> {
+    use super::arrow::{Decoder, Partition};
     use parquet::arrow::ProjectionMask;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -162,20 +175,25 @@ fn open_parquet(path: &Path, schema: &Schema) -> Result<Rows, Error> {
     let broken = |source| Error::Parquet { path: path.clone(), source };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
     let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-    let mut decoder = Decoder::new(builder.schema(), schema).map_err(|error| in_file(error, &path))?;
+    let partition = Partition::new(partition, builder.schema());
+    let columns = partition.columns(builder.schema());
+    let mut decoder = Decoder::new(&columns, schema).map_err(|error| in_file(error, &path))?;
     if total == 0 {
         return Err(Error::Empty { path });
     }
-    let columns = ProjectionMask::roots(builder.parquet_schema(), decoder.columns().iter().copied());
-    let batches = builder.with_projection(columns).with_batch_size(CHUNK_ROWS).build().map_err(broken)?;
+    let has_label = schema.label.as_ref().is_some_and(|label| columns.column_with_name(&label.column).is_some());
+    let own = builder.schema().fields().len();
+    let wanted = decoder.columns().iter().copied().filter(|column| *column < own);
+    let wanted = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let batches = builder.with_projection(wanted).with_batch_size(CHUNK_ROWS).build().map_err(broken)?;
     let chunks = batches.map(move |batch| match batch {
-        Ok(batch) => Ok(decoder.decode(&batch)),
+        Ok(batch) => Ok(decoder.decode(&partition.with(batch))),
         Err(error) => Err(Error::Parquet { path: path.clone(), source: error.into() }),
     });
-    Ok(Rows { chunks: Box::new(chunks), total: Some(total) })
+    Ok(Rows { chunks: Box::new(chunks), total: Some(total), has_label })
 }
 
 #[cfg(not(feature = "parquet"))]
-fn open_parquet(path: &Path, _: &Schema) -> Result<Rows, Error> {
+fn open_parquet(path: &Path, _: &[Constant], _: &Schema) -> Result<Rows, Error> {
     Err(Error::WithoutParquet { path: path.to_owned() })
 }

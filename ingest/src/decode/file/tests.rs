@@ -136,7 +136,7 @@ fn an_unusable_file_is_an_error_that_names_it() {
 fn rows_end_after_an_error() {
     let failed = || Error::Empty { path: PathBuf::from("a.csv") };
     let chunks = Box::new([Ok(Vec::new()), Err(failed()), Ok(Vec::new())].into_iter());
-    let rows = Rows { chunks, total: None };
+    let rows = Rows { chunks, total: None, has_label: true };
     assert_eq!(rows.map(|chunk| chunk.is_ok()).collect::<Vec<_>>(), [true, false]);
 }
 
@@ -218,4 +218,45 @@ mod parquet_files {
         let (_folder, path) = write(&simulator::batch(&[]));
         assert_eq!(open(&path, &schema()).unwrap_err().to_string(), format!("{} has no rows", path.display()));
     }
+}
+
+#[test]
+fn a_column_may_lie_in_the_name_of_the_folder() {
+    let constant = |column: &str, value: Option<&str>| Constant { column: column.to_owned(), value: value.map(str::to_owned) };
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("a.csv");
+    fs::write(&text, "TRANSACTION_ID,CUSTOMER_ID,TX_AMOUNT_CENTS\n1,596,5716\n2,597,16\n").unwrap();
+    let check = |path: &Path, partition: &[Constant], expect: &[&str]| {
+        let rows = open_part(path, partition, &schema()).map_err(|error| error.to_string());
+        let found = rows.map(|rows| summary(&rows.flat_map(Result::unwrap).collect::<Vec<_>>()));
+        assert_eq!(found.unwrap_or_else(|error| vec![error]), expect, "{}", path.display());
+    };
+    let day = constant("TX_DATETIME", Some("2018-04-01"));
+    check(&text, &[day.clone()], &["1 5716 none", "2 16 none"]);
+    check(&text, &[day.clone(), constant("TX_FRAUD", Some("1"))], &["1 5716 fraud", "2 16 fraud"]);
+    check(&text, &[day.clone(), constant("TX_FRAUD", None)], &["1 5716 none", "2 16 none"]);
+    // The file's own column comes first.
+    check(&text, &[day, constant("TX_AMOUNT_CENTS", Some("1"))], &["1 5716 none", "2 16 none"]);
+    assert!(open(&text, &schema()).unwrap_err().to_string().contains("TX_DATETIME"));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_may_lack_what_its_folder_says() {
+    use crate::decode::arrow::Partition;
+    use ::arrow::array::{AsArray, Int64Array, RecordBatch};
+    use ::arrow::datatypes::{DataType, Int64Type};
+    use std::sync::Arc;
+
+    let batch = RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(vec![1, 2])) as _)]).unwrap();
+    let constant = |column: &str, value: Option<&str>| Constant { column: column.to_owned(), value: value.map(str::to_owned) };
+    let constants =
+        [constant("a", Some("9")), constant("shop", Some("007")), constant("hour", Some("7")), constant("none", None)];
+    let partition = Partition::new(&constants, &batch.schema());
+    let with = partition.with(batch);
+    let types: Vec<_> = with.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+    let expect = [("a", DataType::Int64), ("shop", DataType::Utf8), ("hour", DataType::Int64), ("none", DataType::Null)];
+    assert_eq!(types, expect.map(|(name, kind)| (name.to_owned(), kind)));
+    assert_eq!(with.column(0).as_primitive::<Int64Type>().values().as_ref(), [1, 2], "the file's own");
+    assert_eq!(with.column(1).as_string::<i32>().value(1), "007");
 }

@@ -8,7 +8,7 @@ use super::elements::Elements;
 use super::lines::Lines;
 use super::{CHUNK_ROWS, Error, in_file};
 use crate::decode::check::Reason;
-use crate::decode::{Rejection, Row, csv, json};
+use crate::decode::{Constant, Rejection, Row, csv, json};
 use crate::schema::Schema;
 
 /// The longest line or JSON object that is read, in bytes.
@@ -33,14 +33,22 @@ impl Text {
         Ok(Self { path: path.to_owned(), schema: schema.clone(), pieces, format: Format::Json })
     }
 
-    pub(super) fn open_csv(path: &Path, schema: &Schema) -> Result<Self, Error> {
+    pub(super) fn open_csv(path: &Path, partition: &[Constant], schema: &Schema) -> Result<Self, Error> {
         let failed = |source| Error::Io { path: path.to_owned(), source };
         let bad_header = |reason| Error::Header { path: path.to_owned(), reason };
         let mut lines = Lines::new(BufReader::new(File::open(path).map_err(failed)?)).map_err(failed)?;
         let Some(header) = lines.next().map_err(failed)? else { return Err(Error::Empty { path: path.to_owned() }) };
         let names = header.text.and_then(csv::names).map_err(bad_header)?;
-        let format = Format::Csv(Box::new(csv::Decoder::new(&names, schema).map_err(|error| in_file(error, path))?));
+        let format = Format::Csv(Box::new(csv::Decoder::new(&names, partition, schema).map_err(|error| in_file(error, path))?));
         Ok(Self { path: path.to_owned(), schema: schema.clone(), pieces: Pieces::Lines(lines), format })
+    }
+
+    /// Whether labels may be in it. JSON says so row by row.
+    pub(super) fn has_label(&self) -> bool {
+        match &self.format {
+            Format::Json => true,
+            Format::Csv(decoder) => decoder.has_label(),
+        }
     }
 
     /// The next rows; `None` at the end.
