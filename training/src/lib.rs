@@ -17,6 +17,7 @@ pub mod learners;
 pub mod matrix;
 pub mod metrics;
 pub mod preparation;
+pub mod sampling;
 pub mod selection;
 pub mod table;
 pub mod tabular;

@@ -97,7 +97,10 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     let read = &mut |events| progress(Progress::Events(events));
     let (examples, passed, dataset) = match data {
         Source::File(path) => {
-            let examples = Examples::replay(path, pipeline, split.whole(), delay, read).await?;
+            let examples = match request.learners.iter().any(|learner| learner.is_supervised()) {
+                true => Examples::replay(path, pipeline, split.whole(), delay, read).await?,
+                false => Examples::replay_unlabelled(path, pipeline, split.whole(), delay, read).await?,
+            };
             (examples, Passed::default(), fingerprint(path, pipeline, split.whole(), delay)?)
         }
         Source::Log(source) => {
@@ -114,6 +117,8 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
         return Err(Error::Leaks { leaks });
     }
+    let share = request.training.settings.sample_good;
+    let (train, dataset) = (train.sampled(share, request.seed), share.fingerprint(dataset, request.seed));
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let parts = Parts { request: &request, dataset, train, test };
     let mut trained = Vec::new();
@@ -142,11 +147,17 @@ impl Parts<'_> {
         let fit_seconds = started.elapsed().as_secs_f64();
         let folds = self.train.folds();
         let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
-        let calibration = held.as_ref().map_or(Calibration::Identity, |held| calibrate::choose(held, matrix.labels(), &folds));
-        let scores = held.map(|held| held.iter().map(|probability| calibration.apply(*probability)).collect::<Vec<f64>>());
-        let features =
-            matrix.names().iter().zip(matrix.columns()).map(|(name, column)| Distribution::new(name, column)).collect();
-        let profile = Profile { features, score: scores.map(|scores| Distribution::new("probability", &scores)) };
+        let calibration = held
+            .as_ref()
+            .map_or(Calibration::Identity, |held| calibrate::choose(held, matrix.labels(), matrix.weights(), &folds));
+        let scores = match held {
+            Some(held) => Some(held.iter().map(|probability| calibration.apply(*probability)).collect()),
+            // What saw no labels is as good on the rows that it learned from.
+            None => (!learner.is_supervised()).then(|| model.probabilities(matrix.columns())),
+        };
+        let distribution = |name: &str, values: &[f64]| Distribution::weighted(name, values, matrix.weights());
+        let features = matrix.names().iter().zip(matrix.columns()).map(|(name, column)| distribution(name, column)).collect();
+        let profile = Profile { features, score: scores.map(|scores: Vec<f64>| distribution("probability", &scores)) };
         let scorer = Scorer { model, calibration };
         let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
         let about = self.about(learner, metrics);
