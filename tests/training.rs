@@ -8,6 +8,9 @@ use std::process::Command;
 
 use support::{HANDBOOK, Server, json_lines, run, run_well, text};
 
+/// The pipeline of the handbook.
+const HANDBOOK_TEXT: &str = include_str!("../pipelines/card_fraud_handbook.toml");
+
 /// A small world's payments, as Parquet.
 fn payments(folder: &Path) -> PathBuf {
     run_well(&["simulate", "--customers", "300", "--terminals", "600", "--days", "60", "--out", text(folder)]);
@@ -52,6 +55,75 @@ fn equal_data_and_seed_give_equal_bytes_on_any_number_of_threads() {
         json_lines(&run_well(&train(text(&data), text(&other), &["--learners", "logistic", "--settings", text(&settings)])));
     let rows = |line: &serde_json::Value| line["train_rows"].as_u64().expect("a number");
     assert!(rows(&fewer[0]) < rows(&lines[0]) && rows(&fewer[0]) > 1_000, "{fewer:?}");
+}
+
+/// All that learn.
+const ALL: &str = "logistic,forest,extra_trees,boosting,naive_bayes,svm,isolation";
+
+#[test]
+fn every_learner_gives_equal_bytes_from_weighted_rows_of_a_sample() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = payments(folder.path());
+    let settings = folder.path().join("settings.toml");
+    let text_of = "[training]\nsample_good = 0.5\nbad_weight = \"balanced\"\n[training.logistic]\nl1_share = 0.5\n";
+    fs::write(&settings, text_of).expect("write");
+    let run = |name: &str, threads: &str| {
+        let out = folder.path().join(name);
+        let more = ["--learners", ALL, "--settings", text(&settings), "--threads", threads, "--by", "ada"];
+        (json_lines(&run_well(&train(text(&data), text(&out), &more))), out)
+    };
+    let ((lines, one), (_, two)) = (run("one", "1"), run("two", "2"));
+    assert_eq!(lines.len(), 7);
+    for version in 1..=7 {
+        for ((name, one), (_, two)) in parts(&one, version).into_iter().zip(parts(&two, version)) {
+            assert!(one == two, "{name} of version {version} differs between one thread and two");
+        }
+    }
+    for line in &lines {
+        let auc = line["auc"].as_f64().expect("a figure");
+        assert!(auc > if line["learner"] == "isolation" { 0.4 } else { 0.6 }, "{line}");
+    }
+    let all = json_lines(&run_well(&train(text(&data), text(&folder.path().join("all")), &["--learners", "logistic"])));
+    let figure = |line: &serde_json::Value, name: &str| line[name].as_u64().expect("a number");
+    assert_eq!(figure(&lines[0], "train_bad_rows"), figure(&all[0], "train_bad_rows"), "no bad row is left out");
+    let share = figure(&lines[0], "train_rows") as f64 / figure(&all[0], "train_rows") as f64;
+    assert!((0.45..0.56).contains(&share), "{share} of the rows");
+    let artifact = |folder: &Path| -> serde_json::Value { serde_json::from_slice(&parts(folder, 1)[0].1).expect("JSON") };
+    let (sampled, whole) = (artifact(&one), artifact(&folder.path().join("all")));
+    assert_eq!(sampled["settings"]["sample_good"], 0.5, "{sampled}");
+    assert_eq!(sampled["settings"]["bad_weight"], "balanced");
+    assert_ne!(sampled["dataset"], whole["dataset"], "a sample is another dataset");
+    let card = String::from_utf8(parts(&one, 1).remove(3).1).expect("text");
+    assert!(card.contains("50 % of them, each for 2.0000 events"), "{card}");
+}
+
+#[test]
+fn what_is_strange_needs_no_labels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, pipeline) = (folder.path().join("history.csv"), folder.path().join("pipeline.toml"));
+    let mut rows = vec!["TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT_CENTS".to_owned()];
+    rows.extend((0..2_000_u32).map(|row| {
+        let (day, minute) = (row / 70, row % 70 * 20);
+        let amount = if row % 400 == 399 { 9_000_000 } else { 1_000 + row * 37 % 900 };
+        let at = format!("2018-05-{:02}T{:02}:{:02}:00Z", day + 1, minute / 60, minute % 60);
+        format!("{row},{at},{},{},{amount}", row % 50, row % 20)
+    }));
+    fs::write(&file, rows.join("\n")).expect("write");
+    let without: Vec<&str> = HANDBOOK_TEXT.lines().filter(|line| !line.starts_with("label =")).collect();
+    fs::write(&pipeline, without.join("\n")).expect("write");
+    let days = ["--train", "2018-05-01..2018-05-15", "--test", "2018-05-22..2018-05-29", "--delay", "7d"];
+    let models = folder.path().join("models");
+    let fixed = ["train", "--pipeline", text(&pipeline), "--data", text(&file), "--out", text(&models), "--json", "--learners"];
+    let refused = run(&[fixed.as_slice(), &["logistic"], &days].concat());
+    assert!(refused.stderr.contains("names no label column"), "{}", refused.stderr);
+    let lines = json_lines(&run_well(&[fixed.as_slice(), &["isolation"], &days].concat()));
+    assert_eq!((&lines[0]["learner"], &lines[0]["auc"]), (&"isolation".into(), &serde_json::Value::Null), "{lines:?}");
+    let card = String::from_utf8(parts(&models, 1).remove(3).1).expect("text");
+    for expect in ["which saw no labels", "a degree of strangeness in place of a probability"] {
+        assert!(card.contains(expect), "no {expect} in {card}");
+    }
+    let profile: serde_json::Value = serde_json::from_slice(&parts(&models, 1)[2].1).expect("JSON");
+    assert!(profile["score"]["mean"].as_f64().is_some_and(|mean| (0.3..0.6).contains(&mean)), "{}", profile["score"]);
 }
 
 #[test]

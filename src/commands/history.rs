@@ -7,6 +7,7 @@ use anyhow::Context;
 use ingest::dead_letter::DeadLetters;
 use ingest::{Clock, Duration, SystemClock, Timestamp};
 use scoring::Pipeline;
+use training::dataset::Unlabelled;
 use training::{Examples, Files, Learner, LogSource, Passed, Period, SetAside, Source, Training, Vectors, WarehouseSource};
 
 use crate::config::Location;
@@ -85,7 +86,7 @@ impl History {
     pub(super) async fn examples(&self, period: Period) -> anyhow::Result<Examples> {
         let bar = output::counter("events");
         let read = &mut |events| bar.set_position(events);
-        let examples = self.source.examples(&self.pipeline, &self.training, period, self.delay, read).await?;
+        let examples = self.source.examples(&self.pipeline, &self.training, period, self.delay, Unlabelled::LeftOut, read).await?;
         bar.finish_and_clear();
         say(examples.passed);
         Ok(examples)

@@ -41,7 +41,7 @@ pub struct Args {
     /// The registry folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What learns; all of them by default
+    /// What learns, of logistic, forest, extra_trees, boosting, naive_bayes, svm, isolation [default: logistic,forest,boosting]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = learner)]
     learners: Vec<Learner>,
     /// Learn nothing from fewer bad rows
@@ -95,8 +95,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let registry = FileRegistry::open(&args.out)?;
-    let all = Learner::ALL.to_vec();
-    let learners = if args.learners.is_empty() { &all } else { &args.learners };
+    let usual = Learner::DEFAULT.to_vec();
+    let learners = if args.learners.is_empty() { &usual } else { &args.learners };
     let request = Request {
         data: &history.source,
         pipeline: &history.pipeline,

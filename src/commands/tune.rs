@@ -123,7 +123,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         &search,
     )?);
 
-    let folds = Folds::new(&examples, &validation).await?;
+    let folds = Folds::new(&examples, &validation, settings.sample_good, args.seed).await?;
     let bar = output::counter("trials");
     let trial = Trials {
         args,
@@ -142,7 +142,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 
     let mut test_folds = Vec::new();
     if !test.is_empty() {
-        let folds = Folds::new(&examples, &test).await?;
+        let folds = Folds::new(&examples, &test, settings.sample_good, args.seed).await?;
         let tasks: Vec<Task> =
             (0..args.folds).map(|fold| Task { trial: best.trial, fold, settings: best.settings.clone() }).collect();
         let evaluate = |task: usize| folds.evaluate(&tasks[task], args.learner, settings, args.seed);

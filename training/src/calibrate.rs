@@ -44,14 +44,19 @@ pub fn out_of_fold(
     Ok(Some(probabilities))
 }
 
-/// The calibration of probabilities of rows that were not learned from, by their labels.
-pub fn choose(probabilities: &[f64], labels: &[bool], folds: &[u32]) -> Calibration {
-    let fits: [Fit; 3] = [|_, _| Some(Calibration::Identity), platt, isotonic];
+/// The calibration of probabilities of rows that were not learned from, by their labels, each row as often as it counts.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn choose(probabilities: &[f64], labels: &[bool], weights: Option<&[f64]>, folds: &[u32]) -> Calibration {
+    let rows = Judged { probabilities: probabilities.to_vec(), labels: labels.to_vec(), weights: weights.map(<[f64]>::to_vec) };
+    let fits: [Fit; 3] = [|_| Some(Calibration::Identity), platt, isotonic];
+    let least = LEAST_GAIN * rows.total_weight();
     let mut best: Option<(f64, Calibration)> = None;
     for fit in fits {
-        let Some(loss) = loss_on_other_folds(fit, probabilities, labels, folds) else { continue };
-        if best.as_ref().is_none_or(|(lowest, _)| loss < lowest - LEAST_GAIN * labels.len() as f64)
-            && let Some(calibration) = fit(probabilities, labels)
+        let Some(loss) = loss_on_other_folds(fit, &rows, folds) else { continue };
+        if best.as_ref().is_none_or(|(lowest, _)| loss < lowest - least)
+            && let Some(calibration) = fit(&rows)
         {
             best = Some((loss, calibration));
         }
@@ -59,24 +64,48 @@ pub fn choose(probabilities: &[f64], labels: &[bool], folds: &[u32]) -> Calibrat
     best.map_or(Calibration::Identity, |(_, calibration)| calibration)
 }
 
-/// Fits a kind of calibration to probabilities and labels, where it can be.
-type Fit = fn(&[f64], &[bool]) -> Option<Calibration>;
+/// Rows with what a model says of them.
+struct Judged {
+    probabilities: Vec<f64>,
+    labels: Vec<bool>,
+    /// How often each counts; once where there are none.
+    weights: Option<Vec<f64>>,
+}
+
+impl Judged {
+    fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            probabilities: rows.iter().map(|row| self.probabilities[*row]).collect(),
+            labels: rows.iter().map(|row| self.labels[*row]).collect(),
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+        }
+    }
+
+    /// Each row's probability, label and weight.
+    fn rows(&self) -> impl Iterator<Item = (f64, bool, f64)> {
+        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
+        self.probabilities.iter().zip(&self.labels).enumerate().map(move |(row, (at, bad))| (*at, *bad, weight(row)))
+    }
+
+    fn total_weight(&self) -> f64 {
+        self.rows().map(|(_, _, weight)| weight).sum()
+    }
+}
+
+/// Fits a kind of calibration to rows, where it can be.
+type Fit = fn(&Judged) -> Option<Calibration>;
 
 /// A gain a row, in nats, that is worth a calibration.
 const LEAST_GAIN: f64 = 1e-5;
 
 /// The log-loss of all rows, each under a calibration that was fitted on the other folds.
-fn loss_on_other_folds(fit: Fit, probabilities: &[f64], labels: &[bool], folds: &[u32]) -> Option<f64> {
+fn loss_on_other_folds(fit: Fit, rows: &Judged, folds: &[u32]) -> Option<f64> {
     let mut loss = 0.0;
     for fold in 0..FOLDS {
-        let of = |held: bool| -> (Vec<f64>, Vec<bool>) {
-            let rows = (0..labels.len()).filter(|row| (folds[*row] == fold) == held);
-            rows.map(|row| (probabilities[row], labels[row])).unzip()
-        };
-        let ((rest, rest_labels), (held, held_labels)) = (of(false), of(true));
-        let calibration = fit(&rest, &rest_labels)?;
-        loss +=
-            held.iter().zip(&held_labels).map(|(probability, bad)| log_loss(calibration.apply(*probability), *bad)).sum::<f64>();
+        let (held, rest): (Vec<usize>, Vec<usize>) = (0..rows.labels.len()).partition(|row| folds[*row] == fold);
+        let calibration = fit(&rows.select(&rest))?;
+        let held = rows.select(&held);
+        loss += held.rows().map(|(at, bad, weight)| weight * log_loss(calibration.apply(at), bad)).sum::<f64>();
     }
     Some(loss)
 }
@@ -86,7 +115,7 @@ fn log_loss(probability: f64, bad: bool) -> f64 {
     -right.max(1e-15).ln()
 }
 
-/// Of each label so many rows are needed: a line has two numbers to find, a curve many.
+/// Of each label so many rows are needed, whatever they weigh: a line has two numbers to find, a curve many.
 const LEAST_FOR_A_LINE: usize = 10;
 const LEAST_FOR_A_CURVE: usize = 100;
 
@@ -95,34 +124,35 @@ fn has_of_each(labels: &[bool], least: usize) -> bool {
     bad.min(labels.len() - bad) >= least
 }
 
-fn platt(probabilities: &[f64], labels: &[bool]) -> Option<Calibration> {
-    if !has_of_each(labels, LEAST_FOR_A_LINE) {
+fn platt(rows: &Judged) -> Option<Calibration> {
+    if !has_of_each(&rows.labels, LEAST_FOR_A_LINE) {
         return None;
     }
-    let [intercept, slope] = calibration_line(probabilities, labels)?;
+    let [intercept, slope] = calibration_line(&rows.probabilities, &rows.labels, rows.weights.as_deref())?;
     let calibration = Calibration::Platt { slope, intercept };
     calibration.check().is_ok().then_some(calibration)
 }
 
 /// Pools neighbours until shares rise (Ayer and others, 1955), and draws a line through the middles of the pools, so that of two
 /// events the riskier stays it. A pool's share is smoothed by half a row on each side: no certainty comes of few rows.
-fn isotonic(probabilities: &[f64], labels: &[bool]) -> Option<Calibration> {
+fn isotonic(rows: &Judged) -> Option<Calibration> {
     struct Pool {
         rows: f64,
         bad: f64,
         /// The sum of the probabilities.
         sum: f64,
     }
-    if !has_of_each(labels, LEAST_FOR_A_CURVE) {
+    if !has_of_each(&rows.labels, LEAST_FOR_A_CURVE) {
         return None;
     }
     let share = |pool: &Pool| (pool.bad + 0.5) / (pool.rows + 1.0);
-    let mut rows: Vec<(f64, bool)> = probabilities.iter().copied().zip(labels.iter().copied()).collect();
-    rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let mut rows: Vec<(f64, bool, f64)> = rows.rows().collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut pools: Vec<Pool> = Vec::new();
     for tied in rows.chunk_by(|a, b| a.0 == b.0) {
-        let bad = tied.iter().filter(|(_, bad)| *bad).count() as f64;
-        let mut pool = Pool { rows: tied.len() as f64, bad, sum: tied.iter().map(|(probability, _)| probability).sum() };
+        let weight = |of: fn(&&(f64, bool, f64)) -> bool| tied.iter().filter(of).map(|row| row.2).sum::<f64>();
+        let all = weight(|_| true);
+        let mut pool = Pool { rows: all, bad: weight(|row| row.1), sum: tied[0].0 * all };
         while let Some(last) = pools.pop_if(|last| last.bad / last.rows >= pool.bad / pool.rows) {
             pool = Pool { rows: pool.rows + last.rows, bad: pool.bad + last.bad, sum: pool.sum + last.sum };
         }
@@ -145,11 +175,14 @@ fn isotonic(probabilities: &[f64], labels: &[bool]) -> Option<Calibration> {
 mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
+    use scoring::Scorer;
 
     use super::*;
     use crate::folds::fold_of_row;
+    use crate::learners::BadWeight;
     use crate::learners::tests::noisy;
     use crate::metrics::auc;
+    use crate::sampling::GoodShare;
 
     /// Probabilities that a distortion was applied to, and labels that were drawn before it.
     fn distorted(rows: usize, distort: impl Fn(f64) -> f64) -> (Vec<f64>, Vec<bool>, Vec<u32>) {
@@ -164,7 +197,7 @@ mod tests {
     fn the_kind_that_fits_is_chosen() {
         let check = |distort: fn(f64) -> f64, expect: &str, reach: f64| {
             let (probabilities, labels, folds) = distorted(30_000, distort);
-            let calibration = choose(&probabilities, &labels, &folds);
+            let calibration = choose(&probabilities, &labels, None, &folds);
             assert_eq!(calibration.name(), expect, "{calibration:?}");
             assert_eq!(calibration.check(), Ok(()));
             let found: Vec<f64> = probabilities.iter().map(|probability| calibration.apply(*probability)).collect();
@@ -184,9 +217,39 @@ mod tests {
     }
 
     #[test]
+    fn bad_weights_and_sampled_rows_leave_probabilities_those_of_the_population() {
+        let population = noisy(9_000, 1);
+        let numbers: Vec<i64> = (0..9_000).collect();
+        let share = GoodShare(0.2);
+        let sampled = share.sampled(&population, &share.kept(population.labels(), &numbers, 1));
+        assert!(sampled.rows() < 4_500, "{}", sampled.rows());
+        let fresh = noisy(9_000, 2);
+        let check = |learner: Learner, matrix: &Matrix, bad_weight: BadWeight| {
+            let settings = Settings { bad_weight, ..Settings::default() };
+            let folds: Vec<u32> = (0..matrix.rows()).map(|row| fold_of_row(row, FOLDS)).collect();
+            let held = out_of_fold(learner, matrix, &folds, &settings, 1, 2).unwrap().unwrap();
+            let calibration = choose(&held, matrix.labels(), matrix.weights(), &folds);
+            let model = learner.fit(matrix, &settings, 1, 2).unwrap();
+            let found = Scorer { preparation: None, model, calibration }.probabilities(fresh.columns());
+            let (mean, bad) = (found.iter().sum::<f64>() / 9_000.0, fresh.bad() as f64 / 9_000.0);
+            assert!((mean - bad).abs() < 0.02, "{learner:?} {bad_weight:?}: {mean} said, {bad} seen");
+            let high: Vec<usize> = (0..9_000).filter(|row| found[*row] > 0.5).collect();
+            let mean = high.iter().map(|row| found[*row]).sum::<f64>() / high.len() as f64;
+            let bad = high.iter().filter(|row| fresh.labels()[**row]).count() as f64 / high.len() as f64;
+            assert!((mean - bad).abs() < 0.06, "{learner:?} {bad_weight:?}, high: {mean} said, {bad} seen");
+        };
+        for learner in Learner::ALL.into_iter().filter(|learner| learner.is_supervised()) {
+            check(learner, &population, BadWeight::Times(8.0));
+            check(learner, &population, BadWeight::BALANCED);
+            check(learner, &sampled, BadWeight::default());
+            check(learner, &sampled, BadWeight::Times(5.0));
+        }
+    }
+
+    #[test]
     fn few_rows_are_left_as_they_are() {
-        assert_eq!(choose(&[0.2, 0.7], &[false, true], &[0, 1]), Calibration::Identity);
-        assert_eq!(choose(&[0.2; 9], &[false; 9], &[0, 1, 2, 0, 1, 2, 0, 1, 2]).check(), Ok(()));
+        assert_eq!(choose(&[0.2, 0.7], &[false, true], None, &[0, 1]), Calibration::Identity);
+        assert_eq!(choose(&[0.2; 9], &[false; 9], None, &[0, 1, 2, 0, 1, 2, 0, 1, 2]).check(), Ok(()));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 mod scorecard;
 
-use scoring::model::Preparation;
+use scoring::model::trees::Combine;
+use scoring::model::{Calibration, Preparation};
 use scoring::profile::{Distribution, Profile};
 use scoring::registry::About;
 use scoring::{Model, Scorer};
@@ -54,6 +55,12 @@ pub fn write(about: &About, profile: &Profile, scorer: &Scorer, split: &Split, n
 fn model(scorer: &Scorer) -> String {
     let model = match &scorer.model {
         Model::Linear(linear) => format!("A weighted sum of {} features", linear.weights.len()),
+        Model::Trees(trees) if trees.combine == Combine::PathLength => format!(
+            "An isolation forest of {} trees with {} nodes over {} features, which saw no labels: it says how unlike the others an event is",
+            trees.roots.len(),
+            trees.nodes.len(),
+            trees.width
+        ),
         Model::Trees(trees) => {
             format!("{} trees with {} nodes over {} features", trees.roots.len(), trees.nodes.len(), trees.width)
         }
@@ -97,6 +104,7 @@ fn data(about: &About, split: &Split) -> String {
             about.trained_on.1.date()
         ),
         format!("| bad ones among them | {} ({share:.2} %) |", about.bad_rows),
+        format!("| of the good ones learned from | {} |", sampled(about)),
         format!("| maturity of labels | taken as known {delay} after their event |"),
         format!("| tested on | events from {} up to {} |", split.test.from.date(), split.test.until.date()),
         format!("| left out of the test | entities with a bad event since {} that was known by then |", split.known_since.date()),
@@ -104,6 +112,14 @@ fn data(about: &About, split: &Split) -> String {
         format!("| version of the feature definitions | `{}` |", about.features_version),
     ];
     format!("| | |\n|---|---|\n{}", rows.join("\n"))
+}
+
+/// Which share of the good events was learned from.
+fn sampled(about: &About) -> String {
+    match about.settings["sample_good"].as_f64() {
+        Some(share) if share < 1.0 => format!("{} % of them, each for {:.4} events", 100.0 * share, 1.0 / share),
+        _ => "all".to_owned(),
+    }
 }
 
 fn figures(about: &About) -> String {
@@ -118,6 +134,12 @@ fn figures(about: &About) -> String {
 }
 
 fn score(scorer: &Scorer) -> String {
+    let is_strangeness = matches!(&scorer.model, Model::Trees(trees) if trees.combine == Combine::PathLength);
+    if is_strangeness && scorer.calibration == Calibration::Identity {
+        return "From 0 to 1000, from a degree of strangeness in place of a probability: no labels said how often such events are bad. \
+                One half, which is 899, is what is not strange; thresholds have to be set by what they let through."
+            .to_owned();
+    }
     format!(
         "From 0 to 1000: 500 where one event in 101 is bad (odds of 1 : 100), and 60 points more for every doubling of the odds. Calibration: {}, \
          chosen on rows that were not learned from.",

@@ -11,7 +11,8 @@ use toml::Spanned;
 
 use crate::card::Notes;
 use crate::learners::boosting::{self, Direction};
-use crate::learners::{Error, Settings, forest, logistic};
+use crate::learners::{BadWeight, Error, Settings, extra_trees, forest, isolation, logistic, naive_bayes, svm};
+use crate::sampling::GoodShare;
 use crate::schedule::{Schedule, ScheduleFile};
 
 /// What a pipeline file says of training.
@@ -68,9 +69,15 @@ struct PipelineFile {
 struct TrainingFile {
     logistic: Option<Spanned<logistic::Settings>>,
     forest: Option<Spanned<forest::Settings>>,
+    extra_trees: Option<Spanned<extra_trees::Settings>>,
     boosting: Option<Spanned<boosting::Settings>>,
+    naive_bayes: Option<Spanned<naive_bayes::Settings>>,
+    svm: Option<Spanned<svm::Settings>>,
+    isolation: Option<Spanned<isolation::Settings>>,
     directions: BTreeMap<Spanned<String>, Direction>,
     tables: Vec<Spanned<TableFile>>,
+    bad_weight: Option<Spanned<BadWeight>>,
+    sample_good: Option<Spanned<GoodShare>>,
     #[serde(rename = "where")]
     condition: Option<Spanned<String>>,
     card: Notes,
@@ -103,7 +110,13 @@ impl Training {
         let settings = Settings {
             logistic: checked(read.logistic, logistic::Settings::check).map_err(wrong)?,
             forest: checked(read.forest, forest::Settings::check).map_err(wrong)?,
+            extra_trees: checked(read.extra_trees, extra_trees::Settings::check).map_err(wrong)?,
             boosting: checked(read.boosting, boosting::Settings::check).map_err(wrong)?,
+            naive_bayes: checked(read.naive_bayes, naive_bayes::Settings::check).map_err(wrong)?,
+            svm: checked(read.svm, svm::Settings::check).map_err(wrong)?,
+            isolation: checked(read.isolation, isolation::Settings::check).map_err(wrong)?,
+            sample_good: checked(read.sample_good, |share| share.check()).map_err(wrong)?,
+            bad_weight: checked(read.bad_weight, |weight| weight.check()).map_err(wrong)?,
             directions: read.directions.iter().map(|(name, direction)| (name.as_ref().clone(), *direction)).collect(),
         };
         if let Some(name) = read.directions.keys().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
@@ -275,11 +288,29 @@ mod tests {
     }
 
     #[test]
+    fn weights_and_shares_are_read() {
+        let of = |text: &str| parse(&format!("[training]\n{text}")).unwrap().settings;
+        assert_eq!(of("bad_weight = 3").bad_weight, BadWeight::Times(3.0));
+        assert_eq!(of("bad_weight = \"balanced\"").bad_weight, BadWeight::BALANCED);
+        assert_eq!(of("sample_good = 0.1").sample_good, GoodShare(0.1));
+        assert_eq!(of("logistic = { penalty = 2, l1_share = 0.5 }").logistic.l1_share, 0.5);
+        assert_eq!(of("isolation = { trees = 50 }").isolation, isolation::Settings { trees: 50, ..Default::default() });
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let check = |training: &str, expect: &str| assert_eq!(parse(training).unwrap_err(), expect, "{training}");
         check("[training.boosting]\ntrees = 3\nrate = 2.0", "+2: the setting rate of boosting is out of its range");
+        check("[training]\nbad_weight = 0", "+3: the setting bad_weight of training is out of its range");
+        check("[training]\nsample_good = 0", "+3: the setting sample_good of training is out of its range");
+        check("[training]\nsample_good = 1.5", "+3: the setting sample_good of training is out of its range");
+        check("[training.naive_bayes]\nsmoothing = -1", "+2: the setting smoothing of naive_bayes is out of its range");
+        check("[training.svm]\npenalty = 0", "+2: the setting penalty of svm is out of its range");
+        check("[training.isolation]\nsample = 1", "+2: the setting sample of isolation is out of its range");
+        check("[training.logistic]\nl1_share = 1.5", "+2: the setting l1_share of logistic is out of its range");
+        check("[training.extra_trees]\nmin_rows = 0", "+2: the setting min_rows of extra_trees is out of its range");
         check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
-        check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected `penalty` or `preparation`");
+        check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected one of `penalty`, `l1_share`, `preparation`");
         check(
             "[training.logistic]\npreparation = \"woe\"",
             "+3: unknown variant `woe`, expected one of `none`, `linear`, `evidence`",

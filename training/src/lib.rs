@@ -20,6 +20,7 @@ pub mod matrix;
 pub mod metrics;
 mod page;
 pub mod preparation;
+pub mod sampling;
 pub mod schedule;
 pub mod selection;
 pub mod table;

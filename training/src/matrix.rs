@@ -1,12 +1,17 @@
-//! The numbers that learners see: features by column, and a label for each row. It is checked where it is made, so that no
-//! learner has to; it knows nothing of events, entities or time.
+//! The numbers that learners see: features by column, a label for each row, and how much each row counts. It is checked where it is
+//! made, so that no learner has to; it knows nothing of events, entities or time.
+
+use std::sync::Arc;
 
 /// Features and labels. A missing feature is NaN; every other number is finite.
 #[derive(Clone, Debug)]
 pub struct Matrix {
     names: Vec<String>,
-    columns: Vec<Vec<f64>>,
+    /// Shared, so that other weights on the same rows cost nothing.
+    columns: Arc<Vec<Vec<f64>>>,
     labels: Vec<bool>,
+    /// How often each row counts; once where there are none.
+    weights: Option<Vec<f64>>,
 }
 
 impl Matrix {
@@ -29,12 +34,24 @@ impl Matrix {
                 return Err(Error::Infinite { name: name.clone(), row });
             }
         }
-        Ok(Self { names, columns, labels })
+        Ok(Self { names, columns: Arc::new(columns), labels, weights: None })
+    }
+
+    /// The same rows, each counting as often as its weight says, in place of any weights that it had: finite and above 0. To a learner
+    /// a row of weight 2 is that row twice.
+    pub fn with_weights(self, weights: Vec<f64>) -> Result<Self, Error> {
+        if weights.len() != self.rows() {
+            return Err(Error::Weights { weights: weights.len(), rows: self.rows() });
+        }
+        match weights.iter().position(|weight| !(weight.is_finite() && *weight > 0.0)) {
+            Some(row) => Err(Error::Weight { row }),
+            None => Ok(Self { weights: Some(weights), ..self }),
+        }
     }
 
     /// The same rows with other features.
     pub fn with_features(&self, names: Vec<String>, columns: Vec<Vec<f64>>) -> Result<Self, Error> {
-        Self::new(names, columns, self.labels.clone())
+        Ok(Self { weights: self.weights.clone(), ..Self::new(names, columns, self.labels.clone())? })
     }
 
     /// The features' names.
@@ -50,6 +67,29 @@ impl Matrix {
     /// For each row, whether it was bad.
     pub fn labels(&self) -> &[bool] {
         &self.labels
+    }
+
+    /// How often each row counts; `None` where each counts once.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
+    /// How often a row counts; above 0.
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
+    /// The weight of all rows.
+    pub fn total_weight(&self) -> f64 {
+        self.weights.as_ref().map_or(self.rows() as f64, |weights| weights.iter().sum())
+    }
+
+    /// The weight of the bad rows.
+    pub fn bad_weight(&self) -> f64 {
+        match &self.weights {
+            Some(weights) => weights.iter().zip(&self.labels).filter(|(_, bad)| **bad).map(|(weight, _)| weight).sum(),
+            None => self.bad() as f64,
+        }
     }
 
     /// How many features there are.
@@ -71,8 +111,9 @@ impl Matrix {
     pub fn split_at(&self, row: usize) -> (Self, Self) {
         let part = |range: std::ops::Range<usize>| Self {
             names: self.names.clone(),
-            columns: self.columns.iter().map(|column| column[range.clone()].to_vec()).collect(),
-            labels: self.labels[range].to_vec(),
+            columns: Arc::new(self.columns.iter().map(|column| column[range.clone()].to_vec()).collect()),
+            labels: self.labels[range.clone()].to_vec(),
+            weights: self.weights.as_ref().map(|weights| weights[range].to_vec()),
         };
         (part(0..row), part(row..self.rows()))
     }
@@ -81,15 +122,16 @@ impl Matrix {
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {
             names: self.names.clone(),
-            columns: self.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect(),
+            columns: Arc::new(self.columns.iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect()),
             labels: rows.iter().map(|row| self.labels[*row]).collect(),
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|row| weights[*row]).collect()),
         }
     }
 
     /// Puts other values in place of a feature's, and those into what came; as many, and none infinite.
     pub(crate) fn swap_column(&mut self, feature: usize, values: &mut Vec<f64>) {
         debug_assert_eq!(values.len(), self.rows(), "a value for each row");
-        std::mem::swap(&mut self.columns[feature], values);
+        std::mem::swap(&mut Arc::make_mut(&mut self.columns)[feature], values);
     }
 
     /// One row's features.
@@ -138,6 +180,20 @@ pub enum Error {
         /// How many labels there are.
         labels: usize,
     },
+    /// Another number of weights than of rows.
+    #[error("{weights} weights for {rows} rows")]
+    Weights {
+        /// How many weights.
+        weights: usize,
+        /// How many rows.
+        rows: usize,
+    },
+    /// A weight that is no weight.
+    #[error("the weight of row {row} is not a number above zero")]
+    Weight {
+        /// The first such row, from zero.
+        row: usize,
+    },
     /// A feature that is infinite somewhere.
     #[error("feature {name} is infinite in row {row}")]
     Infinite {
@@ -164,6 +220,24 @@ mod tests {
         check(&["amount"], &[&[]], &[], "0 rows, where 1 to 4294967295 can be learned from");
         check(&["a", "b"], &[&[1.0], &[1.0, 2.0]], &[true], "feature b has 2 rows, where there are 1 labels");
         check(&["a"], &[&[f64::NAN, f64::NEG_INFINITY]], &[true, false], "feature a is infinite in row 1");
+    }
+
+    #[test]
+    fn weights_go_with_their_rows() {
+        let matrix = Matrix::new(vec!["a".into()], vec![vec![1.0, 2.0, 3.0]], vec![true, false, true]).unwrap();
+        assert_eq!((matrix.weights(), matrix.weight(1), matrix.total_weight(), matrix.bad_weight()), (None, 1.0, 3.0, 2.0));
+        let weighted = matrix.clone().with_weights(vec![0.5, 4.0, 2.0]).unwrap();
+        assert_eq!((weighted.weight(1), weighted.total_weight(), weighted.bad_weight()), (4.0, 6.5, 2.5));
+        assert_eq!(weighted.select(&[2, 0, 2]).weights(), Some([2.0, 0.5, 2.0].as_slice()));
+        let (before, after) = weighted.split_at(1);
+        assert_eq!((before.weights(), after.weights()), (Some([0.5].as_slice()), Some([4.0, 2.0].as_slice())));
+        let check = |weights: &[f64], expect: &str| {
+            assert_eq!(matrix.clone().with_weights(weights.to_vec()).unwrap_err().to_string(), expect);
+        };
+        check(&[1.0], "1 weights for 3 rows");
+        check(&[1.0, 0.0, 1.0], "the weight of row 1 is not a number above zero");
+        check(&[1.0, 1.0, f64::NAN], "the weight of row 2 is not a number above zero");
+        check(&[f64::INFINITY, 1.0, 1.0], "the weight of row 0 is not a number above zero");
     }
 
     #[test]

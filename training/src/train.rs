@@ -87,8 +87,12 @@ pub enum Progress {
 /// Reads the events, lets every learner learn, and measures what came of it.
 pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> Result<Done, Error> {
     let Request { data, pipeline, split, delay, .. } = request;
-    let examples =
-        data.examples(pipeline, request.training, split.whole(), delay, &mut |events| progress(Progress::Events(events))).await?;
+    let unlabelled = match request.learners.iter().any(|learner| learner.is_supervised()) {
+        true => Unlabelled::LeftOut,
+        false => Unlabelled::Good,
+    };
+    let read = &mut |events| progress(Progress::Events(events));
+    let examples = data.examples(pipeline, request.training, split.whole(), delay, unlabelled, read).await?;
     let dataset = data.fingerprint(&examples, pipeline, request.training, split.whole(), delay)?;
     let (train, test) = examples.split(&split).await?;
     let leaks = leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default());
@@ -98,6 +102,8 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     if (train.matrix.bad() as u64) < request.least_bad_rows {
         return Err(Error::FewBadRows { bad: train.matrix.bad() as u64, wanted: request.least_bad_rows });
     }
+    let share = request.training.settings.sample_good;
+    let (train, dataset) = (train.sampled(share, request.seed), share.fingerprint(dataset, request.seed));
     progress(Progress::Dataset { train: train.matrix.rows(), test: test.matrix.rows() });
     let parts = Parts { request: &request, dataset, train, test };
     let mut trained = Vec::new();
@@ -126,11 +132,17 @@ impl Parts<'_> {
         let fit_seconds = started.elapsed().as_secs_f64();
         let folds = self.train.folds();
         let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
-        let calibration = held.as_ref().map_or(Calibration::Identity, |held| calibrate::choose(held, matrix.labels(), &folds));
-        let scores = held.map(|held| held.iter().map(|probability| calibration.apply(*probability)).collect::<Vec<f64>>());
-        let features =
-            matrix.names().iter().zip(matrix.columns()).map(|(name, column)| Distribution::new(name, column)).collect();
-        let profile = Profile { features, score: scores.map(|scores| Distribution::new("probability", &scores)) };
+        let calibration = held
+            .as_ref()
+            .map_or(Calibration::Identity, |held| calibrate::choose(held, matrix.labels(), matrix.weights(), &folds));
+        let scores = match held {
+            Some(held) => Some(held.iter().map(|probability| calibration.apply(*probability)).collect()),
+            // What saw no labels is as good on the rows that it learned from.
+            None => (!learner.is_supervised()).then(|| learned.probabilities(matrix.columns())),
+        };
+        let distribution = |name: &str, values: &[f64]| Distribution::weighted(name, values, matrix.weights());
+        let features = matrix.names().iter().zip(matrix.columns()).map(|(name, column)| distribution(name, column)).collect();
+        let profile = Profile { features, score: scores.map(|scores: Vec<f64>| distribution("probability", &scores)) };
         let scorer = Scorer { calibration, ..learned };
         let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
         let about = self.about(learner, metrics);

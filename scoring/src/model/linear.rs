@@ -7,13 +7,14 @@ use super::Invalid;
 /// A weighted sum of standardised features, on the scale of log-odds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Linear {
-    /// The log-odds where every feature is at its mean.
+    /// The log-odds where every feature is at its mean, or missing.
     pub intercept: f64,
     /// The weight of each standardised feature.
     pub weights: Vec<f64>,
-    /// The mean of each feature in training; a missing value counts as it.
+    /// What each feature is counted from: its mean in training, or for naive Bayes the middle between the two labels. A missing value counts
+    /// as it, and so adds nothing.
     pub means: Vec<f64>,
-    /// The standard deviation of each feature in training, never zero.
+    /// The unit of each feature: its standard deviation in training, never zero.
     pub deviations: Vec<f64>,
 }
 

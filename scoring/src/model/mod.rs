@@ -78,8 +78,8 @@ impl Model {
         probabilities
     }
 
-    /// What each feature adds to the model's output, on the scale that it adds up on (log-odds, or probability for a mean of
-    /// trees): contributions and the expected output sum to the output.
+    /// What each feature adds to the model's output, on the scale that it adds up on (log-odds; probability for a mean of trees; the binary
+    /// logarithm of the strangeness for an isolation forest): contributions and the expected output sum to the output.
     pub fn contributions(&self, values: &[f64]) -> Vec<f64> {
         match self {
             Self::Linear(linear) => linear.contributions(values),

@@ -61,6 +61,21 @@ fn a_mean_of_trees_stays_a_probability() {
 }
 
 #[test]
+fn short_paths_are_strange() {
+    let check = |leaves: &[f64], expect: f64| {
+        let forest = trees(1, Combine::PathLength, &leaves.iter().map(|&value| Shape::Leaf(value, 1.0)).collect::<Vec<_>>());
+        assert!((forest.probability(&[0.0]) - expect).abs() < 1e-15, "{leaves:?}");
+    };
+    check(&[-1.0], 0.5);
+    check(&[-0.5, -1.5], 0.5);
+    check(&[0.0], 1.0);
+    check(&[-2.0, -4.0], 0.125);
+    check(&[0.25], 1.0);
+    let none = Trees { width: 1, combine: Combine::PathLength, base: 0.0, roots: vec![], nodes: vec![] };
+    assert_eq!(none.check(), Err(Invalid::NoTrees));
+}
+
+#[test]
 fn contributions_of_a_tree_worked_by_hand() {
     // Covers 6, 2 and 2: the mean is (6 x -1 + 2 x 2 + 2 x 3) / 10 = 0.4. For a small amount at high risk: knowing the amount
     // alone gives (6 x -1 + 2 x 2) / 8 = -0.25, the risk alone 0.8 x 2 + 0.2 x 3 = 2.2, both 2.
@@ -115,9 +130,9 @@ proptest! {
     fn contributions_are_the_shapley_values(
         shapes in prop::collection::vec(shape(), 1..4),
         values in prop::collection::vec(value(), WIDTH),
-        mean in any::<bool>(),
+        combine in combine(),
     ) {
-        let trees = trees(WIDTH, if mean { Combine::Mean } else { Combine::LogisticSum }, &shapes);
+        let trees = trees(WIDTH, combine, &shapes);
         prop_assert_eq!(trees.check(), Ok(()));
         let contributions = tree_contributions(&trees, &values);
         for (feature, contribution) in contributions.iter().enumerate() {
@@ -132,11 +147,11 @@ proptest! {
     fn many_rows_at_once_are_the_rows_one_by_one(
         shapes in prop::collection::vec(shape(), 1..4),
         rows in prop::collection::vec(prop::collection::vec(value(), WIDTH), 0..600),
-        mean in any::<bool>(),
+        combine in combine(),
     ) {
         let columns: Vec<Vec<f64>> = (0..WIDTH).map(|feature| rows.iter().map(|row| row[feature]).collect()).collect();
         let linear = Linear { intercept: -1.0, weights: vec![0.3; WIDTH], means: vec![1.0; WIDTH], deviations: vec![0.7; WIDTH] };
-        let trees = trees(WIDTH, if mean { Combine::Mean } else { Combine::LogisticSum }, &shapes);
+        let trees = trees(WIDTH, combine, &shapes);
         for model in [Model::Trees(trees), Model::Linear(linear)] {
             let one_by_one: Vec<u64> = rows.iter().map(|row| model.probability(row).to_bits()).collect();
             let at_once: Vec<u64> = model.probabilities(&columns).into_iter().map(f64::to_bits).collect();
@@ -146,6 +161,10 @@ proptest! {
 }
 
 const WIDTH: usize = 6;
+
+fn combine() -> impl Strategy<Value = Combine> {
+    prop_oneof![Just(Combine::LogisticSum), Just(Combine::Mean), Just(Combine::PathLength)]
+}
 
 fn linear() -> Linear {
     Linear { intercept: -2.0, weights: vec![1.5, -2.0], means: vec![10.0, 1.0], deviations: vec![2.0, 0.5] }
@@ -206,7 +225,7 @@ fn shapley_value(trees: &Trees, values: &[f64], feature: usize) -> f64 {
     let factorial = |n: usize| (1..=n).product::<usize>() as f64;
     let output = |known: usize| -> f64 {
         let sum: f64 = trees.roots.iter().map(|&root| conditional(trees, root, values, known)).sum();
-        if trees.combine == Combine::Mean { sum / trees.roots.len() as f64 } else { sum }
+        if trees.combine == Combine::LogisticSum { sum } else { sum / trees.roots.len() as f64 }
     };
     (0..1 << trees.width)
         .filter(|subset| subset & (1 << feature) == 0)

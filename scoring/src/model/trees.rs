@@ -49,6 +49,9 @@ pub enum Combine {
     LogisticSum,
     /// Base + mean (a forest of probabilities).
     Mean,
+    /// 2 to the power of base + mean (an isolation forest, whose leaves hold minus the length of their path in units of the expected one):
+    /// no probability, but a degree of strangeness from 0 to 1.
+    PathLength,
 }
 
 /// A set of trees.
@@ -90,10 +93,12 @@ impl Trees {
         match self.combine {
             Combine::LogisticSum => sigmoid(output),
             Combine::Mean => output.clamp(0.0, 1.0),
+            Combine::PathLength => output.min(0.0).exp2(),
         }
     }
 
-    /// The output on the scale that the trees add up on: log-odds for boosting, the probability for a forest.
+    /// The output on the scale that the trees add up on: log-odds for boosting, the probability for a forest, the binary logarithm of the
+    /// strangeness for an isolation forest.
     pub fn output(&self, values: &[f64]) -> f64 {
         self.base + self.scale() * self.roots.iter().map(|&root| self.nodes[self.leaf(root, values) as usize].value).sum::<f64>()
     }
@@ -107,7 +112,7 @@ impl Trees {
     pub(super) fn scale(&self) -> f64 {
         match self.combine {
             Combine::LogisticSum => 1.0,
-            Combine::Mean => 1.0 / self.roots.len().max(1) as f64,
+            Combine::Mean | Combine::PathLength => 1.0 / self.roots.len().max(1) as f64,
         }
     }
 
@@ -131,7 +136,7 @@ impl Trees {
         if let Some(&root) = self.roots.iter().find(|&&root| root as usize >= self.nodes.len()) {
             return Err(Invalid::Node { index: root, what: "is a root but does not exist" });
         }
-        if self.combine == Combine::Mean && self.roots.is_empty() {
+        if self.combine != Combine::LogisticSum && self.roots.is_empty() {
             return Err(Invalid::NoTrees);
         }
         if !self.base.is_finite() {

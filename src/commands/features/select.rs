@@ -48,6 +48,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     for leak in leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default()) {
         output::message(&leak.to_string());
     }
+    let train = train.sampled(history.training.settings.sample_good, args.seed);
     let model = args.learner.learn(&train.matrix, &history.training.settings, args.seed, threads)?;
     let scores = |matrix: &Matrix| model.probabilities(matrix.columns());
     let settings = Settings { seed: args.seed, threads, ..Settings::default() };

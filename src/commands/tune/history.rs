@@ -130,12 +130,13 @@ impl History {
         let own = toml::to_string(&own[learner.name()])?;
         let days = best.settings.get(HISTORY_DAYS).map(|days| format!("# Learned from {days} days.\n"));
         let text = format!(
-            "# The best of {} trials, number {}: {:.4} in the mean over {} folds.\n{}[training.{}]\n{own}",
+            "# The best of {} trials, number {}: {:.4} in the mean over {} folds.\n{}{}[training.{}]\n{own}",
             self.trials(),
             best.trial,
             best.figure,
             best.metrics.len(),
             days.unwrap_or_default(),
+            shared(settings)?,
             learner.name(),
         );
         let path = self.folder.join(BEST);
@@ -146,6 +147,22 @@ impl History {
         let text = serde_json::to_string(line)? + "\n";
         self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.folder.join(HISTORY).display()))
     }
+}
+
+/// What all learners learn with, as far as it is not as it comes: the trials had it, too.
+fn shared(settings: &Settings) -> anyhow::Result<String> {
+    let usual = Settings::default();
+    let mut lines = String::new();
+    if settings.bad_weight != usual.bad_weight {
+        lines += &format!("bad_weight = {}\n", serde_json::to_string(&settings.bad_weight)?);
+    }
+    if settings.sample_good != usual.sample_good {
+        lines += &format!("sample_good = {}\n", settings.sample_good.0);
+    }
+    if !settings.directions.is_empty() {
+        lines += &format!("[training.directions]\n{}", toml::to_string(&settings.directions)?);
+    }
+    Ok(if lines.is_empty() { lines } else { format!("[training]\n{lines}") })
 }
 
 /// What two searches differ in.

@@ -32,6 +32,7 @@ use crate::folds::fold_of_entity;
 use crate::history::{self, SetAside};
 use crate::matrix::Matrix;
 use crate::metrics::Metrics;
+use crate::sampling::GoodShare;
 
 /// A period of event time: from the first point, up to but not including the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +65,10 @@ impl Split {
 /// Rows of one part of a split.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    /// Features and labels.
+    /// Features, labels and weights.
     pub matrix: Matrix,
+    /// The place of each row in the order in which the history was applied.
+    pub numbers: Vec<i64>,
     /// The day of each row, counted from 1970-01-01.
     pub days: Vec<i32>,
     /// The reviewed entity of each row.
@@ -93,6 +96,15 @@ pub struct Examples {
     pub fingerprint: String,
 }
 
+/// What an event without a label is, in files of history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlabelled {
+    /// It teaches nothing and is left out.
+    LeftOut,
+    /// It is there and counts as not known to be bad, for what is learned without labels.
+    Good,
+}
+
 impl Examples {
     /// Reads files up to the end of a period and computes all features on the way; events before the period only fill the windows. Labels
     /// reach the features after the delay, never sooner. `progress` is told the events read so far.
@@ -101,9 +113,10 @@ impl Examples {
         pipeline: &Pipeline,
         period: Period,
         delay: Duration,
+        unlabelled: Unlabelled,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, Error> {
-        if pipeline.schema.label.is_none() {
+        if pipeline.schema.label.is_none() && unlabelled == Unlabelled::LeftOut {
             return Err(Error::NoLabels { pipeline: pipeline.name.clone() });
         }
         let context = history::context()?;
@@ -116,9 +129,13 @@ impl Examples {
                 let mut pushed = Ok(());
                 replay.next(past.historical, |vector| {
                     number += 1;
-                    // A row without a label teaches nothing and is left out.
-                    if let Some(truth) = vector.truth {
-                        pushed = rows.push(number, vector.event, truth.is_bad(), vector.values);
+                    let is_bad = match (vector.truth, unlabelled) {
+                        (Some(truth), _) => truth.is_bad(),
+                        (None, Unlabelled::Good) => false,
+                        (None, Unlabelled::LeftOut) => return,
+                    };
+                    if pushed.is_ok() {
+                        pushed = rows.push(number, vector.event, is_bad, vector.values);
                     }
                 });
                 pushed?;
@@ -203,11 +220,31 @@ impl Rows {
         };
         Self {
             matrix: self.matrix.split_at(first).1,
+            numbers: self.numbers[first..].to_vec(),
             days: self.days[first..].to_vec(),
             entities: self.entities[first..].to_vec(),
             amounts_minor: self.amounts_minor.as_ref().map(|amounts| amounts[first..].to_vec()),
             attributes: texts(&self.attributes),
             segments: texts(&self.segments),
+        }
+    }
+
+    /// All bad rows and a share of the good ones, which stand for the others by their weight.
+    pub fn sampled(self, share: GoodShare, seed: u64) -> Self {
+        if share.is_all() {
+            return self;
+        }
+        fn some<T: Clone>(values: &[T], kept: &[usize]) -> Vec<T> {
+            kept.iter().map(|row| values[*row].clone()).collect()
+        }
+        let kept = share.kept(self.matrix.labels(), &self.numbers, seed);
+        Self {
+            matrix: share.sampled(&self.matrix, &kept),
+            numbers: some(&self.numbers, &kept),
+            days: some(&self.days, &kept),
+            entities: some(&self.entities, &kept),
+            amounts_minor: self.amounts_minor.as_ref().map(|amounts| some(amounts, &kept)),
+            attributes: self.attributes.iter().map(|(name, values)| (name.clone(), some(values, &kept))).collect(),
         }
     }
 
@@ -243,10 +280,12 @@ impl Rows {
             (amounts.null_count() < amounts.len()).then(|| amounts.iter().map(|amount| amount.unwrap_or(0)).collect());
         let labels =
             batch.column_by_name("bad").expect("selected above").as_boolean().iter().map(|bad| bad == Some(true)).collect();
+        let numbers = batch.column_by_name("row").expect("selected above").as_primitive::<Int64Type>();
         let days = batch.column_by_name("day").expect("selected above").as_primitive::<Int64Type>();
         let entities = batch.column_by_name("entity").expect("selected above");
         Ok(Self {
             matrix: Matrix::new(names, columns, labels)?,
+            numbers: numbers.values().to_vec(),
             days: days.values().iter().map(|day| i32::try_from(*day).expect("days since 1970 fit in 32 bits")).collect(),
             entities: texts(entities)?,
             amounts_minor,

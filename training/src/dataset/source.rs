@@ -7,7 +7,7 @@ use scoring::Pipeline;
 
 use super::log::LogSource;
 use super::warehouse::WarehouseSource;
-use super::{Examples, Period};
+use super::{Examples, Period, Unlabelled};
 use crate::error::Error;
 use crate::file::Training;
 use crate::files::Files;
@@ -25,18 +25,19 @@ pub enum Source {
 }
 
 impl Source {
-    /// The examples of a period: those that `[training]` wants. `delay` is how long after an event its label is known. `progress` is told
-    /// the events read so far.
+    /// The examples of a period: those that `[training]` wants. `delay` is how long after an event its label is known. `unlabelled` says what
+    /// files' events without a label are; the log and the warehouse know by their maturity. `progress` is told the events read so far.
     pub async fn examples(
         &self,
         pipeline: &Arc<Pipeline>,
         training: &Training,
         period: Period,
         delay: Duration,
+        unlabelled: Unlabelled,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Examples, Error> {
         let examples = match self {
-            Self::Files(files) => Examples::replay(files, pipeline, period, delay, progress).await?,
+            Self::Files(files) => Examples::replay(files, pipeline, period, delay, unlabelled, progress).await?,
             Self::Log(log) => Examples::from_log(log, pipeline, period, delay, progress)?,
             Self::Warehouse(warehouse) => Examples::from_warehouse(warehouse, pipeline, period, delay, progress).await?,
         };

@@ -8,7 +8,7 @@ use super::distributions::chi_square_above;
 use super::figure::{Figure, Method, Missing};
 use super::judged::Judged;
 use super::proportion::share;
-use super::ranking::Ranking;
+use super::ranking::{Ranking, Tally};
 
 /// Bins of about one size.
 const BINS: u64 = 20;
@@ -127,25 +127,40 @@ struct Fit {
     errors: [f64; 2],
 }
 
-/// The most likely intercept and slope of the log-odds of scores; `None` where there are none.
-pub(crate) fn line(scores: &[f64], labels: &[bool]) -> Option<[f64; 2]> {
+/// The most likely intercept and slope of the log-odds of scores, where each row counts as often as its weight says; `None` where there
+/// are none.
+pub(crate) fn line(scores: &[f64], labels: &[bool], weights: Option<&[f64]>) -> Option<[f64; 2]> {
     let judged = Judged::new(scores, labels).ok()?;
-    Some(recalibration(&Ranking::new(scores, &judged)).ok()?.at)
+    let ranking = Ranking::new(scores, &judged);
+    let Some(weights) = weights else { return Some(recalibration(&ranking).ok()?.at) };
+    if ranking.all().ranked().is_err() || ranking.scores.len() < 2 {
+        return None;
+    }
+    let point = |((score, bad), weight): ((&f64, &bool), &f64)| [logit(*score), if *bad { *weight } else { 0.0 }, *weight];
+    let points: Vec<[f64; 3]> = scores.iter().zip(labels).zip(weights).map(point).collect();
+    Some(most_likely(&points).ok()?.at)
 }
 
-/// The most likely intercept and slope, by Newton's method with halved steps where the likelihood would fall.
 fn recalibration(ranking: &Ranking) -> Result<Fit, Missing> {
     ranking.all().ranked()?;
     if ranking.scores.len() < 2 {
         return Err(Missing::OneScore);
     }
-    let logit = |score: f64| libm::log(score / (1.0 - score));
-    let points: Vec<[f64; 3]> = ranking
-        .groups()
-        .map(|(score, group)| [logit(score.clamp(EDGE, 1.0 - EDGE)), group.bad as f64, group.rows() as f64])
-        .collect();
+    let point = |(score, group): (f64, Tally)| [logit(score), group.bad as f64, group.rows() as f64];
+    most_likely(&ranking.groups().map(point).collect::<Vec<_>>())
+}
+
+/// The log-odds of a score.
+fn logit(score: f64) -> f64 {
+    let kept = score.clamp(EDGE, 1.0 - EDGE);
+    libm::log(kept / (1.0 - kept))
+}
+
+/// The most likely intercept and slope, by Newton's method with halved steps where the likelihood would fall. A point is a logit, with the
+/// weight of its bad rows and of all its rows.
+fn most_likely(points: &[[f64; 3]]) -> Result<Fit, Missing> {
     let mut at = [0.0, 1.0];
-    let mut here = likelihood(&points, at);
+    let mut here = likelihood(points, at);
     for _ in 0..MOST_STEPS {
         let [[a, b], [_, d]] = here.information;
         let determinant = a * d - b * b;
@@ -157,7 +172,7 @@ fn recalibration(ranking: &Ranking) -> Result<Fit, Missing> {
         size = 1.0;
         loop {
             next = [at[0] + size * step[0], at[1] + size * step[1]];
-            there = likelihood(&points, next);
+            there = likelihood(points, next);
             if there.value >= here.value || size < 1e-6 {
                 break;
             }
@@ -213,6 +228,21 @@ mod tests {
         let labels = [true, false, false, false, true, true, true, false];
         let [intercept, slope] = fit(&scores, &labels).unwrap();
         assert!(intercept.abs() < 1e-9 && (slope - 0.5).abs() < 1e-9, "{intercept} {slope}");
+    }
+
+    #[test]
+    fn a_weight_is_a_number_of_equal_rows() {
+        let scores = [0.1, 0.2, 0.4, 0.6, 0.7, 0.9];
+        let labels = [false, true, false, true, false, true];
+        let weights = [3.0, 1.0, 2.0, 1.0, 2.0, 5.0];
+        let repeat = |row: usize| std::iter::repeat_n(row, weights[row] as usize);
+        let (repeated, repeated_labels): (Vec<f64>, Vec<bool>) =
+            (0..6).flat_map(repeat).map(|row| (scores[row], labels[row])).unzip();
+        let [intercept, slope] = line(&scores, &labels, Some(&weights)).unwrap();
+        let expect = line(&repeated, &repeated_labels, None).unwrap();
+        assert!((intercept - expect[0]).abs() < 1e-9 && (slope - expect[1]).abs() < 1e-9, "{intercept} {slope} {expect:?}");
+        assert_eq!(line(&[0.1, 0.9], &[false, true], Some(&[1.0, 2.0])), None, "separated");
+        assert_eq!(line(&[0.5, 0.5], &[false, true], Some(&[1.0, 2.0])), None, "one score");
     }
 
     #[test]

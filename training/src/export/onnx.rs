@@ -40,16 +40,23 @@ pub fn onnx(model: &Model, features: &[String]) -> Vec<u8> {
 }
 
 fn trees_graph(trees: &Trees) -> proto::Graph {
-    let (aggregate, last, bounds) = match trees.combine {
-        Combine::LogisticSum => ("SUM", operator("Sigmoid", &["output"], OUTPUT), Vec::new()),
-        Combine::Mean => {
-            let bound = |name: &str, bound: f32| Tensor {
-                name: name.to_owned(),
-                data_type: element::FLOAT,
-                float_data: vec![bound],
-                ..Tensor::default()
-            };
-            ("AVERAGE", operator("Clip", &["output", "least", "most"], OUTPUT), vec![bound("least", 0.0), bound("most", 1.0)])
+    let single = |name: &str, number: f32| Tensor {
+        name: name.to_owned(),
+        data_type: element::FLOAT,
+        float_data: vec![number],
+        ..Tensor::default()
+    };
+    let clip = |score: &str| operator("Clip", &[score, "least", "most"], OUTPUT);
+    let mut constants = vec![single("least", 0.0), single("most", 1.0)];
+    let (aggregate, last) = match trees.combine {
+        Combine::LogisticSum => {
+            constants.clear();
+            ("SUM", vec![operator("Sigmoid", &["output"], OUTPUT)])
+        }
+        Combine::Mean => ("AVERAGE", vec![clip("output")]),
+        Combine::PathLength => {
+            constants.push(single("two", 2.0));
+            ("AVERAGE", vec![operator("Pow", &["two", "output"], "power"), clip("power")])
         }
     };
     let mut regressor = operator("TreeEnsembleRegressor", &[INPUT], "output");
@@ -60,7 +67,7 @@ fn trees_graph(trees: &Trees) -> proto::Graph {
         Attribute { s: aggregate.as_bytes().to_vec(), r#type: attribute::STRING, ..named("aggregate_function") },
         doubles_attribute("base_values_as_tensor", vec![trees.base]),
     ]);
-    graph(trees.width, vec![regressor, last], bounds, element::FLOAT)
+    graph(trees.width, [vec![regressor], last].concat(), constants, element::FLOAT)
 }
 
 fn linear_graph(linear: &Linear) -> proto::Graph {

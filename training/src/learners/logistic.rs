@@ -1,20 +1,15 @@
-//! A logistic regression by linfa on standardised features, with an L2 penalty on the weights beside the sum of the log-losses.
+//! A logistic regression on standardised features, with an L2 penalty, an L1 penalty or both on the weights beside the sum of the
+//! log-losses (Zou and Hastie, "Regularization and variable selection via the elastic net", 2005).
 
-use linfa::Dataset;
-use linfa::traits::Fit;
-use linfa_logistic::LogisticRegression;
-use ndarray::{Array1, Array2};
-use scoring::model::Linear;
+use std::thread;
+
+use scoring::model::{Linear, sigmoid};
 use serde::{Deserialize, Serialize};
 
+use super::newton::{Local, Problem, Standard};
 use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
 use crate::preparation::Wish;
-
-/// Features with long tails take about a hundred.
-const MAX_ITERATIONS: u64 = 1000;
-/// How steep the mean loss may still be where the search ends.
-const GRADIENT_TOLERANCE: f64 = 1e-6;
 
 /// How cautiously is learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,26 +17,35 @@ const GRADIENT_TOLERANCE: f64 = 1e-6;
 pub struct Settings {
     /// Half of this times the squared weights is added to the log-losses of all rows: 1/C of scikit-learn. Finite, not below 0.
     pub penalty: f64,
+    /// The share of the penalty that is on the absolute weights instead: of 1, this much times the penalty times the absolute weights, and
+    /// the rest as above; `l1_ratio` of scikit-learn. From 0 to 1. Above 0, weights that tell little are exactly zero.
+    pub l1_share: f64,
     /// How the features are prepared; a pipeline's models, not those of tables.
     pub preparation: Wish,
     /// Columns whose scale is kept, where it means something: the columns of a category, of which a rare one has less to go by, or weights
     /// of evidence. None where empty.
     #[serde(skip)]
     pub kept: Vec<bool>,
+    /// How many threads add up, 1 or more; the weights are the same with any number.
+    #[serde(skip)]
+    pub threads: usize,
 }
 
 impl Default for Settings {
     /// As scikit-learn has it by default.
     fn default() -> Self {
-        Self { penalty: 1.0, preparation: Wish::None, kept: Vec::new() }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { penalty: 1.0, l1_share: 0.0, preparation: Wish::None, kept: Vec::new(), threads }
     }
 }
 
 impl Settings {
     /// Whether every setting is in its range.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let good = self.penalty >= 0.0 && self.penalty.is_finite();
-        if good { Ok(()) } else { Err(Error::Setting { learner: "logistic", name: "penalty" }) }
+        let within = |name, good: bool| if good { Ok(()) } else { Err(Error::Setting { learner: "logistic", name }) };
+        within("penalty", self.penalty >= 0.0 && self.penalty.is_finite())?;
+        within("l1_share", (0.0..=1.0).contains(&self.l1_share))?;
+        within("threads", self.threads >= 1)
     }
 }
 
@@ -52,39 +56,30 @@ pub fn fit(matrix: &Matrix, settings: &Settings) -> Result<Linear, Error> {
         return Err(Error::Setting { learner: "logistic", name: "kept" });
     }
     require_both_labels(matrix)?;
-    let (means, mut deviations): (Vec<f64>, Vec<f64>) = matrix.columns().iter().map(|column| moments(column)).unzip();
-    for (deviation, _) in deviations.iter_mut().zip(&settings.kept).filter(|(_, kept)| **kept) {
-        *deviation = 1.0;
-    }
-    let standard = |row: usize, feature: usize| {
-        let value = matrix.columns()[feature][row];
-        if value.is_nan() { 0.0 } else { (value - means[feature]) / deviations[feature] }
+    let bad = matrix.bad_weight();
+    let problem = Problem {
+        matrix,
+        rows: Standard::new(matrix, &settings.kept),
+        loss: log_loss,
+        squares: settings.penalty * (1.0 - settings.l1_share),
+        absolutes: settings.penalty * settings.l1_share,
+        start: (bad / (matrix.total_weight() - bad)).ln(),
+        threads: settings.threads,
     };
-    let records = Array2::from_shape_fn((matrix.rows(), matrix.width()), |(row, feature)| standard(row, feature));
-    let targets = Array1::from_vec(matrix.labels().to_vec());
-    let fitted = LogisticRegression::default()
-        .alpha(settings.penalty)
-        .max_iterations(MAX_ITERATIONS)
-        .gradient_tolerance(GRADIENT_TOLERANCE * matrix.rows() as f64)
-        .fit(&Dataset::new(records, targets))
-        .map_err(|error| Error::Logistic(Box::new(error)))?;
-    // linfa calls the more frequent label positive, whichever it is.
-    let sign = if fitted.labels().pos.class { 1.0 } else { -1.0 };
-    Ok(Linear {
-        intercept: sign * fitted.intercept(),
-        weights: fitted.params().iter().map(|weight| sign * weight).collect(),
-        means,
-        deviations,
-    })
+    Ok(problem.solve())
 }
 
-/// The mean and the standard deviation of the values that are there; one instead of a deviation of zero.
-fn moments(column: &[f64]) -> (f64, f64) {
-    let present = || column.iter().filter(|value| !value.is_nan());
-    let count = present().count().max(1) as f64;
-    let mean = present().sum::<f64>() / count;
-    let deviation = (present().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
-    (mean, if deviation > 0.0 { deviation } else { 1.0 })
+/// The log-loss of a row at its log-odds.
+pub(super) fn log_loss(margin: f64, bad: bool) -> Local {
+    let wrong = if bad { -margin } else { margin };
+    // The probability of the other label, which near zero has digits that its complement has not.
+    let other = sigmoid(wrong);
+    Local {
+        // ln(1 + e^wrong), where e^wrong may be beyond all numbers.
+        loss: wrong.max(0.0) + (-wrong.abs()).exp().ln_1p(),
+        slope: if bad { -other } else { other },
+        curvature: other * (1.0 - other),
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
-//! What learns: a logistic regression, a random forest and gradient boosting behind one door. A learner sees numbers and labels,
+//! What learns: weighted sums, forests, boosting and what needs no labels, behind one door. A learner sees numbers, labels and weights,
 //! never an event; what it makes is a model that scoring runs as it is.
 
+mod bad_weight;
 pub mod boosting;
+pub mod extra_trees;
 pub mod forest;
+pub mod isolation;
 pub mod logistic;
+pub mod naive_bayes;
+mod newton;
+pub mod svm;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -13,9 +19,11 @@ use scoring::model::Calibration;
 use scoring::{Model, Scorer};
 use serde::{Deserialize, Serialize};
 
+pub use self::bad_weight::BadWeight;
 use self::boosting::Direction;
 use crate::matrix::{self, Matrix};
 use crate::preparation::{Prepared, Wish, prepare};
+use crate::sampling::GoodShare;
 
 /// A way to learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,21 +33,41 @@ pub enum Learner {
     Logistic,
     /// A random forest.
     Forest,
+    /// Trees with random thresholds.
+    ExtraTrees,
     /// Gradient-boosted trees.
     Boosting,
+    /// Naive Bayes, a weighted sum.
+    NaiveBayes,
+    /// A linear support vector machine.
+    Svm,
+    /// An isolation forest, which says how strange a row is and needs no labels.
+    Isolation,
 }
 
 impl Learner {
-    /// All of them, from the plainest on.
-    pub const ALL: [Self; 3] = [Self::Logistic, Self::Forest, Self::Boosting];
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Logistic, Self::Forest, Self::ExtraTrees, Self::Boosting, Self::NaiveBayes, Self::Svm, Self::Isolation];
+    /// Those that learn where nobody says which, from the plainest on.
+    pub const DEFAULT: [Self; 3] = [Self::Logistic, Self::Forest, Self::Boosting];
 
     /// Its word on the command line, in pipeline files and in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Logistic => "logistic",
             Self::Forest => "forest",
+            Self::ExtraTrees => "extra_trees",
             Self::Boosting => "boosting",
+            Self::NaiveBayes => "naive_bayes",
+            Self::Svm => "svm",
+            Self::Isolation => "isolation",
         }
+    }
+
+    /// Whether it learns from labels, and cannot from rows of one label.
+    pub const fn is_supervised(self) -> bool {
+        !matches!(self, Self::Isolation)
     }
 
     /// Learns from the rows, prepared as the settings say; what was fitted to them goes with the model. Its probability is not calibrated.
@@ -47,7 +75,7 @@ impl Learner {
     pub fn learn(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Scorer, Error> {
         let wish = match self {
             Self::Logistic => settings.logistic.preparation,
-            Self::Forest | Self::Boosting => Wish::None,
+            _ => Wish::None,
         };
         let Some(Prepared { preparation, matrix, is_on_scale }) = prepare(wish, matrix)? else {
             return Ok(Scorer::plain(self.fit(matrix, settings, seed, threads)?));
@@ -59,9 +87,15 @@ impl Learner {
 
     /// Learns from the rows as they are. Equal rows and an equal seed give an equal model, on any number of threads.
     pub(crate) fn fit(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Model, Error> {
+        let weighted = if self.is_supervised() { settings.bad_weight.weigh(matrix)? } else { None };
+        let matrix = weighted.as_ref().unwrap_or(matrix);
         Ok(match self {
-            Self::Logistic => Model::Linear(logistic::fit(matrix, &settings.logistic)?),
+            Self::Logistic => Model::Linear(logistic::fit(matrix, &logistic::Settings { threads, ..settings.logistic.clone() })?),
             Self::Forest => Model::Trees(forest::fit(matrix, &settings.forest, seed, threads)?),
+            Self::ExtraTrees => Model::Trees(extra_trees::fit(matrix, &settings.extra_trees, seed, threads)?),
+            Self::NaiveBayes => Model::Linear(naive_bayes::fit(matrix, &settings.naive_bayes)?),
+            Self::Svm => Model::Linear(svm::fit(matrix, &settings.svm, threads)?),
+            Self::Isolation => Model::Trees(isolation::fit(matrix, &settings.isolation, seed, threads)?),
             Self::Boosting => {
                 let directions = settings.directions_of(matrix.names());
                 Model::Trees(boosting::fit(
@@ -81,24 +115,49 @@ pub struct Settings {
     pub logistic: logistic::Settings,
     /// For the forest.
     pub forest: forest::Settings,
+    /// For trees with random thresholds.
+    pub extra_trees: extra_trees::Settings,
     /// For boosting.
     pub boosting: boosting::Settings,
+    /// For naive Bayes.
+    pub naive_bayes: naive_bayes::Settings,
+    /// For the support vector machine.
+    pub svm: svm::Settings,
+    /// For the isolation forest.
+    pub isolation: isolation::Settings,
     /// How the risk may depend on a feature, by its name. Boosting keeps to it exactly; the other learners cannot.
     pub directions: BTreeMap<String, Direction>,
+    /// How much more a bad row counts than a good one.
+    pub bad_weight: BadWeight,
+    /// How many of the good rows are learned from.
+    pub sample_good: GoodShare,
 }
 
 impl Settings {
     /// Whether every setting is in its range.
     pub fn check(&self) -> Result<(), Error> {
+        self.bad_weight.check()?;
+        self.sample_good.check()?;
         self.logistic.check()?;
         self.forest.check()?;
-        self.boosting.check()
+        self.extra_trees.check()?;
+        self.boosting.check()?;
+        self.naive_bayes.check()?;
+        self.svm.check()?;
+        self.isolation.check()
     }
 
     /// Those of one learner, with the seed, the condition on the rows and what is known of the features, as an artifact keeps them.
     pub fn of(&self, learner: Learner, seed: u64, condition: Option<&str>) -> serde_json::Value {
         let all = serde_json::to_value(self).expect("settings are plain data");
-        serde_json::json!({ "seed": seed, "where": condition, "directions": all["directions"], learner.name(): all[learner.name()] })
+        serde_json::json!({
+            "seed": seed,
+            "where": condition,
+            "directions": all["directions"],
+            "bad_weight": all["bad_weight"],
+            "sample_good": all["sample_good"],
+            learner.name(): all[learner.name()],
+        })
     }
 
     /// The direction of each feature; none where all are free.
@@ -123,9 +182,6 @@ pub enum Error {
     /// The prepared features are more than can be learned from.
     #[error("the prepared features cannot be learned from")]
     Prepared(#[from] matrix::Error),
-    /// linfa failed.
-    #[error("the weights of the logistic regression were not found")]
-    Logistic(#[source] Box<linfa_logistic::error::Error>),
     /// smartcore failed.
     #[error("the forest did not grow")]
     Forest(#[source] smartcore::error::Failed),

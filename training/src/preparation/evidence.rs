@@ -13,10 +13,14 @@ use crate::table::Values;
 
 /// The most bins of numbers, not counting the missing ones.
 const MOST_BINS: usize = 8;
-/// The least share of the rows in a bin of numbers.
-const LEAST_SHARE: f64 = 0.02;
+/// The least share of the rows in a bin of numbers, and the least rows.
+const LEAST_SHARE: f64 = 0.005;
+const LEAST_IN_BIN: u64 = 20;
 /// Numbers are cut into so many cells first; bins are put together from them.
-const CELLS: usize = 60;
+const CELLS: usize = 100;
+/// A bin has to be worth what one bin more gives by chance in one of twenty columns that tell nothing: the information value of such a column
+/// is, times bad x good / rows, nearly distributed as chi square, of which this is the value for one degree of freedom.
+const CHANCE: f64 = 3.84;
 /// Bins whose risk only rises or only falls are taken when they keep this share of the information value.
 const KEPT_BY_ORDER: f64 = 0.95;
 
@@ -106,7 +110,7 @@ fn binned(numbers: &[f64], labels: &[bool], all: Side) -> Binned {
     let missing = (missing.rows() > 0).then_some(missing);
     sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let cells = cells(&sorted);
-    let least = (LEAST_SHARE * sorted.len() as f64).ceil() as u64;
+    let least = ((LEAST_SHARE * sorted.len() as f64).ceil() as u64).max(LEAST_IN_BIN).min(sorted.len() as u64);
     let sides: Vec<Side> = cells.iter().map(|cell| cell.side).collect();
     let free = best_bins(&sides, least, all, |_, _| true);
     let rising = best_bins(&sides, least, all, |before, after| after.at_least_as_bad(before));
@@ -129,13 +133,18 @@ struct Cell {
     side: Side,
 }
 
-/// Sorted rows in cells of about one size; equal numbers stay together.
+/// Sorted rows in cells: half of them of about one size, half over the logarithm of the rank from the nearer end, so that a thin tail
+/// can have a bin of its own. Equal numbers stay together.
 fn cells(sorted: &[(f64, bool)]) -> Vec<Cell> {
     let mut cells: Vec<Cell> = Vec::new();
+    let rows = sorted.len() as f64;
+    let tail = |rank: f64| rank.ln_1p() / (2.0 * (rows / 2.0).ln_1p());
     let (mut before, mut last_share) = (0, usize::MAX);
     for run in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let share = (before + run.len() / 2) * CELLS / sorted.len();
+        let rank = before as f64 + run.len() as f64 / 2.0;
         before += run.len();
+        let tail = if rank <= rows / 2.0 { tail(rank) } else { 1.0 - tail(rows - rank) };
+        let share = ((rank / rows + tail) / 2.0 * CELLS as f64) as usize;
         let side = Side::of(run.iter().map(|row| row.1));
         match cells.last_mut() {
             Some(cell) if share == last_share => {
@@ -159,8 +168,8 @@ struct Bins {
     information: f64,
 }
 
-/// The cut into at most [`MOST_BINS`] runs of cells, each with `least` rows, that has the highest information value of those in
-/// which `may_follow` holds for each two neighbours. Exact, by dynamic programming over the last bin.
+/// The cut into at most [`MOST_BINS`] runs of cells, each with `least` rows, that has the highest information value, less what bins have to
+/// be worth, of those in which `may_follow` holds for each two neighbours. Exact, by dynamic programming over the last bin.
 fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Side) -> bool) -> Bins {
     /// The best way to end with a certain bin.
     #[derive(Clone, Copy)]
@@ -170,6 +179,8 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
         from: usize,
     }
     let n = cells.len();
+    let worth = CHANCE * all.rows() as f64 / (all.bad.max(1) as f64 * all.good.max(1) as f64);
+    let information = |side: Side| side.information(all) - worth;
     let mut sums = vec![vec![Side::default(); n + 1]; n + 1];
     for (start, sums) in sums.iter_mut().enumerate() {
         for end in start..n {
@@ -180,7 +191,7 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
     let mut ways = vec![vec![vec![None::<Way>; n + 1]; n + 1]; MOST_BINS + 1];
     for end in 1..=n {
         if sums[0][end].rows() >= least {
-            ways[1][0][end] = Some(Way { information: sums[0][end].information(all), from: 0 });
+            ways[1][0][end] = Some(Way { information: information(sums[0][end]), from: 0 });
         }
     }
     for bins in 2..=MOST_BINS {
@@ -190,7 +201,7 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
                 if side.rows() < least {
                     continue;
                 }
-                let information = side.information(all);
+                let information = information(side);
                 let mut best: Option<Way> = None;
                 for from in 0..start {
                     if let Some(way) = ways[bins - 1][from][start]

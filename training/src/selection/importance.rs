@@ -108,12 +108,7 @@ fn loss(lost: impl Iterator<Item = f64>) -> Loss {
 
 /// Some rows of a matrix.
 fn part(matrix: &Matrix, rows: &[usize]) -> Matrix {
-    if rows.len() == matrix.rows() {
-        return matrix.clone();
-    }
-    let columns = matrix.columns().iter().map(|column| rows.iter().map(|row| column[*row]).collect()).collect();
-    let labels = rows.iter().map(|row| matrix.labels()[*row]).collect();
-    Matrix::new(matrix.names().to_vec(), columns, labels).expect("some rows of a matrix are a matrix")
+    if rows.len() == matrix.rows() { matrix.clone() } else { matrix.select(rows) }
 }
 
 fn named(error: Error, shuffled: &str) -> Error {

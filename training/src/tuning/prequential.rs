@@ -11,6 +11,7 @@ use crate::dataset::{Examples, Period, Rows, Split};
 use crate::error::Error;
 use crate::learners::{Learner, Settings};
 use crate::metrics::Metrics;
+use crate::sampling::GoodShare;
 
 /// The setting that says how many days before a fold are learned from; all others are the learner's own.
 pub const HISTORY_DAYS: &str = "history_days";
@@ -38,11 +39,12 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// The rows of splits, which hold as much history as any trial will ask for.
-    pub async fn new(examples: &Examples, splits: &[Split]) -> Result<Self, Error> {
+    /// The rows of splits, which hold as much history as any trial will ask for; of the good ones to learn from, a share.
+    pub async fn new(examples: &Examples, splits: &[Split], share: GoodShare, seed: u64) -> Result<Self, Error> {
         let mut rows = Vec::new();
         for split in splits {
-            rows.push(examples.split(split).await?);
+            let (train, test) = examples.split(split).await?;
+            rows.push((train.sampled(share, seed), test));
         }
         Ok(Self { rows })
     }

@@ -4,7 +4,7 @@ use super::FORMAT;
 use super::column::Column;
 use super::graph::Value;
 use super::operator::{Operator, numbers};
-use super::score::{Score, Shape, Sum};
+use super::score::{Link, Score, Shape, Sum};
 use super::trees::{Mode, question};
 use crate::import::Error;
 use crate::import::grow::{Foreign, Grove};
@@ -20,9 +20,9 @@ pub(super) fn ensemble(operator: &Operator, columns: &[Column], width: usize) ->
         1 => false,
         other => return Err(operator.unsupported(format!("aggregate_function {other}"))),
     };
-    let logistic = match operator.int("post_transform", 0) {
-        0 => false,
-        2 => true,
+    let link = match operator.int("post_transform", 0) {
+        0 => Link::None,
+        2 => Link::Logistic,
         other => return Err(operator.unsupported(format!("post_transform {other}"))),
     };
     let lists = Lists::new(operator)?;
@@ -31,7 +31,7 @@ pub(super) fn ensemble(operator: &Operator, columns: &[Column], width: usize) ->
         let foreign = lists.tree(operator, columns, root)?;
         grove.plant(&foreign, 0)?;
     }
-    Ok(Value::Score(Score { sum: Sum::Trees { grove, base: 0.0, mean }, logistic, shape: Shape::One }))
+    Ok(Value::Score(Score { sum: Sum::Trees { grove, base: 0.0, mean }, link, shape: Shape::One }))
 }
 
 struct Lists<'a> {

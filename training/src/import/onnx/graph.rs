@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::column::{Change, Column};
 use super::operator::{Operator, numbers};
 use super::proto::{Graph, Node, ValueInfo, element};
-use super::score::{Score, Shape};
+use super::score::{Link, Score, Shape};
 use super::{FORMAT, ensemble, linear, numbered, trees};
 use crate::import::Error;
 
@@ -68,9 +68,16 @@ pub(super) fn follow(graph: &Graph) -> Result<(Score, Vec<String>), Error> {
             "MatMul" => linear::product(&operator, columns(&operator, read(0)?)?, read(1)?, features.len())?,
             "Sigmoid" => match read(0)? {
                 Value::Score(score) => {
-                    score.clone().sigmoid().map(Value::Score).ok_or_else(|| operator.unsupported("probabilities"))?
+                    score.clone().linked(Link::Logistic).map(Value::Score).ok_or_else(|| operator.unsupported("probabilities"))?
                 }
                 _ => return Err(operator.unsupported("what is no score")),
+            },
+            "Pow" => match (read(0)?, read(1)?) {
+                (Value::Constant(base), Value::Score(score)) if *base == [2.0] => {
+                    let powers = score.clone().linked(Link::PowerOfTwo).map(Value::Score);
+                    powers.ok_or_else(|| operator.unsupported("probabilities"))?
+                }
+                _ => return Err(operator.unsupported("anything but powers of two")),
             },
             "Clip" => clip(&operator, read(0)?, read(1)?, read(2)?)?,
             _ => return Err(operator.not_known()),
@@ -233,7 +240,9 @@ fn pick(operator: &Operator, from: &Value, places: &Value) -> Result<Value, Erro
 fn unchanged(operator: &Operator, value: &Value) -> Result<Value, Error> {
     match value {
         Value::Score(score) if operator.node.op_type == "ZipMap" && score.shape != Shape::One => Ok(value.clone()),
-        Value::Score(score) if score.logistic && score.shape == Shape::Complementary && operator.text("norm", "MAX")? == "L1" => {
+        Value::Score(score)
+            if score.link == Link::Logistic && score.shape == Shape::Complementary && operator.text("norm", "MAX")? == "L1" =>
+        {
             Ok(value.clone())
         }
         _ => Err(operator.unsupported("anything but probabilities that add up to 1")),

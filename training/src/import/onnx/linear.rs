@@ -5,7 +5,7 @@ use scoring::model::Linear;
 use super::column::Column;
 use super::graph::Value;
 use super::operator::Operator;
-use super::score::{Score, Shape, Sum};
+use super::score::{Link, Score, Shape, Sum};
 use crate::import::Error;
 
 /// A classifier of two classes, by one set of weights for the second or one for each.
@@ -33,7 +33,7 @@ pub(super) fn classifier(operator: &Operator, columns: &[Column], width: usize) 
         (_, _, post) => return Err(operator.unsupported(format!("post_transform {post}"))),
     };
     let linear = linear(operator, columns, &weights, intercept, width)?;
-    Ok(Value::Score(Score { sum: Sum::Linear(linear), logistic: post != "NONE", shape }))
+    Ok(Value::Score(Score { sum: Sum::Linear(linear), link: if post == "NONE" { Link::None } else { Link::Logistic }, shape }))
 }
 
 pub(super) fn regressor(operator: &Operator, columns: &[Column], width: usize) -> Result<Value, Error> {
@@ -46,20 +46,20 @@ pub(super) fn regressor(operator: &Operator, columns: &[Column], width: usize) -
         &[intercept] => intercept,
         _ => return Err(operator.damaged("has several intercepts")),
     };
-    let logistic = match operator.text("post_transform", "NONE")? {
-        "NONE" => false,
-        "LOGISTIC" => true,
+    let link = match operator.text("post_transform", "NONE")? {
+        "NONE" => Link::None,
+        "LOGISTIC" => Link::Logistic,
         post => return Err(operator.unsupported(format!("post_transform {post}"))),
     };
     let linear = linear(operator, columns, &operator.numbers("coefficients")?, intercept, width)?;
-    Ok(Value::Score(Score { sum: Sum::Linear(linear), logistic, shape: Shape::One }))
+    Ok(Value::Score(Score { sum: Sum::Linear(linear), link, shape: Shape::One }))
 }
 
 /// Features times a column of weights.
 pub(super) fn product(operator: &Operator, columns: &[Column], weights: &Value, width: usize) -> Result<Value, Error> {
     let Value::Constant(weights) = weights else { return Err(operator.unsupported("weights that are not constant")) };
     let linear = linear(operator, columns, weights, 0.0, width)?;
-    Ok(Value::Score(Score { sum: Sum::Linear(linear), logistic: false, shape: Shape::One }))
+    Ok(Value::Score(Score { sum: Sum::Linear(linear), link: Link::None, shape: Shape::One }))
 }
 
 /// A feature without a column has no weight. One that is missing counts as what it is filled in with, and as the mean where the

@@ -12,9 +12,20 @@ use crate::import::grow::Grove;
 #[derive(Clone, Debug)]
 pub(super) struct Score {
     pub(super) sum: Sum,
-    /// Whether the logistic function has been applied.
-    pub(super) logistic: bool,
+    /// What has been applied to the sum.
+    pub(super) link: Link,
     pub(super) shape: Shape,
+}
+
+/// What makes a number from 0 to 1 of a sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Nothing yet.
+    None,
+    /// The logistic function.
+    Logistic,
+    /// Two to the power of it.
+    PowerOfTwo,
 }
 
 /// What adds up to the number of the second class.
@@ -40,14 +51,14 @@ pub(super) enum Shape {
 }
 
 impl Score {
-    /// After the logistic function, at most once.
-    pub(super) fn sigmoid(self) -> Option<Self> {
-        (!self.logistic).then_some(Self { logistic: true, ..self })
+    /// After a function of the sum, at most one.
+    pub(super) fn linked(self, link: Link) -> Option<Self> {
+        (self.link == Link::None).then_some(Self { link, ..self })
     }
 
     /// With a number added to the only one.
     pub(super) fn plus(mut self, number: f64) -> Option<Self> {
-        if self.logistic || self.shape != Shape::One {
+        if self.link != Link::None || self.shape != Shape::One {
             return None;
         }
         match &mut self.sum {
@@ -59,16 +70,20 @@ impl Score {
 
     /// The model that this is, and whether it has covers.
     pub(super) fn finish(self) -> Result<(Model, bool), Error> {
-        match (self.sum, self.logistic) {
-            (Sum::Linear(linear), true) => Ok((Model::Linear(linear), true)),
-            (Sum::Linear(_), false) => Err(FORMAT.unsupported("a linear model whose output is no probability")),
-            (Sum::Trees { grove, base, mean }, logistic) => {
+        match (self.sum, self.link) {
+            (Sum::Linear(linear), Link::Logistic) => Ok((Model::Linear(linear), true)),
+            (Sum::Linear(_), Link::None | Link::PowerOfTwo) => {
+                Err(FORMAT.unsupported("a linear model whose output is no probability"))
+            }
+            (Sum::Trees { grove, base, mean }, link) => {
                 let trees = grove.len().max(1) as f64;
-                Ok(match (logistic, mean) {
-                    (true, false) => grove.finish(Combine::LogisticSum, base, 1.0),
-                    (true, true) => grove.finish(Combine::LogisticSum, base, 1.0 / trees),
-                    (false, true) => grove.finish(Combine::Mean, base, 1.0),
-                    (false, false) => grove.finish(Combine::Mean, base, trees),
+                Ok(match (link, mean) {
+                    (Link::Logistic, false) => grove.finish(Combine::LogisticSum, base, 1.0),
+                    (Link::Logistic, true) => grove.finish(Combine::LogisticSum, base, 1.0 / trees),
+                    (Link::None, true) => grove.finish(Combine::Mean, base, 1.0),
+                    (Link::None, false) => grove.finish(Combine::Mean, base, trees),
+                    (Link::PowerOfTwo, true) => grove.finish(Combine::PathLength, base, 1.0),
+                    (Link::PowerOfTwo, false) => grove.finish(Combine::PathLength, base, trees),
                 })
             }
         }

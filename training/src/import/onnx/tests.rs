@@ -98,7 +98,9 @@ fn our_models_survive_as_onnx() {
     let sum = Trees { combine: Combine::LogisticSum, base: -0.7, ..trees.clone() };
     let none = Trees { roots: Vec::new(), nodes: Vec::new(), ..sum.clone() };
     let names = ["amount".to_owned(), "a \"quoted\", name".to_owned()];
-    for model in [Model::Trees(trees), Model::Trees(sum), Model::Trees(none), Model::Linear(linear)] {
+    let mut paths = Trees { combine: Combine::PathLength, ..trees.clone() };
+    paths.nodes.iter_mut().for_each(|node| node.value = -node.value);
+    for model in [Model::Trees(trees), Model::Trees(sum), Model::Trees(none), Model::Trees(paths), Model::Linear(linear)] {
         let again = crate::import::read(&export::onnx(&model, &names)).unwrap();
         assert_eq!((again.features.as_slice(), again.has_cover), (names.as_slice(), true));
         for values in [[0.0, 0.1], [2e300, 0.1f64.next_up()], [f64::NAN, 3.0], [5.0, f64::NAN]] {

@@ -7,7 +7,7 @@ use super::FORMAT;
 use super::column::Column;
 use super::graph::Value;
 use super::operator::Operator;
-use super::score::{Score, Shape, Sum};
+use super::score::{Link, Score, Shape, Sum};
 use crate::import::Error;
 use crate::import::grow::{Foreign, Grove, Question};
 use crate::import::threshold::last;
@@ -42,13 +42,13 @@ pub(super) fn classifier(operator: &Operator, columns: &[Column], width: usize) 
         (true, base) if base.iter().all(|&base| base == 0.0) && base.len() < 2 => (1, 0.0, Shape::Two),
         _ => return Err(operator.unsupported("base_values for two classes")),
     };
-    let logistic = logistic(operator)?;
+    let link = link(operator)?;
     let weights = Weights::new(operator, "class", class)?;
     if has_first && has_second {
         weights.in_every_leaf(operator)?;
     }
     let grove = grow(operator, columns, width, &weights)?;
-    Ok(Value::Score(Score { sum: Sum::Trees { grove, base, mean: false }, logistic, shape }))
+    Ok(Value::Score(Score { sum: Sum::Trees { grove, base, mean: false }, link, shape }))
 }
 
 /// A regressor of one target. The logistic function is applied where the standard says so; ONNX Runtime 1.32 leaves it out.
@@ -67,15 +67,15 @@ pub(super) fn regressor(operator: &Operator, columns: &[Column], width: usize) -
         &[base] => base,
         _ => return Err(operator.damaged("has several base_values")),
     };
-    let logistic = logistic(operator)?;
+    let link = link(operator)?;
     let grove = grow(operator, columns, width, &Weights::new(operator, "target", 0)?)?;
-    Ok(Value::Score(Score { sum: Sum::Trees { grove, base, mean }, logistic, shape: Shape::One }))
+    Ok(Value::Score(Score { sum: Sum::Trees { grove, base, mean }, link, shape: Shape::One }))
 }
 
-fn logistic(operator: &Operator) -> Result<bool, Error> {
+fn link(operator: &Operator) -> Result<Link, Error> {
     match operator.text("post_transform", "NONE")? {
-        "NONE" => Ok(false),
-        "LOGISTIC" => Ok(true),
+        "NONE" => Ok(Link::None),
+        "LOGISTIC" => Ok(Link::Logistic),
         post => Err(operator.unsupported(format!("post_transform {post}"))),
     }
 }

@@ -18,6 +18,14 @@ pub(super) struct Slope {
     pub(super) hessian: f64,
 }
 
+impl Slope {
+    /// Makes it that of a row that counts so often.
+    pub(super) fn weigh(&mut self, weight: f64) {
+        self.gradient *= weight;
+        self.hessian *= weight;
+    }
+}
+
 /// The slopes of some rows, added up.
 #[derive(Clone, Copy, Default)]
 struct Sums {
@@ -73,6 +81,8 @@ const PARALLEL_FROM: usize = 1 << 19;
 pub(super) struct Grower<'a> {
     columns: &'a [Binned],
     settings: &'a Settings,
+    /// How often each row counts; once where there are none.
+    weights: Option<&'a [f64]>,
     /// Where each feature's bins begin in a table, and where the last ends.
     offsets: Vec<usize>,
     /// The rows that the tree learns from, those of a leaf side by side.
@@ -90,7 +100,7 @@ pub(super) struct Grower<'a> {
 }
 
 impl<'a> Grower<'a> {
-    pub(super) fn new(columns: &'a [Binned], settings: &'a Settings, rows: usize) -> Self {
+    pub(super) fn new(columns: &'a [Binned], settings: &'a Settings, rows: usize, weights: Option<&'a [f64]>) -> Self {
         let mut offsets = vec![0];
         let mut end = 0;
         for column in columns {
@@ -99,7 +109,7 @@ impl<'a> Grower<'a> {
         }
         let (right, slopes) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         let (features, others) = ((0..columns.len()).collect(), Vec::new());
-        Self { columns, settings, offsets, rows: Vec::new(), others, features, right, slopes, tables: Vec::new() }
+        Self { columns, settings, weights, offsets, rows: Vec::new(), others, features, right, slopes, tables: Vec::new() }
     }
 
     /// Grows a tree onto the nodes and moves the rows' margins by it, or does nothing and says so: false. It sees a part of the rows and
@@ -126,6 +136,9 @@ impl<'a> Grower<'a> {
         for leaf in leaves {
             let value = self.settings.rate * leaf.sums.step_within(self.settings.lambda, leaf.bounds);
             nodes[leaf.node as usize].value = value;
+            if let Some(weights) = self.weights {
+                nodes[leaf.node as usize].cover = self.rows[leaf.rows.clone()].iter().map(|&row| weights[row as usize]).sum();
+            }
             let rows = self.rows[leaf.rows].iter().chain(&self.others[leaf.others]);
             rows.for_each(|&row| margins[row as usize] += value);
             if !leaf.table.is_empty() {

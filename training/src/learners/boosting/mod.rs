@@ -37,7 +37,7 @@ pub struct Settings {
     pub rate: f64,
     /// How many bins a feature is cut into, at most, not counting the missing values; 2 or more.
     pub max_bins: u16,
-    /// How many rows a leaf has, at least; 1 or more.
+    /// How many rows a leaf has, at least, whatever they weigh; 1 or more.
     pub min_rows: u32,
     /// The L2 penalty on the value of a leaf, in units of hessian (a row at even odds has a quarter); above 0.
     pub lambda: f64,
@@ -121,15 +121,18 @@ pub fn fit_watched(matrix: &Matrix, settings: &Settings, watched: &Matrix) -> Re
 /// The trees, and the log-odds that they give each row.
 fn grow(matrix: &Matrix, settings: &Settings, watched: Option<&Matrix>) -> (Trees, Vec<f64>) {
     let columns: Vec<Binned> = matrix.columns().iter().map(|column| Binned::new(column, settings.max_bins)).collect();
-    let bad = matrix.bad() as f64;
-    let base = (bad / (matrix.rows() as f64 - bad)).ln();
+    let bad = matrix.bad_weight();
+    let base = (bad / (matrix.total_weight() - bad)).ln();
     let mut trees = Trees { width: matrix.width(), combine: Combine::LogisticSum, base, roots: Vec::new(), nodes: Vec::new() };
-    let mut grower = Grower::new(&columns, settings, matrix.rows());
+    let mut grower = Grower::new(&columns, settings, matrix.rows(), matrix.weights());
     let mut margins = vec![base; matrix.rows()];
     let mut watch = watched.map(|rows| Watch::new(rows, base));
     let mut sampler = Sampler::new(matrix.rows(), matrix.width(), settings);
     for _ in 0..settings.trees {
-        let slopes: Vec<Slope> = margins.iter().zip(matrix.labels()).map(|(&margin, &bad)| slope(margin, bad)).collect();
+        let mut slopes: Vec<Slope> = margins.iter().zip(matrix.labels()).map(|(&margin, &bad)| slope(margin, bad)).collect();
+        if let Some(weights) = matrix.weights() {
+            slopes.iter_mut().zip(weights).for_each(|(slope, weight)| slope.weigh(*weight));
+        }
         let root = trees.nodes.len() as u32;
         if !grower.tree(sampler.draw(), &slopes, &mut trees.nodes, &mut margins) {
             if sampler.is_partial() {

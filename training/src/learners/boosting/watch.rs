@@ -6,7 +6,7 @@ use crate::matrix::Matrix;
 
 /// Rows that nothing is learned from, with their log-odds so far.
 pub(super) struct Watch<'a> {
-    labels: &'a [bool],
+    rows: &'a Matrix,
     /// The features row by row, as trees read them.
     values: Vec<f64>,
     width: usize,
@@ -20,7 +20,7 @@ impl<'a> Watch<'a> {
     pub(super) fn new(rows: &'a Matrix, base: f64) -> Self {
         let values = (0..rows.rows()).flat_map(|row| rows.columns().iter().map(move |column| column[row])).collect();
         let margins = vec![base; rows.rows()];
-        let mut watch = Self { labels: rows.labels(), values, width: rows.width(), margins, lowest: 0.0, best: 0 };
+        let mut watch = Self { rows, values, width: rows.width(), margins, lowest: 0.0, best: 0 };
         watch.lowest = watch.loss();
         watch
     }
@@ -45,13 +45,13 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The sum of all rows' log-losses.
+    /// The sum of all rows' log-losses, each as often as it counts.
     fn loss(&self) -> f64 {
-        let loss = |(margin, bad): (&f64, &bool)| {
+        let loss = |(row, (margin, bad)): (usize, (&f64, &bool))| {
             let wrong = if *bad { -margin } else { *margin };
             // ln(1 + e^wrong), where e^wrong may be beyond all numbers.
-            wrong.max(0.0) + (-wrong.abs()).exp().ln_1p()
+            self.rows.weight(row) * (wrong.max(0.0) + (-wrong.abs()).exp().ln_1p())
         };
-        self.margins.iter().zip(self.labels).map(loss).sum()
+        self.margins.iter().zip(self.rows.labels()).enumerate().map(loss).sum()
     }
 }

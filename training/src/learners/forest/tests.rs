@@ -8,7 +8,7 @@ fn the_trees_read_out_predict_as_smartcore_does() {
     let matrix = noisy(1500, 3);
     let forest = fit(&matrix, &SMALL, 11, 2).unwrap();
     assert_eq!(forest.check(), Ok(()));
-    let data = Data::new(&matrix);
+    let data = Data::new(&matrix, f64::MAX, |_| MISSING);
     let mut expect = vec![0.0; matrix.rows()];
     for run in runs(matrix.width(), &SMALL, 11) {
         let trees = run.n_trees as f64;
