@@ -55,7 +55,7 @@ fn files_in_any_order_and_folders_teach_what_one_file_does() {
     let (_, one, model) = of("one", HANDBOOK, &[text(&whole)]);
     let (_, parts, same) = of("folder", HANDBOOK, &[text(&shards)]);
     assert!(model == same && one != parts, "the same model of other files");
-    let files = ["a", "c", "b"].map(|shard| (1..4).map(|part| shards.join(format!("shard={shard}/part-{}.parquet", part - 1))));
+    let files = ["a", "c", "b"].map(|shard| [1, 2, 3].map(|part| shards.join(format!("shard={shard}/part-{}.parquet", part - 1))));
     let files: Vec<PathBuf> = files.into_iter().flatten().filter(|path| path.exists()).collect();
     let files: Vec<&str> = files.iter().map(|path| text(path)).collect();
     assert!(of("files", HANDBOOK, &files).2 == model);
@@ -154,7 +154,8 @@ fn tables_choose_rows_and_name_segments() {
     assert!(judged == all && with_table != plain, "a table is part of what a model was made of");
     let out = at("evaluation");
     let test = ["--version", "1", "--test", "2018-05-22..2018-05-29", "--out", text(&out), "--json"];
-    let evaluate = ["evaluate", "--pipeline", text(&pipeline), "--data", text(&data), "--models", text(&at("all"))];
+    let models = at("all");
+    let evaluate = ["evaluate", "--pipeline", text(&pipeline), "--data", text(&data), "--models", text(&models)];
     let evaluation = json_lines(&run_well(&[evaluate.as_slice(), &test].concat())).remove(0);
     let found = evaluation["segments"].to_string();
     assert!(["\"tier\"", "\"gold\"", "\"plain\"", "\"large\"", "\"true\""].iter().all(|part| found.contains(part)), "{found}");

@@ -158,7 +158,6 @@ pub(super) fn judge(
 
 fn about(args: &Args, history: &History, artifact: &Artifact) -> About {
     let Artifact { about, .. } = artifact;
-    let amounts = &history.pipeline.schema;
     About {
         model: about.name.clone(),
         version: args.version.to_string(),

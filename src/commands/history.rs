@@ -86,7 +86,8 @@ impl History {
     pub(super) async fn examples(&self, period: Period) -> anyhow::Result<Examples> {
         let bar = output::counter("events");
         let read = &mut |events| bar.set_position(events);
-        let examples = self.source.examples(&self.pipeline, &self.training, period, self.delay, Unlabelled::LeftOut, read).await?;
+        let examples =
+            self.source.examples(&self.pipeline, &self.training, period, self.delay, Unlabelled::LeftOut, read).await?;
         bar.finish_and_clear();
         say(examples.passed);
         Ok(examples)
@@ -125,7 +126,7 @@ pub(super) fn say(passed: Passed) {
 }
 
 /// How long it takes until a label is known: as given, or as the pipeline says.
-fn label_delay(pipeline: &Pipeline, given: Option<Duration>) -> anyhow::Result<Duration> {
+pub(super) fn label_delay(pipeline: &Pipeline, given: Option<Duration>) -> anyhow::Result<Duration> {
     let said = pipeline.schema.label.as_ref().map(|label| label.delay);
     given.or(said).with_context(|| format!("pipeline {} names no label column: set `label` in [event]", pipeline.name))
 }

@@ -160,9 +160,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let days = |period: Period| format!("{} to {}", period.from.date(), period.until.date());
     let about = page::About {
-        model: pipeline.model.name.clone(),
+        model: events.pipeline.model.name.clone(),
         learner: args.learner.name().to_owned(),
-        data: args.data.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        data: events.name.clone(),
         validated_on: days(args.validate),
         tested_on: args.test.map(days),
         test: found.test,

@@ -131,9 +131,8 @@ impl Training {
             }
         }
         let schedule = read.schedule.map(ScheduleFile::check).transpose().map_err(wrong)?;
-        for name in
-            read.segment_sql.keys().filter(|name| read.segments.iter().any(|attribute| attribute.as_ref() == name.as_ref()))
-        {
+        let is_attribute = |name: &&Spanned<String>| read.segments.iter().any(|attribute| attribute.as_ref() == name.as_ref());
+        if let Some(name) = read.segment_sql.keys().find(is_attribute) {
             return Err(fail(format!("there are two segments `{}`", name.as_ref()), name.span()));
         }
         let place = |span: Range<usize>| {
@@ -197,9 +196,9 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::preparation::Wish;
     use crate::dataset::log::Vectors;
     use crate::learners::Learner;
+    use crate::preparation::Wish;
     use crate::schedule::{Limits, When};
 
     fn parse(training: &str) -> Result<Training, String> {
@@ -310,7 +309,10 @@ mod tests {
         check("[training.logistic]\nl1_share = 1.5", "+2: the setting l1_share of logistic is out of its range");
         check("[training.extra_trees]\nmin_rows = 0", "+2: the setting min_rows of extra_trees is out of its range");
         check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
-        check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected one of `penalty`, `l1_share`, `preparation`");
+        check(
+            "[training.logistic]\nsteps = 1",
+            "+3: unknown field `steps`, expected one of `penalty`, `l1_share`, `preparation`",
+        );
         check(
             "[training.logistic]\npreparation = \"woe\"",
             "+3: unknown variant `woe`, expected one of `none`, `linear`, `evidence`",

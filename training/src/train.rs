@@ -11,7 +11,7 @@ use scoring::registry::{ARTIFACT_FORMAT, About, PROGRAM, Published};
 use scoring::{Artifact, Pipeline, Scorer};
 
 use crate::dataset::log::Passed;
-use crate::dataset::{Rows, Source, Split};
+use crate::dataset::{Rows, Source, Split, Unlabelled};
 use crate::error::Error;
 use crate::file::Training;
 use crate::history::SetAside;

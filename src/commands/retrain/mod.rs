@@ -78,7 +78,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let mut role = Role {
         config: args.config.clone(),
         pipeline: path,
-        delay: super::label_delay(&pipeline, None)?,
+        delay: super::history::label_delay(&pipeline, None)?,
         schedule,
         registry,
         reports: folder.join("reports"),

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use scoring::Champion;
+use training::Trained;
 use training::dataset::Rows;
 use training::evaluation::report::About;
-use training::Trained;
 
 use super::Args;
 use crate::commands::evaluate::{self, How};

@@ -245,6 +245,7 @@ impl Rows {
             entities: some(&self.entities, &kept),
             amounts_minor: self.amounts_minor.as_ref().map(|amounts| some(amounts, &kept)),
             attributes: self.attributes.iter().map(|(name, values)| (name.clone(), some(values, &kept))).collect(),
+            segments: self.segments.iter().map(|(name, values)| (name.clone(), some(values, &kept))).collect(),
         }
     }
 

@@ -104,12 +104,12 @@ fn a_thin_tail_has_a_bin_of_its_own_and_noise_has_one_alone() {
     let amounts: Vec<f64> =
         (0..5_000).map(|row| if row % 100 == 7 { 1e6 + f64::from(row) } else { f64::from(row * 7919 % 5_000) }).collect();
     let labels: Vec<bool> = (0..5_000).map(|row| row % 100 == 7 || row % 20 == 3).collect();
-    let evidence = Evidence::fit(&Values::Numbers(amounts), &labels);
+    let evidence = evidence::fit(&amounts, &labels);
     let last = evidence.bins.last().unwrap();
     assert!((last.rows, last.bad) == (50, 50), "{evidence:?}");
     let noise: Vec<f64> = (0..5_000).map(|row| f64::from(row * 4_001 % 5_000)).collect();
     let labels: Vec<bool> = (0..5_000_u64).map(|row| row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61 == 0).collect();
-    let evidence = Evidence::fit(&Values::Numbers(noise), &labels);
+    let evidence = evidence::fit(&noise, &labels);
     assert!(evidence.bins.len() <= 2, "{evidence:?}");
 }
 

@@ -52,12 +52,12 @@ mod tests {
 
     use super::*;
     use crate::calibrate::{FOLDS, out_of_fold};
+    use crate::folds::fold_of_row;
     use crate::learners::tests::{matrix, noisy};
     use crate::learners::{Learner, Settings, logistic};
     use crate::metrics::auc;
     use crate::preparation::{Preparation as OfTable, Recipe};
     use crate::table::{Column, Table, Values};
-    use crate::tabular::fold_of;
 
     fn wishing(preparation: Wish) -> Settings {
         Settings { logistic: logistic::Settings { preparation, ..logistic::Settings::default() }, ..Settings::default() }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_fold_is_prepared_by_the_others_alone() {
         let matrix = noisy(900, 3);
-        let folds: Vec<u32> = (0..900).map(|row| fold_of(row, FOLDS)).collect();
+        let folds: Vec<u32> = (0..900).map(|row| fold_of_row(row, FOLDS)).collect();
         for wish in [Wish::Linear, Wish::Evidence] {
             let held = |threads| out_of_fold(Learner::Logistic, &matrix, &folds, &wishing(wish), 0, threads).unwrap().unwrap();
             let probabilities = held(1);

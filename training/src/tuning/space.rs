@@ -86,7 +86,19 @@ impl Range {
 
 impl Range {
     /// The place of a value, from 0 to 1: that from which [`Range::at`] gives it, or the nearest.
-    pub fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: &Value) -> f64 {
+        let number = match (self, value) {
+            (Self::Words(words), Value::Word(word)) => {
+                let at = words.iter().position(|known| known == word).unwrap_or_default();
+                return (at as f64 + 0.5) / words.len() as f64;
+            }
+            (_, Value::Number(number)) => *number,
+            (_, Value::Word(_)) => return 0.0,
+        };
+        self.place_of(number)
+    }
+
+    fn place_of(&self, value: f64) -> f64 {
         let place = match self {
             Self::Log(low, high) => (value / low).ln() / (high / low).ln(),
             Self::Linear(low, high) => (value - low) / (high - low),
@@ -95,17 +107,19 @@ impl Range {
                 (value.ln() - from) / (to - from)
             }
             Self::OneOf(values) => (values.partition_point(|each| *each < value) as f64 + 0.5) / values.len() as f64,
+            Self::Words(_) => 0.0,
         };
         place.clamp(0.0, 1.0)
     }
 
     /// Whether a value lies at an end: then what is better may lie beyond. Of named values there is nothing beyond.
-    pub fn is_at_an_end(&self, value: f64) -> bool {
+    pub fn is_at_an_end(&self, value: &Value) -> bool {
         const NEAR: f64 = 0.03;
+        let Some(number) = value.number() else { return false };
         match self {
-            Self::OneOf(_) => false,
-            Self::WholeLog(low, high) => value <= f64::from(*low) || value >= f64::from(*high),
-            Self::Log(..) | Self::Linear(..) => !(NEAR..=1.0 - NEAR).contains(&self.place(value)),
+            Self::OneOf(_) | Self::Words(_) => false,
+            Self::WholeLog(low, high) => number <= f64::from(*low) || number >= f64::from(*high),
+            Self::Log(..) | Self::Linear(..) => !(NEAR..=1.0 - NEAR).contains(&self.place_of(number)),
         }
     }
 }
@@ -193,10 +207,14 @@ mod tests {
         {
             for step in 0..=20 {
                 let value = range.at(f64::from(step) / 20.0);
-                assert_eq!(range.at(range.place(value)), value, "{range:?} at {step}");
+                assert_eq!(range.at(range.place(&value)), value, "{range:?} at {step}");
             }
         }
-        let check = |range: Range, value: f64, expect: bool| assert_eq!(range.is_at_an_end(value), expect, "{range:?} {value}");
+        let check = |range: Range, value: f64, expect: bool| {
+            assert_eq!(range.is_at_an_end(&Value::Number(value)), expect, "{range:?} {value}");
+        };
+        let words = Range::Words(vec!["none".to_owned(), "linear".to_owned()]);
+        assert_eq!(words.at(words.place(&Value::Word("linear".to_owned()))), Value::Word("linear".to_owned()));
         check(Range::Log(0.01, 1.0), 0.0101, true);
         check(Range::Log(0.01, 1.0), 0.1, false);
         check(Range::Linear(0.0, 1.0), 0.99, true);

@@ -232,7 +232,7 @@ fn a_column_may_lie_in_the_name_of_the_folder() {
         assert_eq!(found.unwrap_or_else(|error| vec![error]), expect, "{}", path.display());
     };
     let day = constant("TX_DATETIME", Some("2018-04-01"));
-    check(&text, &[day.clone()], &["1 5716 none", "2 16 none"]);
+    check(&text, std::slice::from_ref(&day), &["1 5716 none", "2 16 none"]);
     check(&text, &[day.clone(), constant("TX_FRAUD", Some("1"))], &["1 5716 fraud", "2 16 fraud"]);
     check(&text, &[day.clone(), constant("TX_FRAUD", None)], &["1 5716 none", "2 16 none"]);
     // The file's own column comes first.

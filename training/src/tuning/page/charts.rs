@@ -1,6 +1,7 @@
 //! The drawings of a search: how it went, how trials were cut down, and what each setting did.
 
-use super::super::{Dimension, Range};
+use super::super::{Dimension, Range, Value};
+use super::shown;
 use super::trials::{Trial, Trials};
 use crate::page::card::Card;
 use crate::page::frame::{Axis, Frame, plain};
@@ -79,7 +80,7 @@ pub(super) fn setting(trials: &Trials<'_>, dimension: &Dimension) -> String {
     let points: Vec<(u32, f64, f64)> = trials
         .all()
         .iter()
-        .filter_map(|trial| Some((trial.number, position(range, *trial.settings.get(name)?), trial.first())))
+        .filter_map(|trial| Some((trial.number, position(range, trial.settings.get(name)?), trial.first())))
         .collect();
     let Some((least, most)) = ends(points.iter().map(|point| point.2)) else { return String::new() };
     let frame = Frame::small([name, "first fold"], axis(range), Axis::numbers(least, most));
@@ -95,10 +96,10 @@ pub(super) fn setting(trials: &Trials<'_>, dimension: &Dimension) -> String {
     let mark = best.map(|(_, x, y)| mark(&frame, *x, *y));
     let inside = line.unwrap_or_default() + &dots(false, "faint") + &dots(true, "model") + &mark.unwrap_or_default();
     let about = match trials.best().and_then(|best| best.settings.get(name)) {
-        Some(value) if range.is_at_an_end(*value) => {
-            format!("Chosen: {}, at an end of what was searched: what is better may lie beyond.", plain(*value))
+        Some(value) if range.is_at_an_end(value) => {
+            format!("Chosen: {}, at an end of what was searched: what is better may lie beyond.", shown(value))
         }
-        Some(value) => format!("Chosen: {}.", plain(*value)),
+        Some(value) => format!("Chosen: {}.", shown(value)),
         None => "Nothing is chosen yet.".to_owned(),
     };
     let legend = vec![("faint", "trial".to_owned()), ("score", "went on to all folds".to_owned()), ("mark", "chosen".to_owned())];
@@ -106,10 +107,11 @@ pub(super) fn setting(trials: &Trials<'_>, dimension: &Dimension) -> String {
 }
 
 /// Where a value stands on [`axis`].
-fn position(range: &Range, value: f64) -> f64 {
-    match range {
-        Range::OneOf(values) => values.partition_point(|each| *each < value) as f64 + 0.5,
-        _ => value,
+fn position(range: &Range, value: &Value) -> f64 {
+    match (range, value) {
+        (Range::OneOf(values), Value::Number(number)) => values.partition_point(|each| each < number) as f64 + 0.5,
+        (Range::Words(words), Value::Word(word)) => words.iter().position(|known| known == word).unwrap_or_default() as f64 + 0.5,
+        (_, value) => value.number().unwrap_or_default(),
     }
 }
 
@@ -121,6 +123,10 @@ fn axis(range: &Range) -> Axis {
         Range::OneOf(values) => {
             let ticks = values.iter().enumerate().map(|(place, value)| (place as f64 + 0.5, plain(*value))).collect();
             Axis::places(values.len(), ticks)
+        }
+        Range::Words(words) => {
+            let ticks = words.iter().enumerate().map(|(place, word)| (place as f64 + 0.5, word.clone())).collect();
+            Axis::places(words.len(), ticks)
         }
     }
 }

@@ -5,7 +5,7 @@ mod charts;
 mod tables;
 mod trials;
 
-use super::{Finalist, Objective, Outcome, Search};
+use super::{Finalist, Objective, Outcome, Search, Value};
 use crate::metrics::Metrics;
 use crate::page;
 use crate::page::text::{count, escape, optional, signed};
@@ -95,6 +95,14 @@ fn footer(trials: &Trials<'_>) -> String {
          same folds only.</footer>\n",
         rungs.join(", ")
     )
+}
+
+/// A value, as a page shows it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Number(number) => page::frame::plain(*number),
+        Value::Word(word) => escape(word),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The tables of a search: what was chosen, and the trials that went on to all folds.
 
 use super::super::{Dimension, Finalist, Objective, Range};
+use super::shown;
 use super::trials::Trials;
 use crate::page::frame::plain;
 use crate::page::table::{Cell, plain as column, row, section};
@@ -13,12 +14,12 @@ const LISTED: usize = 20;
 pub(super) fn chosen(trials: &Trials<'_>) -> String {
     let Some(best) = trials.best() else { return String::new() };
     let line = |dimension: &Dimension| {
-        let value = *best.settings.get(&dimension.name)?;
+        let value = best.settings.get(&dimension.name)?;
         let end = match dimension.range.is_at_an_end(value) {
             true => "<span class=\"wrong\">at an end</span>",
             false => "",
         };
-        let cells = [plain(value), searched(&dimension.range), bar(dimension.range.place(value)), end.to_owned()];
+        let cells = [shown(value), searched(&dimension.range), bar(dimension.range.place(value)), end.to_owned()];
         Some(row(&escape(&dimension.name), cells.map(Cell::from)))
     };
     let body: String = trials.search().space.iter().filter_map(line).collect();
@@ -36,6 +37,7 @@ fn searched(range: &Range) -> String {
         Range::Linear(low, high) => format!("{} to {}", plain(*low), plain(*high)),
         Range::WholeLog(low, high) => format!("{low} to {high}, by doublings"),
         Range::OneOf(values) => values.iter().map(|value| plain(*value)).collect::<Vec<_>>().join(", "),
+        Range::Words(words) => escape(&words.join(", ")),
     }
 }
 
@@ -65,8 +67,7 @@ pub(super) fn finalists(trials: &Trials<'_>) -> String {
     let line = |finalist: &Finalist| {
         let worst = finalist.metrics.iter().map(|metrics| trials.objective().of(metrics)).fold(f64::INFINITY, f64::min);
         let other = |other: &Objective| optional(finalist.mean(*other), |value| signed(value, 4));
-        let setting =
-            |dimension: &Dimension| finalist.settings.get(&dimension.name).map_or_else(String::new, |value| plain(*value));
+        let setting = |dimension: &Dimension| finalist.settings.get(&dimension.name).map_or_else(String::new, shown);
         let cells = [format!("<b>{}</b>", signed(finalist.figure, 4)), signed(worst, 4)];
         let cells = cells.into_iter().chain(others.iter().map(other)).chain(space.iter().map(setting));
         row(&finalist.trial.to_string(), cells.map(Cell::from))

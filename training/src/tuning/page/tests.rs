@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::super::{Dimension, Range, Task};
+use super::super::{Dimension, Range, Task, Value};
 use super::*;
 use crate::page::tests::{check_alone, check_tags};
 
@@ -16,7 +16,8 @@ fn search() -> Search {
 }
 
 fn metrics(task: &Task) -> Metrics {
-    let off = (task.settings["rate"] / 0.1).ln().abs() + (task.settings["a<b"] / 16.0).ln().abs();
+    let number = |name: &str| task.settings[name].number().unwrap();
+    let off = (number("rate") / 0.1).ln().abs() + (number("a<b") / 16.0).ln().abs();
     let reached = 0.9 - off / 10.0 - f64::from(task.fold) / 20.0;
     Metrics { auc: Some(0.5 + reached / 3.0), average_precision: Some(reached), card_precision_100: None }
 }
@@ -75,7 +76,8 @@ fn a_search_that_has_hardly_begun_leaves_no_hole() {
 #[test]
 fn a_choice_at_the_end_of_its_range_is_pointed_out() {
     let settings = BTreeMap::from([("rate", 0.0101), ("a<b", 16.0), ("share", 0.75), ("history_days", 7.0)]);
-    let settings: BTreeMap<String, f64> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let settings: BTreeMap<String, Value> =
+        settings.into_iter().map(|(name, value)| (name.to_owned(), Value::Number(value))).collect();
     let task = Task { trial: 0, fold: 0, settings: settings.clone() };
     let outcome = |fold: u32| Outcome { trial: 0, fold, settings: settings.clone(), metrics: metrics(&task), seconds: 1.0 };
     let outcomes: Vec<Outcome> = (0..4).map(outcome).collect();

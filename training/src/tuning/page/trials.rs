@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Finalist, Objective, Outcome, Search, rungs};
+use super::super::{Finalist, Objective, Outcome, Search, Value, rungs};
 
 /// A trial with what it reached on each fold, from the first on.
 pub(super) struct Trial<'a> {
     pub(super) number: u32,
-    pub(super) settings: &'a BTreeMap<String, f64>,
+    pub(super) settings: &'a BTreeMap<String, Value>,
     /// The objective on the folds that it has been on, in their order.
     pub(super) figures: Vec<f64>,
 }
