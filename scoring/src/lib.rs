@@ -9,6 +9,7 @@ pub mod decide;
 pub mod decision;
 pub mod engine;
 mod error;
+pub mod lists;
 pub mod metrics;
 pub mod model;
 pub mod pipeline;
