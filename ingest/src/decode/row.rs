@@ -55,6 +55,7 @@ pub(super) fn event<P: Parts>(parts: &mut P, schema: &Schema) -> Result<Event, R
                 declared::<P, _>(value, &attribute.place, attribute.required)
             })
             .collect::<Result<_, _>>()?,
+        supersedes: None,
     })
 }
 

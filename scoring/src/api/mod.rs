@@ -17,7 +17,7 @@ use ingest::{EventId, decode};
 
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::problem::Problem;
-use crate::engine::Engine;
+use crate::engine::{Engine, Terms};
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -56,7 +56,7 @@ async fn score(
             format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, api.engine.pipeline().max_skew);
         return Err(Problem::invalid(Some("event_time".to_owned()), detail));
     }
-    let scored = api.engine.score(event, received_at).await?;
+    let scored = api.engine.score(event, received_at, Terms::default()).await?;
     Ok(Json(ScoreAnswer::new(scored)))
 }
 

@@ -76,6 +76,11 @@ impl From<Error> for Problem {
                 field: Some("event_id".to_owned()),
                 ..Self::new(StatusCode::CONFLICT, "/problems/history", "the event is history", detail)
             },
+            Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
+            Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
+            Error::NoList { .. } => Self::not_found(detail),
+            Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
+            Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
             Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
                 tracing::error!(error = %detail, "a request was refused");

@@ -14,7 +14,7 @@ use ingest::{Event, EventId, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Known, Ledger};
-use crate::control::Control;
+use crate::control::{Control, State};
 use crate::decide::Case;
 use crate::decision::Decision;
 use crate::error::Error;
@@ -59,10 +59,8 @@ pub struct Core {
 /// What a log holds beside state: what the shell needs to go on.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// The champion that was promoted last: its name and version.
-    pub champion: Option<(String, u32)>,
-    /// The features that ever served: their names, and the hashes of their definitions.
-    pub serving: Vec<(String, String)>,
+    /// What decides, by the control records.
+    pub control: State,
     /// Accepted events without a decision, by their positions: the process ended in between.
     pub undecided: BTreeMap<Position, Case>,
     /// The position of the snapshot that was used; 0 when none was.
@@ -140,8 +138,7 @@ impl Core {
             last_record: recovered.last_record,
         };
         let rest = Rest {
-            champion: recovered.champion.clone(),
-            serving: recovered.serving.clone(),
+            control: recovered.control.clone(),
             too_late: self.too_late,
             undecided: recovered.undecided.values().map(|case| Undecided::of(case, &self.pipeline)).collect(),
         };
@@ -172,10 +169,7 @@ impl Core {
         let features = features::Engine::load(Arc::clone(&pipeline.plan), &mut input)?;
         input.finish()?;
         let core = Self { pipeline: Arc::clone(pipeline), log: Arc::clone(log), features, ledger, too_late: rest.too_late };
-        Ok((
-            core,
-            Recovered { champion: rest.champion, serving: rest.serving, undecided, resumed_at: position, position, last_record },
-        ))
+        Ok((core, Recovered { control: rest.control, undecided, resumed_at: position, position, last_record }))
     }
 
     fn replay(&mut self, record: &Record, recovered: &mut Recovered) -> Result<(), RecordError> {
@@ -199,13 +193,8 @@ impl Core {
                 let (label, _) = record::decode_label(&record.payload)?;
                 self.learn(&label, record.position);
             }
-            Topic::Control => match Control::decode(&record.payload)? {
-                Control::Promoted { name, version, .. } => recovered.champion = Some((name, version)),
-                Control::Serving { features, .. } => {
-                    let known: Vec<_> = features.into_iter().filter(|feature| !recovered.serving.contains(feature)).collect();
-                    recovered.serving.extend(known);
-                }
-            },
+            Topic::Control => recovered.control.apply(Control::decode(&record.payload)?, record.position),
+            Topic::Shadow => {}
         }
         Ok(())
     }
@@ -217,6 +206,9 @@ impl Core {
             Known::Duplicate(entry) => Ok(Applied::Duplicate(entry)),
             Known::Conflict(_) => Err(Error::Conflict { event_id: arrival.event.event_id }),
             Known::New => {
+                if let Some(corrected) = arrival.event.supersedes.as_ref().filter(|id| self.ledger.get(id).is_none()) {
+                    return Err(Error::NothingToSupersede { event_id: corrected.clone() });
+                }
                 let position = self.log.append(Topic::Event, &arrival.payload)?;
                 self.ledger.accept(&arrival.event.event_id, arrival.content, position);
                 Ok(Applied::New(self.case(arrival.event, arrival.received_at, position)))
@@ -299,8 +291,7 @@ impl Core {
 /// What a snapshot holds beside the ledger and the features.
 #[derive(Serialize, Deserialize)]
 struct Rest {
-    champion: Option<(String, u32)>,
-    serving: Vec<(String, String)>,
+    control: State,
     too_late: u64,
     undecided: Vec<Undecided>,
 }

@@ -63,12 +63,12 @@ fn artifact(pipeline: &Pipeline) -> Artifact {
 fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>) {
     let (log, _) = FileLog::open(&folder.join("log"), Options::default()).expect("a log");
     let log: Arc<dyn Log> = Arc::new(log);
-    let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
+    let registry = Arc::new(FileRegistry::open(&folder.join("registry")).expect("a registry"));
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
     let snapshots = Snapshots::open(&folder.join("snapshots")).expect("a folder");
     let settings = Settings { queue: 16, snapshots: Some(SnapshotPolicy { snapshots, every_records: 1_000_000 }) };
     let engine =
-        Engine::start(Arc::clone(pipeline), Arc::clone(&log), &registry, clock, settings, &mut |_| {}).expect("an engine");
+        Engine::start(Arc::clone(pipeline), Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
     (engine, log)
 }
 
@@ -76,8 +76,7 @@ async fn promote(engine: &Engine, folder: &Path) {
     let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
     let artifact = artifact(engine.pipeline());
     let version = registry.publish(&artifact).expect("published");
-    let champion = Champion::new(artifact, version, &engine.pipeline().plan).expect("it fits");
-    engine.promote(champion, "tests", "to have one").await.expect("promoted");
+    engine.promote("card_fraud", version, "tests", "to have one").await.expect("promoted");
 }
 
 fn event(id: &str, second: i64, minor: i64) -> Event {
@@ -87,6 +86,7 @@ fn event(id: &str, second: i64, minor: i64) -> Event {
         amount: Amount::new(minor, Currency::new("EUR").expect("a code")),
         entities: vec![Some("c1".into())],
         attributes: vec![],
+        supersedes: None,
     }
 }
 
@@ -100,7 +100,7 @@ async fn decides_once_and_keeps_it_over_a_restart() {
     promote(&engine, folder.path()).await;
     let mut decisions = Vec::new();
     for number in 0..10 {
-        let scored = engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        let scored = engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
         assert_eq!(scored.status, Status::New);
         decisions.push(scored.decision);
     }
@@ -109,9 +109,9 @@ async fn decides_once_and_keeps_it_over_a_restart() {
     assert_eq!(verdicts, expect);
     assert_eq!(decisions[4].reasons[0].text, "5 payments within an hour");
 
-    let again = engine.score(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    let again = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("a duplicate");
     assert_eq!((again.status, &again.decision), (Status::Duplicate, &decisions[4]));
-    let other = engine.score(event("e4", 4, 101), NOW).await.expect_err("other content");
+    let other = engine.score(event("e4", 4, 101), NOW, Terms::default()).await.expect_err("other content");
     assert!(matches!(other, Error::Conflict { .. }), "{other}");
     let before = engine.standing().await.expect("a standing");
     engine.stop().await.expect("stopped");
@@ -119,9 +119,9 @@ async fn decides_once_and_keeps_it_over_a_restart() {
 
     let (engine, _log) = start(folder.path(), &pipeline);
     assert_eq!(engine.standing().await.expect("a standing"), before);
-    let again = engine.score(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    let again = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("a duplicate");
     assert_eq!((again.status, &again.decision), (Status::Duplicate, &decisions[4]));
-    let next = engine.score(event("e10", 10, 100), NOW).await.expect("scored");
+    let next = engine.score(event("e10", 10, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!(next.decision.vector[0], 11.0, "the windows are as they were");
     assert_eq!(next.decision.champion.expect("the champion is as it was").version, 1);
 }
@@ -133,7 +133,7 @@ async fn an_event_sent_many_times_at_once_gets_one_decision() {
     promote(&engine, folder.path()).await;
     let sent = (0..50).map(|_| {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { engine.score(event("e", 1, 100), NOW).await.expect("an answer") })
+        tokio::spawn(async move { engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("an answer") })
     });
     let mut answers = Vec::new();
     for answer in sent.collect::<Vec<_>>() {
@@ -163,10 +163,10 @@ async fn an_accepted_event_without_a_decision_is_decided_at_the_next_start() {
 async fn without_a_champion_the_operator_decides() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, _log) = start(&folder.path().join("review"), &pipeline("review"));
-    let scored = engine.score(event("e", 1, 100), NOW).await.expect("scored");
+    let scored = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!((scored.decision.decision, scored.decision.score), (Verdict::Review, None));
     let (engine, _log) = start(&folder.path().join("refuse"), &pipeline("refuse"));
-    assert!(matches!(engine.score(event("e", 1, 100), NOW).await, Err(Error::NotReady)));
+    assert!(matches!(engine.score(event("e", 1, 100), NOW, Terms::default()).await, Err(Error::NotReady)));
     assert_eq!(engine.standing().await.expect("a standing").events, 0, "what is refused is not accepted");
 }
 
@@ -185,10 +185,10 @@ async fn labels_reach_the_features_even_before_their_event() {
     };
     engine.label(label("second"), NOW).await.expect("taken");
     for (id, second) in [("first", 1), ("second", 2)] {
-        engine.score(event(id, second, 100), NOW).await.expect("scored");
+        engine.score(event(id, second, 100), NOW, Terms::default()).await.expect("scored");
     }
     let rate = async |engine: &Arc<Engine>, id: &str, second: i64| {
-        engine.score(event(id, second, 100), NOW).await.expect("scored").decision.vector[1]
+        engine.score(event(id, second, 100), NOW, Terms::default()).await.expect("scored").decision.vector[1]
     };
     assert_eq!(rate(&engine, "third", 20).await, 0.5);
     engine.label(label("first"), NOW).await.expect("taken");
@@ -218,8 +218,11 @@ async fn history_fills_the_windows_and_is_not_decided() {
     let (engine, _log) = start(folder.path(), &pipeline("review"));
     let past = |id: &str, second: i64| Known::Event { event: event(id, second, 100), outcome: None };
     engine.backfill(vec![past("a", 1), past("b", 2), past("a", 1)], NOW).await.expect("taken");
-    assert!(matches!(engine.score(event("a", 1, 100), NOW).await, Err(Error::History { .. })), "it answers, and says why not");
-    let scored = engine.score(event("c", 3, 100), NOW).await.expect("scored");
+    assert!(
+        matches!(engine.score(event("a", 1, 100), NOW, Terms::default()).await, Err(Error::History { .. })),
+        "it answers, and says why not"
+    );
+    let scored = engine.score(event("c", 3, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!(scored.decision.vector[0], 3.0);
     let standing = engine.standing().await.expect("a standing");
     assert_eq!((standing.history, standing.events, standing.decisions), (2, 1, 1));
@@ -237,7 +240,10 @@ async fn a_champion_that_cannot_be_used_does_not_lock_the_operator_out() {
     let changed = Arc::new(Pipeline::parse(&text, "tests.toml").expect("another window"));
     let (engine, _log) = start(folder.path(), &changed);
     assert!(engine.champion().is_none());
-    assert_eq!(engine.score(event("e", 1, 100), NOW).await.expect("scored").decision.engine_mode, EngineMode::Degraded);
+    assert_eq!(
+        engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored").decision.engine_mode,
+        EngineMode::Degraded
+    );
     promote(&engine, folder.path()).await;
     assert_eq!(engine.champion().expect("a new one").version, 2);
 }
@@ -246,8 +252,8 @@ async fn a_champion_that_cannot_be_used_does_not_lock_the_operator_out() {
 async fn an_event_that_comes_too_late_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, _log) = start(folder.path(), &pipeline("review"));
-    engine.score(event("now", 100_000, 100), NOW).await.expect("scored");
-    let late = engine.score(event("late", 10, 100), NOW).await.expect("scored");
+    engine.score(event("now", 100_000, 100), NOW, Terms::default()).await.expect("scored");
+    let late = engine.score(event("late", 10, 100), NOW, Terms::default()).await.expect("scored");
     assert!(late.decision.vector.iter().all(|value| value.is_nan()), "{:?}", late.decision.vector);
     assert_eq!(engine.standing().await.expect("a standing").too_late, 1);
 }
@@ -289,7 +295,7 @@ async fn a_start_goes_on_from_the_newest_snapshot_that_can_be_used() {
     let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
     let mut taken = Vec::new();
     for number in 0..6 {
-        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
         if number % 3 == 2 {
             taken.push(super::snapshotter::take(&pipeline, &log, &snapshots).expect("taken").0);
         }
@@ -307,7 +313,7 @@ async fn a_start_goes_on_from_the_newest_snapshot_that_can_be_used() {
         let ledger = core.ledger();
         let undecided: Vec<_> = recovered.undecided.values().map(|case| (case.position, case.vector.clone())).collect();
         let counts = (ledger.events(), ledger.decisions(), core.features().usage(), core.features().watermark());
-        (from, (counts, undecided, recovered.champion, recovered.serving, recovered.position))
+        (from, (counts, undecided, recovered.control, recovered.position))
     };
     let (from, whole) = recover(&pipeline, None);
     assert_eq!(from, [0]);
@@ -333,14 +339,14 @@ async fn snapshots_are_taken_while_the_engine_goes_on() {
     let pipeline = pipeline("review");
     let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
     let log: Arc<dyn Log> = Arc::new(log);
-    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    let registry = Arc::new(FileRegistry::open(&folder.path().join("registry")).expect("a registry"));
     let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
     let policy = SnapshotPolicy { snapshots: snapshots.clone(), every_records: 10 };
     let settings = Settings { queue: 16, snapshots: Some(policy) };
     let clock = Arc::new(ManualClock::at(NOW));
-    let engine = Engine::start(pipeline, Arc::clone(&log), &registry, clock, settings, &mut |_| {}).expect("an engine");
+    let engine = Engine::start(pipeline, Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
     for number in 0..40 {
-        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
     }
     engine.stop().await.expect("stopped");
     let kept = snapshots.list().expect("a folder").len();
@@ -353,14 +359,21 @@ async fn a_feature_that_served_never_changes_its_meaning() {
     let (engine, log) = start(folder.path(), &pipeline("review"));
     promote(&engine, folder.path()).await;
     for number in 0..4 {
-        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
     }
     engine.stop().await.expect("stopped");
-    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    let registry: Arc<dyn Registry> = Arc::new(FileRegistry::open(&folder.path().join("registry")).expect("a registry"));
     let try_start = |text: &str| {
         let pipeline = Arc::new(Pipeline::parse(text, "tests.toml").expect("a pipeline"));
         let clock = Arc::new(ManualClock::at(NOW));
-        Engine::start(pipeline, Arc::clone(&log), &registry, clock, Settings { queue: 16, snapshots: None }, &mut |_| {})
+        Engine::start(
+            pipeline,
+            Arc::clone(&log),
+            Arc::clone(&registry),
+            clock,
+            Settings { queue: 16, snapshots: None },
+            &mut |_| {},
+        )
     };
     let changed = PIPELINE.replace("delay = \"10s\"", "delay = \"20s\"");
     let Err(error) = try_start(&changed) else { panic!("it was taken") };
@@ -371,12 +384,12 @@ async fn a_feature_that_served_never_changes_its_meaning() {
     // Under a name of its own it is filled from the log, says that it is warming, and the champion goes on without it.
     let added = "[[features]]\n name = \"customer_tx_count_{window}\"\n kind = \"count\"\n entity = \"customer\"\n windows = [\"5s\", \"30d\"]\n[[reasons]]";
     let engine = try_start(&PIPELINE.replace("[[reasons]]", added)).expect("it is taken");
-    let scored = engine.score(event("e4", 4, 100), NOW).await.expect("scored");
+    let scored = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!(scored.decision.vector, [5.0, 0.0, 5.0, 5.0]);
     assert_eq!((scored.decision.decision, scored.decision.engine_mode), (Verdict::Review, EngineMode::Normal));
     let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
     assert_eq!(warming, ["customer_tx_count_1h", "customer_fraud_rate_1h", "customer_tx_count_5s", "customer_tx_count_30d"]);
-    engine.score(event("e5", 6_000, 100), NOW).await.expect("scored");
+    engine.score(event("e5", 6_000, 100), NOW, Terms::default()).await.expect("scored");
     let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
     assert_eq!(warming, ["customer_tx_count_30d"], "an hour and more was watched, not a month");
 }

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use ingest::{Event, Schema, Timestamp, Value};
 use ipnet::IpNet;
 use rpds::HashTrieMapSync;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::entry::{Entry, EntryError, Pattern};
 pub use self::file::ListFile;
@@ -173,6 +173,33 @@ impl Entries {
     }
 }
 
+/// Lists as of a time.
+#[derive(Clone, Copy, Debug)]
+pub struct ListsThen<'a> {
+    lists: &'a Lists,
+    at: Timestamp,
+}
+
+impl crate::rules::Lists for ListsThen<'_> {
+    fn contains(&self, list: crate::rules::ListId, value: &str) -> bool {
+        self.lists.lists.get(list.0).is_some_and(|(_, entries)| entries.find(value, self.at).is_some())
+    }
+}
+
+impl Serialize for Entries {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut entries = Self::default();
+        Vec::<Entry>::deserialize(deserializer)?.into_iter().for_each(|entry| entries.put(entry));
+        Ok(entries)
+    }
+}
+
 /// All lists of a pipeline with what is on them.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
@@ -196,9 +223,9 @@ impl Lists {
         self.lists.iter().find(|(list, _)| list.name == name)
     }
 
-    /// Whether a key is on the list of a number at a time.
-    pub fn contains(&self, list: usize, key: &str, at: Timestamp) -> bool {
-        self.lists.get(list).is_some_and(|(_, entries)| entries.find(key, at).is_some())
+    /// What is on them at a time, as rules ask it: by a list's number.
+    pub const fn at(&self, at: Timestamp) -> ListsThen<'_> {
+        ListsThen { lists: self, at }
     }
 
     /// The lists that an event is on at its own time, in the order of the pipeline file. Without any, nothing is allocated.

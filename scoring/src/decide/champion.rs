@@ -1,16 +1,8 @@
-//! The decision itself: a plain function from an event, its vector and the champion to what is done. It reads no clock, does no
-//! I/O and cannot fail; a model that gives no number is the operator's `on_failure`, said in the record.
-
 use std::borrow::Cow;
 
 use features::Plan;
-use ingest::Event;
-use ingest::Timestamp;
-use ingest::log::Position;
 
-use crate::decision::{Decision, EngineMode, FeatureState, ModelScore, TimingsUs, Verdict};
-use crate::model::score;
-use crate::pipeline::Pipeline;
+use crate::model::Scorer;
 use crate::registry::Artifact;
 
 /// The model that decides, with its version in the registry.
@@ -22,6 +14,8 @@ pub struct Champion {
     pub artifact: Artifact,
     /// Where each of the model's features lies in the pipeline's vector; `None` when both are the same.
     places: Option<Vec<usize>>,
+    /// What each of the pipeline's features usually is; NaN where that is not known.
+    usual: Vec<f64>,
 }
 
 /// Why a model cannot score a pipeline's events.
@@ -44,7 +38,8 @@ impl Champion {
         let same = artifact.about.features_version == plan.version()
             && artifact.about.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
         if same {
-            return Ok(Self { version, artifact, places: None });
+            let usual = usual(&artifact, plan);
+            return Ok(Self { version, artifact, places: None, usual });
         }
         let mismatch = |artifact: &Artifact, missing: String| Mismatch {
             name: artifact.about.name.clone(),
@@ -64,12 +59,26 @@ impl Champion {
             };
             places.push(place);
         }
-        Ok(Self { version, artifact, places: Some(places) })
+        let usual = usual(&artifact, plan);
+        Ok(Self { version, artifact, places: Some(places), usual })
     }
 
     /// The probability, 0 to 1, that the event of a pipeline's vector is bad; NaN where the model gives no number.
     pub fn probability(&self, vector: &[f64]) -> f64 {
         self.artifact.scorer.probability(&self.values(vector))
+    }
+
+    /// The probability before calibration and after it.
+    pub fn probabilities_of(&self, vector: &[f64]) -> (f64, f64) {
+        let Scorer { model, calibration } = &self.artifact.scorer;
+        let raw = model.probability(&self.values(vector));
+        (raw, calibration.apply(raw))
+    }
+
+    /// What each of the pipeline's features usually is, in its order: the mean over the rows that were learned from, NaN where that is
+    /// not known.
+    pub fn usual(&self) -> &[f64] {
+        &self.usual
     }
 
     /// The probability of each row of the pipeline's features, a column each.
@@ -92,7 +101,7 @@ impl Champion {
     }
 
     /// What each of the pipeline's features added to the model's output.
-    fn contributions(&self, vector: &[f64]) -> Vec<f64> {
+    pub fn contributions(&self, vector: &[f64]) -> Vec<f64> {
         let contributions = self.artifact.scorer.model.contributions(&self.values(vector));
         let Some(places) = &self.places else { return contributions };
         let mut all = vec![0.0; vector.len()];
@@ -103,66 +112,8 @@ impl Champion {
     }
 }
 
-/// An event that wants a decision, with its place in the log and its vector.
-#[derive(Clone, Debug)]
-pub struct Case {
-    /// The event.
-    pub event: Event,
-    /// Where it lies in the log.
-    pub position: Position,
-    /// When it came through the door.
-    pub received_at: Timestamp,
-    /// Its features.
-    pub vector: Vec<f64>,
-    /// How they came about.
-    pub outcome: features::Outcome,
-}
-
-/// What the champion says of a case: a probability from 0 to 1, or `None` without a champion or a number.
-pub fn probability(case: &Case, champion: Option<&Champion>) -> Option<f64> {
-    champion.map(|champion| champion.probability(&case.vector)).filter(|probability| (0.0..=1.0).contains(probability))
-}
-
-/// The decision, from what the champion said. Its timings are left at zero for the shell, which has the clock.
-pub fn decide(
-    case: Case,
-    probability: Option<f64>,
-    champion: Option<&Champion>,
-    pipeline: &Pipeline,
-    decided_at: Timestamp,
-) -> Decision {
-    let score = probability.map(score);
-    let verdict = match score {
-        Some(score) => pipeline.policy.verdict(score),
-        None => pipeline.policy.on_failure.verdict(),
-    };
-    let scored = champion.zip(probability);
-    let reasons = match scored {
-        Some((champion, _)) if verdict >= Verdict::Review => {
-            pipeline.reasons.strongest(&case.vector, &champion.contributions(&case.vector))
-        }
-        _ => Vec::new(),
-    };
-    Decision {
-        event_id: case.event.event_id,
-        event_position: case.position,
-        occurred_at: case.event.occurred_at,
-        received_at: case.received_at,
-        decided_at,
-        amount_minor: case.event.amount.map(ingest::Amount::minor),
-        decision: verdict,
-        score,
-        champion: scored.map(|(champion, probability)| ModelScore {
-            name: champion.artifact.about.name.clone(),
-            version: champion.version,
-            probability,
-        }),
-        thresholds: pipeline.policy.thresholds(),
-        vector: case.vector,
-        features_version: pipeline.plan.version().to_owned(),
-        reasons,
-        engine_mode: if score.is_some() { EngineMode::Normal } else { EngineMode::Degraded },
-        timings_us: TimingsUs::default(),
-        feature_state: FeatureState::new(case.outcome, &pipeline.plan),
-    }
+fn usual(artifact: &Artifact, plan: &Plan) -> Vec<f64> {
+    let mean =
+        |name: &String| artifact.profile.features.iter().find(|known| known.name == *name).map_or(f64::NAN, |known| known.mean);
+    plan.definitions().iter().map(|definition| mean(&definition.name)).collect()
 }
