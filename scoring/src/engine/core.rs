@@ -113,6 +113,41 @@ impl Core {
         Ok(())
     }
 
+    /// The event of a decision with its vector computed anew, and what control records before it, or before the decision, come to. Goes on
+    /// from a snapshot of before the event where there is one.
+    pub(super) fn case_at(
+        pipeline: Arc<Pipeline>,
+        log: Arc<dyn Log>,
+        snapshots: Option<&Snapshots>,
+        decision: &Decision,
+    ) -> Result<(Option<Case>, State), Error> {
+        let (at, control_until) = (decision.event_position, decision.control_version);
+        let mut resumed = None;
+        for path in snapshots.map_or_else(|| Ok(Vec::new()), Snapshots::list)? {
+            let fits = |recovered: &Recovered| recovered.position <= at && recovered.control.version <= control_until;
+            match Self::load(&pipeline, &log, &path) {
+                Ok((core, recovered)) if fits(&recovered) => resumed = Some((core, recovered)),
+                Ok(_) | Err(Error::Snapshot(_)) => continue,
+                Err(error) => return Err(error),
+            }
+            break;
+        }
+        let (mut core, mut recovered) = resumed.unwrap_or_else(|| (Self::new(pipeline, Arc::clone(&log)), Recovered::default()));
+        for record in log.read(recovered.position)? {
+            let record = record?;
+            if record.position > at {
+                break;
+            }
+            let unreadable = |source: RecordError| Error::Unreadable { position: record.position, source };
+            core.replay(&record, &mut recovered).map_err(unreadable)?;
+        }
+        let mut state = recovered.control;
+        if state.version < control_until {
+            fold_control(&*log, at, control_until, &mut state)?;
+        }
+        Ok((recovered.undecided.remove(&at), state))
+    }
+
     fn new(pipeline: Arc<Pipeline>, log: Arc<dyn Log>) -> Self {
         let features = features::Engine::new(Arc::clone(&pipeline.plan));
         Self { pipeline, log, features, ledger: Ledger::default(), too_late: 0 }
@@ -286,6 +321,21 @@ impl Core {
     pub fn features(&self) -> &features::Engine {
         &self.features
     }
+}
+
+/// Applies the control records of a stretch of the log.
+pub(super) fn fold_control(log: &dyn Log, from: Position, until: Position, state: &mut State) -> Result<(), Error> {
+    for record in log.read(from)? {
+        let record = record?;
+        if record.position >= until {
+            break;
+        }
+        if record.topic == Topic::Control {
+            let unreadable = |source: RecordError| Error::Unreadable { position: record.position, source };
+            state.apply(Control::decode(&record.payload).map_err(unreadable)?, record.position);
+        }
+    }
+    Ok(())
 }
 
 /// What a snapshot holds beside the ledger and the features.

@@ -6,6 +6,7 @@
 mod changes;
 mod core;
 mod ledger;
+mod replay;
 mod shadow;
 mod snapshotter;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
@@ -24,6 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
+pub use self::replay::{Difference, Replayed};
 use self::shadow::Shadow;
 pub use self::shadow::ShadowScores;
 pub use self::snapshotter::SnapshotPolicy;
@@ -106,6 +109,7 @@ pub struct Engine {
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
     registry: Arc<dyn Registry>,
+    snapshots: Option<Snapshots>,
     deciders: ArcSwap<Deciders>,
     control: tokio::sync::Mutex<State>,
     shadow: Mutex<Option<Shadow>>,
@@ -162,8 +166,8 @@ impl Engine {
         settings: Settings,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Arc<Self>, Error> {
-        let snapshots = settings.snapshots.as_ref().map(|policy| &policy.snapshots);
-        let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), snapshots, progress)?;
+        let snapshots = settings.snapshots.as_ref().map(|policy| policy.snapshots.clone());
+        let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), snapshots.as_ref(), progress)?;
         let mut state = recovered.control;
         let serving = serving(&pipeline.plan, &state.serving)?.map(|features| Control::Serving { features, at: clock.now() });
         for control in serving.into_iter().chain(declared(&pipeline, &state, clock.now())) {
@@ -200,6 +204,7 @@ impl Engine {
             log,
             clock,
             registry,
+            snapshots,
             deciders,
             control,
             shadow,

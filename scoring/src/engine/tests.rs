@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, Options};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
@@ -392,4 +391,119 @@ async fn a_feature_that_served_never_changes_its_meaning() {
     engine.score(event("e5", 6_000, 100), NOW, Terms::default()).await.expect("scored");
     let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
     assert_eq!(warming, ["customer_tx_count_30d"], "an hour and more was watched, not a month");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_made_again_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    engine.score(event("before", 0, 100), NOW, Terms::default()).await.expect("scored");
+    promote(&engine, folder.path()).await;
+    for number in 0..6 {
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::live(Reasons::All)).await.expect("scored");
+    }
+    let raise = |policy: crate::policy::Policy| Control::Governed { policy, by: "ada".to_owned(), at: NOW };
+    let policy = crate::policy::Policy { review: 100, ..engine.pipeline().policy.clone() };
+    engine.change(raise(policy)).await.expect("changed");
+    engine.score(event("after", 7, 100), NOW, Terms::default()).await.expect("scored");
+    for id in ["before", "e0", "e3", "e5", "after"] {
+        let Replayed { recorded, replayed, differences } =
+            engine.replay(EventId::new(id).expect("short")).await.expect("replayed").expect("it was decided");
+        assert_eq!(differences, [], "{id}");
+        assert_eq!((recorded.decision, recorded.control_version), (replayed.decision, replayed.control_version), "{id}");
+    }
+    assert!(engine.replay(EventId::new("never").expect("short")).await.expect("asked").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_hold_is_refused_before_it_is_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let before = log.flush().expect("flushed");
+    let (by, at) = ("ada".to_owned(), NOW);
+    let wrong = r#"{"id":"r","name":"r","author":"ada","when":"customer_tx_count_2h > 1","state":"active"}"#;
+    let wrong = vec![serde_json::from_str(wrong).expect("a rule")];
+    let challenged = |version: u32, share_percent: u8| Control::Challenged {
+        name: "card_fraud".to_owned(),
+        version,
+        share_percent,
+        by: "ada".to_owned(),
+        reason: String::new(),
+        at: NOW,
+    };
+    let refused = [
+        (Control::Ruled { rules: wrong, by: by.clone(), at }, "did you mean `customer_tx_count_1h`"),
+        (Control::Listed { list: "nobody".to_owned(), entries: vec![], by, at }, "there is no list `nobody`"),
+        (challenged(7, 0), "has no version 7"),
+        (challenged(1, 100), "challengers would decide for 100 % of the entities"),
+    ];
+    for (control, expect) in refused {
+        let error = engine.change(control.clone()).await.expect_err("it is wrong").to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+    assert_eq!(log.flush().expect("flushed"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_beside_the_champion_look_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    registry.publish(&artifact(engine.pipeline())).expect("published");
+    let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), String::new());
+    engine.change(Control::Challenged { name, version: 2, share_percent: 0, by, reason, at: NOW }).await.expect("changed");
+    let scored = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored");
+    engine.stop().await.expect("stopped");
+    let records: Vec<_> = log.read(Position(0)).expect("read").map(|record| record.expect("whole")).collect();
+    let shadows: Vec<ShadowScores> = (records.iter())
+        .filter(|record| record.topic == Topic::Shadow)
+        .map(|record| ShadowScores::decode(&record.payload).expect("readable"))
+        .collect();
+    let [shadow] = shadows.as_slice() else { panic!("{shadows:?}") };
+    assert_eq!((shadow.event_position, shadow.scores.len()), (scored.decision.event_position, 1));
+    let champion = scored.decision.champion.expect("a champion");
+    assert_eq!((shadow.scores[0].version, shadow.scores[0].probability), (2, champion.probability));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_names_what_it_corrects() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let correction = Event { supersedes: EventId::new("e1"), ..event("e2", 1, 90) };
+    let error = engine.score(correction.clone(), NOW, Terms::default()).await.expect_err("e1 is not known");
+    assert_eq!(error.to_string(), "the event e1 that is to be corrected is not known");
+    engine.score(event("e1", 1, 100), NOW, Terms::default()).await.expect("scored");
+    let scored = engine.score(correction.clone(), NOW, Terms::default()).await.expect("scored");
+    assert_eq!((scored.status, scored.decision.supersedes), (Status::Superseding, EventId::new("e1")));
+    let again = engine.score(correction, NOW, Terms::default()).await.expect("scored");
+    assert_eq!(again.status, Status::Duplicate);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pipeline_file_says_is_recorded_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = r#"
+    [[rules]]
+    id = "fast"
+    name = "fast"
+    author = "ada"
+    when = "customer_tx_count_1h > 2.0"
+    action = "decline"
+    state = "active"
+    "#;
+    let with = |rule: &str| Arc::new(Pipeline::parse(&format!("{PIPELINE}{rule}"), "tests.toml").expect("a pipeline"));
+    let changed = rule.replace("2.0", "3.0");
+    let mut ends = Vec::new();
+    for (text, expect) in [(rule, (1, "active")), (rule, (1, "active")), (&changed, (2, "active")), ("", (3, "archived"))] {
+        let (engine, log) = start(folder.path(), &with(text));
+        let state = engine.control().await;
+        let [rule] = state.rules.as_slice() else { panic!("{:?}", state.rules) };
+        assert_eq!((rule.version, rule.state.name()), expect);
+        engine.stop().await.expect("stopped");
+        ends.push(log.flush().expect("flushed"));
+    }
+    assert_eq!(ends[0], ends[1], "what is known already is not recorded again");
 }
