@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use ingest::log::Position;
 use ingest::{Currency, Label, Timestamp};
 use serde::Serialize;
 
-use crate::decision::{Decision, EngineMode, FeatureState, Reason, Thresholds, TimingsUs, Verdict};
+use crate::control::Role;
+use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, Reason, Thresholds, TimingsUs, Verdict};
 use crate::engine::{History, Scored, Status};
+use crate::lists;
 use crate::pipeline::Pipeline;
+use crate::rules::{RuleHit, RuleReason, Seen};
 
 /// The answer to `POST /v1/score`.
 #[derive(Clone, Debug, Serialize)]
@@ -19,11 +23,53 @@ pub struct ScoreAnswer {
     score: Option<u16>,
     risk_level: RiskLevel,
     model: Option<ModelAnswer>,
+    /// What had the last word.
+    decided_by: Ground,
     reasons: Vec<Reason>,
+    rules: Vec<RuleAnswer>,
+    lists: Vec<lists::Match>,
     thresholds: Thresholds,
     engine: EngineAnswer,
     features: FeatureState,
     versions: Versions,
+}
+
+/// A rule that hit, would have hit, or failed.
+#[derive(Clone, Debug, Serialize)]
+struct RuleAnswer {
+    rule_id: String,
+    version: u32,
+    outcome: &'static str,
+    /// Whether it is asked for the record alone.
+    shadow: bool,
+    action: Option<Verdict>,
+    score_modifier: i16,
+    reason: Option<RuleReason>,
+    /// What the rule saw, by name; keys of entities are masked.
+    evidence: BTreeMap<String, serde_json::Value>,
+}
+
+impl RuleAnswer {
+    fn of(hit: RuleHit) -> Self {
+        let seen = |seen: Seen| match seen.masked() {
+            Seen::Missing => serde_json::Value::Null,
+            Seen::Flag(flag) => flag.into(),
+            Seen::Whole(whole) => whole.into(),
+            Seen::Number(number) => number.into(),
+            Seen::Time(time) => time.to_string().into(),
+            Seen::Text(text) | Seen::Key(text) => text.into(),
+        };
+        Self {
+            rule_id: hit.rule_id.to_string(),
+            version: hit.version,
+            outcome: hit.outcome.name(),
+            shadow: hit.shadow,
+            action: hit.action,
+            score_modifier: hit.score_modifier.get(),
+            reason: hit.reason,
+            evidence: hit.evidence.into_iter().map(|evidence| (evidence.name, seen(evidence.value))).collect(),
+        }
+    }
 }
 
 /// How a score lies to the thresholds.
@@ -58,7 +104,9 @@ impl RiskLevel {
 struct ModelAnswer {
     name: String,
     version: String,
-    role: &'static str,
+    role: Role,
+    /// What the model itself says, before calibration.
+    raw_probability: f64,
     probability: f64,
 }
 
@@ -66,13 +114,17 @@ impl ModelAnswer {
     fn of(decision: &Decision) -> Option<Self> {
         let champion = decision.champion.as_ref()?;
         let (name, version) = (champion.name.clone(), champion.version.to_string());
-        Some(Self { name, version, role: "champion", probability: champion.probability })
+        let (raw_probability, probability) = (champion.raw_probability, champion.probability);
+        Some(Self { name, version, role: champion.role, raw_probability, probability })
     }
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct EngineAnswer {
     mode: EngineMode,
+    /// Why no model scored, where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Degradation>,
     timings_us: AnswerTimings,
 }
 
@@ -86,6 +138,8 @@ struct AnswerTimings {
 #[derive(Clone, Debug, Serialize)]
 struct Versions {
     features: String,
+    /// The position in the log up to which changes of models, rules, lists and thresholds were known.
+    control: Position,
 }
 
 fn decision_id(decision: &Decision) -> String {
@@ -104,14 +158,18 @@ impl ScoreAnswer {
             score: decision.score,
             risk_level: RiskLevel::of(decision.score, decision.thresholds),
             model: ModelAnswer::of(&decision),
+            decided_by: decision.ground,
             reasons: decision.reasons,
+            rules: decision.rules.into_iter().map(RuleAnswer::of).collect(),
+            lists: decision.lists,
             thresholds: decision.thresholds,
             engine: EngineAnswer {
                 mode: decision.engine_mode,
+                cause: decision.degradation,
                 timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
             },
             features: decision.feature_state,
-            versions: Versions { features: decision.features_version },
+            versions: Versions { features: decision.features_version, control: decision.control_version },
         }
     }
 }
@@ -136,8 +194,14 @@ pub struct DecisionPage {
     features: Vec<FeatureAnswer>,
     features_version: String,
     feature_state: FeatureState,
+    decided_by: Ground,
     reasons: Vec<Reason>,
+    rules: Vec<RuleAnswer>,
+    lists: Vec<lists::Match>,
+    supersedes: Option<String>,
+    control_version: Position,
     engine_mode: EngineMode,
+    cause: Option<Degradation>,
     timings_us: TimingsUs,
     label: Option<Label>,
 }
@@ -184,8 +248,14 @@ impl DecisionPage {
             features,
             features_version: decision.features_version,
             feature_state: decision.feature_state,
+            decided_by: decision.ground,
             reasons: decision.reasons,
+            rules: decision.rules.into_iter().map(RuleAnswer::of).collect(),
+            lists: decision.lists,
+            supersedes: decision.supersedes.map(|id| id.to_string()),
+            control_version: decision.control_version,
             engine_mode: decision.engine_mode,
+            cause: decision.degradation,
             timings_us: decision.timings_us,
             label,
         }

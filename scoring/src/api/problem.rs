@@ -42,6 +42,11 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
     }
 
+    /// Query parameters that do not fit.
+    pub(super) fn query(rejection: axum::extract::rejection::QueryRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", rejection.body_text())
+    }
+
     /// Something that is not there.
     pub fn not_found(detail: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)
@@ -79,6 +84,8 @@ impl From<Error> for Problem {
             Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
             Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
             Error::NoList { .. } => Self::not_found(detail),
+            Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
+            Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
@@ -91,7 +98,6 @@ impl From<Error> for Problem {
             | Error::Unreadable { .. }
             | Error::Missing { .. }
             | Error::Registry(_)
-            | Error::Mismatch(_)
             | Error::Snapshot(_)
             | Error::FeatureChanged { .. }
             | Error::Thread(_) => {

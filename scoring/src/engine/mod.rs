@@ -32,7 +32,7 @@ pub use self::shadow::ShadowScores;
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
 use self::writer::{Accepted, Command, Past, Writer};
-use crate::control::{Control, State, declared};
+use crate::control::{Control, RoleChange, State, declared, role_changes};
 use crate::decide::{Case, Champion, Deciders, ask, decide};
 use crate::decision::{Decision, Degradation, Reasons};
 use crate::error::Error;
@@ -311,6 +311,13 @@ impl Engine {
         let schema = &self.pipeline.schema;
         let event = self.read(entry.event, |payload| Ok(ingest::log::record::decode_event(payload, schema)?.0)).await?;
         Ok(Some(History { event, decision: self.read(decision, Decision::decode).await?, label }))
+    }
+
+    /// The versions of the pipeline's model in the registry, and every change of roles in the log.
+    pub async fn models(&self) -> Result<(Vec<u32>, Vec<RoleChange>), Error> {
+        let (registry, log, name) = (Arc::clone(&self.registry), Arc::clone(&self.log), self.pipeline.model.name.clone());
+        let read = tokio::task::spawn_blocking(move || Ok((registry.versions(&name)?, role_changes(&*log)?)));
+        read.await.map_err(|_| Error::Stopped)?
     }
 
     /// Figures as of now.
