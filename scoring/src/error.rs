@@ -83,6 +83,12 @@ pub enum Error {
         /// The event that is not known.
         event_id: EventId,
     },
+    /// A pipeline file that changed in a part that is read at the start only.
+    #[error("{what} of the pipeline file has changed, which needs a new start; nothing of it was taken")]
+    NeedsRestart {
+        /// The part.
+        what: &'static str,
+    },
     /// A share that leaves the champion nothing, or less.
     #[error("challengers would decide for {percent} % of the entities: at most 99 % are theirs")]
     Share {

@@ -86,6 +86,7 @@ impl From<Error> for Problem {
             Error::NoList { .. } => Self::not_found(detail),
             Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
             Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),
+            Error::NeedsRestart { .. } => Self::invalid(None, detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),

@@ -15,6 +15,8 @@ use crate::rules::{Names, RuleSet};
 /// decision never sees half of a change.
 #[derive(Clone, Debug)]
 pub struct Deciders {
+    /// What the pipeline file says: definitions, reasons, which lists there are.
+    pub pipeline: Arc<Pipeline>,
     /// Every control record before this position is in it, and none after.
     pub version: Position,
     /// The model that decides.
@@ -53,7 +55,7 @@ impl Deciders {
     /// What a state of control comes to for a pipeline, and what of it cannot be used. `models` finds a version of a model.
     pub fn new(
         state: &State,
-        pipeline: &Pipeline,
+        pipeline: &Arc<Pipeline>,
         models: &mut dyn FnMut(&str, u32) -> Result<Arc<Champion>, Error>,
     ) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
@@ -74,6 +76,7 @@ impl Deciders {
         let (rules, wrong) = usable_rules(state, &names(pipeline, &lists));
         problems.extend(wrong);
         let deciders = Self {
+            pipeline: Arc::clone(pipeline),
             version: state.version,
             champion,
             challengers,

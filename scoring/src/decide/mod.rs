@@ -64,10 +64,10 @@ pub fn decide(
     case: Case,
     said: Result<Said<'_>, Degradation>,
     deciders: &Deciders,
-    pipeline: &Pipeline,
     reasons_wanted: Reasons,
     decided_at: Timestamp,
 ) -> Decision {
+    let pipeline = &*deciders.pipeline;
     let said_score = said.as_ref().ok().map(|said| score(said.probability));
     let lists = deciders.lists.matches(&case.event);
     let lists_then = deciders.lists.at(case.event.occurred_at);

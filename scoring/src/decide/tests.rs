@@ -51,8 +51,8 @@ const PIPELINE: &str = r#"
     text = "{money}, usually {usual_money}"
 "#;
 
-fn pipeline() -> Pipeline {
-    Pipeline::parse(PIPELINE, "tests.toml").expect("the pipeline above")
+fn pipeline() -> Arc<Pipeline> {
+    Arc::new(Pipeline::parse(PIPELINE, "tests.toml").expect("the pipeline above"))
 }
 
 /// One that says the same probability of everything that has an amount.
@@ -120,7 +120,7 @@ fn decision(case: Case, controls: &[Control]) -> Decision {
     let (deciders, problems) = deciders(controls);
     assert!(problems.is_empty(), "{problems:?}");
     let said = ask(&case, &deciders);
-    decide(case, said, &deciders, &pipeline(), Reasons::Needed, Timestamp::from_micros(2))
+    decide(case, said, &deciders, Reasons::Needed, Timestamp::from_micros(2))
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn why_no_model_scored_is_said() {
     let nothing = Case { vector: vec![f64::INFINITY], ..case("a", None) };
     assert!(ask(&nothing, &with).is_ok_and(|said| said.probability == 1.0));
     let decision =
-        decide(case("a", None), Err(Degradation::OutOfTime), &with, &pipeline(), Reasons::All, Timestamp::from_micros(2));
+        decide(case("a", None), Err(Degradation::OutOfTime), &with, Reasons::All, Timestamp::from_micros(2));
     assert_eq!((decision.engine_mode, decision.degradation), (EngineMode::Degraded, Some(Degradation::OutOfTime)));
     assert!(decision.reasons.is_empty() && decision.champion.is_none());
 }
@@ -204,12 +204,11 @@ fn a_share_of_the_entities_is_a_challengers() {
 
 #[test]
 fn reasons_are_those_that_are_wanted() {
-    let pipeline = pipeline();
     let (with, _) = deciders(&[promoted(), listed("trusted", "friend")]);
     let texts = |customer: &str, wanted: Reasons| {
         let case = case(customer, None);
         let said = ask(&case, &with);
-        let decision = decide(case, said, &with, &pipeline, wanted, Timestamp::from_micros(2));
+        let decision = decide(case, said, &with, wanted, Timestamp::from_micros(2));
         decision.reasons.into_iter().map(|reason| reason.text).collect::<Vec<_>>()
     };
     let all = ["1.00, usually unknown"];

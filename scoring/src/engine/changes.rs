@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::Engine;
 use super::writer::Command;
-use crate::control::{Control, State};
+use crate::control::{Control, State, declared};
 use crate::decide::{Champion, Deciders, names};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -43,31 +43,55 @@ impl Engine {
         self.change_from(&mut state, control).await
     }
 
+    /// Takes what another version of the pipeline file says of rules, lists, reasons and the policy, from the next decision on. What events look
+    /// like, what features mean and which model scores needs a new start. Returns how many changes were recorded.
+    pub async fn reload(&self, pipeline: Pipeline) -> Result<usize, Error> {
+        let mut state = self.control.lock().await;
+        if let Some(what) = needs_restart(&self.deciders.load().pipeline, &pipeline) {
+            return Err(Error::NeedsRestart { what });
+        }
+        let records = declared(&pipeline, &state, self.clock.now());
+        let count = records.len();
+        self.take(&mut state, Arc::new(pipeline), records).await?;
+        Ok(count)
+    }
+
     async fn change_from(&self, state: &mut State, control: Control) -> Result<Position, Error> {
-        check(&control, state, &self.pipeline)?;
+        let pipeline = Arc::clone(&self.deciders.load().pipeline);
+        self.take(state, pipeline, vec![control]).await?;
+        Ok(Position(state.version.0.saturating_sub(1)))
+    }
+
+    /// Checks changes, makes what decides from then on, records them, and swaps.
+    async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<(), Error> {
         let mut next = state.clone();
-        next.apply(control.clone(), Position(0));
-        let present = self.deciders.load_full();
-        let (pipeline, registry) = (Arc::clone(&self.pipeline), Arc::clone(&self.registry));
-        let named = named_model(&control);
+        for control in &controls {
+            check(control, &next, &pipeline)?;
+            next.apply(control.clone(), Position(0));
+        }
+        let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
+        let named: Vec<_> = controls.iter().filter_map(named_model).collect();
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
-            if let Some((name, version)) = named {
+            for (name, version) in named {
                 models(&name, version)?;
             }
             Ok::<_, Error>((Deciders::new(&next, &pipeline, &mut models).0, next))
         });
         let (mut deciders, mut next) = made.await.map_err(|_| Error::Stopped)??;
-        let (reply, position) = oneshot::channel();
-        self.send(Command::Control { control, reply }).await?;
-        let position = position.await.map_err(|_| Error::Stopped)??;
-        self.durable(position).await?;
-        next.version = position.next();
+        next.version = state.version;
+        for control in controls {
+            let (reply, position) = oneshot::channel();
+            self.send(Command::Control { control, reply }).await?;
+            let position = position.await.map_err(|_| Error::Stopped)??;
+            self.durable(position).await?;
+            next.version = position.next();
+        }
         deciders.version = next.version;
         self.metrics.rules_changed(&deciders.rules);
         self.deciders.store(Arc::new(deciders));
         *state = next;
-        Ok(position)
+        Ok(())
     }
 }
 
@@ -85,6 +109,19 @@ pub(super) fn load(
         Some(model) => Ok(Arc::clone(model)),
         None => Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?)),
     }
+}
+
+/// What of a pipeline file cannot change while the engine runs, where it has.
+fn needs_restart(present: &Pipeline, next: &Pipeline) -> Option<&'static str> {
+    let model = |pipeline: &Pipeline| (pipeline.model.name.clone(), pipeline.model.review_entity.clone());
+    let checks = [
+        ("name", present.name == next.name),
+        ("[event]", present.schema == next.schema),
+        ("[[features]]", present.plan.version() == next.plan.version()),
+        ("[model]", model(present) == model(next)),
+        ("max_skew", present.max_skew == next.max_skew),
+    ];
+    checks.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
 }
 
 fn named_model(control: &Control) -> Option<(String, u32)> {

@@ -184,7 +184,7 @@ impl Engine {
             tracing::info!(event_position = case.position.0, "deciding an event that was accepted before the last stop");
             let said = ask(&case, &deciders);
             let decided_at = clock.now().max(case.received_at);
-            let decision = decide(case, said, &deciders, &pipeline, Reasons::Needed, decided_at);
+            let decision = decide(case, said, &deciders, Reasons::Needed, decided_at);
             let position = log.append(Topic::Decision, &decision.encode())?;
             core.decided(&decision.event_id, position);
         }
@@ -423,7 +423,7 @@ impl Engine {
         // A clock that steps back decides nothing before it came.
         let decided_at = self.clock.now().max(case.received_at);
         let status = if case.event.supersedes.is_some() { Status::Superseding } else { Status::New };
-        let mut decision = decide(case, said, &deciders, &self.pipeline, terms.reasons, decided_at);
+        let mut decision = decide(case, said, &deciders, terms.reasons, decided_at);
         decision.timings_us.queue = queue_us;
         decision.timings_us.features = features_us;
         decision.timings_us.model = micros(scored - started);

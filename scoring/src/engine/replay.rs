@@ -51,13 +51,13 @@ impl Engine {
         let (case, state) = past(self, &recorded)?;
         let present = self.deciders.load_full();
         let mut models = |name: &str, version: u32| changes::load(&present, &*self.registry, name, version, &self.pipeline);
-        let (deciders, problems) = Deciders::new(&state, &self.pipeline, &mut models);
+        let (deciders, problems) = Deciders::new(&state, &present.pipeline, &mut models);
         // A model that was too late then is not asked now.
         let said = match (recorded.engine_mode, recorded.degradation) {
             (EngineMode::Degraded, Some(cause)) => Err(cause),
             _ => ask(&case, &deciders),
         };
-        let again = decide(case, said, &deciders, &self.pipeline, recorded.reasons_wanted, recorded.decided_at);
+        let again = decide(case, said, &deciders, recorded.reasons_wanted, recorded.decided_at);
         let mut differences = differences(&recorded, &again, &self.pipeline);
         if !differences.is_empty() {
             let missing = problems.into_iter().map(|problem| Difference {

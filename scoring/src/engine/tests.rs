@@ -507,3 +507,32 @@ async fn what_the_pipeline_file_says_is_recorded_once() {
     }
     assert_eq!(ends[0], ends[1], "what is known already is not recorded again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_pipeline_file_holds_from_the_next_decision_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let parse = |text: &str| Pipeline::parse(text, "tests.toml").expect("a pipeline");
+    let rule = r#"
+    [[rules]]
+    id = "all"
+    name = "all"
+    author = "ada"
+    when = "entity.customer in lists.others || customer_tx_count_1h > 0.0"
+    action = "decline"
+    state = "active"
+    [[lists]]
+    name = "others"
+    kind = "watch"
+    of = "customer"
+    "#;
+    let before = engine.score(event("e1", 1, 100), NOW, Terms::default()).await.expect("scored");
+    assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 1);
+    let after = engine.score(event("e2", 1, 100), NOW, Terms::default()).await.expect("scored");
+    assert_eq!((before.decision.decision, after.decision.decision), (Verdict::Approve, Verdict::Decline));
+    assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 0);
+    let other = PIPELINE.replace("windows = [\"1h\"]", "windows = [\"2h\"]").replace("customer_tx_count_1h", "customer_tx_count_2h");
+    let error = engine.reload(parse(&other)).await.expect_err("features are read at the start");
+    assert_eq!(error.to_string(), "[[features]] of the pipeline file has changed, which needs a new start; nothing of it was taken");
+}
