@@ -92,10 +92,7 @@ fn large_bodies() -> Router<Api> {
         .layer(DefaultBodyLimit::max(LARGE_BODY_LIMIT))
 }
 
-async fn label(
-    State(api): State<Api>,
-    body: Body,
-) -> Result<Response, Problem> {
+async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
     let received_at = api.engine.clock().now();
     let label = decode::json::label(&body)?;

@@ -105,6 +105,9 @@ fn events(body: &Bytes) -> Result<Vec<serde_json::Value>, Problem> {
     let Batch { events } = super::json(body)?;
     match events.len() {
         1..=MOST_EVENTS => Ok(events),
-        count => Err(Problem::invalid(Some("events".to_owned()), format!("a batch has 1 to {MOST_EVENTS} events, this one has {count}"))),
+        count => Err(Problem::invalid(
+            Some("events".to_owned()),
+            format!("a batch has 1 to {MOST_EVENTS} events, this one has {count}"),
+        )),
     }
 }

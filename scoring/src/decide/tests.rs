@@ -157,8 +157,7 @@ fn why_no_model_scored_is_said() {
     let (with, _) = deciders(&[promoted()]);
     let nothing = Case { vector: vec![f64::INFINITY], ..case("a", None) };
     assert!(ask(&nothing, &with).is_ok_and(|said| said.probability == 1.0));
-    let decision =
-        decide(case("a", None), Err(Degradation::OutOfTime), &with, Reasons::All, Timestamp::from_micros(2));
+    let decision = decide(case("a", None), Err(Degradation::OutOfTime), &with, Reasons::All, Timestamp::from_micros(2));
     assert_eq!((decision.engine_mode, decision.degradation), (EngineMode::Degraded, Some(Degradation::OutOfTime)));
     assert!(decision.reasons.is_empty() && decision.champion.is_none());
 }

@@ -532,7 +532,11 @@ async fn a_changed_pipeline_file_holds_from_the_next_decision_on() {
     let after = engine.score(event("e2", 1, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!((before.decision.decision, after.decision.decision), (Verdict::Approve, Verdict::Decline));
     assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 0);
-    let other = PIPELINE.replace("windows = [\"1h\"]", "windows = [\"2h\"]").replace("customer_tx_count_1h", "customer_tx_count_2h");
+    let other =
+        PIPELINE.replace("windows = [\"1h\"]", "windows = [\"2h\"]").replace("customer_tx_count_1h", "customer_tx_count_2h");
     let error = engine.reload(parse(&other)).await.expect_err("features are read at the start");
-    assert_eq!(error.to_string(), "[[features]] of the pipeline file has changed, which needs a new start; nothing of it was taken");
+    assert_eq!(
+        error.to_string(),
+        "[[features]] of the pipeline file has changed, which needs a new start; nothing of it was taken"
+    );
 }

@@ -71,7 +71,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         None => Pipeline::parse(PIPELINE, PIPELINE_NAME)?,
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let listener = Listener::bind(address).await?;
+    let listener = Listener::bind(address, &config.server)?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot create the data folder {}", config.data.display()))?;
     Claim::of(args, pipeline.plan.version())?.check(&config.data)?;
     let data = match &args.data {
@@ -88,7 +88,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         train(&data, &riskflow, periods).await?;
     }
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
-    let url = format!("http://{}", listener.address());
+    let url = listener.url();
     output::message(&format!("the page is live on {url}"));
     tokio::spawn(async move {
         server::stop_signal().await;
