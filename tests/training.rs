@@ -178,6 +178,76 @@ fn a_model_is_judged_compared_shown_and_exported() {
 }
 
 #[test]
+fn a_scorecard_is_learned_shown_judged_and_not_exported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = payments(folder.path());
+    let settings = folder.path().join("settings.toml");
+    let wish = |preparation: &str| {
+        let text = format!("[training.logistic]\npreparation = \"{preparation}\"\n");
+        fs::write(&settings, text).expect("write");
+    };
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let learn = |models: &Path, threads: &str| {
+        let more = ["--learners", "logistic", "--settings", text(&settings), "--threads", threads, "--by", "ada"];
+        json_lines(&run_well(&train(text(&data), text(models), &more))).remove(0)
+    };
+    wish("evidence");
+    let line = learn(&one, "1");
+    assert!(line["auc"].as_f64() > Some(0.7), "{line}");
+    learn(&two, "2");
+    for ((name, one), (_, two)) in parts(&one, 1).into_iter().zip(parts(&two, 1)) {
+        assert!(one == two, "{name} differs between one thread and two");
+    }
+    wish("linear");
+    learn(&one, "2");
+
+    let show = |version: &str, more: &[&str]| {
+        run_well(&[["model", "show", "--models", text(&one), "--version", version].as_slice(), more].concat()).stdout
+    };
+    let card = show("1", &[]);
+    for expect in [
+        "replaced by the weight of evidence of its bin",
+        "## Scorecard",
+        "| feature | information value | points |",
+        "| feature | bin | rows | bad rate | weight of evidence | points |",
+        "| amount_minor | up to ",
+        "| amount_minor | missing | 0 | - | +0.000 | ",
+        "\"preparation\": \"evidence\"",
+    ] {
+        assert!(card.contains(expect), "no {expect} in {card}");
+    }
+    let linear = show("2", &[]);
+    assert!(linear.contains("which are made of 15: gaps are filled") && !linear.contains("## Scorecard"), "{linear}");
+    let shown: serde_json::Value = serde_json::from_str(&show("1", &["--json"])).expect("JSON");
+    let features = shown["scorecard"]["features"].as_array().expect("features");
+    assert_eq!(features.len(), 15);
+    let rows = |feature: &serde_json::Value| {
+        let entries = feature["entries"].as_array().expect("entries").iter();
+        entries.map(|entry| entry["rows"].as_u64().expect("a number")).sum::<u64>()
+    };
+    assert!(features.iter().all(|feature| rows(feature) == line["train_rows"].as_u64().expect("a number")));
+
+    let differences = json_lines(&run_well(&["model", "diff", "1", "2", "--models", text(&one), "--json"]));
+    let what: Vec<_> = differences.iter().map(|line| line["what"].as_str().expect("a name")).collect();
+    assert!(what.contains(&"preparation") && what.contains(&"points amount_minor"), "{what:?}");
+
+    let exported = folder.path().join("model.onnx");
+    let refused = run(&["model", "export", "--models", text(&one), "--version", "1", "--out", text(&exported)]);
+    assert!(!refused.status.success() && !exported.exists());
+    assert!(refused.stderr.contains("a model with the preparation `evidence` cannot be written as ONNX"), "{}", refused.stderr);
+
+    let out = folder.path().join("evaluation");
+    let evaluate = ["evaluate", "--pipeline", HANDBOOK, "--models", text(&one), "--version", "1", "--against", "2"];
+    let rows = ["--data", text(&data), "--test", "2018-05-22..2018-05-29", "--out", text(&out), "--json"];
+    let judged = json_lines(&run_well(&[evaluate.as_slice(), &rows].concat())).remove(0);
+    let auc = judged["figures"]["auc"]["point"].as_f64().expect("a figure");
+    assert!((auc - line["auc"].as_f64().expect("a figure")).abs() < 1e-12, "{auc} is not that of {line}");
+    let disturbed = judged["stability"]["features"].as_array().expect("features");
+    assert_eq!(disturbed.len(), 15, "of features, not of what they are prepared as");
+    assert!(judged["stability"]["hurts_most"].is_string());
+}
+
+#[test]
 fn a_disk_that_fills_in_mid_write_leaves_no_version() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = payments(folder.path());

@@ -71,6 +71,28 @@ fn a_search_goes_on_where_it_was_and_its_best_settings_train() {
     }
 }
 
+#[test]
+fn a_search_tries_words_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = history(folder.path());
+    let space = folder.path().join("space.toml");
+    let dimensions = "logistic = [{ name = 'preparation', range = { words = ['none', 'linear', 'evidence'] } }]";
+    fs::write(&space, dimensions).expect("write");
+    let out = folder.path().join("tuned");
+    let more = ["--space", text(&space), "--rounds", "1"];
+    let arguments: Vec<&str> =
+        tune(&data, &out, &more).into_iter().map(|argument| if argument == "boosting" { "logistic" } else { argument }).collect();
+    let found = json_lines(&run_well(&arguments)).remove(0);
+    let word = found["best"]["settings"]["preparation"].as_str().expect("a word").to_owned();
+    let best = fs::read_to_string(out.join("best.toml")).expect("settings");
+    assert!(best.contains(&format!("preparation = \"{word}\"")), "{best}");
+    let history = fs::read_to_string(out.join("history.jsonl")).expect("history");
+    for word in ["none", "linear", "evidence"] {
+        assert!(history.contains(&format!("\"settings\":{{\"preparation\":\"{word}\"}}")), "no {word} in {history}");
+    }
+    assert_eq!(json_lines(&run_well(&arguments)).remove(0)["best"], found["best"], "the history is read again");
+}
+
 /// The best that the Fraud Detection Handbook publishes for each figure, as means over its four test folds (chapters 5 and 7).
 const PUBLISHED: [(&str, f64); 3] = [("auc", 0.879), ("average_precision", 0.694), ("card_precision_100", 0.305)];
 

@@ -25,7 +25,7 @@ pub use decision::{
 };
 pub use engine::{Engine, Scored, Status, Terms};
 pub use error::Error;
-pub use model::{Model, Scorer};
+pub use model::{Model, Scorecard, Scorer};
 pub use pipeline::{Pipeline, PipelineError};
 pub use profile::Profile;
 pub use registry::{About, Artifact, FileRegistry, Registry};

@@ -190,6 +190,7 @@ fn longest_history(space: &[Dimension]) -> i64 {
         Range::Log(_, high) | Range::Linear(_, high) => *high as i64,
         Range::WholeLog(_, high) => i64::from(*high),
         Range::OneOf(values) => values.last().map_or(7, |days| *days as i64),
+        Range::Words(_) => 7,
     })
 }
 

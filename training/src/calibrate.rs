@@ -1,7 +1,6 @@
 //! The choice of a calibration: each kind is fitted on some rows that the model did not learn from and judged on others. Chosen is the
 //! one that comes nearest to the truth there; of equals the plainer.
 
-use scoring::Model;
 use scoring::model::Calibration;
 
 use crate::evaluation::calibration_line;
@@ -34,7 +33,7 @@ pub fn out_of_fold(
         if held.is_empty() {
             return Ok(Vec::new());
         }
-        let model: Model = learner.fit(&matrix.select(&rest), settings, seed, (threads / outer).max(1))?;
+        let model = learner.learn(&matrix.select(&rest), settings, seed, (threads / outer).max(1))?;
         let probabilities = model.probabilities(matrix.select(&held).columns());
         Ok(held.into_iter().zip(probabilities).collect())
     };

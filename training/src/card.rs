@@ -1,6 +1,9 @@
 //! The model card: what a model is, what it learned from, what it is for and where it ends, for people who have to sign for it. It says
 //! what guidance on model risk (SR 26-2) and the technical file of the EU AI Act (annex IV) ask of a model.
 
+mod scorecard;
+
+use scoring::model::Preparation;
 use scoring::profile::{Distribution, Profile};
 use scoring::registry::About;
 use scoring::{Model, Scorer};
@@ -20,34 +23,57 @@ pub struct Notes {
     pub limits: Option<String>,
 }
 
+/// Digits of figures that say where a feature lies.
+const DIGITS: usize = 4;
+
 /// The card of a model in Markdown. Equal models have equal cards.
 pub fn write(about: &About, profile: &Profile, scorer: &Scorer, split: &Split, notes: &Notes, by: &str) -> String {
     let said = |note: &Option<String>| note.clone().unwrap_or_else(|| "Not stated.".to_owned());
     [
         format!("# {}: {}\n", about.name, about.learner),
-        format!("{}. Trained by {by} with {}.\n", model(&scorer.model), about.program),
+        format!("{}. Trained by {by} with {}.\n", model(scorer), about.program),
         format!("**Owner.** {}\n", said(&notes.owner)),
         format!("## Intended use\n\n{}\n", said(&notes.intended_use)),
         format!("## Limits\n\n{}\n", limits(about, notes)),
         format!("## Data\n\n{}\n", data(about, split)),
         format!("## Figures on the test rows\n\n{}\n", figures(about)),
         format!("## Score\n\n{}\n", score(scorer)),
+        points(about, scorer),
         format!("## Features\n\n{}\n", features(about, profile)),
         format!(
             "## Parameters\n\n```json\n{}\n```\n",
             serde_json::to_string_pretty(&about.settings).expect("it was JSON before")
         ),
     ]
+    .into_iter()
+    .filter(|part| !part.is_empty())
+    .collect::<Vec<_>>()
     .join("\n")
 }
 
-fn model(model: &Model) -> String {
-    match model {
+fn model(scorer: &Scorer) -> String {
+    let model = match &scorer.model {
         Model::Linear(linear) => format!("A weighted sum of {} features", linear.weights.len()),
         Model::Trees(trees) => {
             format!("{} trees with {} nodes over {} features", trees.roots.len(), trees.nodes.len(), trees.width)
         }
+    };
+    match &scorer.preparation {
+        None => model,
+        Some(Preparation::Linear(features)) => format!(
+            "{model}, which are made of {}: gaps are filled with the median and flagged, and tails are clipped",
+            features.len()
+        ),
+        Some(Preparation::Evidence(_)) => {
+            format!("{model}, each cut into bins and replaced by the weight of evidence of its bin")
+        }
     }
+}
+
+/// The points of a scorecard, for a model that is one.
+fn points(about: &About, scorer: &Scorer) -> String {
+    let section = |scorecard| format!("## Scorecard\n\n{}\n", scorecard::section(&scorecard, scorer));
+    scorer.scorecard(&about.features).map_or_else(String::new, section)
 }
 
 fn limits(about: &About, notes: &Notes) -> String {
@@ -102,19 +128,20 @@ fn score(scorer: &Scorer) -> String {
 fn features(about: &About, profile: &Profile) -> String {
     let row = |(distribution, version): (&Distribution, &String)| {
         let Distribution { name, missing, range, mean, .. } = distribution;
-        let range = range.map_or_else(|| "-".to_owned(), |(low, high)| format!("{} to {}", short(low), short(high)));
-        format!("| {name} | {range} | {} | {missing} | `{version}` |", short(*mean))
+        let range =
+            range.map_or_else(|| "-".to_owned(), |(low, high)| format!("{} to {}", short(low, DIGITS), short(high, DIGITS)));
+        format!("| {name} | {range} | {} | {missing} | `{version}` |", short(*mean, DIGITS))
     };
     let rows: Vec<String> = profile.features.iter().zip(&about.feature_versions).map(row).collect();
     format!("| feature | range | mean | missing | version |\n|---|---|---|---|---|\n{}", rows.join("\n"))
 }
 
-/// Four significant digits.
-fn short(value: f64) -> String {
+/// A number with so many significant digits; whole ones as they are.
+fn short(value: f64, digits: usize) -> String {
     let whole = value.fract() == 0.0 && value.abs() < 1e15;
     if whole {
         format!("{value}")
     } else {
-        format!("{}", format!("{value:.3e}").parse::<f64>().expect("a number that was just written"))
+        format!("{}", format!("{value:.*e}", digits - 1).parse::<f64>().expect("a number that was just written"))
     }
 }

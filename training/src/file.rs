@@ -101,6 +101,7 @@ fn checked<S: Default>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preparation::Wish;
 
     fn parse(training: &str) -> Result<Training, String> {
         let text = format!("{}\n{training}", include_str!("../../pipelines/card_fraud_handbook.toml"));
@@ -123,11 +124,24 @@ mod tests {
     }
 
     #[test]
+    fn a_preparation_is_wished_for_by_its_word() {
+        let wish = |line: &str| parse(&format!("[training.logistic]\n{line}")).unwrap().settings.logistic.preparation;
+        assert_eq!(wish(""), Wish::None);
+        assert_eq!(wish("preparation = \"none\""), Wish::None);
+        assert_eq!(wish("preparation = \"linear\""), Wish::Linear);
+        assert_eq!(wish("preparation = \"evidence\""), Wish::Evidence);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let check = |training: &str, expect: &str| assert_eq!(parse(training).unwrap_err(), expect, "{training}");
         check("[training.boosting]\ntrees = 3\nrate = 2.0", "+2: the setting rate of boosting is out of its range");
         check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
-        check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected `penalty`");
+        check("[training.logistic]\nsteps = 1", "+3: unknown field `steps`, expected `penalty` or `preparation`");
+        check(
+            "[training.logistic]\npreparation = \"woe\"",
+            "+3: unknown variant `woe`, expected one of `none`, `linear`, `evidence`",
+        );
         check("[training]\nsegments = [\"channel\"]", "+3: there is no attribute `channel` in [event.attributes]");
         check(
             "[training.card]\nlimit = \"none\"",

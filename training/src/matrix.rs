@@ -32,6 +32,11 @@ impl Matrix {
         Ok(Self { names, columns, labels })
     }
 
+    /// The same rows with other features.
+    pub fn with_features(&self, names: Vec<String>, columns: Vec<Vec<f64>>) -> Result<Self, Error> {
+        Self::new(names, columns, self.labels.clone())
+    }
+
     /// The features' names.
     pub fn names(&self) -> &[String] {
         &self.names

@@ -53,7 +53,8 @@ impl Approach {
         let (preparation, matrix) = Preparation::fit(self.recipe(), table)?;
         let model = match self {
             Self::Logistic | Self::Scorecard => {
-                let settings = logistic::Settings { penalty: PENALTY, kept: preparation.is_on_scale() };
+                let settings =
+                    logistic::Settings { penalty: PENALTY, kept: preparation.is_on_scale(), ..logistic::Settings::default() };
                 Model::Linear(logistic::fit(&matrix, &settings)?)
             }
             Self::Boosting => Model::Trees(boosting::fit(&matrix, &boosting_settings(&matrix))?),

@@ -138,7 +138,7 @@ impl Parts<'_> {
         let Request { training, seed, threads, .. } = *self.request;
         let (settings, matrix) = (&training.settings, &self.train.matrix);
         let started = Instant::now();
-        let model = learner.fit(matrix, settings, seed, threads)?;
+        let learned = learner.learn(matrix, settings, seed, threads)?;
         let fit_seconds = started.elapsed().as_secs_f64();
         let folds = self.train.folds();
         let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
@@ -147,7 +147,7 @@ impl Parts<'_> {
         let features =
             matrix.names().iter().zip(matrix.columns()).map(|(name, column)| Distribution::new(name, column)).collect();
         let profile = Profile { features, score: scores.map(|scores| Distribution::new("probability", &scores)) };
-        let scorer = Scorer { model, calibration };
+        let scorer = Scorer { calibration, ..learned };
         let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
         let about = self.about(learner, metrics);
         let card = card::write(&about, &profile, &scorer, &self.request.split, &training.card, &self.request.published.by);

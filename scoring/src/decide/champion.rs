@@ -2,7 +2,6 @@ use std::borrow::Cow;
 
 use features::Plan;
 
-use crate::model::Scorer;
 use crate::registry::Artifact;
 
 /// The model that decides, with its version in the registry.
@@ -70,9 +69,9 @@ impl Champion {
 
     /// The probability before calibration and after it.
     pub fn probabilities_of(&self, vector: &[f64]) -> (f64, f64) {
-        let Scorer { model, calibration } = &self.artifact.scorer;
-        let raw = model.probability(&self.values(vector));
-        (raw, calibration.apply(raw))
+        let scorer = &self.artifact.scorer;
+        let raw = scorer.raw_probability(&self.values(vector));
+        (raw, scorer.calibration.apply(raw))
     }
 
     /// What each of the pipeline's features usually is, in its order: the mean over the rows that were learned from, NaN where that is
@@ -102,7 +101,7 @@ impl Champion {
 
     /// What each of the pipeline's features added to the model's output.
     pub fn contributions(&self, vector: &[f64]) -> Vec<f64> {
-        let contributions = self.artifact.scorer.model.contributions(&self.values(vector));
+        let contributions = self.artifact.scorer.contributions(&self.values(vector));
         let Some(places) = &self.places else { return contributions };
         let mut all = vec![0.0; vector.len()];
         for (place, contribution) in places.iter().zip(contributions) {
@@ -116,4 +115,49 @@ fn usual(artifact: &Artifact, plan: &Plan) -> Vec<f64> {
     let mean =
         |name: &String| artifact.profile.features.iter().find(|known| known.name == *name).map_or(f64::NAN, |known| known.mean);
     plan.definitions().iter().map(|definition| mean(&definition.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pipeline, Scorer};
+    use crate::model::preparation::Filled;
+    use crate::model::{Linear, Model, Preparation};
+    use crate::registry::Published;
+
+    const PIPELINE: &str = include_str!("../../../pipelines/card_fraud_handbook.toml");
+
+    #[test]
+    fn reasons_are_of_the_pipelines_features_whatever_the_model_reads() {
+        let pipeline = Pipeline::parse(PIPELINE, "p.toml").expect("it ships with the program");
+        let width = pipeline.plan.width();
+        // Two features of the pipeline, the later one first; of that one a flag is read, too.
+        let (amount, late) = (0, width - 1);
+        let features = [late, amount].map(|place| pipeline.plan.definitions()[place].name.clone());
+        let filled = |flag| Filled { median: 2.0, range: (0.0, 100.0), flag };
+        let scorer = Scorer {
+            preparation: Some(Preparation::Linear(vec![filled(true), filled(false)])),
+            ..Scorer::plain(Model::Linear(Linear {
+                intercept: -1.0,
+                weights: vec![0.5, 3.0, 0.25],
+                means: vec![1.0, 0.5, 4.0],
+                deviations: vec![1.0; 3],
+            }))
+        };
+        assert_eq!(scorer.check(), Ok(()));
+        let published = Published { at: Timestamp::from_micros(0), by: "tests".to_owned() };
+        let artifact = Artifact::foreign("card_fraud", "tests", features.to_vec(), &pipeline.plan, scorer, published);
+        let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline.plan).expect("it fits");
+        let check = |of_amount: f64, of_late: f64, expect: [f64; 2]| {
+            let mut vector = vec![0.0; width];
+            (vector[amount], vector[late]) = (of_amount, of_late);
+            let contributions = champion.contributions(&vector);
+            assert_eq!((contributions.len(), [contributions[amount], contributions[late]]), (width, expect));
+            let margin = -1.0 + contributions.iter().sum::<f64>();
+            assert!((champion.probability(&vector) - crate::model::sigmoid(margin)).abs() < 1e-12);
+        };
+        check(8.0, 3.0, [1.0, 1.0 - 1.5]);
+        check(1e9, f64::NAN, [24.0, 0.5 + 1.5]);
+        check(f64::NAN, -5.0, [-0.5, -0.5 - 1.5]);
+    }
 }

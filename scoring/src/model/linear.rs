@@ -20,12 +20,12 @@ pub struct Linear {
 impl Linear {
     /// The log-odds of bad to good.
     pub fn margin(&self, values: &[f64]) -> f64 {
-        self.intercept + (0..self.weights.len()).map(|feature| self.contribution(feature, values)).sum::<f64>()
+        self.intercept + (0..self.weights.len()).map(|feature| self.contribution(feature, values[feature])).sum::<f64>()
     }
 
     /// What each feature adds to the log-odds, against an event at the mean of training.
     pub fn contributions(&self, values: &[f64]) -> Vec<f64> {
-        (0..self.weights.len()).map(|feature| self.contribution(feature, values)).collect()
+        (0..self.weights.len()).map(|feature| self.contribution(feature, values[feature])).collect()
     }
 
     /// Whether its parts belong together and every number is one.
@@ -42,8 +42,8 @@ impl Linear {
         usable("a deviation", finite(&self.deviations) && self.deviations.iter().all(|&deviation| deviation > 0.0))
     }
 
-    fn contribution(&self, feature: usize, values: &[f64]) -> f64 {
-        let value = values[feature];
+    /// What one feature adds with a value.
+    pub(super) fn contribution(&self, feature: usize, value: f64) -> f64 {
         if value.is_nan() { 0.0 } else { self.weights[feature] * (value - self.means[feature]) / self.deviations[feature] }
     }
 }

@@ -3,7 +3,9 @@
 
 pub mod calibration;
 pub mod linear;
+pub mod preparation;
 pub mod reasons;
+pub mod scorecard;
 pub mod scorer;
 pub mod trees;
 
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
 pub use linear::Linear;
+pub use preparation::Preparation;
+pub use scorecard::Scorecard;
 pub use scorer::Scorer;
 pub use trees::{Node, Trees};
 
@@ -111,6 +115,22 @@ pub enum Invalid {
         means: usize,
         /// How many deviations.
         deviations: usize,
+    },
+    /// A preparation that makes another number of columns than the model reads.
+    #[error("the preparation makes {made} columns, the model reads {width}")]
+    Prepared {
+        /// How many are made.
+        made: usize,
+        /// How many are read.
+        width: usize,
+    },
+    /// Bins that do not fit between their ends.
+    #[error("the preparation of the model has {bins} bins with {ends} ends between them")]
+    Bins {
+        /// How many bins.
+        bins: usize,
+        /// How many ends.
+        ends: usize,
     },
     /// A mean of no trees.
     #[error("the model is a mean of no trees")]

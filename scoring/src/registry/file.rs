@@ -194,7 +194,8 @@ mod tests {
 
     use super::super::{About, Published};
     use super::*;
-    use crate::model::{Calibration, Linear, Model, Scorer};
+    use crate::model::preparation::{Bin, Evidence, Filled};
+    use crate::model::{Calibration, Linear, Model, Preparation, Scorer};
     use crate::profile::{Distribution, Profile};
 
     fn artifact() -> Artifact {
@@ -217,6 +218,7 @@ mod tests {
                 program: "riskflow 0".to_owned(),
             },
             scorer: Scorer {
+                preparation: None,
                 model: Model::Linear(linear),
                 calibration: Calibration::Isotonic { points: vec![(0.0, 0.0), (1.0 / 3.0, 0.2), (1.0, 1.0)] },
             },
@@ -282,6 +284,44 @@ mod tests {
         check(&|artifact| artifact.about.features.clear(), "it names 0 features and 1 versions");
         let steep = |artifact: &mut Artifact| artifact.scorer.calibration = Calibration::Platt { slope: -1.0, intercept: 0.0 };
         check(&steep, "the slope of the calibration of the model is not a usable number");
+        let flagged = Filled { median: 0.0, range: (0.0, 1.0), flag: true };
+        let wider = |artifact: &mut Artifact| artifact.scorer.preparation = Some(Preparation::Linear(vec![flagged]));
+        check(&wider, "the preparation makes 2 columns, the model reads 1");
+        let longer = |artifact: &mut Artifact| artifact.scorer.preparation = Some(Preparation::Linear(vec![flagged; 2]));
+        check(&longer, "its model reads 2 features and it names 1");
+    }
+
+    /// Like the other, but reading weights of evidence.
+    fn prepared() -> Artifact {
+        let bin = |rows, bad, weight| Bin { rows, bad, weight };
+        let bins = vec![bin(6, 0, -1.25), bin(3, 1, 1.0 / 3.0)];
+        let evidence = Evidence { ends: vec![0.1], bins, missing: Some(bin(1, 0, 0.1 + 0.2)), information_value: 0.2 };
+        let mut artifact = artifact();
+        artifact.scorer.preparation = Some(Preparation::Evidence(vec![evidence]));
+        artifact
+    }
+
+    #[test]
+    fn artifacts_of_format_3_are_read_and_written_as_they_were() {
+        let check = |golden: &str, expect: &Artifact| {
+            let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(golden);
+            let folder = tempfile::tempdir().expect("a folder");
+            let (first, second) = (folder.path().join("card_fraud/1"), folder.path().join("card_fraud/2"));
+            fs::create_dir_all(&first).expect("a folder");
+            let names = [ABOUT, MODEL, PROFILE, CARD, PUBLISHED, MANIFEST];
+            for name in names {
+                fs::copy(golden.join(name), first.join(name)).expect("copy");
+            }
+            let registry = FileRegistry::open(folder.path()).expect("open");
+            assert_eq!(registry.load("card_fraud", 1).expect("it is read"), *expect);
+            registry.publish(expect).expect("publish");
+            for name in names {
+                let read = |version: &Path| fs::read_to_string(version.join(name)).expect("read");
+                assert_eq!(read(&second), read(&first), "{name}");
+            }
+        };
+        check("artifact_format_3", &artifact());
+        check("artifact_format_3_prepared", &prepared());
     }
 
     #[test]

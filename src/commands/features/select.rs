@@ -61,7 +61,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     for leak in leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default()) {
         output::message(&leak.to_string());
     }
-    let model = args.learner.fit(&train.matrix, &training.settings, args.seed, threads)?;
+    let model = args.learner.learn(&train.matrix, &training.settings, args.seed, threads)?;
     let scores = |matrix: &Matrix| model.probabilities(matrix.columns());
     let settings = Settings { seed: args.seed, threads, ..Settings::default() };
     let selection = select(&judged.matrix, Some(&judged.days), Some(&scores), &settings)?;

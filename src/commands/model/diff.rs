@@ -63,6 +63,17 @@ fn said(artifact: &Artifact) -> BTreeMap<String, String> {
         ("program".to_owned(), about.program.clone()),
         ("calibration".to_owned(), artifact.scorer.calibration.name().to_owned()),
     ]);
+    if let Some(preparation) = &artifact.scorer.preparation {
+        said.insert("preparation".to_owned(), preparation.name().to_owned());
+    }
+    if let Some(card) = artifact.scorer.scorecard(&about.features) {
+        let points = |name: &str| format!("points {name}");
+        said.insert(points("to begin with"), format!("{:.0}", card.base_points));
+        for feature in &card.features {
+            let entries: Vec<String> = feature.entries.iter().map(|entry| format!("{:.0}", entry.points)).collect();
+            said.insert(points(&feature.feature), entries.join(" "));
+        }
+    }
     said.extend(about.metrics.iter().map(|(name, value)| (format!("figure {name}"), format!("{value:.4}"))));
     said.extend(
         about.features.iter().zip(&about.feature_versions).map(|(name, version)| (format!("feature {name}"), version.clone())),

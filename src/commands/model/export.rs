@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use scoring::model::Calibration;
-use training::export::onnx;
+use training::export::scorer_as_onnx;
 
 use super::RegistryArgs;
 use crate::output;
@@ -12,7 +12,7 @@ use crate::output;
 /// Export a model as ONNX, for any runtime that knows ai.onnx.ml
 ///
 /// The input is one vector of doubles, the features in the order of the model; the output the probability. A calibration is not part of
-/// it, which is said.
+/// it, which is said. A model of prepared features (`preparation` under [training.logistic]) is refused.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow model export --version 3 --out card_fraud.onnx --data-dir riskflow-data")]
 pub(super) struct Args {
@@ -32,7 +32,8 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let artifact = args.registry.load(args.name.as_deref(), args.version)?;
-    let bytes = onnx(&artifact.scorer.model, &artifact.about.features);
+    let bytes = scorer_as_onnx(&artifact.scorer, &artifact.about.features)
+        .with_context(|| format!("{} {} cannot be exported", artifact.about.name, args.version))?;
     std::fs::write(&args.out, &bytes).with_context(|| format!("cannot write {}", args.out.display()))?;
     if artifact.scorer.calibration != Calibration::Identity {
         output::message(&format!(

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::RegistryArgs;
 use crate::output;
 
-/// Show the card of a model: what it learned from, what it is for, its features and figures
+/// Show the card of a model: what it learned from, what it is for, its features and figures, and the points of a scorecard
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow model show --version 3 --data-dir riskflow-data")]
 pub(super) struct Args {
@@ -28,8 +28,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let artifact = args.registry.load(args.name.as_deref(), args.version)?;
     if args.json {
         let (about, profile, calibration) = (&artifact.about, &artifact.profile, &artifact.scorer.calibration);
+        let (preparation, scorecard) = (&artifact.scorer.preparation, artifact.scorer.scorecard(&about.features));
         return output::json_line(&json!({
-            "version": args.version, "about": about, "published": artifact.published, "calibration": calibration, "profile": profile,
+            "version": args.version, "about": about, "published": artifact.published, "preparation": preparation, "scorecard": scorecard,
+            "calibration": calibration, "profile": profile,
         }));
     }
     if artifact.card.is_empty() {

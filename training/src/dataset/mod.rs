@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 use features::Replay;
 use ingest::decode::Rejected;
 use ingest::{Duration, Timestamp};
-use scoring::{Model, Pipeline};
+use scoring::{Pipeline, Scorer};
 use sha2::{Digest, Sha256};
 
 use self::build::{ATTRIBUTE, FEATURE, FIXED_COLUMNS, RowBuilder};
@@ -218,7 +218,7 @@ impl Rows {
     }
 
     /// What a model reaches on these rows.
-    pub fn judge(&self, model: &Model) -> Metrics {
+    pub fn judge(&self, model: &Scorer) -> Metrics {
         self.metrics(&model.probabilities(self.matrix.columns()))
     }
 

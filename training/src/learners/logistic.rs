@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
+use crate::preparation::Wish;
 
 /// Features with long tails take about a hundred.
 const MAX_ITERATIONS: u64 = 1000;
@@ -21,6 +22,8 @@ const GRADIENT_TOLERANCE: f64 = 1e-6;
 pub struct Settings {
     /// Half of this times the squared weights is added to the log-losses of all rows: 1/C of scikit-learn. Finite, not below 0.
     pub penalty: f64,
+    /// How the features are prepared; a pipeline's models, not those of tables.
+    pub preparation: Wish,
     /// Columns whose scale is kept, where it means something: the columns of a category, of which a rare one has less to go by, or weights
     /// of evidence. None where empty.
     #[serde(skip)]
@@ -30,7 +33,7 @@ pub struct Settings {
 impl Default for Settings {
     /// As scikit-learn has it by default.
     fn default() -> Self {
-        Self { penalty: 1.0, kept: Vec::new() }
+        Self { penalty: 1.0, preparation: Wish::None, kept: Vec::new() }
     }
 }
 

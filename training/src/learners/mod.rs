@@ -9,11 +9,13 @@ pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
-use scoring::Model;
+use scoring::model::Calibration;
+use scoring::{Model, Scorer};
 use serde::{Deserialize, Serialize};
 
 use self::boosting::Direction;
-use crate::matrix::Matrix;
+use crate::matrix::{self, Matrix};
+use crate::preparation::{Prepared, Wish, prepare};
 
 /// A way to learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,8 +42,23 @@ impl Learner {
         }
     }
 
-    /// Learns from the rows. Equal rows and an equal seed give an equal model, on any number of threads.
-    pub fn fit(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Model, Error> {
+    /// Learns from the rows, prepared as the settings say; what was fitted to them goes with the model. Its probability is not calibrated.
+    /// Equal rows and an equal seed give an equal scorer, on any number of threads.
+    pub fn learn(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Scorer, Error> {
+        let wish = match self {
+            Self::Logistic => settings.logistic.preparation,
+            Self::Forest | Self::Boosting => Wish::None,
+        };
+        let Some(Prepared { preparation, matrix, is_on_scale }) = prepare(wish, matrix)? else {
+            return Ok(Scorer::plain(self.fit(matrix, settings, seed, threads)?));
+        };
+        let logistic = logistic::Settings { kept: is_on_scale, ..settings.logistic.clone() };
+        let model = self.fit(&matrix, &Settings { logistic, ..settings.clone() }, seed, threads)?;
+        Ok(Scorer { preparation: Some(preparation), model, calibration: Calibration::Identity })
+    }
+
+    /// Learns from the rows as they are. Equal rows and an equal seed give an equal model, on any number of threads.
+    pub(crate) fn fit(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Model, Error> {
         Ok(match self {
             Self::Logistic => Model::Linear(logistic::fit(matrix, &settings.logistic)?),
             Self::Forest => Model::Trees(forest::fit(matrix, &settings.forest, seed, threads)?),
@@ -103,6 +120,9 @@ pub enum Error {
         /// Their label.
         label: &'static str,
     },
+    /// The prepared features are more than can be learned from.
+    #[error("the prepared features cannot be learned from")]
+    Prepared(#[from] matrix::Error),
     /// linfa failed.
     #[error("the weights of the logistic regression were not found")]
     Logistic(#[source] Box<linfa_logistic::error::Error>),

@@ -5,13 +5,11 @@
 //! of the difference of the two fractions times `woe` over its bins (Siddiqi, "Credit Risk Scorecards", 2006; the halves keep an empty
 //! side finite). Below 0.02 a column tells next to nothing; above 0.5 it is worth a look for a leak.
 
-use std::collections::BTreeMap;
+use scoring::model::preparation::{Bin, Evidence};
 
-use serde::{Deserialize, Serialize};
-
-use super::category::LEAST_ROWS;
+use super::levels::LevelEvidence;
 use crate::matrix::between;
-use crate::table::{Categories, Values};
+use crate::table::Values;
 
 /// The most bins of numbers, not counting the missing ones.
 const MOST_BINS: usize = 8;
@@ -22,102 +20,45 @@ const CELLS: usize = 60;
 /// Bins whose risk only rises or only falls are taken when they keep this share of the information value.
 const KEPT_BY_ORDER: f64 = 0.95;
 
-/// A column's bins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evidence {
-    /// Where the bins end.
-    pub cut: Cut,
-    /// The bins in their order; of categories the last is that of rare levels.
-    pub bins: Vec<Bin>,
-    /// The rows without a value; `None` where training had none, and their weight is 0 then.
-    pub missing: Option<Bin>,
-    /// What the column tells, in nats.
-    pub information_value: f64,
+/// The bins of numbers.
+pub(super) fn fit(numbers: &[f64], labels: &[bool]) -> Evidence {
+    let all = Side::of(labels.iter().copied());
+    let Binned { ends, bins, missing } = binned(numbers, labels, all);
+    let information_value = information(bins.iter().chain(&missing), all);
+    let bin = |side: Side| side.bin(all);
+    Evidence { ends, bins: bins.into_iter().map(bin).collect(), missing: missing.map(bin), information_value }
 }
 
-/// What falls into which bin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cut {
-    /// The highest number of each bin but the last, which has no end; rising.
-    Numbers(Vec<f64>),
-    /// The bin of each level that has its own.
-    Levels(BTreeMap<String, usize>),
+/// What a column tells of the labels, in nats.
+pub(crate) fn information_value(values: &Values, labels: &[bool]) -> f64 {
+    match values {
+        Values::Numbers(numbers) => fit(numbers, labels).information_value,
+        Values::Categories(categories) => LevelEvidence::fit(categories, labels).information_value,
+    }
 }
 
-/// One bin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bin {
-    /// Training rows in it.
-    pub rows: u64,
-    /// Bad ones among them.
-    pub bad: u64,
-    /// Its weight of evidence.
-    pub weight: f64,
-}
-
-impl Evidence {
-    pub(crate) fn fit(values: &Values, labels: &[bool]) -> Self {
-        let all = Side::of(labels.iter().copied());
-        let (cut, bins, missing) = match values {
-            Values::Numbers(numbers) => numbers_cut(numbers, labels, all),
-            Values::Categories(categories) => levels_cut(categories, labels),
-        };
-        let bin = |side: Side| Bin { rows: side.rows(), bad: side.bad, weight: side.weight(all) };
-        let information_value = bins.iter().chain(&missing).map(|side| side.information(all)).sum();
-        Self { cut, bins: bins.into_iter().map(bin).collect(), missing: missing.map(bin), information_value }
-    }
-
-    /// The weights of rows; `None` when they are of another kind than in training.
-    pub fn apply(&self, values: &Values) -> Option<Vec<f64>> {
-        let missing = self.missing.map_or(0.0, |bin| bin.weight);
-        match (&self.cut, values) {
-            (Cut::Numbers(ends), Values::Numbers(numbers)) => {
-                let weight = |number: &f64| match number.is_nan() {
-                    true => missing,
-                    false => self.bins.get(ends.partition_point(|end| end < number)).map_or(0.0, |bin| bin.weight),
-                };
-                Some(numbers.iter().map(weight).collect())
-            }
-            (Cut::Levels(places), Values::Categories(categories)) => {
-                let rare = self.bins.get(places.len()).map_or(0.0, |bin| bin.weight);
-                let weight = |category: Option<&str>| match category {
-                    None => missing,
-                    Some(level) => places.get(level).map_or(rare, |place| self.bins[*place].weight),
-                };
-                Some(categories.rows().map(weight).collect())
-            }
-            _ => None,
-        }
-    }
-
-    pub(super) const fn kind(&self) -> &'static str {
-        match self.cut {
-            Cut::Numbers(_) => "numbers",
-            Cut::Levels(_) => "categories",
-        }
-    }
+/// What bins tell, in nats.
+pub(super) fn information<'a>(sides: impl Iterator<Item = &'a Side>, all: Side) -> f64 {
+    sides.map(|side| side.information(all)).sum()
 }
 
 /// Bad and good rows of a bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Side {
+pub(super) struct Side {
     bad: u64,
     good: u64,
 }
 
 impl Side {
-    fn of(labels: impl Iterator<Item = bool>) -> Self {
+    pub(super) fn of(labels: impl Iterator<Item = bool>) -> Self {
         labels.fold(Self::default(), Self::and)
     }
 
-    const fn and(self, bad: bool) -> Self {
+    pub(super) const fn and(self, bad: bool) -> Self {
         Self { bad: self.bad + bad as u64, good: self.good + !bad as u64 }
     }
 
-    const fn rows(self) -> u64 {
+    pub(super) const fn rows(self) -> u64 {
         self.bad + self.good
     }
 
@@ -132,6 +73,11 @@ impl Side {
         (bad / good).ln()
     }
 
+    /// It as scoring knows it.
+    pub(super) fn bin(self, all: Self) -> Bin {
+        Bin { rows: self.rows(), bad: self.bad, weight: self.weight(all) }
+    }
+
     fn information(self, all: Self) -> f64 {
         let (bad, good) = self.fractions(all);
         (bad - good) * (bad / good).ln()
@@ -143,31 +89,15 @@ impl Side {
     }
 }
 
-fn levels_cut(categories: &Categories, labels: &[bool]) -> (Cut, Vec<Side>, Option<Side>) {
-    let levels = categories.levels();
-    let mut sides = vec![Side::default(); levels.len() + 1];
-    for (code, bad) in categories.codes().iter().zip(labels) {
-        let level = code.map_or(levels.len(), |code| code as usize);
-        sides[level] = sides[level].and(*bad);
-    }
-    let missing = sides.pop().filter(|side| side.rows() > 0);
-    let (mut places, mut bins, mut rare) = (BTreeMap::new(), Vec::new(), Side::default());
-    for (level, side) in levels.iter().zip(sides) {
-        if side.rows() >= LEAST_ROWS {
-            places.insert(level.clone(), bins.len());
-            bins.push(side);
-        } else {
-            rare = together(&[rare, side]);
-        }
-    }
-    if rare.rows() > 0 {
-        bins.push(rare);
-    }
-    (Cut::Levels(places), bins, missing)
+/// The bins of numbers, and where they end.
+struct Binned {
+    ends: Vec<f64>,
+    bins: Vec<Side>,
+    missing: Option<Side>,
 }
 
 /// The bins of numbers with the highest information value; where that costs little, such that the risk only rises or only falls.
-fn numbers_cut(numbers: &[f64], labels: &[bool], all: Side) -> (Cut, Vec<Side>, Option<Side>) {
+fn binned(numbers: &[f64], labels: &[bool], all: Side) -> Binned {
     let mut sorted: Vec<(f64, bool)> = Vec::with_capacity(numbers.len());
     let mut missing = Side::default();
     for (number, bad) in numbers.iter().zip(labels) {
@@ -188,7 +118,8 @@ fn numbers_cut(numbers: &[f64], labels: &[bool], all: Side) -> (Cut, Vec<Side>, 
         ends.push(between(cells[end - 1].highest, cells[*end].lowest));
     }
     let starts = std::iter::once(0).chain(bins.ends.iter().copied());
-    (Cut::Numbers(ends), starts.zip(&bins.ends).map(|(start, end)| together(&sides[start..*end])).collect(), missing)
+    let bins = starts.zip(&bins.ends).map(|(start, end)| together(&sides[start..*end])).collect();
+    Binned { ends, bins, missing }
 }
 
 /// Neighbouring numbers that stay in one bin.
@@ -218,7 +149,7 @@ fn cells(sorted: &[(f64, bool)]) -> Vec<Cell> {
     cells
 }
 
-fn together(sides: &[Side]) -> Side {
+pub(super) fn together(sides: &[Side]) -> Side {
     sides.iter().fold(Side::default(), |sum, side| Side { bad: sum.bad + side.bad, good: sum.good + side.good })
 }
 

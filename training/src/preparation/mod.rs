@@ -1,20 +1,26 @@
 //! What stands between a table and a learner: gaps are filled, tails are clipped, categories become numbers. It is fitted on the
-//! training rows alone, so that nothing of the rows that a model is judged by comes into it, and goes with the model.
+//! training rows alone, so that nothing of the rows that a model is judged by comes into it, and goes with the model. What is done to
+//! numbers is applied by [scoring](scoring::model::preparation), for tables and for vectors alike; here it is fitted.
 
 mod category;
 mod evidence;
+mod levels;
 mod number;
 #[cfg(test)]
 mod tests;
+mod vector;
 
+use scoring::model::preparation::{Evidence, Filled};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix::{self, Matrix};
 use crate::table::{Column, Table, Values};
 
 pub use self::category::{OneHot, TargetMean};
-pub use self::evidence::{Bin, Evidence};
-pub use self::number::Filled;
+pub(crate) use self::evidence::information_value;
+pub use self::levels::LevelEvidence;
+pub use self::vector::Wish;
+pub(crate) use self::vector::{Prepared, prepare};
 
 /// What a learner wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +47,10 @@ pub enum Encoding {
     OneHot(OneHot),
     /// A category, as the share of bad rows.
     TargetMean(TargetMean),
-    /// Either, as the weight of evidence of its bin.
+    /// A number, as the weight of evidence of its bin.
     Evidence(Evidence),
+    /// A category, as the weight of evidence of its level.
+    LevelEvidence(LevelEvidence),
 }
 
 /// A fitted preparation.
@@ -61,9 +69,12 @@ impl Preparation {
         let mut matrix = Builder::default();
         for column in table.columns() {
             let encoding = match (recipe, &column.values) {
-                (Recipe::Linear, Values::Numbers(numbers)) => Encoding::Filled(Filled::fit(numbers)),
+                (Recipe::Linear, Values::Numbers(numbers)) => Encoding::Filled(number::fit(numbers)),
                 (Recipe::Linear, Values::Categories(categories)) => Encoding::OneHot(OneHot::fit(categories)),
-                (Recipe::Evidence, values) => Encoding::Evidence(Evidence::fit(values, labels)),
+                (Recipe::Evidence, Values::Numbers(numbers)) => Encoding::Evidence(evidence::fit(numbers, labels)),
+                (Recipe::Evidence, Values::Categories(categories)) => {
+                    Encoding::LevelEvidence(LevelEvidence::fit(categories, labels))
+                }
                 (Recipe::Trees, Values::Numbers(_)) => Encoding::AsIs,
                 (Recipe::Trees, Values::Categories(categories)) => Encoding::TargetMean(TargetMean::fit(categories, labels)),
             };
@@ -84,9 +95,9 @@ impl Preparation {
         for (_, encoding) in &self.columns {
             match encoding {
                 Encoding::AsIs => columns.push(false),
-                Encoding::Filled(filled) => columns.extend(std::iter::repeat_n(false, 1 + usize::from(filled.flag))),
+                Encoding::Filled(filled) => columns.extend(std::iter::repeat_n(false, filled.columns())),
                 Encoding::OneHot(one_hot) => columns.extend(one_hot.columns().map(|_| true)),
-                Encoding::TargetMean(_) | Encoding::Evidence(_) => columns.push(true),
+                Encoding::TargetMean(_) | Encoding::Evidence(_) | Encoding::LevelEvidence(_) => columns.push(true),
             }
         }
         columns
@@ -128,11 +139,8 @@ impl Encoding {
         match (self, &column.values) {
             (Self::AsIs, Values::Numbers(numbers)) => matrix.push(name.clone(), numbers.clone()),
             (Self::Filled(filled), Values::Numbers(numbers)) => {
-                matrix.push(name.clone(), numbers.iter().map(|number| filled.apply(*number)).collect());
-                if filled.flag {
-                    let flag = |number: &f64| f64::from(u8::from(number.is_nan()));
-                    matrix.push(format!("{name} is missing"), numbers.iter().map(flag).collect());
-                }
+                let names = [name.clone(), missing_flag(name)];
+                names.into_iter().zip(filled.made(numbers)).for_each(|(name, column)| matrix.push(name, column));
             }
             (Self::OneHot(one_hot), Values::Categories(categories)) => {
                 let places: Vec<Option<usize>> = categories.rows().map(|category| one_hot.place(category)).collect();
@@ -144,15 +152,22 @@ impl Encoding {
             (Self::TargetMean(mean), Values::Categories(categories)) => {
                 matrix.push(name.clone(), categories.rows().map(|category| mean.apply(category)).collect());
             }
-            (Self::Evidence(evidence), values) => {
-                let column = evidence.apply(values).ok_or_else(|| wrong(evidence.kind()))?;
-                matrix.push(name.clone(), column);
+            (Self::Evidence(evidence), Values::Numbers(numbers)) => matrix.push(name.clone(), evidence.made(numbers)),
+            (Self::LevelEvidence(evidence), Values::Categories(categories)) => {
+                matrix.push(name.clone(), categories.rows().map(|level| evidence.weight(level)).collect());
             }
-            (Self::AsIs | Self::Filled(_), Values::Categories(_)) => return Err(wrong("numbers")),
-            (Self::OneHot(_) | Self::TargetMean(_), Values::Numbers(_)) => return Err(wrong("categories")),
+            (Self::AsIs | Self::Filled(_) | Self::Evidence(_), Values::Categories(_)) => return Err(wrong("numbers")),
+            (Self::OneHot(_) | Self::TargetMean(_) | Self::LevelEvidence(_), Values::Numbers(_)) => {
+                return Err(wrong("categories"));
+            }
         }
         Ok(())
     }
+}
+
+/// The name of the column that says where a number is missing.
+fn missing_flag(name: &str) -> String {
+    format!("{name} is missing")
 }
 
 /// Why rows cannot be prepared.

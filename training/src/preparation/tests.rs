@@ -1,6 +1,5 @@
 use proptest::prelude::*;
 
-use super::evidence::Cut;
 use super::*;
 use crate::table::Categories;
 
@@ -77,12 +76,16 @@ fn weights_of_evidence_worked_by_hand() {
     // 40 rows of a with 10 bad, 60 of b with 30 bad: ln((10.5/40.5) / (30.5/60.5)) and ln((30.5/40.5) / (30.5/60.5)).
     let letters = format!("{}{}", "a".repeat(40), "b".repeat(60));
     let labels: Vec<bool> = (0..100).map(|row| !(10..70).contains(&row)).collect();
-    let evidence = Evidence::fit(&categories("kind", &letters).values, &labels);
+    let level_evidence = |letters: &str| match categories("kind", letters).values {
+        Values::Categories(categories) => LevelEvidence::fit(&categories, &labels),
+        Values::Numbers(_) => unreachable!("they are categories"),
+    };
+    let evidence = level_evidence(&letters);
     let [a, b] = [(10.5 / 40.5_f64) / (30.5 / 60.5), (30.5 / 40.5_f64) / (30.5 / 60.5)].map(f64::ln);
     assert!((evidence.bins[0].weight - a).abs() < 1e-12 && (evidence.bins[1].weight - b).abs() < 1e-12, "{evidence:?}");
     let expect = (10.5 / 40.5 - 30.5 / 60.5) * a + (30.5 / 40.5 - 30.5 / 60.5) * b;
     assert!((evidence.information_value - expect).abs() < 1e-12);
-    let seen = evidence.apply(&categories("kind", "ba-z").values).unwrap();
+    let seen = [Some("b"), Some("a"), None, Some("z")].map(|level| evidence.weight(level));
     assert_eq!(seen, [evidence.bins[1].weight, evidence.bins[0].weight, 0.0, 0.0]);
 }
 
@@ -90,7 +93,7 @@ fn weights_of_evidence_worked_by_hand() {
 fn risk_that_rises_with_a_number_rises_from_bin_to_bin() {
     let amounts: Vec<f64> = (0..3000).map(|row| f64::from(row % 1000)).collect();
     let labels: Vec<bool> = (0..3000).map(|row| (row * 7919) % 1000 < row % 1000).collect();
-    let evidence = Evidence::fit(&Values::Numbers(amounts), &labels);
+    let evidence = evidence::fit(&amounts, &labels);
     assert!(evidence.bins.len() > 4, "{evidence:?}");
     assert!(evidence.bins.is_sorted_by(|a, b| a.weight <= b.weight), "{evidence:?}");
 }
@@ -121,9 +124,9 @@ proptest! {
         rows in prop::collection::vec((prop_oneof![1 => Just(f64::NAN), 4 => (0..20u8).prop_map(f64::from), 4 => -1e3..1e3], any::<bool>()), 2..300),
     ) {
         let (amounts, labels): (Vec<f64>, Vec<bool>) = rows.into_iter().unzip();
-        let evidence = Evidence::fit(&Values::Numbers(amounts.clone()), &labels);
+        let evidence = evidence::fit(&amounts, &labels);
         let present = amounts.iter().filter(|amount| !amount.is_nan()).count();
-        let Cut::Numbers(ends) = &evidence.cut else { panic!("{evidence:?}") };
+        let ends = &evidence.ends;
         prop_assert!(ends.is_sorted_by(|a, b| a < b));
         prop_assert!(evidence.bins.len() <= 8 && (present == 0 || ends.len() + 1 == evidence.bins.len()));
         prop_assert!(evidence.bins.iter().all(|bin| bin.rows as f64 >= 0.02 * present as f64));

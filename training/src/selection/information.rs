@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::chance::{Use, random, shuffle};
 use super::settings::Settings;
-use crate::preparation::Evidence;
+use crate::preparation::information_value;
 use crate::table::{Categories, Values};
 
 /// A value that so many of the rows have leaves too few for bins of the others.
@@ -38,7 +38,7 @@ impl Chance {
         let unusual = around_the_usual(&column).map(Values::Categories);
         let values = Values::Numbers(column);
         let information = |labels: &[bool]| {
-            let of = |values: &Values| Evidence::fit(values, labels).information_value;
+            let of = |values: &Values| information_value(values, labels);
             unusual.as_ref().map_or(0.0, of).max(of(&values))
         };
         if self.labels.is_empty() {

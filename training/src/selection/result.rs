@@ -45,7 +45,7 @@ pub struct Period {
 pub struct Feature {
     /// Its name.
     pub name: String,
-    /// What it tells of the label when it is cut into bins, in nats, 0 or more: see [`Evidence`](crate::preparation::Evidence).
+    /// What it tells of the label when it is cut into bins, in nats, 0 or more: see [`Evidence`](scoring::model::preparation::Evidence).
     /// Of a feature that has one value in nearly all rows that of this value against those below and above it, where that is
     /// more.
     pub information_value: f64,

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
-pub use self::space::{Dimension, Range};
+pub use self::space::{Dimension, Range, Value};
 use self::suggest::{Seen, suggest};
 use crate::metrics::Metrics;
 
@@ -74,7 +74,7 @@ pub struct Task {
     /// The fold, from 0.
     pub fold: u32,
     /// The settings by name.
-    pub settings: BTreeMap<String, f64>,
+    pub settings: BTreeMap<String, Value>,
 }
 
 /// What came of a task: a line of the history.
@@ -86,7 +86,7 @@ pub struct Outcome {
     /// The fold, from 0.
     pub fold: u32,
     /// The settings by name.
-    pub settings: BTreeMap<String, f64>,
+    pub settings: BTreeMap<String, Value>,
     /// On the fold's test rows.
     pub metrics: Metrics,
     /// How long it took.
@@ -99,7 +99,7 @@ pub struct Finalist {
     /// The trial, from 0.
     pub trial: u32,
     /// The settings by name.
-    pub settings: BTreeMap<String, f64>,
+    pub settings: BTreeMap<String, Value>,
     /// On each fold.
     pub metrics: Vec<Metrics>,
     /// The mean of the objective.
@@ -188,7 +188,7 @@ impl Results {
         (0..folds).map(|fold| self.objective.of(&self.of[&(trial, fold)])).sum::<f64>() / f64::from(folds)
     }
 
-    fn finalist(&self, trial: u32, settings: BTreeMap<String, f64>) -> Finalist {
+    fn finalist(&self, trial: u32, settings: BTreeMap<String, Value>) -> Finalist {
         let metrics = (0..self.folds).map(|fold| self.of[&(trial, fold)]).collect();
         Finalist { trial, settings, metrics, figure: self.mean(trial, self.folds) }
     }
@@ -206,7 +206,8 @@ mod tests {
 
     /// Best at a rate of 0.1 and 16 leaves; later folds are harder.
     fn metrics(task: &Task) -> Metrics {
-        let off = (task.settings["rate"] / 0.1).ln().abs() + (task.settings["leaves"] / 16.0).ln().abs();
+        let number = |name: &str| task.settings[name].number().unwrap();
+        let off = (number("rate") / 0.1).ln().abs() + (number("leaves") / 16.0).ln().abs();
         Metrics { auc: None, average_precision: Some(1.0 - off / 10.0 - f64::from(task.fold) / 20.0), card_precision_100: None }
     }
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use ingest::Duration;
-use serde_json::{Number, Value};
+use serde_json::Number;
 
-use super::Task;
+use super::{Task, Value};
 use crate::dataset::{Examples, Period, Rows, Split};
 use crate::error::Error;
 use crate::learners::{Learner, Settings};
@@ -50,11 +50,12 @@ impl Folds {
     /// Learns with a task's settings, which go over others, and tests.
     pub fn evaluate(&self, task: &Task, learner: Learner, settings: &Settings, seed: u64) -> Result<Metrics, Error> {
         let (train, test) = &self.rows[task.fold as usize];
-        let shorter = task.settings.get(HISTORY_DAYS).map(|days| train.last_days(*days as i32));
+        let days = task.settings.get(HISTORY_DAYS).and_then(Value::number);
+        let shorter = days.map(|days| train.last_days(days as i32));
         let train = shorter.as_ref().unwrap_or(train);
         let settings = settings.with(learner, &task.settings)?;
         let model = learner
-            .fit(&train.matrix, &settings, seed, 1)
+            .learn(&train.matrix, &settings, seed, 1)
             .map_err(|source| Error::Learner { learner: learner.name(), source })?;
         Ok(test.judge(&model))
     }
@@ -62,15 +63,18 @@ impl Folds {
 
 impl Settings {
     /// These, with other values for some settings of one learner.
-    pub fn with(&self, learner: Learner, values: &BTreeMap<String, f64>) -> Result<Self, Error> {
+    pub fn with(&self, learner: Learner, values: &BTreeMap<String, Value>) -> Result<Self, Error> {
         let mut settings = serde_json::to_value(self).expect("settings are plain data");
         let own = &mut settings[learner.name()];
         for (name, value) in values.iter().filter(|(name, _)| *name != HISTORY_DAYS) {
             let wrong = |reason: String| Error::TunedSetting { learner: learner.name(), name: name.clone(), reason };
             let Some(setting) = own.get_mut(name) else { return Err(wrong("there is none of this name".to_owned())) };
-            // A whole number may stand for any other, but not the other way round.
-            let number = if value.fract() == 0.0 { Some(Number::from(*value as i64)) } else { Number::from_f64(*value) };
-            *setting = number.map(Value::Number).ok_or_else(|| wrong(format!("{value} is no number")))?;
+            *setting = match value {
+                // A whole number may stand for any other, but not the other way round.
+                Value::Number(number) if number.fract() == 0.0 => Number::from(*number as i64).into(),
+                Value::Number(number) => Number::from_f64(*number).ok_or_else(|| wrong(format!("{number} is no number")))?.into(),
+                Value::Word(word) => word.as_str().into(),
+            };
         }
         let wrong = |reason: String| Error::TunedSetting {
             learner: learner.name(),
@@ -88,6 +92,7 @@ mod tests {
     use ingest::Timestamp;
 
     use super::*;
+    use crate::preparation::Wish;
 
     #[test]
     fn folds_are_those_of_the_handbook() {
@@ -105,11 +110,20 @@ mod tests {
 
     #[test]
     fn settings_are_set_by_name() {
-        let values = |name: &str, value: f64| BTreeMap::from([(name.to_owned(), value), (HISTORY_DAYS.to_owned(), 28.0)]);
-        let with = |learner: Learner, name: &str, value: f64| Settings::default().with(learner, &values(name, value));
+        let settings =
+            |name: &str, value: Value| BTreeMap::from([(name.to_owned(), value), (HISTORY_DAYS.to_owned(), Value::Number(28.0))]);
+        let with =
+            |learner: Learner, name: &str, value: f64| Settings::default().with(learner, &settings(name, Value::Number(value)));
         assert_eq!(with(Learner::Boosting, "leaves", 31.0).unwrap().boosting.leaves, 31);
         assert_eq!(with(Learner::Boosting, "rate", 1.0).unwrap().boosting.rate, 1.0);
         assert_eq!(with(Learner::Logistic, "penalty", 0.5).unwrap().logistic.penalty, 0.5);
+        let prepared = |word: &str| {
+            let word = settings("preparation", Value::Word(word.to_owned()));
+            Settings::default().with(Learner::Logistic, &word).map(|settings| settings.logistic.preparation)
+        };
+        assert_eq!(prepared("evidence").unwrap(), Wish::Evidence);
+        let unknown = prepared("evidenc").unwrap_err().to_string();
+        assert!(unknown.ends_with("unknown variant `evidenc`, expected one of `none`, `linear`, `evidence`"), "{unknown}");
         let check = |learner: Learner, name: &str, value: f64, expect: &str| {
             assert_eq!(with(learner, name, value).unwrap_err().to_string(), expect);
         };

@@ -2,9 +2,11 @@
 //! need not know what they mean.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::prequential::HISTORY_DAYS;
 use crate::error::Error;
 use crate::learners::Learner;
 
@@ -30,12 +32,44 @@ pub enum Range {
     WholeLog(u32, u32),
     /// One of these, which rise.
     OneOf(Vec<f64>),
+    /// One of these words; those that are nearer to each other stand side by side.
+    Words(Vec<String>),
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A number.
+    Number(f64),
+    /// A word.
+    Word(String),
+}
+
+impl Value {
+    /// The number, where it is one.
+    pub const fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Word(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Word(word) => word.fmt(f),
+        }
+    }
 }
 
 impl Range {
     /// The value at a place from 0 to 1.
-    pub fn at(&self, place: f64) -> f64 {
-        match self {
+    pub fn at(&self, place: f64) -> Value {
+        let one_of = |values: usize| ((place * values as f64) as usize).min(values - 1);
+        Value::Number(match self {
             Self::Log(low, high) => significant((low.ln() + place * (high / low).ln()).exp()),
             Self::Linear(low, high) => significant(low + place * (high - low)),
             Self::WholeLog(low, high) => {
@@ -44,8 +78,9 @@ impl Range {
                 let (from, to) = ((low - 0.5).max(0.5).ln(), (high + 0.5).ln());
                 (from + place * (to - from)).exp().round().clamp(low, high)
             }
-            Self::OneOf(values) => values[((place * values.len() as f64) as usize).min(values.len() - 1)],
-        }
+            Self::OneOf(values) => values[one_of(values.len())],
+            Self::Words(words) => return Value::Word(words[one_of(words.len())].clone()),
+        })
     }
 }
 
@@ -79,16 +114,19 @@ pub fn parse(text: &str, file: &str, learner: Learner) -> Result<Vec<Dimension>,
             Range::OneOf(values) => {
                 !values.is_empty() && values.is_sorted_by(|a, b| a < b) && values.iter().all(|v| v.is_finite())
             }
+            Range::Words(words) => !words.is_empty() && name != HISTORY_DAYS,
         };
         if !is_good {
-            return Err(wrong(format!("the range of `{name}` has to rise, and a logarithmic one to be above zero")));
+            return Err(wrong(format!(
+                "the range of `{name}` has to rise, a logarithmic one to be above zero, and words to be words of a setting"
+            )));
         }
     }
     Ok(space)
 }
 
 /// The settings at a point: a place for each dimension.
-pub fn settings(space: &[Dimension], point: &[f64]) -> BTreeMap<String, f64> {
+pub fn settings(space: &[Dimension], point: &[f64]) -> BTreeMap<String, Value> {
     space.iter().zip(point).map(|(dimension, place)| (dimension.name.clone(), dimension.range.at(*place))).collect()
 }
 
@@ -118,19 +156,24 @@ mod tests {
         check("forest = []", "nothing is searched for `boosting`");
         check("boosting = [{ name = 'rate', range = { log = [0.0, 1.0] } }]", "the range of `rate` has to rise");
         check("boosting = [{ name = 'rate', range = { one_of = [2, 1] } }]", "the range of `rate` has to rise");
+        check("boosting = [{ name = 'rate', range = { words = [] } }]", "the range of `rate` has to rise");
         check("boosting = [{ name = 'rate', range = { exp = [2, 1] } }]", "unknown variant `exp`");
     }
 
     #[test]
     fn a_range_is_covered_from_end_to_end() {
+        let number = |range: &Range, place: f64| range.at(place).number().unwrap();
         let check =
-            |range: Range, expect: [f64; 3]| assert_eq!([0.0, 0.5, 1.0].map(|place| range.at(place)), expect, "{range:?}");
+            |range: Range, expect: [f64; 3]| assert_eq!([0.0, 0.5, 1.0].map(|place| number(&range, place)), expect, "{range:?}");
         check(Range::Log(0.01, 1.0), [0.01, 0.1, 1.0]);
         check(Range::Linear(0.5, 1.0), [0.5, 0.75, 1.0]);
         check(Range::WholeLog(1, 100), [1.0, 7.0, 100.0]);
         check(Range::OneOf(vec![7.0, 14.0, 28.0]), [7.0, 14.0, 28.0]);
-        assert_eq!(Range::Log(0.01, 0.3).at(0.4), 0.039);
-        let places = (0..4_000).map(|place| Range::WholeLog(1, 3).at(f64::from(place) / 4_000.0));
+        assert_eq!(number(&Range::Log(0.01, 0.3), 0.4), 0.039);
+        let words = Range::Words(["none", "linear", "evidence"].map(str::to_owned).to_vec());
+        let found = [0.0, 0.3, 0.4, 0.7, 1.0].map(|place| words.at(place).to_string());
+        assert_eq!(found, ["none", "none", "linear", "evidence", "evidence"]);
+        let places = (0..4_000).map(|place| number(&Range::WholeLog(1, 3), f64::from(place) / 4_000.0));
         let ones = places.filter(|value| *value == 1.0).count();
         assert!((1_900..2_500).contains(&ones), "{ones} of 4000 are 1, where the doubling from 1 to 2 has most room");
     }
