@@ -120,10 +120,10 @@ fn usual(artifact: &Artifact, plan: &Plan) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Pipeline, Scorer};
     use crate::model::preparation::Filled;
     use crate::model::{Linear, Model, Preparation};
     use crate::registry::Published;
+    use crate::{Pipeline, Scorer};
 
     const PIPELINE: &str = include_str!("../../../pipelines/card_fraud_handbook.toml");
 
@@ -145,7 +145,7 @@ mod tests {
             }))
         };
         assert_eq!(scorer.check(), Ok(()));
-        let published = Published { at: Timestamp::from_micros(0), by: "tests".to_owned() };
+        let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
         let artifact = Artifact::foreign("card_fraud", "tests", features.to_vec(), &pipeline.plan, scorer, published);
         let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline.plan).expect("it fits");
         let check = |of_amount: f64, of_late: f64, expect: [f64; 2]| {
