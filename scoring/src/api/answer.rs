@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ingest::log::Position;
 use ingest::{Currency, Label, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::control::Role;
 use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, Reason, Thresholds, TimingsUs, Verdict};
@@ -14,7 +15,7 @@ use crate::pipeline::Pipeline;
 use crate::rules::{RuleHit, RuleReason, Seen};
 
 /// The answer to `POST /v1/score`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ScoreAnswer {
     decision_id: String,
     event_id: String,
@@ -35,7 +36,7 @@ pub struct ScoreAnswer {
 }
 
 /// A rule that hit, would have hit, or failed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct RuleAnswer {
     rule_id: String,
     version: u32,
@@ -73,7 +74,7 @@ impl RuleAnswer {
 }
 
 /// How a score lies to the thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum RiskLevel {
     /// More than 200 points below review.
@@ -100,7 +101,7 @@ impl RiskLevel {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct ModelAnswer {
     name: String,
     version: String,
@@ -119,7 +120,7 @@ impl ModelAnswer {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct EngineAnswer {
     mode: EngineMode,
     /// Why no model scored, where none did.
@@ -128,17 +129,18 @@ struct EngineAnswer {
     timings_us: AnswerTimings,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct AnswerTimings {
     #[serde(flatten)]
     stages: TimingsUs,
     commit: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Versions {
     features: String,
     /// The position in the log up to which changes of models, rules, lists and thresholds were known.
+    #[schema(value_type = u64)]
     control: Position,
 }
 
@@ -175,15 +177,20 @@ impl ScoreAnswer {
 }
 
 /// The answer to `GET /v1/decisions/{event_id}`: everything that was recorded.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DecisionPage {
     decision_id: String,
     event_id: String,
+    #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     decided_at: Timestamp,
     amount_minor: Option<i64>,
+    #[schema(value_type = Option<String>)]
     currency: Option<Currency>,
+    #[schema(value_type = BTreeMap<String, String>)]
     entities: BTreeMap<String, Box<str>>,
     attributes: BTreeMap<String, String>,
     decision: Verdict,
@@ -199,14 +206,16 @@ pub struct DecisionPage {
     rules: Vec<RuleAnswer>,
     lists: Vec<lists::Match>,
     supersedes: Option<String>,
+    #[schema(value_type = u64)]
     control_version: Position,
     engine_mode: EngineMode,
     cause: Option<Degradation>,
     timings_us: TimingsUs,
+    #[schema(value_type = Option<Object>)]
     label: Option<Label>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct FeatureAnswer {
     name: String,
     value: Option<f64>,

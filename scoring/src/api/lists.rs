@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
@@ -12,7 +13,7 @@ use crate::control::Control;
 use crate::lists::{Declared, Entries, Entry, Kind, Pattern, import};
 
 /// A list, without what is on it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ListAnswer {
     name: String,
     kind: Kind,
@@ -22,6 +23,16 @@ pub(super) struct ListAnswer {
 }
 
 /// All lists of the pipeline.
+#[utoipa::path(
+    get,
+    path = "/v1/lists",
+    tag = "lists",
+    responses(
+        (status = 200, description = "all lists", body = Vec<ListAnswer>),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
     let deciders = api.engine.deciders();
     let answer = |(list, entries): &(Declared, Entries)| {
@@ -32,6 +43,19 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
 }
 
 /// What is on a list, in the order of the values.
+#[utoipa::path(
+    get,
+    path = "/v1/lists/{list}/entries",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list"), ("limit" = Option<usize>, Query, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "what is on it, by value", body = Page<Entry>),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn entries(
     State(api): State<Api>,
     Path(list): Path<String>,
@@ -45,36 +69,56 @@ pub(super) async fn entries(
 }
 
 /// An entry as a caller writes it; who created it is the caller.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct EntryDraft {
+pub(super) struct EntryDraft {
+    #[schema(value_type = String, example = "41111111*")]
     value: Pattern,
     #[serde(default)]
     reason: String,
     #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     valid_from: Option<Timestamp>,
     #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     valid_until: Option<Timestamp>,
 }
 
+/// Entries to be put on a list.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drafts {
+    entries: Vec<EntryDraft>,
+}
+
 /// How many entries were changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Changed {
     changed: usize,
 }
 
 /// Puts entries on a list; each takes the place of the one with its value.
+#[utoipa::path(
+    post,
+    path = "/v1/lists/{list}/entries",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list")),
+    request_body(content = Drafts),
+    responses(
+        (status = 200, description = "they are on it", body = Changed),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn add(
     State(api): State<Api>,
     Caller(by): Caller,
     Path(list): Path<String>,
     body: Body,
 ) -> Result<Json<Changed>, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Drafts {
-        entries: Vec<EntryDraft>,
-    }
     let Drafts { entries } = super::json(&body.map_err(Problem::body)?)?;
     let entry = |draft: EntryDraft| Entry {
         pattern: draft.value,
@@ -93,6 +137,21 @@ pub(super) async fn add(
 }
 
 /// Puts the entries of a CSV file on a list, all of them or none.
+#[utoipa::path(
+    post,
+    path = "/v1/lists/{list}/import",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list")),
+    request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `approved_by`, `valid_from`, `valid_until`"),
+    responses(
+        (status = 200, description = "they are on it", body = Changed),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn import(
     State(api): State<Api>,
     Caller(by): Caller,
@@ -129,6 +188,19 @@ pub(super) struct Which {
 }
 
 /// Takes an entry off a list.
+#[utoipa::path(
+    delete,
+    path = "/v1/lists/{list}/entries",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry")),
+    responses(
+        (status = 200, description = "it is off the list", body = Changed),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn remove(
     State(api): State<Api>,
     Caller(by): Caller,

@@ -5,6 +5,7 @@ mod answer;
 mod decisions;
 mod lists;
 mod models;
+mod openapi;
 mod page;
 mod problem;
 mod rules;
@@ -76,12 +77,31 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics) -> Router {
         .route("/v1/lists/{list}/entries", get(lists::entries).post(lists::add).delete(lists::remove))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{version}/role", put(models::put_role))
-        .route("/livez", get(|| async { Json(serde_json::json!({"live": true})) }))
+        .route("/livez", get(live))
+        .route("/openapi.json", get(openapi))
+        .route("/docs", get(|| async { axum::response::Html(openapi::PAGE) }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(large_bodies())
         .with_state(Api { engine, more_metrics, replays: Arc::new(Semaphore::new(1)) })
+}
+
+/// Whether it runs at all.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "operation",
+    responses(
+        (status = 200, description = "it runs", body = Object),
+    )
+)]
+async fn live() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"live": true}))
+}
+
+async fn openapi(State(api): State<Api>) -> Json<serde_json::Value> {
+    Json(openapi::document(api.engine.pipeline()))
 }
 
 /// Those that take more than one thing at once.
@@ -92,6 +112,19 @@ fn large_bodies() -> Router<Api> {
         .layer(DefaultBodyLimit::max(LARGE_BODY_LIMIT))
 }
 
+#[utoipa::path(
+    post,
+    path = "/v1/labels",
+    tag = "labels",
+    request_body(content = Object, description = "a label, as `components.schemas.Label` describes it"),
+    responses(
+        (status = 202, description = "it is in the log", body = Object),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
     let received_at = api.engine.clock().now();
@@ -105,6 +138,15 @@ async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> 
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "it decides as it is meant to", body = Object),
+        (status = 503, description = "what is missing", body = Object),
+    )
+)]
 async fn ready(State(api): State<Api>) -> Response {
     let (status, body) = match (api.engine.champion(), api.engine.failure()) {
         (_, Some(_)) => {
@@ -123,6 +165,14 @@ async fn ready(State(api): State<Api>) -> Response {
     (status, Json(body)).into_response()
 }
 
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+    )
+)]
 async fn metrics(State(api): State<Api>) -> Response {
     let mut text = String::new();
     // An engine that has stopped still tells what it last knew.

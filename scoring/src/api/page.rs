@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::extract::Query;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 
@@ -42,7 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 }
 
 /// A part of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
     items: Vec<T>,
     /// What the next page begins after; absent on the last one.

@@ -6,11 +6,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::decode::Rejection;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::Error;
 
 /// A problem, as the caller sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// The kind of problem, as a URI reference.
     #[serde(rename = "type")]

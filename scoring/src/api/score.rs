@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use ingest::{Event, Timestamp, decode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::answer::ScoreAnswer;
 use super::problem::Problem;
@@ -29,6 +30,22 @@ pub(super) struct Wanted {
 pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
 
 /// Decides about one event.
+#[utoipa::path(
+    post,
+    path = "/v1/score",
+    tag = "decisions",
+    params(("reasons" = inline(Option<Reasons>), Query, description = "which reasons are computed")),
+    request_body(content = Object, description = "an event, as `components.schemas.Event` describes it for this pipeline"),
+    responses(
+        (status = 200, description = "the decision", body = ScoreAnswer),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "the event id is taken by other content", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn score(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<ScoreAnswer>, Problem> {
     let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
     let received_at = api.engine.clock().now();
@@ -44,13 +61,13 @@ fn check_skew(engine: &Engine, event: &Event, received_at: Timestamp) -> Result<
 }
 
 /// The answer to a batch: one result an event, in the order of the events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BatchAnswer {
     results: Vec<BatchResult>,
 }
 
 /// What came of one event of a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum BatchResult {
     /// It was decided.
@@ -63,6 +80,21 @@ pub(super) enum BatchResult {
 }
 
 /// Decides about many events, applied in their order.
+#[utoipa::path(
+    post,
+    path = "/v1/score/batch",
+    tag = "decisions",
+    params(("reasons" = inline(Option<Reasons>), Query, description = "which reasons are computed")),
+    request_body(content = Object, description = "`{\"events\": [...]}` with 1 to 1000 events"),
+    responses(
+        (status = 200, description = "a result for each event, in their order", body = BatchAnswer),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<BatchAnswer>, Problem> {
     let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
     let received_at = api.engine.clock().now();

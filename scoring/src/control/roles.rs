@@ -9,6 +9,7 @@ use super::Control;
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Role {
     /// It waits.
     Candidate,
@@ -34,6 +35,7 @@ impl Role {
 
 /// A model that took a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct RoleChange {
     /// The model's name.
     pub name: String,
@@ -48,6 +50,7 @@ pub struct RoleChange {
     /// Why.
     pub reason: String,
     /// When.
+    #[cfg_attr(feature = "http", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
 }
 

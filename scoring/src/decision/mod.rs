@@ -23,6 +23,7 @@ const DECISION_VERSION: u8 = 3;
 /// What to do with the event. Precedence rises downward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Verdict {
     /// Let it pass.
     Approve,
@@ -58,6 +59,7 @@ impl fmt::Display for Verdict {
 /// Whether everything that decides was there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum EngineMode {
     /// A model scored.
     Normal,
@@ -78,6 +80,7 @@ impl EngineMode {
 /// Why no model scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Degradation {
     /// None was loaded.
     NoModel,
@@ -101,6 +104,7 @@ impl Degradation {
 /// What had the last word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Ground {
     /// The score, by its thresholds.
     Score,
@@ -115,6 +119,7 @@ pub enum Ground {
 /// Which reasons are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Reasons {
     /// The four strongest that raised the score, where it is reviewed or declined.
     #[default]
@@ -144,6 +149,7 @@ pub struct ModelScore {
 
 /// Why a score is what it is: one feature's part in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Reason {
     /// The code that the pipeline file gives it.
     pub code: String,
@@ -161,6 +167,7 @@ pub struct Reason {
 
 /// How long each stage took, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct TimingsUs {
     /// Waiting for the engine.
     pub queue: u32,
@@ -232,8 +239,10 @@ pub struct Decision {
 
 /// How a vector came about: where the event was put in the history of its keys, and what was not exact about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct FeatureState {
     /// Its place in history.
+    #[cfg_attr(feature = "http", schema(value_type = String, example = "in_order"))]
     pub placement: Placement,
     /// Entities whose windows are coarse: kept as tiles of the resolution that the pipeline declares, forgotten in part since a key
     /// has too many events, or estimated.
@@ -253,6 +262,7 @@ impl FeatureState {
 /// From which score on an event is reviewed and declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Thresholds {
     /// Reviewed from this score on.
     pub review: u16,

@@ -44,6 +44,7 @@ use crate::registry::Registry;
 /// Whether an event was decided now or before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Status {
     /// Decided now.
     New,

@@ -26,6 +26,7 @@ pub struct Replayed {
 
 /// A part of a decision that came out otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Difference {
     /// Which part: `score`, or `feature card_tx_count_1h`.
     pub what: String,

@@ -80,9 +80,11 @@ impl From<Pattern> for String {
 /// A line of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = ListEntry))]
 pub struct Entry {
     /// What a key must look like.
     #[serde(rename = "value")]
+    #[cfg_attr(feature = "http", schema(value_type = String, example = "41111111*"))]
     pub pattern: Pattern,
     /// Why it is there.
     #[serde(default)]
@@ -95,9 +97,11 @@ pub struct Entry {
     pub approved_by: Option<String>,
     /// From when on it holds, by the event's time; from ever when not said.
     #[serde(default)]
+    #[cfg_attr(feature = "http", schema(value_type = Option<String>, format = DateTime))]
     pub valid_from: Option<Timestamp>,
     /// Until when it holds, this moment not included; for ever when not said.
     #[serde(default)]
+    #[cfg_attr(feature = "http", schema(value_type = Option<String>, format = DateTime))]
     pub valid_until: Option<Timestamp>,
 }
 

@@ -21,6 +21,7 @@ pub use self::file::ListFile;
 /// What a list does to an event that is on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = ListKind))]
 pub enum Kind {
     /// It is reviewed at least.
     Watch,
@@ -84,6 +85,7 @@ pub struct Declared {
 
 /// An event is on a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = ListMatch))]
 pub struct Match {
     /// The list.
     pub list: String,

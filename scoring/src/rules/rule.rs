@@ -10,8 +10,10 @@ use crate::decision::Verdict;
 /// What an analyst writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Rule {
     /// Names it for good, through all its versions.
+    #[cfg_attr(feature = "http", schema(value_type = String))]
     pub id: RuleId,
     /// Counts its changes, from 1.
     #[serde(default = "first")]
@@ -28,6 +30,7 @@ pub struct Rule {
     pub action: Option<Verdict>,
     /// What it adds to the score of an event for which it holds.
     #[serde(default, skip_serializing_if = "Points::is_none")]
+    #[cfg_attr(feature = "http", schema(value_type = i16))]
     pub score_modifier: Points,
     /// Rules with lower numbers are asked, and reported, first; equal ones in the order of their ids.
     #[serde(default)]
@@ -44,6 +47,7 @@ pub struct Rule {
 /// What is said to a person when a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct RuleReason {
     /// A code for machines: `VELOCITY_CARD`.
     pub code: String,

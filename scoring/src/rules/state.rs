@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Whether a rule is asked, and whether it counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = RuleState))]
 pub enum State {
     /// It is being written: checked, never asked.
     Draft,
@@ -23,8 +24,10 @@ pub enum State {
 /// For whom a rule counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Rollout {
     /// How large the share is.
+    #[cfg_attr(feature = "http", schema(value_type = u8))]
     pub percent: Percent,
     /// The entity whose keys are divided: the same key is always on the same side, and stays when the share grows.
     pub by: String,
