@@ -24,7 +24,7 @@ fn id(text: &str) -> EventId {
 /// Events with a card and an optional terminal, a channel and a number of items.
 pub(crate) fn schema() -> Schema {
     let place = |name: &str| Place { json: vec![name.to_owned()], column: name.to_owned() };
-    let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required };
+    let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required, token: false };
     let attribute = |name: &str, value_type| Attribute { name: name.to_owned(), place: place(name), value_type, required: true };
     Schema {
         event_type: "card_payment".to_owned(),

@@ -1,6 +1,7 @@
 //! The HTTP API: it decodes and checks at the door, asks the engine, and says the answer in the words of the API. It holds no
 //! state and decides nothing.
 
+pub mod access;
 mod answer;
 mod decisions;
 mod lists;
@@ -25,6 +26,7 @@ use axum::routing::{get, post, put};
 use ingest::decode;
 use tokio::sync::Semaphore;
 
+use self::access::CallerName;
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::problem::Problem;
 use crate::engine::Engine;
@@ -53,8 +55,9 @@ struct Caller(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
-    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        Ok(Self("the API".to_owned()))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let name = parts.extensions.get::<CallerName>().map(|CallerName(name)| name.clone());
+        Ok(Self(name.unwrap_or_else(|| "the API".to_owned())))
     }
 }
 

@@ -53,6 +53,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)
     }
 
+    /// A call without a key that is known.
+    pub(super) fn unauthorized(detail: String) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "who calls is not known", detail)
+    }
+
+    /// A call that the caller's key may not make.
+    pub(super) fn forbidden(detail: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "the key may not do this", detail)
+    }
+
+    /// More calls than a key's rate allows.
+    pub(super) fn too_many(detail: String) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "/problems/too-many-requests", "too many requests", detail)
+    }
+
     /// Something that does not answer at the moment.
     pub fn unavailable(detail: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "not available", detail)
