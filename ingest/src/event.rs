@@ -58,6 +58,11 @@ impl Currency {
         let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
         letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
     }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("capital ASCII letters are UTF-8")
+    }
 }
 
 impl fmt::Display for Currency {

@@ -15,6 +15,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod profile;
 pub mod registry;
+pub mod rules;
 
 pub use control::Control;
 pub use decide::{Champion, Mismatch};
