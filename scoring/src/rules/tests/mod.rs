@@ -1,5 +1,7 @@
 //! Rules as a whole: what a set reports, whom a rollout reaches, what hits do together, and how rules are written.
 
+mod documented;
+
 use features::Plan;
 use features::definition::{self, DefinitionFile, StateLimits};
 use ingest::{Amount, Currency, Duration, Event, EventId, Schema, Value};
