@@ -107,9 +107,7 @@ fn fifty_rules_of_which_none_holds(bencher: Bencher) {
 #[divan::bench(args = CONDITIONS)]
 fn fifty_times(bencher: Bencher, condition: &str) {
     let (set, event) = (rules(50, &[condition]), event());
-    bencher.bench(|| {
-        set.evaluate(&Facts::new(black_box(&event), black_box(&VECTOR), &OneCard).scored(Some(640), Some(0.25)))
-    });
+    bencher.bench(|| set.evaluate(&Facts::new(black_box(&event), black_box(&VECTOR), &OneCard).scored(Some(640), Some(0.25))));
 }
 
 #[divan::bench]

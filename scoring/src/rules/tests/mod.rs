@@ -170,7 +170,10 @@ fn a_rule_is_written_as_a_table() {
 fn a_set_reports_what_there_is_to_report() {
     let set = compile(vec![
         rule("e_error", "1 / (event.items - 3) > 0", State::Active),
-        Rule { priority: -1, ..rule("d_first", "event.items == 3 && entity.card in lists.stolen_cards && has(event.country)|| true", State::Active) },
+        Rule {
+            priority: -1,
+            ..rule("d_first", "event.items == 3 && entity.card in lists.stolen_cards && has(event.country)|| true", State::Active)
+        },
         rule("c_shadow", "card_tx_count_1h > 5.0 && card_speed != 1.0", State::Shadow),
         rule("b_none", "score > 700", State::Active),
         rule("a_draft", "true", State::Draft),
@@ -211,7 +214,12 @@ fn a_set_reports_what_there_is_to_report() {
 
 #[test]
 fn hits_are_records_that_come_back_from_the_log() {
-    let set = compile(vec![rule("a", "entity.card == 'tok_1' && event.distance > 1.0 && event.time > timestamp('2026-01-01')", State::Active)]).unwrap();
+    let set = compile(vec![rule(
+        "a",
+        "entity.card == 'tok_1' && event.distance > 1.0 && event.time > timestamp('2026-01-01')",
+        State::Active,
+    )])
+    .unwrap();
     let (event, vector) = (event(), vector());
     let hits = set.evaluate(&Facts::new(&event, &vector, &()));
     let bytes = postcard::to_stdvec(&hits).unwrap();
@@ -280,7 +288,8 @@ fn the_highest_action_wins_and_points_add_up() {
         reason: None,
         evidence: Vec::new(),
     };
-    let check = |hits: &[RuleHit], modifier: i32, verdict: Option<Verdict>| assert_eq!(effect(hits), Effect { modifier, verdict });
+    let check =
+        |hits: &[RuleHit], modifier: i32, verdict: Option<Verdict>| assert_eq!(effect(hits), Effect { modifier, verdict });
     use Verdict::{Approve, Challenge, Decline};
     let counts = |action: Option<Verdict>, points: i16| hit(action, points, Outcome::Hit, false);
     check(&[], 0, None);
@@ -311,7 +320,12 @@ fn states_change_along_their_life() {
 
 #[test]
 fn an_event_of_another_schema_is_missing_all() {
-    let set = compile(vec![rule("a", "event.items == 3 || card_tx_count_1h > 0.0 || entity.card == 'tok_1' || event.vpn", State::Active)]).unwrap();
+    let set = compile(vec![rule(
+        "a",
+        "event.items == 3 || card_tx_count_1h > 0.0 || entity.card == 'tok_1' || event.vpn",
+        State::Active,
+    )])
+    .unwrap();
     let bare = Event { entities: Vec::new(), attributes: Vec::new(), ..event() };
     assert!(set.evaluate(&Facts::new(&bare, &[], &())).is_empty());
 }

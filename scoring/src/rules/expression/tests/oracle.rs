@@ -7,8 +7,8 @@ use ingest::Value as Attribute;
 use jiff::tz::TimeZone;
 
 use super::super::tree::{Arithmetic, Binary, Comparison, Kind, Node, Quantifier};
-use crate::rules::{Facts, Fault, ListId};
 use crate::rules::tests::{SCHEMA, lists, plan};
+use crate::rules::{Facts, Fault, ListId};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
@@ -214,7 +214,7 @@ fn compute(arithmetic: Arithmetic, left: Value, right: Value) -> Result<Value, F
             if number.is_nan() { Missing } else { Number(number) }
         }
         (Time(left), Span(right)) | (Span(left), Time(right)) => {
-            Time(within(sum(left, right), -62_135_596_800_000_000, 253_402_300_799_999_999)?)
+            Time(within(sum(left, right), -62_135_596_800_000_000, 253_402_207_200_000_000)?)
         }
         (Time(left), Time(right)) | (Span(left), Span(right)) => span(sum(left, right))?,
         (left, right) => panic!("{left:?} {right:?}"),

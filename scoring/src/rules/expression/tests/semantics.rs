@@ -153,12 +153,18 @@ fn text_is_compared_by_code_points() {
     holds("event.channel.startsWith('ec') && event.channel.endsWith('om') && event.channel.contains('co')");
     holds("event.channel.startsWith('') && event.channel.contains('ecom') && !event.channel.contains('ecoms')");
     holds("event.channel.size() == 4 && size(event.channel) == 4 && size('héé') == 3");
-    holds("event.merchant == 'Café BERLIN' && event.merchant.lowerAscii() == 'café berlin' && 'café berlin' == event.merchant.lowerAscii()");
+    holds(
+        "event.merchant == 'Café BERLIN' && event.merchant.lowerAscii() == 'café berlin' && 'café berlin' == event.merchant.lowerAscii()",
+    );
     holds("event.merchant.lowerAscii().startsWith('caf') && event.merchant.lowerAscii().endsWith('berlin')");
     holds("event.merchant.lowerAscii().contains('é b') && event.merchant.lowerAscii() in ['x', 'café berlin']");
-    holds("event.merchant.lowerAscii().matches('^caf. b') && event.merchant.lowerAscii() > 'a' && event.merchant.lowerAscii() != 'a'");
+    holds(
+        "event.merchant.lowerAscii().matches('^caf. b') && event.merchant.lowerAscii() > 'a' && event.merchant.lowerAscii() != 'a'",
+    );
     holds("event.merchant.lowerAscii().lowerAscii().size() == 11 && event.merchant.contains(event.merchant)");
-    holds("event.channel.matches('^e.o') && event.channel.matches('co') && !event.channel.matches('^co') && event.mcc.matches(r'^\\d{4}$')");
+    holds(
+        "event.channel.matches('^e.o') && event.channel.matches('co') && !event.channel.matches('^co') && event.mcc.matches(r'^\\d{4}$')",
+    );
     holds("event.mcc in ['5411', '5732', '7995'] && !(event.mcc in ['5411', '7995'])");
     holds("!(event.channel in ['pos'])");
     holds("int(event.mcc) == 5732 && double(event.mcc) == 5732.0 && int(3.9) == 3 && int(-3.9) == -3 && double(3) == 3.0");
@@ -194,10 +200,14 @@ fn moments_have_parts() {
     holds("event.time.getDayOfMonth() == 22 && event.time.getDayOfWeek() == 4 && event.time.getDayOfYear() == 112");
     holds("event.time.getHours() == 12 && event.time.getMinutes() == 34 && event.time.getSeconds() == 56");
     holds("event.time.getMilliseconds() == 789");
-    holds("event.time.getHours('Europe/Berlin') == 14 && event.time.getHours('-05:30') == 7 && event.time.getMinutes('-05:30') == 4");
+    holds(
+        "event.time.getHours('Europe/Berlin') == 14 && event.time.getHours('-05:30') == 7 && event.time.getMinutes('-05:30') == 4",
+    );
     holds("event.time.getHours('UTC') == 12 && event.time.getHours('+00:00') == 12 && event.time.getHours('02:00') == 14");
     holds("event.time.getDayOfWeek('Pacific/Kiritimati') == 5 && event.time.getDate('Pacific/Kiritimati') == 24");
-    holds("timestamp('1969-12-31T23:59:59.999Z').getSeconds() == 59 && timestamp('1969-12-31T23:59:59.999Z').getMilliseconds() == 999");
+    holds(
+        "timestamp('1969-12-31T23:59:59.999Z').getSeconds() == 59 && timestamp('1969-12-31T23:59:59.999Z').getMilliseconds() == 999",
+    );
     holds("timestamp('1970-01-04T00:00:00Z').getDayOfWeek() == 0");
 }
 
@@ -211,7 +221,7 @@ fn moments_and_lengths_of_time_add_up() {
     holds("(event.time - timestamp('2026-04-23T12:00:00Z')).getMinutes() == 34");
     holds("(event.items > 2 ? duration('1h') : duration('2h')) == duration('1h')");
     errs("event.time + duration('87000000h') > event.time", Fault::TimeOutOfRange);
-    errs("timestamp('9999-12-31T23:59:59Z') + duration('1s') > event.time", Fault::TimeOutOfRange);
+    errs("timestamp('9999-12-30T00:00:00Z') + duration('48h') > event.time", Fault::TimeOutOfRange);
     errs("duration('87600000h') + duration('87600000h') > duration('0')", Fault::TimeOutOfRange);
 }
 
@@ -227,6 +237,6 @@ fn precedence_and_comments_are_those_of_cel() {
     holds("true || false && false");
     holds("!false && true == !false");
     holds("1 + 2 < 4 == true");
-    holds("true ? false ? false : true : false");
+    holds("false ? false : true ? true : false");
     holds("event.items == 3 // three things\n && true");
 }
