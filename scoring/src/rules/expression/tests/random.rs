@@ -308,7 +308,7 @@ fn taken_or_refused(text: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(400)))]
+    #![proptest_config(ProptestConfig::with_cases(cases(150)))]
 
     #[test]
     fn compiled_is_as_walked(text in flag(4), all in prop::collection::vec(facts(), 24)) {
