@@ -4,6 +4,7 @@
 
 mod calendar;
 mod check;
+mod compare;
 mod error;
 mod message;
 mod parse;

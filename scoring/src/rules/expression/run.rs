@@ -1,11 +1,10 @@
 //! Running a compiled condition. What is missing is `None`, or NaN among numbers: it equals nothing, has no order and is not true.
 //! `&&` and `||` pass over an error on one side where the other side alone decides, as CEL says.
 
-use std::cmp::Ordering;
-
 use ingest::Value;
 use serde::{Deserialize, Serialize};
 
+use super::compare::{compare_texts, mixed};
 use super::text::Str;
 use super::tree::{Arithmetic, Comparison};
 use super::typed::{Bounds, Extreme, Find, Flag, Number, Text, Whole};
@@ -53,7 +52,7 @@ impl Flag {
                 let (left, right) = (sides.0.value(facts)?, sides.1.value(facts)?);
                 Ok(comparison.ordered(left.and_then(|left| mixed(left, right))))
             }
-            Self::CompareText(comparison, sides) => compare_texts(*comparison, sides.0.value(facts)?, sides.1.value(facts)?),
+            Self::CompareText(comparison, sides) => Ok(compare_texts(*comparison, sides.0.value(facts)?, sides.1.value(facts)?)),
             Self::OneOf(text, among) => Ok(text.value(facts)?.is_some_and(|text| {
                 let text = text.read();
                 among.binary_search_by(|one| (**one).cmp(text.as_ref())).is_ok()
@@ -120,62 +119,6 @@ fn any(parts: &[Flag], facts: &Facts) -> Result<bool, Fault> {
         }
     }
     fault.map_or(Ok(false), Err)
-}
-
-fn compare_texts(comparison: Comparison, left: Option<Str<'_>>, right: Option<Str<'_>>) -> Result<bool, Fault> {
-    let both = left.zip(right);
-    Ok(match comparison {
-        Comparison::Equal => both.is_some_and(|(left, right)| left.equals(right)),
-        Comparison::NotEqual => !both.is_some_and(|(left, right)| left.equals(right)),
-        _ => comparison.ordered(both.map(|(left, right)| left.compare(right))),
-    })
-}
-
-impl Comparison {
-    #[inline]
-    fn holds(self, ordering: Ordering) -> bool {
-        match self {
-            Self::Equal => ordering.is_eq(),
-            Self::NotEqual => ordering.is_ne(),
-            Self::Less => ordering.is_lt(),
-            Self::AtMost => ordering.is_le(),
-            Self::Greater => ordering.is_gt(),
-            Self::AtLeast => ordering.is_ge(),
-        }
-    }
-
-    /// Without an order only `!=` holds.
-    fn ordered(self, ordering: Option<Ordering>) -> bool {
-        ordering.map_or(self == Self::NotEqual, |ordering| self.holds(ordering))
-    }
-
-    #[inline]
-    pub(super) fn numbers(self, left: f64, right: f64) -> bool {
-        match self {
-            Self::Equal => left == right,
-            Self::NotEqual => left != right,
-            Self::Less => left < right,
-            Self::AtMost => left <= right,
-            Self::Greater => left > right,
-            Self::AtLeast => left >= right,
-        }
-    }
-}
-
-/// A whole number against any other, exactly; `None` where that is NaN.
-fn mixed(whole: i64, number: f64) -> Option<Ordering> {
-    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
-    if number.is_nan() {
-        return None;
-    }
-    if number >= BEYOND {
-        return Some(Ordering::Less);
-    }
-    if number < -BEYOND {
-        return Some(Ordering::Greater);
-    }
-    let part = number.fract();
-    Some(whole.cmp(&(number.trunc() as i64)).then_with(|| 0.0.partial_cmp(&part).unwrap_or(Ordering::Equal)))
 }
 
 impl Find {

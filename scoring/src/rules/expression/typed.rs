@@ -144,7 +144,7 @@ pub(super) enum Extreme {
 /// What microseconds may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bounds {
-    /// Years 1 to 9999.
+    /// Years 1 to 9999, but for its last day: there some time zone has another year.
     Time,
     /// Up to 10,000 years either way.
     Span,
@@ -154,7 +154,7 @@ impl Bounds {
     /// Whether `micros` lie within.
     pub(super) const fn hold(self, micros: i64) -> bool {
         match self {
-            Self::Time => micros >= -62_135_596_800_000_000 && micros < 253_402_300_800_000_000,
+            Self::Time => micros >= -62_135_596_800_000_000 && micros <= 253_402_207_200_000_000,
             Self::Span => micros.unsigned_abs() <= 315_576_000_000_000_000,
         }
     }
