@@ -1,15 +1,13 @@
 //! The decision itself: a plain function from an event, its vector and the champion to what is done. It reads no clock, does no
 //! I/O and cannot fail; a model that gives no number is the operator's `on_failure`, said in the record.
 
-use std::borrow::Cow;
-
 use features::Plan;
 use ingest::Event;
 use ingest::Timestamp;
 use ingest::log::Position;
 
 use crate::decision::{Decision, EngineMode, FeatureState, ModelScore, TimingsUs, Verdict};
-use crate::model::score;
+use crate::model::{Runnable, score};
 use crate::pipeline::Pipeline;
 use crate::registry::Artifact;
 
@@ -20,8 +18,8 @@ pub struct Champion {
     pub version: u32,
     /// The artifact.
     pub artifact: Artifact,
-    /// Where each of the model's features lies in the pipeline's vector; `None` when both are the same.
-    places: Option<Vec<usize>>,
+    /// The artifact's model made ready for the pipeline's vector.
+    runnable: Runnable,
 }
 
 /// Why a model cannot score a pipeline's events.
@@ -44,7 +42,7 @@ impl Champion {
         let same = artifact.about.features_version == plan.version()
             && artifact.about.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
         if same {
-            return Ok(Self { version, artifact, places: None });
+            return Ok(Self::ready(artifact, version, &(0..plan.definitions().len()).collect::<Vec<_>>()));
         }
         let mismatch = |artifact: &Artifact, missing: String| Mismatch {
             name: artifact.about.name.clone(),
@@ -64,42 +62,27 @@ impl Champion {
             };
             places.push(place);
         }
-        Ok(Self { version, artifact, places: Some(places) })
+        Ok(Self::ready(artifact, version, &places))
+    }
+
+    /// `places` says where each of the model's features lies in the pipeline's vector.
+    fn ready(artifact: Artifact, version: u32, places: &[usize]) -> Self {
+        Self { version, runnable: Runnable::new(&artifact.scorer, places), artifact }
     }
 
     /// The probability, 0 to 1, that the event of a pipeline's vector is bad; NaN where the model gives no number.
     pub fn probability(&self, vector: &[f64]) -> f64 {
-        self.artifact.scorer.probability(&self.values(vector))
+        self.runnable.probability(vector)
     }
 
     /// The probability of each row of the pipeline's features, a column each.
     pub fn probabilities(&self, columns: &[Vec<f64>]) -> Vec<f64> {
-        match &self.places {
-            None => self.artifact.scorer.probabilities(columns),
-            Some(places) => {
-                let read: Vec<Vec<f64>> = places.iter().map(|place| columns[*place].clone()).collect();
-                self.artifact.scorer.probabilities(&read)
-            }
-        }
-    }
-
-    /// What the model reads of the pipeline's vector.
-    fn values<'a>(&self, vector: &'a [f64]) -> Cow<'a, [f64]> {
-        match &self.places {
-            None => Cow::Borrowed(vector),
-            Some(places) => places.iter().map(|place| vector[*place]).collect(),
-        }
+        self.runnable.probabilities(columns)
     }
 
     /// What each of the pipeline's features added to the model's output.
     fn contributions(&self, vector: &[f64]) -> Vec<f64> {
-        let contributions = self.artifact.scorer.contributions(&self.values(vector));
-        let Some(places) = &self.places else { return contributions };
-        let mut all = vec![0.0; vector.len()];
-        for (place, contribution) in places.iter().zip(contributions) {
-            all[*place] = contribution;
-        }
-        all
+        self.runnable.contributions(vector)
     }
 }
 
