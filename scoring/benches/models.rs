@@ -66,7 +66,7 @@ fn run<T>(bencher: Bencher<'_, '_>, shape: usize, evaluate: impl Fn(&Trees) -> B
 fn walk(bencher: Bencher<'_, '_>, shape: usize) {
     run(bencher, shape, |trees| {
         let trees = trees.clone();
-        Box::new(move |row| trees.output(row))
+        Box::new(move |row: &[f64]| trees.output(row))
     });
 }
 
@@ -74,7 +74,7 @@ fn walk(bencher: Bencher<'_, '_>, shape: usize) {
 fn ready(bencher: Bencher<'_, '_>, shape: usize) {
     run(bencher, shape, |trees| {
         let compiled = CompiledTrees::new(trees, usize::from);
-        Box::new(move |row| compiled.output(row))
+        Box::new(move |row: &[f64]| compiled.output(row))
     });
 }
 
@@ -82,7 +82,7 @@ fn ready(bencher: Bencher<'_, '_>, shape: usize) {
 fn reasons(bencher: Bencher<'_, '_>, shape: usize) {
     run(bencher, shape, |trees| {
         let reasons = Reasons::new(trees, usize::from);
-        Box::new(move |row| reasons.contributions(row))
+        Box::new(move |row: &[f64]| reasons.contributions(row))
     });
 }
 
