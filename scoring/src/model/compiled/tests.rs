@@ -66,7 +66,7 @@ fn add_leaf(nodes: &mut Vec<Node>) -> u32 {
 fn regular(splits: usize, width: u16, order: impl Fn(usize) -> usize) -> Vec<Cut> {
     let cut = |split: usize| {
         let threshold = (split * 37 % 101) as f64 / 10.0 - 5.0;
-        (order(split), (split * 7 % usize::from(width)) as u16, threshold, split % 3 == 0)
+        (order(split), (split * 7 % usize::from(width)) as u16, threshold, split.is_multiple_of(3))
     };
     (0..splits).map(cut).collect()
 }
