@@ -28,8 +28,8 @@ pub use trees::{Node, Trees};
 
 /// So many rows are taken out of columns at once.
 const BLOCK_ROWS: usize = 256;
-/// For so many rows trees are made ready first: it takes as long as walking some hundreds.
-const COMPILED_FROM_ROWS: usize = 1_000;
+/// For so many rows trees are made ready first: it takes as long as walking some thousand.
+const COMPILED_FROM_ROWS: usize = 4_000;
 
 /// A model that has been trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

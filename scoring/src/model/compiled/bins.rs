@@ -62,15 +62,16 @@ impl Bins {
         (feature.first as usize, &self.thresholds[feature.from as usize..feature.to as usize])
     }
 
-    /// The bin of each slot for a vector.
+    /// Hands over the bin of each slot for a vector.
     #[inline(always)]
-    pub(super) fn find<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = u32> + 'a {
-        self.features.iter().map(|feature| {
+    pub(super) fn find(&self, values: &[f64], mut each: impl FnMut(usize, usize)) {
+        for (slot, feature) in self.features.iter().enumerate() {
             let value = values[feature.place as usize];
             let thresholds = &self.thresholds[feature.from as usize..feature.to as usize];
-            let bin = if value.is_nan() { feature.to - feature.from + 1 } else { below(thresholds, value) as u32 };
-            feature.first + bin
-        })
+            // No threshold lies below what is missing.
+            let bin = below(thresholds, value) + if value.is_nan() { thresholds.len() + 1 } else { 0 };
+            each(slot, feature.first as usize + bin);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A tree as its leaves, each with what every feature must be for an event to come there. How the tree asks no longer matters.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::Node;
 
@@ -92,6 +92,10 @@ impl Boxes {
 
     /// Joins leaves of one value that differ in what a single feature must be: together they are one leaf for either.
     fn join(&mut self) {
+        let values: HashSet<u64> = self.leaves.iter().map(|leaf| leaf.value.to_bits()).collect();
+        if values.len() == self.leaves.len() {
+            return;
+        }
         let mut before = usize::MAX;
         while self.leaves.len() < before {
             before = self.leaves.len();

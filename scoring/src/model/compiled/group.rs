@@ -122,7 +122,7 @@ impl Group {
     #[inline(always)]
     fn add_looked_up<const FEATURES: usize>(&self, mut sum: f64, values: &[f64]) -> f64 {
         let mut lines = [0; FEATURES];
-        lines.iter_mut().zip(self.bins.find(values)).for_each(|(line, bin)| *line = bin as usize * self.blocks.len());
+        self.bins.find(values, |slot, bin| lines[slot] = bin * self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
             let row = |slot: usize| self.rows[lines[slot] + number];
             sum = match block {

@@ -72,6 +72,7 @@ impl<L: Leaves, const TREES: usize, const LEAVES: usize> Masks<L, TREES, LEAVES>
         for &feature in &asked {
             let (first, thresholds) = bins.of(bins.slot(feature));
             let masks: Vec<_> = trees.iter().map(|tree| tree.masks(feature)).collect();
+            let mut last = (Row([L::ALL; TREES]), None);
             for bin in 0..thresholds.len() + 2 {
                 let mut row = Row([L::ALL; TREES]);
                 for (leaves, masks) in row.0.iter_mut().zip(&masks) {
@@ -83,10 +84,15 @@ impl<L: Leaves, const TREES: usize, const LEAVES: usize> Masks<L, TREES, LEAVES>
                     };
                     *leaves = L::from_bits(masks[piece]);
                 }
-                let place = *places.entry(row).or_insert(rows.len());
+                let place = match last {
+                    // Most thresholds are those of other trees.
+                    (same, Some(place)) if same == row => place,
+                    _ => *places.entry(row).or_insert(rows.len()),
+                };
                 if place == rows.len() {
                     rows.push(row);
                 }
+                last = (row, Some(place));
                 put(first + bin, u16::try_from(place).expect("some trees of at most 512 splits each have fewer rows"));
             }
         }
@@ -102,14 +108,22 @@ impl<L: Leaves, const TREES: usize, const LEAVES: usize> Masks<L, TREES, LEAVES>
     /// Adds the trees' values, in their order. `row` says which row a slot's value has.
     #[inline(always)]
     pub(super) fn add(&self, mut sum: f64, row: impl Fn(usize) -> u16) -> f64 {
-        let mut possible = [L::ALL; TREES];
-        for &slot in &self.slots {
-            let row = &self.rows[usize::from(row(usize::from(slot)))];
-            possible.iter_mut().zip(&row.0).for_each(|(possible, row)| *possible &= *row);
-        }
-        for (leaves, values) in possible.iter().zip(self.values.iter()) {
+        for (leaves, values) in self.possible(row).0.iter().zip(self.values.iter()) {
             sum += values[leaves.lowest() % LEAVES];
         }
         sum
+    }
+
+    /// What all features leave possible: one leaf of each tree. It is a function of its own since the compiler uses the processor's
+    /// wide registers only for what is written to memory as a whole; taken apart right away, the leaves of each tree lie in one of
+    /// the few narrow ones.
+    #[inline(never)]
+    fn possible(&self, row: impl Fn(usize) -> u16) -> Row<L, TREES> {
+        let mut possible = Row([L::ALL; TREES]);
+        for &slot in &self.slots {
+            let row = &self.rows[usize::from(row(usize::from(slot)))];
+            possible.0.iter_mut().zip(&row.0).for_each(|(possible, row)| *possible &= *row);
+        }
+        possible
     }
 }
