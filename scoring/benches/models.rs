@@ -21,7 +21,8 @@ const SHAPES: [(usize, usize, bool); 4] = [(300, 31, false), (100, 64, true), (1
 
 /// Thresholds are few to a feature, as after binning.
 fn trees((count, leaves, level): (usize, usize, bool), rng: &mut impl Rng) -> Trees {
-    let mut trees = Trees { width: usize::from(WIDTH), combine: Combine::LogisticSum, base: -3.0, roots: Vec::new(), nodes: Vec::new() };
+    let mut trees =
+        Trees { width: usize::from(WIDTH), combine: Combine::LogisticSum, base: -3.0, roots: Vec::new(), nodes: Vec::new() };
     for _ in 0..count {
         let root = trees.nodes.len() as u32;
         trees.roots.push(root);

@@ -77,7 +77,14 @@ fn same(trees: &Trees, rows: &[Vec<f64>]) -> Result<(), TestCaseError> {
     let elsewhere = CompiledTrees::new(trees, |feature| 2 * (trees.width - usize::from(feature)));
     for row in rows {
         let expect = trees.output(row);
-        prop_assert_eq!(compiled.output(row).to_bits(), expect.to_bits(), "{} is not {}: {:?}", compiled.output(row), expect, row);
+        prop_assert_eq!(
+            compiled.output(row).to_bits(),
+            expect.to_bits(),
+            "{} is not {}: {:?}",
+            compiled.output(row),
+            expect,
+            row
+        );
         prop_assert_eq!(compiled.probability(row).to_bits(), trees.probability(row).to_bits());
         let mut far = vec![9.9; 2 * trees.width + 1];
         row.iter().enumerate().for_each(|(feature, value)| far[2 * (trees.width - feature)] = *value);
@@ -114,7 +121,8 @@ fn every_shape_of_trees_is_itself() {
         let numbers = (-60..60).map(|tenth| f64::from(tenth) / 10.0);
         let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MAX];
         let mut rows: Vec<Vec<f64>> = numbers.chain(special).map(|value| vec![value; usize::from(width)]).collect();
-        let mixed = |row: usize| (0..usize::from(width)).map(|feature| ((row + 1) * (feature + 3) % 103) as f64 / 10.0 - 5.0).collect();
+        let mixed =
+            |row: usize| (0..usize::from(width)).map(|feature| ((row + 1) * (feature + 3) % 103) as f64 / 10.0 - 5.0).collect();
         rows.extend((0..40).map(mixed));
         same(&trees, &rows).unwrap_or_else(|error| panic!("{count} trees of {splits} splits on {width} features: {error}"));
     };
@@ -143,7 +151,8 @@ fn leaves_repeated_by_a_split_on_categories_are_joined() {
     assert_eq!(trees.check(), Ok(()));
     let boxes = Boxes::new(&trees.nodes, 0).expect("80 leaves");
     assert_eq!(boxes.len(), 8);
-    let rows: Vec<Vec<f64>> = (-2..44).flat_map(|half| [-0.5, 0.5, 1.5, 2.5].map(|other| vec![f64::from(half) / 2.0, other])).collect();
+    let rows: Vec<Vec<f64>> =
+        (-2..44).flat_map(|half| [-0.5, 0.5, 1.5, 2.5].map(|other| vec![f64::from(half) / 2.0, other])).collect();
     same(&trees, &rows).expect("the same");
 }
 

@@ -92,7 +92,8 @@ impl Paths {
             let children = [node.left, node.right];
             let covers = children.map(|child| nodes[child as usize].cover);
             let shares = covers.map(|cover| (share * (cover / (covers[0] + covers[1]))).max(LEAST_SHARE));
-            let values = children.map(|child| if nodes[child as usize].is_leaf(child) { nodes[child as usize].value } else { 1.0 });
+            let values =
+                children.map(|child| if nodes[child as usize].is_leaf(child) { nodes[child as usize].value } else { 1.0 });
             let edge = 2 * (self.splits.len() - first) as u32 + 1;
             let Node { threshold, missing_left, .. } = *node;
             self.splits.push(Split { threshold, missing_left, slot: slot as u16, above, earlier, shares, values });
