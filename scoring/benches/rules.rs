@@ -81,7 +81,6 @@ fn rules(count: usize, conditions: &[&str]) -> RuleSet {
 }
 
 fn event() -> Event {
-     supersedes: None,
     let text = |text: &str| Some(Value::Text(text.into()));
     Event {
         event_id: EventId::new("txn_1").expect("short"),
@@ -89,6 +88,7 @@ fn event() -> Event {
         amount: Amount::new(4_250, Currency::new("EUR").expect("a code")),
         entities: vec![Some("tok_8f3a".into())],
         attributes: vec![Some(Value::Flag(true)), text("ecom"), text("DE"), text("5411")],
+        supersedes: None,
     }
 }
 

@@ -1,7 +1,6 @@
-use std::borrow::Cow;
-
 use features::Plan;
 
+use crate::model::Runnable;
 use crate::registry::Artifact;
 
 /// The model that decides, with its version in the registry.
@@ -11,8 +10,8 @@ pub struct Champion {
     pub version: u32,
     /// The artifact.
     pub artifact: Artifact,
-    /// Where each of the model's features lies in the pipeline's vector; `None` when both are the same.
-    places: Option<Vec<usize>>,
+    /// The artifact's model made ready for the pipeline's vector.
+    runnable: Runnable,
     /// What each of the pipeline's features usually is; NaN where that is not known.
     usual: Vec<f64>,
 }
@@ -37,8 +36,7 @@ impl Champion {
         let same = artifact.about.features_version == plan.version()
             && artifact.about.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
         if same {
-            let usual = usual(&artifact, plan);
-            return Ok(Self { version, artifact, places: None, usual });
+            return Ok(Self::ready(artifact, version, plan, &(0..plan.definitions().len()).collect::<Vec<_>>()));
         }
         let mismatch = |artifact: &Artifact, missing: String| Mismatch {
             name: artifact.about.name.clone(),
@@ -58,20 +56,22 @@ impl Champion {
             };
             places.push(place);
         }
-        let usual = usual(&artifact, plan);
-        Ok(Self { version, artifact, places: Some(places), usual })
+        Ok(Self::ready(artifact, version, plan, &places))
+    }
+
+    /// `places` says where each of the model's features lies in the pipeline's vector.
+    fn ready(artifact: Artifact, version: u32, plan: &Plan, places: &[usize]) -> Self {
+        Self { version, runnable: Runnable::new(&artifact.scorer, places), usual: usual(&artifact, plan), artifact }
     }
 
     /// The probability, 0 to 1, that the event of a pipeline's vector is bad; NaN where the model gives no number.
     pub fn probability(&self, vector: &[f64]) -> f64 {
-        self.artifact.scorer.probability(&self.values(vector))
+        self.runnable.probability(vector)
     }
 
     /// The probability before calibration and after it.
     pub fn probabilities_of(&self, vector: &[f64]) -> (f64, f64) {
-        let scorer = &self.artifact.scorer;
-        let raw = scorer.raw_probability(&self.values(vector));
-        (raw, scorer.calibration.apply(raw))
+        self.runnable.raw_and_calibrated(vector)
     }
 
     /// What each of the pipeline's features usually is, in its order: the mean over the rows that were learned from, NaN where that is
@@ -82,32 +82,12 @@ impl Champion {
 
     /// The probability of each row of the pipeline's features, a column each.
     pub fn probabilities(&self, columns: &[Vec<f64>]) -> Vec<f64> {
-        match &self.places {
-            None => self.artifact.scorer.probabilities(columns),
-            Some(places) => {
-                let read: Vec<Vec<f64>> = places.iter().map(|place| columns[*place].clone()).collect();
-                self.artifact.scorer.probabilities(&read)
-            }
-        }
-    }
-
-    /// What the model reads of the pipeline's vector.
-    fn values<'a>(&self, vector: &'a [f64]) -> Cow<'a, [f64]> {
-        match &self.places {
-            None => Cow::Borrowed(vector),
-            Some(places) => places.iter().map(|place| vector[*place]).collect(),
-        }
+        self.runnable.probabilities(columns)
     }
 
     /// What each of the pipeline's features added to the model's output.
     pub fn contributions(&self, vector: &[f64]) -> Vec<f64> {
-        let contributions = self.artifact.scorer.contributions(&self.values(vector));
-        let Some(places) = &self.places else { return contributions };
-        let mut all = vec![0.0; vector.len()];
-        for (place, contribution) in places.iter().zip(contributions) {
-            all[*place] = contribution;
-        }
-        all
+        self.runnable.contributions(vector)
     }
 }
 
