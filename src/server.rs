@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
+use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
@@ -37,6 +38,11 @@ impl Listener {
         listener.set_nonblocking(true).context("a socket can be told not to block")?;
         let address = listener.local_addr().context("a bound socket has an address")?;
         Ok(Self { listener, address, config: config.clone() })
+    }
+
+    /// Whether nobody beyond this machine reaches it.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.address.ip().is_loopback()
     }
 
     /// Where it listens, as a browser takes it.
@@ -115,8 +121,8 @@ pub(crate) async fn stop_signal() {
     }
 }
 
-/// The routes of all parts.
-pub(crate) fn router(riskflow: &Riskflow, live: Live) -> Router {
+/// The routes of all parts, behind the keys of those who may call them.
+pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Router {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -127,6 +133,7 @@ pub(crate) fn router(riskflow: &Riskflow, live: Live) -> Router {
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     scoring::api::router(Arc::clone(&riskflow.engine), program.metrics())
         .merge(dashboards::router(Arc::clone(&riskflow.warehouse)).merge(own).layer(CompressionLayer::new()))
+        .layer(from_fn_with_state(access, guard))
 }
 
 #[derive(Clone)]

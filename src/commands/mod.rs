@@ -5,6 +5,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod features;
 pub mod import;
+pub mod key;
 pub mod model;
 pub mod promote;
 pub mod run;

@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use ingest::simulator::{self, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
 use scoring::Pipeline;
+use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
 use tokio::sync::watch;
 use training::{Learner, Progress, Request, Source};
@@ -109,7 +110,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         // Either ends it; a closed channel too.
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone()), until));
+    let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
+    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access), until));
     let replayed = replaying.await;
     let served = serving.await?;
     riskflow.stop().await?;

@@ -7,6 +7,7 @@ mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as Span;
 
 use arc_swap::ArcSwap;
@@ -24,6 +25,8 @@ use super::problem::Problem;
 /// The keys that are known, swapped as a whole when their file is read again.
 pub struct Access {
     keys: ArcSwap<Vec<Known>>,
+    /// No key was ever there. Where one was, the last one that goes does not open the door.
+    open: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -39,7 +42,7 @@ pub(super) struct CallerName(pub(super) String);
 impl Access {
     /// Of some keys.
     pub fn new(keys: Vec<Key>, clock: Arc<dyn Clock>) -> Self {
-        let access = Self { keys: ArcSwap::default(), clock };
+        let access = Self { keys: ArcSwap::default(), open: AtomicBool::new(true), clock };
         access.replace(keys);
         access
     }
@@ -50,12 +53,13 @@ impl Access {
             let rate = NonZeroU32::new(key.requests_per_second);
             Known { limiter: rate.map(|rate| RateLimiter::direct(Quota::per_second(rate))), key }
         };
+        self.open.fetch_and(keys.is_empty(), Ordering::Relaxed);
         self.keys.store(Arc::new(keys.into_iter().map(known).collect()));
     }
 
     /// Whether no key is asked for.
     pub fn is_open(&self) -> bool {
-        self.keys.load().is_empty()
+        self.open.load(Ordering::Relaxed)
     }
 
     /// The name of the key behind a secret, if it may do this now.

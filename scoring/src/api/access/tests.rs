@@ -29,7 +29,8 @@ fn keys_live_in_a_file_without_their_secrets() {
 
     file.revoke("shop").expect("revoked");
     access.replace(file.read().expect("keys"));
-    assert!(access.is_open());
+    assert!(!access.is_open() && admit(&second, NOW).is_err(), "the door stays shut");
+    assert!(Access::new(Vec::new(), Arc::new(ManualClock::at(NOW))).is_open());
     assert_eq!(file.revoke("shop").expect_err("it is gone").to_string(), "there is no key `shop`");
     assert!(file.rotate("shop", LATER, [3; 32], NOW).is_err());
 }
