@@ -38,6 +38,22 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where they listen.
     pub listen: SocketAddr,
+    /// How long a request may take, in seconds.
+    pub request_seconds: u64,
+    /// How long the headers of a request may take to come, in seconds.
+    pub header_seconds: u64,
+    /// Certificate and key for TLS; without them it speaks plain HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+/// TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The chain of certificates, a PEM file.
+    pub certificate: PathBuf,
+    /// Its private key, a PEM file.
+    pub key: PathBuf,
 }
 
 /// The log.

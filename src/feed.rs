@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use ingest::decode::{Rejected, Row};
 use ingest::timeline::Known;
 use ingest::{ManualClock, Timestamp};
-use scoring::{Engine, Pipeline, Scored, Status};
+use scoring::{Engine, Pipeline, Scored, Status, Terms};
 use tokio::task::JoinSet;
 
 /// How many decisions may be under way at once.
@@ -151,7 +151,7 @@ impl Feed {
             }
             Known::Event { event, .. } => {
                 let started = Instant::now();
-                let ticket = self.engine.submit(event, now).await?;
+                let ticket = self.engine.submit(event, now, Terms::replay()).await?;
                 self.under_way.spawn(async move {
                     let scored = ticket.decide().await?;
                     Ok(Some(Answered { scored, took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) }))

@@ -17,7 +17,7 @@ use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
 use monitor::{ParquetWarehouse, Projector, Warehouse};
 use scoring::engine::{Settings, SnapshotPolicy};
-use scoring::{Champion, Engine, FileRegistry, Pipeline, Registry};
+use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
 
 use crate::config::{Config, Durability};
@@ -52,7 +52,7 @@ pub fn assemble(
     let snapshots = Snapshots::open(&config.snapshots.url.folder("snapshots", "file", &config.data)?)?;
     let snapshots = Some(SnapshotPolicy { snapshots, every_records: config.snapshots.every_records });
     let settings = Settings { queue: config.engine.queue_events, snapshots };
-    let engine = Engine::start(Arc::new(pipeline), Arc::clone(&log), &*registry, clock, settings, progress)?;
+    let engine = Engine::start(Arc::new(pipeline), Arc::clone(&log), Arc::clone(&registry), clock, settings, progress)?;
     let flush_interval = std::time::Duration::from_secs(config.warehouse.flush_seconds);
     let projector = Projector::start(Arc::clone(&log), Arc::clone(&warehouse), schema, flush_interval)
         .context("cannot start the projection into the warehouse")?;
@@ -98,9 +98,7 @@ pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Trainin
 impl Riskflow {
     /// Makes a version of the pipeline's model champion.
     pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {
-        let pipeline = self.engine.pipeline();
-        let artifact = self.registry.load(&pipeline.model.name, version)?;
-        self.engine.promote(Champion::new(artifact, version, &pipeline.plan)?, by, reason).await?;
+        self.engine.promote(&self.engine.pipeline().model.name, version, by, reason).await?;
         Ok(())
     }
 

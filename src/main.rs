@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{bench, demo, evaluate, features, import, model, promote, retrain, run, simulate, train, tune};
+use riskflow::commands::{bench, demo, evaluate, features, import, key, model, promote, retrain, run, simulate, train, tune};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -26,6 +26,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Model(model::Args),
     Promote(promote::Args),
+    Key(key::Args),
     Import(import::Args),
     Simulate(simulate::Args),
     Features(features::Args),
@@ -45,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args).await,
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
+        Command::Key(args) => key::run(&args),
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),
         Command::Features(args) => features::run(&args).await,

@@ -5,35 +5,50 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
+use tower_http::compression::CompressionLayer;
 
 use crate::Riskflow;
+use crate::config::ServerConfig;
 
 /// An address that is taken for good, before anything else is started.
 pub(crate) struct Listener {
-    listener: tokio::net::TcpListener,
+    listener: std::net::TcpListener,
     address: SocketAddr,
+    config: ServerConfig,
 }
 
 impl Listener {
     /// Takes the address; one that is taken by somebody else is an error that names it.
-    pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
+    pub(crate) fn bind(address: SocketAddr, config: &ServerConfig) -> anyhow::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)
             .with_context(|| format!("cannot listen on {address}: choose another port, or end the program that has it"))?;
+        listener.set_nonblocking(true).context("a socket can be told not to block")?;
         let address = listener.local_addr().context("a bound socket has an address")?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, config: config.clone() })
     }
 
-    /// Where it listens.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    /// Whether nobody beyond this machine reaches it.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.address.ip().is_loopback()
+    }
+
+    /// Where it listens, as a browser takes it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.config.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 }
 
@@ -63,21 +78,37 @@ pub(crate) async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let (told, mut draining) = watch::channel(false);
-    let stop = async move {
+    let Listener { listener, config, .. } = listener;
+    let handle = Handle::new();
+    let draining = handle.clone();
+    tokio::spawn(async move {
         stop.await;
-        told.send_replace(true);
+        draining.graceful_shutdown(Some(DRAIN));
+    });
+    let limit = Duration::from_secs(config.request_seconds);
+    let service = router.layer(from_fn(move |request, next| within(limit, request, next))).into_make_service();
+    let headers = Duration::from_secs(config.header_seconds);
+    let served = match &config.tls {
+        None => {
+            let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?.handle(handle);
+            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(headers);
+            server.serve(service).await
+        }
+        Some(tls) => {
+            let read = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
+            let read = read.with_context(|| format!("cannot use {} and {}", tls.certificate.display(), tls.key.display()))?;
+            let mut server = axum_server::from_tcp_rustls(listener, read).context("the socket cannot be served")?.handle(handle);
+            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(headers);
+            server.serve(service).await
+        }
     };
-    let too_long = async move {
-        // The sender goes when serving has ended, and then nobody waits here.
-        let _ = draining.wait_for(|draining| *draining).await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    let served = async { axum::serve(listener.listener, router).with_graceful_shutdown(stop).await.context("the server failed") };
-    tokio::select! {
-        served = served => served,
-        () = too_long => Ok(()),
-    }
+    served.context("the server failed")
+}
+
+/// Answers with 503 what takes too long; what was accepted is decided all the same.
+async fn within(limit: Duration, request: Request, next: Next) -> Response {
+    let slow = || Problem::unavailable(format!("the request took longer than {} s", limit.as_secs())).into_response();
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow())
 }
 
 /// Ctrl-C or SIGTERM.
@@ -90,8 +121,8 @@ pub(crate) async fn stop_signal() {
     }
 }
 
-/// The routes of all parts.
-pub(crate) fn router(riskflow: &Riskflow, live: Live) -> Router {
+/// The routes of all parts, behind the keys of those who may call them.
+pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Router {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -101,8 +132,8 @@ pub(crate) fn router(riskflow: &Riskflow, live: Live) -> Router {
     };
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     scoring::api::router(Arc::clone(&riskflow.engine), program.metrics())
-        .merge(dashboards::router(Arc::clone(&riskflow.warehouse)))
-        .merge(own)
+        .merge(dashboards::router(Arc::clone(&riskflow.warehouse)).merge(own).layer(CompressionLayer::new()))
+        .layer(from_fn_with_state(access, guard))
 }
 
 #[derive(Clone)]

@@ -49,7 +49,7 @@ fn decisions(data: &Path) -> BTreeMap<String, String> {
                     ingest::log::record::decode_event(&record.payload, &support::handbook().schema).expect("an event");
                 assert_eq!(events.insert(event.event_id.to_string(), ()), None, "{} was accepted twice", event.event_id);
             }
-            Topic::Label | Topic::Control => {}
+            Topic::Label | Topic::Control | Topic::Shadow => {}
         }
     }
     all

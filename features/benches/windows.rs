@@ -49,6 +49,7 @@ fn payments(customers: u32, days: u32) -> Vec<Event> {
         amount: Amount::new(payment.amount_minor, currency),
         entities: vec![Some(format!("{}", payment.customer_id).into()), Some(format!("{}", payment.terminal_id).into())],
         attributes: Vec::new(),
+        supersedes: None,
     };
     Simulator::new(settings).expect("they can be simulated").flatten().map(event).collect()
 }

@@ -58,6 +58,11 @@ impl Currency {
         let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
         letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
     }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("capital ASCII letters are UTF-8")
+    }
 }
 
 impl fmt::Display for Currency {
@@ -161,4 +166,6 @@ pub struct Event {
     pub entities: Vec<Option<Box<str>>>,
     /// The value of each attribute of the schema, in its order; `None` where an optional one is absent.
     pub attributes: Vec<Option<Value>>,
+    /// The event that this one corrects; it stays what it was, and so does its decision.
+    pub supersedes: Option<EventId>,
 }

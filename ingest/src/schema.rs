@@ -66,6 +66,8 @@ pub struct Entity {
     pub place: Place,
     /// Whether an event without it is refused.
     pub required: bool,
+    /// Whether its keys are tokens that stand for card numbers: a card number in their place is refused.
+    pub token: bool,
 }
 
 /// A declared attribute: any other value of the event that features or rules may use.
@@ -157,6 +159,8 @@ struct PartFile {
     column: Option<String>,
     #[serde(default = "yes")]
     required: bool,
+    /// By default for an entity named `card`.
+    token: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -201,7 +205,8 @@ impl SchemaFile {
         for (name, file) in self.entities {
             word(&name, "an entity")?;
             let place = place(name.as_ref(), file.json, file.column)?;
-            entities.push(Entity { name: name.into_inner(), place, required: file.required });
+            let token = file.token.unwrap_or(name.as_ref() == "card");
+            entities.push(Entity { name: name.into_inner(), place, required: file.required, token });
         }
         let mut attributes = Vec::new();
         for (name, file) in self.attributes {

@@ -78,6 +78,7 @@ mod tests {
                 amount: None,
                 entities: Vec::new(),
                 attributes: Vec::new(),
+                supersedes: None,
             };
             timeline.next(Historical { event, label }, |known| {
                 seen.push(match known {

@@ -4,7 +4,7 @@ use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
 use ingest::schema::{Attribute, Entity, Place, ValueType};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
-use scoring::{Decision, EngineMode, FeatureState, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
+use scoring::{Decision, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Role, Thresholds, TimingsUs, Verdict};
 
 use crate::projection::Projection;
 use crate::tables::Projected;
@@ -24,7 +24,7 @@ fn id(text: &str) -> EventId {
 /// Events with a card and an optional terminal, a channel and a number of items.
 pub(crate) fn schema() -> Schema {
     let place = |name: &str| Place { json: vec![name.to_owned()], column: name.to_owned() };
-    let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required };
+    let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required, token: false };
     let attribute = |name: &str, value_type| Attribute { name: name.to_owned(), place: place(name), value_type, required: true };
     Schema {
         event_type: "card_payment".to_owned(),
@@ -50,6 +50,7 @@ pub(crate) fn event_at(position: u64, event_id: &str, occurred_at: Timestamp, mi
         amount: Amount::new(minor, Currency::new("EUR").unwrap()),
         entities: vec![Some("card_1".into()), None],
         attributes: vec![Some(Value::Text("ecom".into())), Some(Value::Integer(3))],
+        supersedes: None,
     };
     record(position, Topic::Event, &encode_event(&event, occurred_at, &schema()))
 }
@@ -73,14 +74,27 @@ pub(crate) fn sample(event_position: u64, event_id: &str, occurred_at: &str) -> 
         amount_minor: Some(1_000),
         decision: Verdict::Approve,
         score: Some(100),
-        champion: Some(ModelScore { name: "card_fraud".to_owned(), version: 7, probability: 0.125 }),
+        champion: Some(ModelScore {
+            name: "card_fraud".to_owned(),
+            version: 7,
+            role: Role::Champion,
+            raw_probability: 0.125,
+            probability: 0.125,
+        }),
         thresholds: Thresholds { review: 700, decline: 900 },
         vector: vec![1.5, f64::NAN],
         features_version: "abc".to_owned(),
         reasons: Vec::new(),
+        reasons_wanted: Reasons::Needed,
         engine_mode: EngineMode::Normal,
         timings_us: TimingsUs { queue: 1, features: 2, model: 3, policy: 4 },
         feature_state: FeatureState::default(),
+        ground: Ground::Score,
+        degradation: None,
+        lists: Vec::new(),
+        rules: Vec::new(),
+        control_version: Position(0),
+        supersedes: None,
     }
 }
 
@@ -90,6 +104,7 @@ pub(crate) fn reason() -> Reason {
         text: "6 payments in 1 h".to_owned(),
         feature: "card_tx_count_1h".to_owned(),
         value: Some(6.0),
+        usual: None,
         contribution: 0.41,
     }
 }

@@ -41,7 +41,7 @@ impl Projection {
         self.decisions.len() + self.labels.len() + self.events.len()
     }
 
-    /// Takes the next record. Control records pass without a row, and so does history: it was never decided here.
+    /// Takes the next record. Control records pass without a row, as do shadow scores, and history: it was never decided here.
     ///
     /// # Errors
     /// One that names the position, when the record is not the next one or cannot be read; nothing is taken then.
@@ -67,7 +67,7 @@ impl Projection {
                 check_day(position, label.observed_at)?;
                 self.labels.push(position, &label, received_at);
             }
-            Topic::Control | Topic::History => {}
+            Topic::Control | Topic::History | Topic::Shadow => {}
         }
         self.until = position.next();
         Ok(())

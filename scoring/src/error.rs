@@ -66,6 +66,38 @@ pub enum Error {
     /// A model could not be loaded or kept.
     #[error(transparent)]
     Registry(#[from] registry::Error),
+    /// A rule is wrong.
+    #[error(transparent)]
+    Rule(#[from] crate::rules::RuleError),
+    /// A list that the pipeline does not declare.
+    #[error("there is no list `{list}` in the pipeline file, there are: {known}")]
+    NoList {
+        /// What was asked for.
+        list: String,
+        /// The lists that there are.
+        known: String,
+    },
+    /// An event corrects one that is not known.
+    #[error("the event {event_id} that is to be corrected is not known")]
+    NothingToSupersede {
+        /// The event that is not known.
+        event_id: EventId,
+    },
+    /// A pipeline file that changed in a part that is read at the start only.
+    #[error("{what} of the pipeline file has changed, which needs a new start; nothing of it was taken")]
+    NeedsRestart {
+        /// The part.
+        what: &'static str,
+    },
+    /// A share that leaves the champion nothing, or less.
+    #[error("challengers would decide for {percent} % of the entities: at most 99 % are theirs")]
+    Share {
+        /// All shares together.
+        percent: u32,
+    },
+    /// A rule cannot take this state.
+    #[error(transparent)]
+    Forbidden(#[from] crate::rules::Forbidden),
     /// A model does not fit the pipeline.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),

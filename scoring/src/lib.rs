@@ -9,17 +9,21 @@ pub mod decide;
 pub mod decision;
 pub mod engine;
 mod error;
+pub mod lists;
 pub mod metrics;
 pub mod model;
 pub mod pipeline;
 pub mod policy;
 pub mod profile;
 pub mod registry;
+pub mod rules;
 
-pub use control::Control;
+pub use control::{Control, Role};
 pub use decide::{Champion, Mismatch};
-pub use decision::{Decision, EngineMode, FeatureState, ModelScore, Reason, Thresholds, TimingsUs, Verdict};
-pub use engine::{Engine, Scored, Status};
+pub use decision::{
+    Decision, Degradation, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Thresholds, TimingsUs, Verdict,
+};
+pub use engine::{Engine, Scored, Status, Terms};
 pub use error::Error;
 pub use model::{Model, Scorecard, Scorer};
 pub use pipeline::{Pipeline, PipelineError};

@@ -9,6 +9,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::decision::Decision;
+use crate::rules::RuleSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionKind {
@@ -26,6 +27,22 @@ struct Placed {
     placement: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleOutcome {
+    rule: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OnList {
+    list: String,
+}
+
 /// What scoring counts and times.
 pub struct Metrics {
     registry: Registry,
@@ -33,6 +50,7 @@ pub struct Metrics {
     pub(crate) duplicates: Counter,
     pub(crate) refused: Counter,
     pub(crate) labels: Counter,
+    pub(crate) shadow_shed: Counter,
     pub(crate) queued: Gauge,
     pub(crate) too_late: Gauge,
     feature_keys: Family<Kept, Gauge>,
@@ -42,6 +60,10 @@ pub struct Metrics {
     feature_events: Family<Placed, Counter>,
     pub(crate) features_warming: Gauge,
     decisions: Family<DecisionKind, Counter>,
+    degraded: Family<Cause, Counter>,
+    rules: Family<RuleOutcome, Counter>,
+    rules_asked: Gauge,
+    lists: Family<OnList, Counter>,
     decide: Histogram,
     commit: Histogram,
 }
@@ -63,6 +85,11 @@ impl Metrics {
             "Events that the engine refused: other content under a known id, or a log that stopped",
         );
         let labels = counter(&mut registry, "labels", "Labels taken");
+        let shadow_shed = counter(
+            &mut registry,
+            "shadow_shed",
+            "Decisions that models beside the champion did not score, since too many waited",
+        );
         let queued = Gauge::default();
         registry.register("queue_depth", "Commands waiting for the writer", queued.clone());
         let too_late = Gauge::default();
@@ -87,6 +114,16 @@ impl Metrics {
         registry.register("features_warming", "Features whose window is not covered yet", features_warming.clone());
         let decisions = Family::default();
         registry.register("decisions", "Decisions by what was decided and in which engine mode", decisions.clone());
+        let (degraded, rules, lists) = (Family::default(), Family::default(), Family::default());
+        registry.register("degraded", "Decisions that no model scored, by why not", degraded.clone());
+        registry.register(
+            "rule_outcomes",
+            "Rules that hit, were snoozed or failed; what is left of the decisions is no hit",
+            rules.clone(),
+        );
+        registry.register("list_matches", "Events that were on a list", lists.clone());
+        let rules_asked = Gauge::default();
+        registry.register("rules_asked", "Rules that are asked about every event", rules_asked.clone());
         let seconds =
             || Histogram::new([2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25, 1.0]);
         let (decide, commit) = (seconds(), seconds());
@@ -103,6 +140,7 @@ impl Metrics {
             duplicates,
             refused,
             labels,
+            shadow_shed,
             queued,
             too_late,
             feature_keys,
@@ -112,6 +150,10 @@ impl Metrics {
             feature_events,
             features_warming,
             decisions,
+            degraded,
+            rules,
+            rules_asked,
+            lists,
             decide,
             commit,
         }
@@ -128,6 +170,11 @@ impl Metrics {
         }
     }
 
+    /// Other rules are asked from now on.
+    pub(crate) fn rules_changed(&self, rules: &RuleSet) {
+        self.rules_asked.set(i64::try_from(rules.asked().len()).unwrap_or(i64::MAX));
+    }
+
     /// How an event's vector came about.
     pub(crate) fn placed(&self, outcome: features::Outcome, plan: &Plan) {
         self.feature_events.get_or_create(&Placed { placement: outcome.placement.name() }).inc();
@@ -137,11 +184,18 @@ impl Metrics {
     }
 
     pub(crate) fn decided(&self, decision: &Decision, commit_us: u32) {
-        let engine_mode = match decision.engine_mode {
-            crate::EngineMode::Normal => "normal",
-            crate::EngineMode::Degraded => "degraded",
-        };
+        let engine_mode = decision.engine_mode.name();
         self.decisions.get_or_create(&DecisionKind { decision: decision.decision.name(), engine_mode }).inc();
+        if let Some(degradation) = decision.degradation {
+            self.degraded.get_or_create(&Cause { cause: degradation.name() }).inc();
+        }
+        for hit in &decision.rules {
+            let labels = RuleOutcome { rule: hit.rule_id.to_string(), outcome: hit.outcome.name() };
+            self.rules.get_or_create(&labels).inc();
+        }
+        for found in &decision.lists {
+            self.lists.get_or_create(&OnList { list: found.list.clone() }).inc();
+        }
         self.decide.observe(f64::from(decision.timings_us.total()) * 1e-6);
         self.commit.observe(f64::from(commit_us) * 1e-6);
     }

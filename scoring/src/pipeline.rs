@@ -11,7 +11,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use crate::decide::names;
+use crate::lists::{Declared, ListFile};
 use crate::policy::{Policy, ReasonFile, ReasonTable};
+use crate::rules::{Rule, RuleSet};
 
 /// What is scored and how, checked.
 #[derive(Clone, Debug)]
@@ -28,6 +31,10 @@ pub struct Pipeline {
     pub policy: Policy,
     /// From a feature to a sentence for a person.
     pub reasons: ReasonTable,
+    /// The lists that there are, without what is on them.
+    pub lists: Vec<Declared>,
+    /// The rules that the file has; others come while the program runs.
+    pub rules: Vec<Rule>,
     /// How far ahead of the clock an event's time may be.
     pub max_skew: Duration,
 }
@@ -78,6 +85,10 @@ struct PipelineFile {
     state: StateFile,
     #[serde(default)]
     reasons: Vec<ReasonFile>,
+    #[serde(default)]
+    lists: Vec<ListFile>,
+    #[serde(default)]
+    rules: Vec<Spanned<Rule>>,
     /// Read where models are trained.
     #[serde(default, rename = "training")]
     _training: IgnoredAny,
@@ -142,7 +153,21 @@ impl Pipeline {
         policy.check().map_err(|message| fail(message, policy_span))?;
         let reasons = ReasonTable::check(read.reasons, &plan).map_err(|(message, span)| fail(message, span))?;
         let max_skew = read.time.max_skew;
-        Ok(Self { name: read.name, schema, plan: Arc::new(plan), model, policy, reasons, max_skew })
+        let lists = ListFile::check(read.lists, &schema).map_err(|(message, span)| fail(message, span))?;
+        let (spans, rules): (Vec<Range<usize>>, Vec<Rule>) =
+            read.rules.into_iter().map(|rule| (rule.span(), rule.into_inner())).unzip();
+        let pipeline = Self { name: read.name, schema, plan: Arc::new(plan), model, policy, reasons, lists, rules, max_skew };
+        if let Err(errors) = RuleSet::compile(pipeline.rules.clone(), &names(&pipeline, &pipeline.list_names())) {
+            let first = errors.into_iter().next().expect("nothing is wrong without an error");
+            let place = pipeline.rules.iter().rposition(|rule| rule.id == *first.rule()).unwrap_or_default();
+            return Err(fail(first.to_string(), spans[place].clone()));
+        }
+        Ok(pipeline)
+    }
+
+    /// The names of its lists, in their order.
+    pub fn list_names(&self) -> Vec<String> {
+        self.lists.iter().map(|list| list.name.clone()).collect()
     }
 
     /// How far ahead of `now` an event is, when that is more than is allowed.

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use features::Plan;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::decision::{Reason, Thresholds, Verdict};
 
 /// The `[policy]` table: thresholds, and what holds when no model can score.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Reviewed from this score on, 0 to 1000.
@@ -18,10 +18,17 @@ pub struct Policy {
     pub decline: u16,
     /// What to answer when no model could score.
     pub on_failure: OnFailure,
+    /// When so many milliseconds have passed since an event came in, no model is run any more: lists, rules and `on_failure` decide.
+    #[serde(default = "one_second")]
+    pub model_within_ms: u32,
+}
+
+const fn one_second() -> u32 {
+    1_000
 }
 
 /// What to answer when no model could score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
     /// Accept no event: the caller gets an error and decides itself. An event that was accepted already is reviewed.
@@ -50,6 +57,9 @@ impl Policy {
     pub fn check(&self) -> Result<(), String> {
         if self.review > 1000 || self.decline > 1000 {
             return Err("thresholds are scores from 0 to 1000".to_owned());
+        }
+        if self.model_within_ms == 0 {
+            return Err("model_within_ms = 0 leaves no model any time".to_owned());
         }
         if self.decline < self.review {
             return Err(format!("decline = {} is below review = {}: nothing would be reviewed", self.decline, self.review));
@@ -114,23 +124,46 @@ impl ReasonTable {
         Ok(Self { entries })
     }
 
+    /// The part of every feature that had one, strongest first, whether it raised the score or lowered it. `usual` is what each feature
+    /// usually is, NaN where that is not known.
+    pub fn all(&self, vector: &[f64], contributions: &[f64], usual: &[f64]) -> Vec<Reason> {
+        let mut parts: Vec<usize> = (0..contributions.len()).filter(|feature| contributions[*feature] != 0.0).collect();
+        parts.sort_by(|a, b| contributions[*b].abs().total_cmp(&contributions[*a].abs()).then(a.cmp(b)));
+        parts.into_iter().map(|feature| self.reason(feature, vector, contributions, usual)).collect()
+    }
+
     /// The features that raised the score most, strongest first, at most four.
-    pub fn strongest(&self, vector: &[f64], contributions: &[f64]) -> Vec<Reason> {
+    pub fn strongest(&self, vector: &[f64], contributions: &[f64], usual: &[f64]) -> Vec<Reason> {
         let mut raising: Vec<usize> = (0..contributions.len()).filter(|feature| contributions[*feature] > 0.0).collect();
         raising.sort_by(|a, b| contributions[*b].total_cmp(&contributions[*a]).then(a.cmp(b)));
         raising.truncate(MOST_REASONS);
-        raising.into_iter().map(|feature| self.reason(feature, vector[feature], contributions[feature])).collect()
+        raising.into_iter().map(|feature| self.reason(feature, vector, contributions, usual)).collect()
     }
 
-    fn reason(&self, feature: usize, value: f64, contribution: f64) -> Reason {
+    fn reason(&self, feature: usize, vector: &[f64], contributions: &[f64], usual: &[f64]) -> Reason {
         let entry = &self.entries[feature];
-        let value = (!value.is_nan()).then_some(value);
+        let known = |number: f64| (!number.is_nan()).then_some(number);
+        let (value, usual) = (known(vector[feature]), known(usual[feature]));
+        let said =
+            |number: Option<f64>, unknown: &str, say: &dyn Fn(f64) -> String| number.map_or_else(|| unknown.to_owned(), say);
+        let percent = |share: f64| format!("{} %", short(share * 100.0));
+        let money = |minor: f64| format!("{:.2}", minor / 100.0);
         let text = entry
             .text
-            .replace("{value}", &value.map_or_else(|| "missing".to_owned(), short))
-            .replace("{percent}", &value.map_or_else(|| "unknown".to_owned(), |value| format!("{} %", short(value * 100.0))))
-            .replace("{money}", &value.map_or_else(|| "unknown".to_owned(), |value| format!("{:.2}", value / 100.0)));
-        Reason { code: entry.code.clone(), text, feature: entry.feature.clone(), value, contribution }
+            .replace("{value}", &said(value, "missing", &short))
+            .replace("{percent}", &said(value, "unknown", &percent))
+            .replace("{money}", &said(value, "unknown", &money))
+            .replace("{usual}", &said(usual, "unknown", &short))
+            .replace("{usual_percent}", &said(usual, "unknown", &percent))
+            .replace("{usual_money}", &said(usual, "unknown", &money));
+        Reason {
+            code: entry.code.clone(),
+            text,
+            feature: entry.feature.clone(),
+            value,
+            usual,
+            contribution: contributions[feature],
+        }
     }
 }
 
@@ -146,15 +179,15 @@ mod tests {
 
     #[test]
     fn scores_become_verdicts() {
-        let policy = Policy { review: 700, decline: 900, on_failure: OnFailure::Review };
+        let policy = Policy { review: 700, decline: 900, on_failure: OnFailure::Review, model_within_ms: 1_000 };
         let check = |score: u16, expect: Verdict| assert_eq!(policy.verdict(score), expect, "{score}");
         check(0, Verdict::Approve);
         check(699, Verdict::Approve);
         check(700, Verdict::Review);
         check(899, Verdict::Review);
         check(900, Verdict::Decline);
-        assert!(Policy { review: 900, decline: 700, on_failure: OnFailure::Review }.check().is_err());
-        assert!(Policy { review: 700, decline: 1001, on_failure: OnFailure::Review }.check().is_err());
+        assert!(Policy { review: 900, decline: 700, on_failure: OnFailure::Review, model_within_ms: 1_000 }.check().is_err());
+        assert!(Policy { review: 700, decline: 1001, on_failure: OnFailure::Review, model_within_ms: 1_000 }.check().is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod features;
 pub mod history;
 pub mod import;
+pub mod key;
 pub mod model;
 pub mod promote;
 pub mod retrain;

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::bail;
 use ingest::SystemClock;
+use scoring::Engine;
+use scoring::api::access::{Access, KeyFile};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigArgs;
 use crate::server::{self, Live};
@@ -30,19 +34,49 @@ pub struct Args {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let listener = Listener::bind(args.listen.unwrap_or(config.server.listen)).await?;
+    let listener = Listener::bind(args.listen.unwrap_or(config.server.listen), &config.server)?;
+    let keys = KeyFile::of(&config.data);
+    let access = Arc::new(Access::new(keys.read()?, Arc::new(SystemClock)));
+    if access.is_open() && !listener.is_local() {
+        bail!(
+            "there is no API key, so everybody who reaches {} could do everything: make one with `riskflow key add`, or listen on 127.0.0.1",
+            listener.url()
+        );
+    }
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
-    output::message(&format!("riskflow listens on http://{}", listener.address()));
+    output::message(&format!("riskflow listens on {}", listener.url()));
     match riskflow.engine.champion() {
         Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.about.name, champion.version)),
         None => output::message(
             "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
         ),
     }
-    let served = server::serve(listener, server::router(&riskflow, Live::default()), server::stop_signal()).await;
+    let reloading =
+        tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
+    let served = server::serve(listener, server::router(&riskflow, Live::default(), access), server::stop_signal()).await;
+    reloading.abort();
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;
     served
+}
+
+/// Reads the pipeline file and the keys again on SIGHUP. What is wrong with them is said, and then everything stays as it was.
+async fn reload_on_hangup(engine: Arc<Engine>, path: PathBuf, keys: KeyFile, access: Arc<Access>) {
+    let mut hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
+    while hangup.recv().await.is_some() {
+        match keys.read() {
+            Ok(keys) => access.replace(keys),
+            Err(error) => output::message(&format!("the keys stay as they were: {error}")),
+        }
+        let taken = match crate::read_pipeline(&path) {
+            Ok(pipeline) => engine.reload(pipeline).await.map_err(anyhow::Error::from),
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(changes) => output::message(&format!("{} was read again: {changes} changes recorded", path.display())),
+            Err(error) => output::message(&format!("{} was not taken: {error:#}", path.display())),
+        }
+    }
 }

@@ -73,7 +73,13 @@ pub struct Server {
 impl Server {
     /// Starts `riskflow run` on a data folder and waits until it listens.
     pub fn start(data: &Path) -> Self {
-        let arguments = ["run", "--pipeline", HANDBOOK, "--data-dir", text(data), "--listen", "127.0.0.1:0"];
+        Self::start_with(data, Path::new(HANDBOOK), &[])
+    }
+
+    /// The same with a pipeline file and more arguments.
+    pub fn start_with(data: &Path, pipeline: &Path, more: &[&str]) -> Self {
+        let arguments = ["run", "--pipeline", text(pipeline), "--data-dir", text(data), "--listen", "127.0.0.1:0"];
+        let arguments = [&arguments, more].concat();
         let mut child = riskflow(&arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut said = String::new();
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
@@ -95,6 +101,21 @@ impl Server {
 
     pub fn post(&self, path: &str, body: &str) -> Answer {
         answer(agent().post(format!("{}{path}", self.url)).header("content-type", "application/json").send(body))
+    }
+
+    pub fn put(&self, path: &str, body: &str) -> Answer {
+        answer(agent().put(format!("{}{path}", self.url)).header("content-type", "application/json").send(body))
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        answer(agent().delete(format!("{}{path}", self.url)).call())
+    }
+
+    /// Sends it a signal, by its name: `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
     }
 
     /// Ends it without warning, as a power cut does.

@@ -77,6 +77,7 @@ fn computed(events: &[(i64, &str, i64)]) -> Vec<Vec<f64>> {
             amount: Amount::new(*minor, currency),
             entities: vec![Some((*card).into())],
             attributes: Vec::new(),
+            supersedes: None,
         };
         engine.apply(&event, Position(number as u64), &mut vector);
         vector.clone()

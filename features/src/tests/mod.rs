@@ -104,6 +104,7 @@ pub(crate) fn event(id: usize, second: i64, customer: u8, terminal: Option<u8>, 
         occurred_at: Timestamp::from_micros(second * 1_000_000),
         amount: Amount::new(minor, Currency::new("EUR").expect("a code")),
         entities: vec![Some(format!("c{customer}").into()), terminal.map(|number| format!("t{number}").into())],
+        supersedes: None,
         attributes: vec![
             (minor % 5 != 0).then(|| Value::Text(channel.into())),
             (minor % 3 != 1).then_some(Value::Integer(minor % 7 - 3)),

@@ -24,6 +24,7 @@ pub(super) const FLAG: Reason = "must be true or false";
 pub(super) const MINOR: Reason = "must be a whole number of minor units";
 pub(super) const NEGATIVE: Reason = "must not be negative";
 pub(super) const TOO_LARGE: Reason = "must not be above 1000000000000 minor units";
+pub(super) const CARD_NUMBER: Reason = "must be a token: it looks like a card number";
 pub(super) const CURRENCY: Reason = "must be a currency code of three capital letters";
 
 pub(super) fn event_id(text: &str) -> Result<EventId, Reason> {

@@ -18,8 +18,16 @@ pub fn event(body: &[u8], schema: &Schema) -> Result<Event, Rejection> {
 
 /// An event out of JSON that is parsed already, such as an element of a batch.
 pub fn event_of(json: &Json, schema: &Schema) -> Result<Event, Rejection> {
-    row::event(&mut envelope(json, schema)?, schema)
+    let event = row::event(&mut envelope(json, schema)?, schema)?;
+    let supersedes = optional(object(json)?, SUPERSEDES, |json| check::event_id(&id(json)?))?;
+    if supersedes.as_ref() == Some(&event.event_id) {
+        return Err(Rejection::of(SUPERSEDES, "must name another event"));
+    }
+    Ok(Event { supersedes, ..event })
 }
+
+/// The member by which an event names the one that it corrects, whatever a pipeline declares.
+const SUPERSEDES: &str = "supersedes";
 
 /// An event and, in the member that the schema names, its label.
 pub fn historical(body: &[u8], schema: &Schema) -> Result<Historical, Rejection> {

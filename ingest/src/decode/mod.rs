@@ -4,6 +4,7 @@
 
 #[cfg(feature = "parquet")]
 pub mod arrow;
+mod card_number;
 mod check;
 mod csv;
 pub mod file;

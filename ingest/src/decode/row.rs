@@ -1,6 +1,7 @@
 //! From the parts of a row to an event: the one place that says what is required and in which order it is checked.
 
-use super::check::{Cell, MISSING};
+use super::card_number::is_card_number;
+use super::check::{CARD_NUMBER, Cell, MISSING};
 use super::{Historical, Rejection};
 use crate::event::{Amount, Currency, Event, EventId, Value};
 use crate::label::Outcome;
@@ -44,7 +45,10 @@ pub(super) fn event<P: Parts>(parts: &mut P, schema: &Schema) -> Result<Event, R
             .entities
             .iter()
             .enumerate()
-            .map(|(number, entity)| declared::<P, _>(parts.entity(number), &entity.place, entity.required))
+            .map(|(number, entity)| {
+                let key = parts.entity(number).and_then(|key| if entity.token { token(key) } else { Ok(key) });
+                declared::<P, _>(key, &entity.place, entity.required)
+            })
             .collect::<Result<_, _>>()?,
         attributes: schema
             .attributes
@@ -55,7 +59,16 @@ pub(super) fn event<P: Parts>(parts: &mut P, schema: &Schema) -> Result<Event, R
                 declared::<P, _>(value, &attribute.place, attribute.required)
             })
             .collect::<Result<_, _>>()?,
+        supersedes: None,
     })
+}
+
+/// A key that stands for a card number, and is none.
+fn token(key: Option<Box<str>>) -> Cell<Box<str>> {
+    match key {
+        Some(key) if is_card_number(&key) => Err(CARD_NUMBER),
+        key => Ok(key),
+    }
 }
 
 fn amount<P: Parts>(parts: &mut P, schema: &Schema) -> Result<Option<Amount>, Rejection> {

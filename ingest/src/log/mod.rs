@@ -44,6 +44,8 @@ pub enum Topic {
     Control = 4,
     /// An event of before riskflow watched: it fills the windows and is not decided. Encoded as an event.
     History = 5,
+    /// What models that did not decide say of an event.
+    Shadow = 6,
 }
 
 impl Topic {
@@ -55,6 +57,7 @@ impl Topic {
             3 => Some(Self::Label),
             4 => Some(Self::Control),
             5 => Some(Self::History),
+            6 => Some(Self::Shadow),
             _ => None,
         }
     }

@@ -8,7 +8,8 @@ use crate::label::Label;
 use crate::schema::Schema;
 use crate::time::Timestamp;
 
-const EVENT_VERSION: u8 = 1;
+/// Version 2 has the event that it corrects behind it; without one, version 1 is written, so that what an event says stays the same bytes.
+const EVENT_VERSION: u8 = 2;
 const LABEL_VERSION: u8 = 1;
 
 /// Version and `received_at`.
@@ -93,9 +94,13 @@ pub fn encode_event(event: &Event, received_at: Timestamp, schema: &Schema) -> V
         attributes: attributes.filter_map(|(attribute, value)| Some((attribute.name.as_str(), value.as_ref()?))).collect(),
     };
     let mut payload = Vec::with_capacity(96);
-    payload.push(EVENT_VERSION);
+    payload.push(if event.supersedes.is_some() { EVENT_VERSION } else { 1 });
     payload.extend_from_slice(&received_at.micros().to_le_bytes());
-    postcard::to_extend(&out, payload).expect("a record of plain data always encodes")
+    let payload = postcard::to_extend(&out, payload).expect("a record of plain data always encodes");
+    match &event.supersedes {
+        Some(corrected) => postcard::to_extend(corrected, payload).expect("a record of plain data always encodes"),
+        None => payload,
+    }
 }
 
 /// 64 bits that stand for what an encoded event says, whenever it came: two sendings of one event have the same.
@@ -109,13 +114,17 @@ pub fn decode_event(payload: &[u8], schema: &Schema) -> Result<(Event, Timestamp
     let (received_at, body) = body
         .split_first_chunk()
         .ok_or_else(|| RecordError::Malformed { kind: "event", reason: "it ends within its header".to_owned() })?;
-    let record: EventIn<'_> = decode("event", body)?;
+    let (record, supersedes): (EventIn<'_>, Option<EventId>) = match payload[0] {
+        1 => (decode("event", body)?, None),
+        _ => decode("event", body).map(|(record, corrected)| (record, Some(corrected)))?,
+    };
     let mut event = Event {
         event_id: record.event_id,
         occurred_at: record.occurred_at,
         amount: record.amount,
         entities: vec![None; schema.entities.len()],
         attributes: vec![None; schema.attributes.len()],
+        supersedes,
     };
     for (name, key) in record.entities {
         if let Some(slot) = schema.entity(name) {
@@ -160,6 +169,7 @@ mod tests {
             amount: Amount::new(1_234, Currency::new("EUR").expect("a code")),
             entities: vec![Some("k".into()), None],
             attributes: vec![Some(Value::Text("5732".into())), Some(Value::Number(0.5))],
+            supersedes: None,
         };
         (event, schema)
     }
@@ -189,7 +199,11 @@ mod tests {
             "02000000000000e03f", // risk = number 0.5
         );
         assert_eq!(hex(&payload), expect);
-        assert_eq!(decode_event(&payload, &schema), Ok((event, Timestamp::from_micros(2))));
+        assert_eq!(decode_event(&payload, &schema), Ok((event.clone(), Timestamp::from_micros(2))));
+        let correction = Event { supersedes: EventId::new("e0"), ..event };
+        let payload = encode_event(&correction, Timestamp::from_micros(2), &schema);
+        assert_eq!(hex(&payload), format!("02{}026530", &expect[2..]));
+        assert_eq!(decode_event(&payload, &schema), Ok((correction, Timestamp::from_micros(2))));
     }
 
     #[test]
@@ -235,7 +249,7 @@ mod tests {
         }
         let newer = [&[9], &payload[1..]].concat();
         let error = decode_event(&newer, &schema).expect_err("it is newer");
-        assert_eq!(error.to_string(), "a record of kind event has version 9, this program reads up to 1");
+        assert_eq!(error.to_string(), "a record of kind event has version 9, this program reads up to 2");
         let longer = [payload.as_slice(), &[0]].concat();
         assert!(decode_event(&longer, &schema).is_err(), "a byte too many");
     }

@@ -5,7 +5,7 @@ use arrow::array::{
     UInt32Builder, UInt64Builder,
 };
 use ingest::log::Position;
-use scoring::{Decision, EngineMode};
+use scoring::Decision;
 
 use super::{batch, times};
 
@@ -87,10 +87,7 @@ impl DecisionRows {
         self.model.append_option(champion.map(|model| &model.name));
         self.model_version.append_option(champion.map(|model| model.version));
         self.probability.append_option(champion.map(|model| model.probability));
-        self.engine_mode.append_value(match decision.engine_mode {
-            EngineMode::Normal => "normal",
-            EngineMode::Degraded => "degraded",
-        });
+        self.engine_mode.append_value(decision.engine_mode.name());
         self.review_threshold.append_value(decision.thresholds.review);
         self.decline_threshold.append_value(decision.thresholds.decline);
         self.features_version.append_value(&decision.features_version);

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use ingest::log::Position;
 use ingest::{Currency, Label, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::decision::{Decision, EngineMode, FeatureState, Reason, Thresholds, TimingsUs, Verdict};
+use crate::control::Role;
+use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, Reason, Thresholds, TimingsUs, Verdict};
 use crate::engine::{History, Scored, Status};
+use crate::lists;
 use crate::pipeline::Pipeline;
+use crate::rules::{RuleHit, RuleReason, Seen};
 
 /// The answer to `POST /v1/score`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ScoreAnswer {
     decision_id: String,
     event_id: String,
@@ -19,15 +24,57 @@ pub struct ScoreAnswer {
     score: Option<u16>,
     risk_level: RiskLevel,
     model: Option<ModelAnswer>,
+    /// What had the last word.
+    decided_by: Ground,
     reasons: Vec<Reason>,
+    rules: Vec<RuleAnswer>,
+    lists: Vec<lists::Match>,
     thresholds: Thresholds,
     engine: EngineAnswer,
     features: FeatureState,
     versions: Versions,
 }
 
+/// A rule that hit, would have hit, or failed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct RuleAnswer {
+    rule_id: String,
+    version: u32,
+    outcome: &'static str,
+    /// Whether it is asked for the record alone.
+    shadow: bool,
+    action: Option<Verdict>,
+    score_modifier: i16,
+    reason: Option<RuleReason>,
+    /// What the rule saw, by name; keys of entities are masked.
+    evidence: BTreeMap<String, serde_json::Value>,
+}
+
+impl RuleAnswer {
+    fn of(hit: RuleHit) -> Self {
+        let seen = |seen: Seen| match seen.masked() {
+            Seen::Missing => serde_json::Value::Null,
+            Seen::Flag(flag) => flag.into(),
+            Seen::Whole(whole) => whole.into(),
+            Seen::Number(number) => number.into(),
+            Seen::Time(time) => time.to_string().into(),
+            Seen::Text(text) | Seen::Key(text) => text.into(),
+        };
+        Self {
+            rule_id: hit.rule_id.to_string(),
+            version: hit.version,
+            outcome: hit.outcome.name(),
+            shadow: hit.shadow,
+            action: hit.action,
+            score_modifier: hit.score_modifier.get(),
+            reason: hit.reason,
+            evidence: hit.evidence.into_iter().map(|evidence| (evidence.name, seen(evidence.value))).collect(),
+        }
+    }
+}
+
 /// How a score lies to the thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum RiskLevel {
     /// More than 200 points below review.
@@ -54,11 +101,13 @@ impl RiskLevel {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct ModelAnswer {
     name: String,
     version: String,
-    role: &'static str,
+    role: Role,
+    /// What the model itself says, before calibration.
+    raw_probability: f64,
     probability: f64,
 }
 
@@ -66,26 +115,33 @@ impl ModelAnswer {
     fn of(decision: &Decision) -> Option<Self> {
         let champion = decision.champion.as_ref()?;
         let (name, version) = (champion.name.clone(), champion.version.to_string());
-        Some(Self { name, version, role: "champion", probability: champion.probability })
+        let (raw_probability, probability) = (champion.raw_probability, champion.probability);
+        Some(Self { name, version, role: champion.role, raw_probability, probability })
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct EngineAnswer {
     mode: EngineMode,
+    /// Why no model scored, where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Degradation>,
     timings_us: AnswerTimings,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct AnswerTimings {
     #[serde(flatten)]
     stages: TimingsUs,
     commit: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Versions {
     features: String,
+    /// The position in the log up to which changes of models, rules, lists and thresholds were known.
+    #[schema(value_type = u64)]
+    control: Position,
 }
 
 fn decision_id(decision: &Decision) -> String {
@@ -104,28 +160,37 @@ impl ScoreAnswer {
             score: decision.score,
             risk_level: RiskLevel::of(decision.score, decision.thresholds),
             model: ModelAnswer::of(&decision),
+            decided_by: decision.ground,
             reasons: decision.reasons,
+            rules: decision.rules.into_iter().map(RuleAnswer::of).collect(),
+            lists: decision.lists,
             thresholds: decision.thresholds,
             engine: EngineAnswer {
                 mode: decision.engine_mode,
+                cause: decision.degradation,
                 timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
             },
             features: decision.feature_state,
-            versions: Versions { features: decision.features_version },
+            versions: Versions { features: decision.features_version, control: decision.control_version },
         }
     }
 }
 
 /// The answer to `GET /v1/decisions/{event_id}`: everything that was recorded.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DecisionPage {
     decision_id: String,
     event_id: String,
+    #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     decided_at: Timestamp,
     amount_minor: Option<i64>,
+    #[schema(value_type = Option<String>)]
     currency: Option<Currency>,
+    #[schema(value_type = BTreeMap<String, String>)]
     entities: BTreeMap<String, Box<str>>,
     attributes: BTreeMap<String, String>,
     decision: Verdict,
@@ -136,13 +201,21 @@ pub struct DecisionPage {
     features: Vec<FeatureAnswer>,
     features_version: String,
     feature_state: FeatureState,
+    decided_by: Ground,
     reasons: Vec<Reason>,
+    rules: Vec<RuleAnswer>,
+    lists: Vec<lists::Match>,
+    supersedes: Option<String>,
+    #[schema(value_type = u64)]
+    control_version: Position,
     engine_mode: EngineMode,
+    cause: Option<Degradation>,
     timings_us: TimingsUs,
+    #[schema(value_type = Option<Object>)]
     label: Option<Label>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct FeatureAnswer {
     name: String,
     value: Option<f64>,
@@ -184,8 +257,14 @@ impl DecisionPage {
             features,
             features_version: decision.features_version,
             feature_state: decision.feature_state,
+            decided_by: decision.ground,
             reasons: decision.reasons,
+            rules: decision.rules.into_iter().map(RuleAnswer::of).collect(),
+            lists: decision.lists,
+            supersedes: decision.supersedes.map(|id| id.to_string()),
+            control_version: decision.control_version,
             engine_mode: decision.engine_mode,
+            cause: decision.degradation,
             timings_us: decision.timings_us,
             label,
         }

@@ -1,26 +1,40 @@
 //! The HTTP API: it decodes and checks at the door, asks the engine, and says the answer in the words of the API. It holds no
 //! state and decides nothing.
 
+pub mod access;
 mod answer;
+mod decisions;
+mod lists;
+mod models;
+mod openapi;
+mod page;
 mod problem;
+mod rules;
+mod score;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use ingest::{EventId, decode};
+use axum::routing::{get, post, put};
+use ingest::decode;
+use tokio::sync::Semaphore;
 
+use self::access::CallerName;
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::problem::Problem;
 use crate::engine::Engine;
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
+/// The largest batch or file, in bytes.
+const LARGE_BODY_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Writes metrics of other parts of the program behind those of scoring.
 pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
@@ -29,41 +43,92 @@ pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
 struct Api {
     engine: Arc<Engine>,
     more_metrics: MoreMetrics,
+    /// A replay reads much of the log: one at a time.
+    replays: Arc<Semaphore>,
+}
+
+/// A body, or why it was not read.
+type Body = Result<Bytes, BytesRejection>;
+
+/// Who calls, by the name of their key; where no keys are kept, everybody is the same.
+struct Caller(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let name = parts.extensions.get::<CallerName>().map(|CallerName(name)| name.clone());
+        Ok(Self(name.unwrap_or_else(|| "the API".to_owned())))
+    }
+}
+
+/// A body of JSON that says what it must.
+fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::invalid(None, error.to_string()))
 }
 
 /// The routes of the API.
 pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics) -> Router {
     Router::new()
-        .route("/v1/score", post(score))
+        .route("/v1/score", post(score::score))
         .route("/v1/labels", post(label))
-        .route("/v1/decisions/{event_id}", get(decision))
-        .route("/livez", get(|| async { Json(serde_json::json!({"live": true})) }))
+        .route("/v1/decisions/{event_id}", get(decisions::decision))
+        .route("/v1/decisions/{event_id}/replay", get(decisions::replay))
+        .route("/v1/rules", get(rules::list))
+        .route("/v1/rules/check", post(rules::check))
+        .route("/v1/rules/{rule_id}", get(rules::get).put(rules::put))
+        .route("/v1/lists", get(lists::list))
+        .route("/v1/lists/{list}/entries", get(lists::entries).post(lists::add).delete(lists::remove))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{version}/role", put(models::put_role))
+        .route("/livez", get(live))
+        .route("/openapi.json", get(openapi))
+        .route("/docs", get(|| async { axum::response::Html(openapi::PAGE) }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Api { engine, more_metrics })
+        .merge(large_bodies())
+        .with_state(Api { engine, more_metrics, replays: Arc::new(Semaphore::new(1)) })
 }
 
-async fn score(
-    State(api): State<Api>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<Json<ScoreAnswer>, Problem> {
-    let body = body.map_err(Problem::body)?;
-    let received_at = api.engine.clock().now();
-    let event = decode::json::event(&body, &api.engine.pipeline().schema)?;
-    if let Some(ahead) = api.engine.pipeline().skew(&event, received_at) {
-        let detail =
-            format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, api.engine.pipeline().max_skew);
-        return Err(Problem::invalid(Some("event_time".to_owned()), detail));
-    }
-    let scored = api.engine.score(event, received_at).await?;
-    Ok(Json(ScoreAnswer::new(scored)))
+/// Whether it runs at all.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "operation",
+    responses(
+        (status = 200, description = "it runs", body = Object),
+    )
+)]
+async fn live() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"live": true}))
 }
 
-async fn label(
-    State(api): State<Api>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<Response, Problem> {
+async fn openapi(State(api): State<Api>) -> Json<serde_json::Value> {
+    Json(openapi::document(api.engine.pipeline()))
+}
+
+/// Those that take more than one thing at once.
+fn large_bodies() -> Router<Api> {
+    Router::new()
+        .route("/v1/score/batch", post(score::batch))
+        .route("/v1/lists/{list}/import", post(lists::import))
+        .layer(DefaultBodyLimit::max(LARGE_BODY_LIMIT))
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/labels",
+    tag = "labels",
+    request_body(content = Object, description = "a label, as `components.schemas.Label` describes it"),
+    responses(
+        (status = 202, description = "it is in the log", body = Object),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
     let received_at = api.engine.clock().now();
     let label = decode::json::label(&body)?;
@@ -76,13 +141,15 @@ async fn label(
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-async fn decision(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<DecisionPage>, Problem> {
-    let unknown = || Problem::not_found(format!("there is no decision about an event `{event_id}`"));
-    let id = EventId::new(&event_id).ok_or_else(unknown)?;
-    let history = api.engine.history(id).await?.ok_or_else(unknown)?;
-    Ok(Json(DecisionPage::new(history, api.engine.pipeline())))
-}
-
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "it decides as it is meant to", body = Object),
+        (status = 503, description = "what is missing", body = Object),
+    )
+)]
 async fn ready(State(api): State<Api>) -> Response {
     let (status, body) = match (api.engine.champion(), api.engine.failure()) {
         (_, Some(_)) => {
@@ -101,6 +168,14 @@ async fn ready(State(api): State<Api>) -> Response {
     (status, Json(body)).into_response()
 }
 
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operation",
+    responses(
+        (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+    )
+)]
 async fn metrics(State(api): State<Api>) -> Response {
     let mut text = String::new();
     // An engine that has stopped still tells what it last knew.

@@ -6,11 +6,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::decode::Rejection;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::Error;
 
 /// A problem, as the caller sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Problem {
     /// The kind of problem, as a URI reference.
     #[serde(rename = "type")]
@@ -42,9 +43,29 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
     }
 
+    /// Query parameters that do not fit.
+    pub(super) fn query(rejection: axum::extract::rejection::QueryRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", rejection.body_text())
+    }
+
     /// Something that is not there.
     pub fn not_found(detail: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)
+    }
+
+    /// A call without a key that is known.
+    pub(super) fn unauthorized(detail: String) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "who calls is not known", detail)
+    }
+
+    /// A call that the caller's key may not make.
+    pub(super) fn forbidden(detail: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "the key may not do this", detail)
+    }
+
+    /// More calls than a key's rate allows.
+    pub(super) fn too_many(detail: String) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "/problems/too-many-requests", "too many requests", detail)
     }
 
     /// Something that does not answer at the moment.
@@ -76,6 +97,14 @@ impl From<Error> for Problem {
                 field: Some("event_id".to_owned()),
                 ..Self::new(StatusCode::CONFLICT, "/problems/history", "the event is history", detail)
             },
+            Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
+            Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
+            Error::NoList { .. } => Self::not_found(detail),
+            Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
+            Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),
+            Error::NeedsRestart { .. } => Self::invalid(None, detail),
+            Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
+            Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
             Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
                 tracing::error!(error = %detail, "a request was refused");
@@ -86,7 +115,6 @@ impl From<Error> for Problem {
             | Error::Unreadable { .. }
             | Error::Missing { .. }
             | Error::Registry(_)
-            | Error::Mismatch(_)
             | Error::Snapshot(_)
             | Error::FeatureChanged { .. }
             | Error::Thread(_) => {

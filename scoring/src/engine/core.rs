@@ -14,7 +14,7 @@ use ingest::{Event, EventId, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Known, Ledger};
-use crate::control::Control;
+use crate::control::{Control, State};
 use crate::decide::Case;
 use crate::decision::Decision;
 use crate::error::Error;
@@ -59,10 +59,8 @@ pub struct Core<L = Arc<dyn Log>> {
 /// What a log holds beside state: what the shell needs to go on.
 #[derive(Debug, Default)]
 pub struct Recovered {
-    /// The champion that was promoted last: its name and version.
-    pub champion: Option<(String, u32)>,
-    /// The features that ever served: their names, and the hashes of their definitions.
-    pub serving: Vec<(String, String)>,
+    /// What decides, by the control records.
+    pub control: State,
     /// Accepted events without a decision, by their positions: the process ended in between.
     pub undecided: BTreeMap<Position, Case>,
     /// The position of the snapshot that was used; 0 when none was.
@@ -100,6 +98,41 @@ impl Core {
         Ok((core, recovered))
     }
 
+    /// The event of a decision with its vector computed anew, and what control records before it, or before the decision, come to. Goes on
+    /// from a snapshot of before the event where there is one.
+    pub(super) fn case_at(
+        pipeline: Arc<Pipeline>,
+        log: Arc<dyn Log>,
+        snapshots: Option<&Snapshots>,
+        decision: &Decision,
+    ) -> Result<(Option<Case>, State), Error> {
+        let (at, control_until) = (decision.event_position, decision.control_version);
+        let mut resumed = None;
+        for path in snapshots.map_or_else(|| Ok(Vec::new()), Snapshots::list)? {
+            let fits = |recovered: &Recovered| recovered.position <= at && recovered.control.version <= control_until;
+            match Self::load(&pipeline, &log, &path) {
+                Ok((core, recovered)) if fits(&recovered) => resumed = Some((core, recovered)),
+                Ok(_) | Err(Error::Snapshot(_)) => continue,
+                Err(error) => return Err(error),
+            }
+            break;
+        }
+        let (mut core, mut recovered) = resumed.unwrap_or_else(|| (Self::new(pipeline, Arc::clone(&log)), Recovered::default()));
+        for record in log.read(recovered.position)? {
+            let record = record?;
+            if record.position > at {
+                break;
+            }
+            let unreadable = |source: RecordError| Error::Unreadable { position: record.position, source };
+            core.replay(&record, &mut recovered).map_err(unreadable)?;
+        }
+        let mut state = recovered.control;
+        if state.version < control_until {
+            fold_control(&*log, at, control_until, &mut state)?;
+        }
+        Ok((recovered.undecided.remove(&at), state))
+    }
+
     /// The newest snapshot that is whole, taken under the pipeline's definitions, and of this log.
     fn resume(pipeline: &Arc<Pipeline>, log: &Arc<dyn Log>, snapshots: &Snapshots) -> Result<Option<(Self, Recovered)>, Error> {
         for path in snapshots.list()? {
@@ -120,8 +153,7 @@ impl Core {
             last_record: recovered.last_record,
         };
         let rest = Rest {
-            champion: recovered.champion.clone(),
-            serving: recovered.serving.clone(),
+            control: recovered.control.clone(),
             too_late: self.too_late,
             undecided: recovered.undecided.values().map(|case| Undecided::of(case, &self.pipeline)).collect(),
         };
@@ -154,7 +186,7 @@ impl Core {
         let core = Self { pipeline: Arc::clone(pipeline), log: Arc::clone(log), features, ledger, too_late: rest.too_late };
         Ok((
             core,
-            Recovered { champion: rest.champion, serving: rest.serving, undecided, resumed_at: position, position, last_record },
+            Recovered { control: rest.control, undecided, resumed_at: position, position, last_record },
         ))
     }
 
@@ -165,6 +197,9 @@ impl Core {
             Known::Duplicate(entry) => Ok(Applied::Duplicate(entry)),
             Known::Conflict(_) => Err(Error::Conflict { event_id: arrival.event.event_id }),
             Known::New => {
+                if let Some(corrected) = arrival.event.supersedes.as_ref().filter(|id| self.ledger.get(id).is_none()) {
+                    return Err(Error::NothingToSupersede { event_id: corrected.clone() });
+                }
                 let position = self.log.append(Topic::Event, &arrival.payload)?;
                 self.ledger.accept(&arrival.event.event_id, arrival.content, position);
                 Ok(Applied::New(self.case(arrival.event, arrival.received_at, position)))
@@ -271,14 +306,8 @@ impl<L> Core<L> {
                 let (label, _) = record::decode_label(&record.payload)?;
                 self.learn(&label, record.position);
             }
-            Topic::Control => match Control::decode(&record.payload)? {
-                Control::Promoted { name, version, .. } => recovered.champion = Some((name, version)),
-                Control::Serving { features, .. } => {
-                    let known: Vec<_> = features.into_iter().filter(|feature| !recovered.serving.contains(feature)).collect();
-                    recovered.serving.extend(known);
-                }
-                Control::RetrainWanted { .. } => {}
-            },
+            Topic::Control => recovered.control.apply(Control::decode(&record.payload)?, record.position),
+            Topic::Shadow => {}
         }
         Ok(())
     }
@@ -301,11 +330,25 @@ impl<L> Core<L> {
     }
 }
 
+/// Applies the control records of a stretch of the log.
+pub(super) fn fold_control(log: &dyn Log, from: Position, until: Position, state: &mut State) -> Result<(), Error> {
+    for record in log.read(from)? {
+        let record = record?;
+        if record.position >= until {
+            break;
+        }
+        if record.topic == Topic::Control {
+            let unreadable = |source: RecordError| Error::Unreadable { position: record.position, source };
+            state.apply(Control::decode(&record.payload).map_err(unreadable)?, record.position);
+        }
+    }
+    Ok(())
+}
+
 /// What a snapshot holds beside the ledger and the features.
 #[derive(Serialize, Deserialize)]
 struct Rest {
-    champion: Option<(String, u32)>,
-    serving: Vec<(String, String)>,
+    control: State,
     too_late: u64,
     undecided: Vec<Undecided>,
 }

@@ -3,8 +3,11 @@
 //! One thread owns all state and applies events in the order of the log. Callers encode before it and score after it, in
 //! parallel; they answer only when the log says that the decision is durable.
 
+mod changes;
 mod core;
 mod ledger;
+mod replay;
+mod shadow;
 mod snapshotter;
 #[cfg(test)]
 mod tests;
@@ -14,7 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
+use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Readable, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
@@ -22,12 +26,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
+pub use self::replay::{Difference, Replayed};
+use self::shadow::Shadow;
+pub use self::shadow::ShadowScores;
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
 use self::writer::{Accepted, Command, Past, Writer};
-use crate::control::Control;
-use crate::decide::{Case, Champion, decide, probability};
-use crate::decision::Decision;
+use crate::control::{Control, RoleChange, State, declared, role_changes};
+use crate::decide::{Case, Champion, Deciders, ask, decide};
+use crate::decision::{Decision, Degradation, Reasons};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
@@ -37,11 +44,14 @@ use crate::registry::Registry;
 /// Whether an event was decided now or before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Status {
     /// Decided now.
     New,
     /// Decided before: this is the recorded decision.
     Duplicate,
+    /// Decided now, in place of an event that it corrects.
+    Superseding,
 }
 
 /// An answer: the decision, durable in the log.
@@ -99,7 +109,11 @@ pub struct Engine {
     pipeline: Arc<Pipeline>,
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
-    champion: ArcSwapOption<Champion>,
+    registry: Arc<dyn Registry>,
+    snapshots: Option<Snapshots>,
+    deciders: ArcSwap<Deciders>,
+    control: tokio::sync::Mutex<State>,
+    shadow: Mutex<Option<Shadow>>,
     commands: mpsc::Sender<Command>,
     durability: watch::Receiver<Durability>,
     metrics: Arc<Metrics>,
@@ -107,9 +121,32 @@ pub struct Engine {
     snapshotter: Mutex<Option<Snapshotter>>,
 }
 
+/// How an event is to be decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Which reasons are computed.
+    pub reasons: Reasons,
+    /// Whether it may take its time: the policy's `model_within_ms` does not hold.
+    pub unhurried: bool,
+}
+
+impl Terms {
+    /// Of an event whose sender waits.
+    pub const fn live(reasons: Reasons) -> Self {
+        Self { reasons, unhurried: false }
+    }
+
+    /// Of an event out of a history that is played again, where how long things take must change nothing.
+    pub const fn replay() -> Self {
+        Self { reasons: Reasons::Needed, unhurried: true }
+    }
+}
+
 /// A place in the order of application; it becomes a decision.
 pub struct Ticket {
     engine: Arc<Engine>,
+    terms: Terms,
+    since: Instant,
     accepted: oneshot::Receiver<Result<Accepted, Error>>,
 }
 
@@ -120,30 +157,35 @@ pub struct LabelTicket {
 }
 
 impl Engine {
-    /// Reads the log back, loads the champion that it names (one that cannot be used is said, and then there is none), decides what was accepted but not decided, and starts the writer.
-    /// Refuses a pipeline in which a feature that served has another meaning. `progress` is told the position reached.
+    /// Reads the log back, loads what it says decides (what cannot be used is said, and left out), decides what was accepted but not
+    /// decided, and starts the writer. What the pipeline file says of rules and policy is recorded where it is new. Refuses a pipeline in which a feature that served has another meaning. `progress` is told the position reached.
     pub fn start(
         pipeline: Arc<Pipeline>,
         log: Arc<dyn Log>,
-        registry: &dyn Registry,
+        registry: Arc<dyn Registry>,
         clock: Arc<dyn Clock>,
         settings: Settings,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Arc<Self>, Error> {
-        let snapshots = settings.snapshots.as_ref().map(|policy| &policy.snapshots);
-        let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), snapshots, progress)?;
-        if let Some(serving) = serving(&pipeline.plan, &recovered.serving)? {
-            core.control(&Control::Serving { features: serving, at: clock.now() })?;
+        let snapshots = settings.snapshots.as_ref().map(|policy| policy.snapshots.clone());
+        let (mut core, recovered) = Core::recover(Arc::clone(&pipeline), Arc::clone(&log), snapshots.as_ref(), progress)?;
+        let mut state = recovered.control;
+        let serving = serving(&pipeline.plan, &state.serving)?.map(|features| Control::Serving { features, at: clock.now() });
+        for control in serving.into_iter().chain(declared(&pipeline, &state, clock.now())) {
+            let position = core.control(&control)?;
+            state.apply(control, position);
         }
-        let champion = recovered.champion.and_then(|(name, version)| {
-            let loaded = load(registry, &name, version, &pipeline);
-            loaded.inspect_err(|error| tracing::error!(%error, "the champion {name} {version} cannot be used")).ok()
-        });
+        let mut load =
+            |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
+        let (deciders, problems) = Deciders::new(&state, &pipeline, &mut load);
+        for problem in &problems {
+            tracing::error!(error = %problem.error, "{} cannot be used", problem.what);
+        }
         for case in recovered.undecided.into_values() {
             tracing::info!(event_position = case.position.0, "deciding an event that was accepted before the last stop");
-            let probability = probability(&case, champion.as_ref());
+            let said = ask(&case, &deciders);
             let decided_at = clock.now().max(case.received_at);
-            let decision = decide(case, probability, champion.as_ref(), &pipeline, decided_at);
+            let decision = decide(case, said, &deciders, Reasons::Needed, decided_at);
             let position = log.append(Topic::Decision, &decision.encode())?;
             core.decided(&decision.event_id, position);
         }
@@ -151,11 +193,28 @@ impl Engine {
         let metrics = Arc::new(Metrics::new());
         let writer = Writer::new(core, queued, Arc::clone(&metrics)).spawn();
         let durability = log.durability();
-        let champion = ArcSwapOption::from(champion.map(Arc::new));
+        metrics.rules_changed(&deciders.rules);
+        let deciders = ArcSwap::from_pointee(deciders);
+        let shadow = Shadow::start(Arc::clone(&log), Arc::clone(&metrics)).map_err(Error::Thread)?;
+        let (control, shadow) = (tokio::sync::Mutex::new(state), Mutex::new(Some(shadow)));
         let writer = Mutex::new(Some(writer));
         let start = |policy| Snapshotter::start(Arc::clone(&pipeline), Arc::clone(&log), policy, recovered.resumed_at);
         let snapshotter = Mutex::new(settings.snapshots.map(start).transpose().map_err(Error::Thread)?);
-        Ok(Arc::new(Self { pipeline, log, clock, champion, commands, durability, metrics, writer, snapshotter }))
+        Ok(Arc::new(Self {
+            pipeline,
+            log,
+            clock,
+            registry,
+            snapshots,
+            deciders,
+            control,
+            shadow,
+            commands,
+            durability,
+            metrics,
+            writer,
+            snapshotter,
+        }))
     }
 
     /// What is scored and how.
@@ -165,7 +224,12 @@ impl Engine {
 
     /// The model that decides, if one was promoted.
     pub fn champion(&self) -> Option<Arc<Champion>> {
-        self.champion.load_full()
+        self.deciders.load().champion.clone()
+    }
+
+    /// Everything that decides as of now.
+    pub fn deciders(&self) -> Arc<Deciders> {
+        self.deciders.load_full()
     }
 
     /// Why nothing is accepted any more, if that is so.
@@ -187,19 +251,22 @@ impl Engine {
     }
 
     /// Puts an event into the order of application. Events are applied in the order of the calls; waits while the queue is full.
-    pub async fn submit(self: &Arc<Self>, event: Event, received_at: Timestamp) -> Result<Ticket, Error> {
-        if self.champion.load().is_none() && self.pipeline.policy.on_failure == OnFailure::Refuse {
+    pub async fn submit(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Ticket, Error> {
+        let since = Instant::now();
+        let deciders = self.deciders.load();
+        if deciders.champion.is_none() && deciders.policy.on_failure == OnFailure::Refuse {
             return Err(Error::NotReady);
         }
+        drop(deciders);
         let arrival = Arrival::new(event, received_at, &self.pipeline);
         let (reply, accepted) = oneshot::channel();
-        self.send(Command::Score { arrival, enqueued: Instant::now(), reply }).await?;
-        Ok(Ticket { engine: Arc::clone(self), accepted })
+        self.send(Command::Score { arrival, enqueued: since, reply }).await?;
+        Ok(Ticket { engine: Arc::clone(self), terms, since, accepted })
     }
 
     /// Scores an event: the decision, once it is durable. It is carried through even when the caller goes away.
-    pub async fn score(self: &Arc<Self>, event: Event, received_at: Timestamp) -> Result<Scored, Error> {
-        let ticket = self.submit(event, received_at).await?;
+    pub async fn score(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Scored, Error> {
+        let ticket = self.submit(event, received_at, terms).await?;
         tokio::spawn(ticket.decide()).await.map_err(|_| Error::Stopped)?
     }
 
@@ -234,32 +301,9 @@ impl Engine {
         self.submit_label(label, received_at).await?.taken().await
     }
 
-    /// Makes a model champion, from the next decision on; the change is a record in the log.
-    pub async fn promote(&self, champion: Champion, by: &str, reason: &str) -> Result<Position, Error> {
-        let control = Control::Promoted {
-            name: champion.artifact.about.name.clone(),
-            version: champion.version,
-            by: by.to_owned(),
-            reason: reason.to_owned(),
-            at: self.clock.now(),
-        };
-        let position = self.control(control).await?;
-        self.champion.store(Some(Arc::new(champion)));
-        Ok(position)
-    }
-
     /// Says in the log that the model is to be trained anew; who follows the log does it. Nothing that decides changes.
     pub async fn want_retraining(&self, by: &str, reason: &str) -> Result<Position, Error> {
-        self.control(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.clock.now() }).await
-    }
-
-    /// Puts a control record into the log; its position, once it is durable.
-    async fn control(&self, control: Control) -> Result<Position, Error> {
-        let (reply, position) = oneshot::channel();
-        self.send(Command::Control { control, reply }).await?;
-        let position = position.await.map_err(|_| Error::Stopped)??;
-        self.durable(position).await?;
-        Ok(position)
+        self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.clock.now() }).await
     }
 
     /// What the log holds about an event; `None` when it was never accepted or is not decided yet.
@@ -273,6 +317,13 @@ impl Engine {
         let schema = &self.pipeline.schema;
         let event = self.read(entry.event, |payload| Ok(ingest::log::record::decode_event(payload, schema)?.0)).await?;
         Ok(Some(History { event, decision: self.read(decision, Decision::decode).await?, label }))
+    }
+
+    /// The versions of the pipeline's model in the registry, and every change of roles in the log.
+    pub async fn models(&self) -> Result<(Vec<u32>, Vec<RoleChange>), Error> {
+        let (registry, log, name) = (Arc::clone(&self.registry), Arc::clone(&self.log), self.pipeline.model.name.clone());
+        let read = tokio::task::spawn_blocking(move || Ok((registry.versions(&name)?, role_changes(&*log)?)));
+        read.await.map_err(|_| Error::Stopped)?
     }
 
     /// Figures as of now.
@@ -295,8 +346,12 @@ impl Engine {
         let _ = self.send(Command::Stop).await;
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let snapshotter = self.snapshotter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shadow = self.shadow.lock().unwrap_or_else(PoisonError::into_inner).take();
         let log = Arc::clone(&self.log);
         let ended = tokio::task::spawn_blocking(move || {
+            if let Some(shadow) = shadow {
+                shadow.stop();
+            }
             if let Some(snapshotter) = snapshotter {
                 snapshotter.stop();
             }
@@ -353,7 +408,9 @@ impl Ticket {
     pub async fn decide(self) -> Result<Scored, Error> {
         let engine = self.engine;
         match self.accepted.await.map_err(|_| Error::Stopped)?? {
-            Accepted::New { case, queue_us, features_us } => engine.decide(case, queue_us, features_us).await,
+            Accepted::New { case, queue_us, features_us } => {
+                engine.decide(case, queue_us, features_us, self.since, self.terms).await
+            }
             Accepted::Duplicate { decision } => {
                 let decision = engine.read(decision, Decision::decode).await?;
                 Ok(Scored { status: Status::Duplicate, decision, commit_us: 0 })
@@ -363,12 +420,16 @@ impl Ticket {
 }
 
 impl Engine {
-    async fn decide(&self, case: Case, queue_us: u32, features_us: u32) -> Result<Scored, Error> {
-        let champion = self.champion.load_full();
+    async fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Scored, Error> {
+        let deciders = self.deciders.load_full();
         let started = Instant::now();
-        let probability = probability(&case, champion.as_deref());
+        let is_in_time = terms.unhurried || (started - since).as_millis() < u128::from(deciders.policy.model_within_ms);
+        let said = if is_in_time { ask(&case, &deciders) } else { Err(Degradation::OutOfTime) };
         let scored = Instant::now();
-        let mut decision = decide(case, probability, champion.as_deref(), &self.pipeline, self.clock.now());
+        // A clock that steps back decides nothing before it came.
+        let decided_at = self.clock.now().max(case.received_at);
+        let status = if case.event.supersedes.is_some() { Status::Superseding } else { Status::New };
+        let mut decision = decide(case, said, &deciders, terms.reasons, decided_at);
         decision.timings_us.queue = queue_us;
         decision.timings_us.features = features_us;
         decision.timings_us.model = micros(scored - started);
@@ -387,7 +448,10 @@ impl Engine {
         self.durable(position).await?;
         let commit_us = micros(decided.elapsed());
         self.metrics.decided(&decision, commit_us);
-        Ok(Scored { status: Status::New, decision, commit_us })
+        if let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner) {
+            shadow.watch(&deciders, &decision);
+        }
+        Ok(Scored { status, decision, commit_us })
     }
 }
 
@@ -413,10 +477,6 @@ fn serving(plan: &features::Plan, before: &[(String, String)]) -> Result<Option<
         }
     }
     Ok((!new.is_empty()).then_some(new))
-}
-
-fn load(registry: &dyn Registry, name: &str, version: u32, pipeline: &Pipeline) -> Result<Champion, Error> {
-    Ok(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?)
 }
 
 /// Whole microseconds of a length, rounded down.

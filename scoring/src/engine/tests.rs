@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use features::Snapshots;
+use ingest::log::Log;
 use ingest::log::file::{FileLog, Options};
 use ingest::log::{Log, Readable};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
@@ -63,12 +63,12 @@ fn artifact(pipeline: &Pipeline) -> Artifact {
 fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>) {
     let (log, _) = FileLog::open(&folder.join("log"), Options::default()).expect("a log");
     let log: Arc<dyn Log> = Arc::new(log);
-    let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
+    let registry = Arc::new(FileRegistry::open(&folder.join("registry")).expect("a registry"));
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
     let snapshots = Snapshots::open(&folder.join("snapshots")).expect("a folder");
     let settings = Settings { queue: 16, snapshots: Some(SnapshotPolicy { snapshots, every_records: 1_000_000 }) };
     let engine =
-        Engine::start(Arc::clone(pipeline), Arc::clone(&log), &registry, clock, settings, &mut |_| {}).expect("an engine");
+        Engine::start(Arc::clone(pipeline), Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
     (engine, log)
 }
 
@@ -76,8 +76,7 @@ async fn promote(engine: &Engine, folder: &Path) {
     let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
     let artifact = artifact(engine.pipeline());
     let version = registry.publish(&artifact).expect("published");
-    let champion = Champion::new(artifact, version, &engine.pipeline().plan).expect("it fits");
-    engine.promote(champion, "tests", "to have one").await.expect("promoted");
+    engine.promote("card_fraud", version, "tests", "to have one").await.expect("promoted");
 }
 
 fn event(id: &str, second: i64, minor: i64) -> Event {
@@ -87,6 +86,7 @@ fn event(id: &str, second: i64, minor: i64) -> Event {
         amount: Amount::new(minor, Currency::new("EUR").expect("a code")),
         entities: vec![Some("c1".into())],
         attributes: vec![],
+        supersedes: None,
     }
 }
 
@@ -100,7 +100,7 @@ async fn decides_once_and_keeps_it_over_a_restart() {
     promote(&engine, folder.path()).await;
     let mut decisions = Vec::new();
     for number in 0..10 {
-        let scored = engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        let scored = engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
         assert_eq!(scored.status, Status::New);
         decisions.push(scored.decision);
     }
@@ -109,9 +109,9 @@ async fn decides_once_and_keeps_it_over_a_restart() {
     assert_eq!(verdicts, expect);
     assert_eq!(decisions[4].reasons[0].text, "5 payments within an hour");
 
-    let again = engine.score(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    let again = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("a duplicate");
     assert_eq!((again.status, &again.decision), (Status::Duplicate, &decisions[4]));
-    let other = engine.score(event("e4", 4, 101), NOW).await.expect_err("other content");
+    let other = engine.score(event("e4", 4, 101), NOW, Terms::default()).await.expect_err("other content");
     assert!(matches!(other, Error::Conflict { .. }), "{other}");
     let before = engine.standing().await.expect("a standing");
     engine.stop().await.expect("stopped");
@@ -119,9 +119,9 @@ async fn decides_once_and_keeps_it_over_a_restart() {
 
     let (engine, _log) = start(folder.path(), &pipeline);
     assert_eq!(engine.standing().await.expect("a standing"), before);
-    let again = engine.score(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    let again = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("a duplicate");
     assert_eq!((again.status, &again.decision), (Status::Duplicate, &decisions[4]));
-    let next = engine.score(event("e10", 10, 100), NOW).await.expect("scored");
+    let next = engine.score(event("e10", 10, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!(next.decision.vector[0], 11.0, "the windows are as they were");
     assert_eq!(next.decision.champion.expect("the champion is as it was").version, 1);
 }
@@ -133,7 +133,7 @@ async fn an_event_sent_many_times_at_once_gets_one_decision() {
     promote(&engine, folder.path()).await;
     let sent = (0..50).map(|_| {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { engine.score(event("e", 1, 100), NOW).await.expect("an answer") })
+        tokio::spawn(async move { engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("an answer") })
     });
     let mut answers = Vec::new();
     for answer in sent.collect::<Vec<_>>() {
@@ -163,10 +163,10 @@ async fn an_accepted_event_without_a_decision_is_decided_at_the_next_start() {
 async fn without_a_champion_the_operator_decides() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, _log) = start(&folder.path().join("review"), &pipeline("review"));
-    let scored = engine.score(event("e", 1, 100), NOW).await.expect("scored");
+    let scored = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!((scored.decision.decision, scored.decision.score), (Verdict::Review, None));
     let (engine, _log) = start(&folder.path().join("refuse"), &pipeline("refuse"));
-    assert!(matches!(engine.score(event("e", 1, 100), NOW).await, Err(Error::NotReady)));
+    assert!(matches!(engine.score(event("e", 1, 100), NOW, Terms::default()).await, Err(Error::NotReady)));
     assert_eq!(engine.standing().await.expect("a standing").events, 0, "what is refused is not accepted");
 }
 
@@ -185,10 +185,10 @@ async fn labels_reach_the_features_even_before_their_event() {
     };
     engine.label(label("second"), NOW).await.expect("taken");
     for (id, second) in [("first", 1), ("second", 2)] {
-        engine.score(event(id, second, 100), NOW).await.expect("scored");
+        engine.score(event(id, second, 100), NOW, Terms::default()).await.expect("scored");
     }
     let rate = async |engine: &Arc<Engine>, id: &str, second: i64| {
-        engine.score(event(id, second, 100), NOW).await.expect("scored").decision.vector[1]
+        engine.score(event(id, second, 100), NOW, Terms::default()).await.expect("scored").decision.vector[1]
     };
     assert_eq!(rate(&engine, "third", 20).await, 0.5);
     engine.label(label("first"), NOW).await.expect("taken");
@@ -218,8 +218,11 @@ async fn history_fills_the_windows_and_is_not_decided() {
     let (engine, _log) = start(folder.path(), &pipeline("review"));
     let past = |id: &str, second: i64| Known::Event { event: event(id, second, 100), outcome: None };
     engine.backfill(vec![past("a", 1), past("b", 2), past("a", 1)], NOW).await.expect("taken");
-    assert!(matches!(engine.score(event("a", 1, 100), NOW).await, Err(Error::History { .. })), "it answers, and says why not");
-    let scored = engine.score(event("c", 3, 100), NOW).await.expect("scored");
+    assert!(
+        matches!(engine.score(event("a", 1, 100), NOW, Terms::default()).await, Err(Error::History { .. })),
+        "it answers, and says why not"
+    );
+    let scored = engine.score(event("c", 3, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!(scored.decision.vector[0], 3.0);
     let standing = engine.standing().await.expect("a standing");
     assert_eq!((standing.history, standing.events, standing.decisions), (2, 1, 1));
@@ -237,7 +240,10 @@ async fn a_champion_that_cannot_be_used_does_not_lock_the_operator_out() {
     let changed = Arc::new(Pipeline::parse(&text, "tests.toml").expect("another window"));
     let (engine, _log) = start(folder.path(), &changed);
     assert!(engine.champion().is_none());
-    assert_eq!(engine.score(event("e", 1, 100), NOW).await.expect("scored").decision.engine_mode, EngineMode::Degraded);
+    assert_eq!(
+        engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored").decision.engine_mode,
+        EngineMode::Degraded
+    );
     promote(&engine, folder.path()).await;
     assert_eq!(engine.champion().expect("a new one").version, 2);
 }
@@ -246,8 +252,8 @@ async fn a_champion_that_cannot_be_used_does_not_lock_the_operator_out() {
 async fn an_event_that_comes_too_late_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, _log) = start(folder.path(), &pipeline("review"));
-    engine.score(event("now", 100_000, 100), NOW).await.expect("scored");
-    let late = engine.score(event("late", 10, 100), NOW).await.expect("scored");
+    engine.score(event("now", 100_000, 100), NOW, Terms::default()).await.expect("scored");
+    let late = engine.score(event("late", 10, 100), NOW, Terms::default()).await.expect("scored");
     assert!(late.decision.vector.iter().all(|value| value.is_nan()), "{:?}", late.decision.vector);
     assert_eq!(engine.standing().await.expect("a standing").too_late, 1);
 }
@@ -308,7 +314,7 @@ async fn a_start_goes_on_from_the_newest_snapshot_that_can_be_used() {
     let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
     let mut taken = Vec::new();
     for number in 0..6 {
-        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
         if number % 3 == 2 {
             taken.push(super::snapshotter::take(&pipeline, &log, &snapshots).expect("taken").0);
         }
@@ -326,7 +332,7 @@ async fn a_start_goes_on_from_the_newest_snapshot_that_can_be_used() {
         let ledger = core.ledger();
         let undecided: Vec<_> = recovered.undecided.values().map(|case| (case.position, case.vector.clone())).collect();
         let counts = (ledger.events(), ledger.decisions(), core.features().usage(), core.features().watermark());
-        (from, (counts, undecided, recovered.champion, recovered.serving, recovered.position))
+        (from, (counts, undecided, recovered.control, recovered.position))
     };
     let (from, whole) = recover(&pipeline, None);
     assert_eq!(from, [0]);
@@ -352,14 +358,14 @@ async fn snapshots_are_taken_while_the_engine_goes_on() {
     let pipeline = pipeline("review");
     let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
     let log: Arc<dyn Log> = Arc::new(log);
-    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    let registry = Arc::new(FileRegistry::open(&folder.path().join("registry")).expect("a registry"));
     let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
     let policy = SnapshotPolicy { snapshots: snapshots.clone(), every_records: 10 };
     let settings = Settings { queue: 16, snapshots: Some(policy) };
     let clock = Arc::new(ManualClock::at(NOW));
-    let engine = Engine::start(pipeline, Arc::clone(&log), &registry, clock, settings, &mut |_| {}).expect("an engine");
+    let engine = Engine::start(pipeline, Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
     for number in 0..40 {
-        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
     }
     engine.stop().await.expect("stopped");
     let kept = snapshots.list().expect("a folder").len();
@@ -372,14 +378,21 @@ async fn a_feature_that_served_never_changes_its_meaning() {
     let (engine, log) = start(folder.path(), &pipeline("review"));
     promote(&engine, folder.path()).await;
     for number in 0..4 {
-        engine.score(event(&format!("e{number}"), number, 100), NOW).await.expect("scored");
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("scored");
     }
     engine.stop().await.expect("stopped");
-    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    let registry: Arc<dyn Registry> = Arc::new(FileRegistry::open(&folder.path().join("registry")).expect("a registry"));
     let try_start = |text: &str| {
         let pipeline = Arc::new(Pipeline::parse(text, "tests.toml").expect("a pipeline"));
         let clock = Arc::new(ManualClock::at(NOW));
-        Engine::start(pipeline, Arc::clone(&log), &registry, clock, Settings { queue: 16, snapshots: None }, &mut |_| {})
+        Engine::start(
+            pipeline,
+            Arc::clone(&log),
+            Arc::clone(&registry),
+            clock,
+            Settings { queue: 16, snapshots: None },
+            &mut |_| {},
+        )
     };
     let changed = PIPELINE.replace("delay = \"10s\"", "delay = \"20s\"");
     let Err(error) = try_start(&changed) else { panic!("it was taken") };
@@ -390,12 +403,160 @@ async fn a_feature_that_served_never_changes_its_meaning() {
     // Under a name of its own it is filled from the log, says that it is warming, and the champion goes on without it.
     let added = "[[features]]\n name = \"customer_tx_count_{window}\"\n kind = \"count\"\n entity = \"customer\"\n windows = [\"5s\", \"30d\"]\n[[reasons]]";
     let engine = try_start(&PIPELINE.replace("[[reasons]]", added)).expect("it is taken");
-    let scored = engine.score(event("e4", 4, 100), NOW).await.expect("scored");
+    let scored = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!(scored.decision.vector, [5.0, 0.0, 5.0, 5.0]);
     assert_eq!((scored.decision.decision, scored.decision.engine_mode), (Verdict::Review, EngineMode::Normal));
     let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
     assert_eq!(warming, ["customer_tx_count_1h", "customer_fraud_rate_1h", "customer_tx_count_5s", "customer_tx_count_30d"]);
-    engine.score(event("e5", 6_000, 100), NOW).await.expect("scored");
+    engine.score(event("e5", 6_000, 100), NOW, Terms::default()).await.expect("scored");
     let warming: Vec<String> = engine.standing().await.expect("a standing").warming.into_iter().map(|(name, _)| name).collect();
     assert_eq!(warming, ["customer_tx_count_30d"], "an hour and more was watched, not a month");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_made_again_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    engine.score(event("before", 0, 100), NOW, Terms::default()).await.expect("scored");
+    promote(&engine, folder.path()).await;
+    for number in 0..6 {
+        engine.score(event(&format!("e{number}"), number, 100), NOW, Terms::live(Reasons::All)).await.expect("scored");
+    }
+    let raise = |policy: crate::policy::Policy| Control::Governed { policy, by: "ada".to_owned(), at: NOW };
+    let policy = crate::policy::Policy { review: 100, ..engine.pipeline().policy.clone() };
+    engine.change(raise(policy)).await.expect("changed");
+    engine.score(event("after", 7, 100), NOW, Terms::default()).await.expect("scored");
+    for id in ["before", "e0", "e3", "e5", "after"] {
+        let Replayed { recorded, replayed, differences } =
+            engine.replay(EventId::new(id).expect("short")).await.expect("replayed").expect("it was decided");
+        assert_eq!(differences, [], "{id}");
+        assert_eq!((recorded.decision, recorded.control_version), (replayed.decision, replayed.control_version), "{id}");
+    }
+    assert!(engine.replay(EventId::new("never").expect("short")).await.expect("asked").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_hold_is_refused_before_it_is_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let before = log.flush().expect("flushed");
+    let (by, at) = ("ada".to_owned(), NOW);
+    let wrong = r#"{"id":"r","name":"r","author":"ada","when":"customer_tx_count_2h > 1","state":"active"}"#;
+    let wrong = vec![serde_json::from_str(wrong).expect("a rule")];
+    let challenged = |version: u32, share_percent: u8| Control::Challenged {
+        name: "card_fraud".to_owned(),
+        version,
+        share_percent,
+        by: "ada".to_owned(),
+        reason: String::new(),
+        at: NOW,
+    };
+    let refused = [
+        (Control::Ruled { rules: wrong, by: by.clone(), at }, "did you mean `customer_tx_count_1h`"),
+        (Control::Listed { list: "nobody".to_owned(), entries: vec![], by, at }, "there is no list `nobody`"),
+        (challenged(7, 0), "has no version 7"),
+        (challenged(1, 100), "challengers would decide for 100 % of the entities"),
+    ];
+    for (control, expect) in refused {
+        let error = engine.change(control.clone()).await.expect_err("it is wrong").to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+    assert_eq!(log.flush().expect("flushed"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_beside_the_champion_look_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    registry.publish(&artifact(engine.pipeline())).expect("published");
+    let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), String::new());
+    engine.change(Control::Challenged { name, version: 2, share_percent: 0, by, reason, at: NOW }).await.expect("changed");
+    let scored = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored");
+    engine.stop().await.expect("stopped");
+    let records: Vec<_> = log.read(Position(0)).expect("read").map(|record| record.expect("whole")).collect();
+    let shadows: Vec<ShadowScores> = (records.iter())
+        .filter(|record| record.topic == Topic::Shadow)
+        .map(|record| ShadowScores::decode(&record.payload).expect("readable"))
+        .collect();
+    let [shadow] = shadows.as_slice() else { panic!("{shadows:?}") };
+    assert_eq!((shadow.event_position, shadow.scores.len()), (scored.decision.event_position, 1));
+    let champion = scored.decision.champion.expect("a champion");
+    assert_eq!((shadow.scores[0].version, shadow.scores[0].probability), (2, champion.probability));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_names_what_it_corrects() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let correction = Event { supersedes: EventId::new("e1"), ..event("e2", 1, 90) };
+    let error = engine.score(correction.clone(), NOW, Terms::default()).await.expect_err("e1 is not known");
+    assert_eq!(error.to_string(), "the event e1 that is to be corrected is not known");
+    engine.score(event("e1", 1, 100), NOW, Terms::default()).await.expect("scored");
+    let scored = engine.score(correction.clone(), NOW, Terms::default()).await.expect("scored");
+    assert_eq!((scored.status, scored.decision.supersedes), (Status::Superseding, EventId::new("e1")));
+    let again = engine.score(correction, NOW, Terms::default()).await.expect("scored");
+    assert_eq!(again.status, Status::Duplicate);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_pipeline_file_says_is_recorded_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = r#"
+    [[rules]]
+    id = "fast"
+    name = "fast"
+    author = "ada"
+    when = "customer_tx_count_1h > 2.0"
+    action = "decline"
+    state = "active"
+    "#;
+    let with = |rule: &str| Arc::new(Pipeline::parse(&format!("{PIPELINE}{rule}"), "tests.toml").expect("a pipeline"));
+    let changed = rule.replace("2.0", "3.0");
+    let mut ends = Vec::new();
+    for (text, expect) in [(rule, (1, "active")), (rule, (1, "active")), (&changed, (2, "active")), ("", (3, "archived"))] {
+        let (engine, log) = start(folder.path(), &with(text));
+        let state = engine.control().await;
+        let [rule] = state.rules.as_slice() else { panic!("{:?}", state.rules) };
+        assert_eq!((rule.version, rule.state.name()), expect);
+        engine.stop().await.expect("stopped");
+        ends.push(log.flush().expect("flushed"));
+    }
+    assert_eq!(ends[0], ends[1], "what is known already is not recorded again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_pipeline_file_holds_from_the_next_decision_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let parse = |text: &str| Pipeline::parse(text, "tests.toml").expect("a pipeline");
+    let rule = r#"
+    [[rules]]
+    id = "all"
+    name = "all"
+    author = "ada"
+    when = "entity.customer in lists.others || customer_tx_count_1h > 0.0"
+    action = "decline"
+    state = "active"
+    [[lists]]
+    name = "others"
+    kind = "watch"
+    of = "customer"
+    "#;
+    let before = engine.score(event("e1", 1, 100), NOW, Terms::default()).await.expect("scored");
+    assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 1);
+    let after = engine.score(event("e2", 1, 100), NOW, Terms::default()).await.expect("scored");
+    assert_eq!((before.decision.decision, after.decision.decision), (Verdict::Approve, Verdict::Decline));
+    assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 0);
+    let other =
+        PIPELINE.replace("windows = [\"1h\"]", "windows = [\"2h\"]").replace("customer_tx_count_1h", "customer_tx_count_2h");
+    let error = engine.reload(parse(&other)).await.expect_err("features are read at the start");
+    assert_eq!(
+        error.to_string(),
+        "[[features]] of the pipeline file has changed, which needs a new start; nothing of it was taken"
+    );
 }

@@ -21,7 +21,12 @@ pub struct Linear {
 impl Linear {
     /// The log-odds of bad to good.
     pub fn margin(&self, values: &[f64]) -> f64 {
-        self.intercept + (0..self.weights.len()).map(|feature| self.contribution(feature, values[feature])).sum::<f64>()
+        self.margin_of(|feature| values[feature])
+    }
+
+    /// The log-odds of bad to good, with the value of each feature.
+    pub(super) fn margin_of(&self, value: impl Fn(usize) -> f64) -> f64 {
+        self.intercept + (0..self.weights.len()).map(|feature| self.contribution(feature, value(feature))).sum::<f64>()
     }
 
     /// What each feature adds to the log-odds, against an event at the mean of training.

@@ -2,9 +2,11 @@
 //! feature vector to a probability. Training makes them; nothing here learns.
 
 pub mod calibration;
+pub mod compiled;
 pub mod linear;
 pub mod preparation;
 pub mod reasons;
+pub mod runnable;
 pub mod scorecard;
 pub mod scorer;
 pub mod trees;
@@ -15,14 +17,19 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
+pub use compiled::CompiledTrees;
 pub use linear::Linear;
 pub use preparation::Preparation;
+pub use reasons::Reasons;
+pub use runnable::Runnable;
 pub use scorecard::Scorecard;
 pub use scorer::Scorer;
 pub use trees::{Node, Trees};
 
-/// So many rows go through a tree while it lies near.
+/// So many rows are taken out of columns at once.
 const BLOCK_ROWS: usize = 256;
+/// For so many rows trees are made ready first: it takes as long as walking some thousand.
+const COMPILED_FROM_ROWS: usize = 4_000;
 
 /// A model that has been trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,17 +70,12 @@ impl Model {
     pub fn probabilities(&self, columns: &[Vec<f64>]) -> Vec<f64> {
         let rows = columns.first().map_or(0, Vec::len);
         let mut probabilities = Vec::with_capacity(rows);
-        let mut block = Vec::with_capacity(BLOCK_ROWS * columns.len());
-        for from in (0..rows).step_by(BLOCK_ROWS) {
-            block.clear();
-            for row in from..rows.min(from + BLOCK_ROWS) {
-                block.extend(columns.iter().map(|column| column[row]));
+        match self {
+            Self::Trees(trees) if rows >= COMPILED_FROM_ROWS => {
+                let compiled = CompiledTrees::new(trees, usize::from);
+                by_rows(columns, |values| probabilities.push(compiled.probability(values)));
             }
-            let rows = block.chunks_exact(columns.len());
-            match self {
-                Self::Linear(linear) => probabilities.extend(rows.map(|values| sigmoid(linear.margin(values)))),
-                Self::Trees(trees) => trees.probabilities(rows, &mut probabilities),
-            }
+            _ => by_rows(columns, |values| probabilities.push(self.probability(values))),
         }
         probabilities
     }
@@ -94,6 +96,20 @@ impl Model {
             Self::Linear(linear) => linear.intercept,
             Self::Trees(trees) => trees.expected_output(),
         }
+    }
+}
+
+/// Hands over row after row of some columns, block by block, as columns lie far apart.
+fn by_rows(columns: &[Vec<f64>], mut each: impl FnMut(&[f64])) {
+    let rows = columns.first().map_or(0, Vec::len);
+    let mut block = vec![0.0; BLOCK_ROWS * columns.len()];
+    for from in (0..rows).step_by(BLOCK_ROWS) {
+        let to = rows.min(from + BLOCK_ROWS);
+        for (place, column) in columns.iter().enumerate() {
+            let cells = block[place..].iter_mut().step_by(columns.len());
+            cells.zip(&column[from..to]).for_each(|(cell, value)| *cell = *value);
+        }
+        block.chunks_exact(columns.len()).take(to - from).for_each(&mut each);
     }
 }
 

@@ -45,7 +45,12 @@ impl Scorer {
 
     /// The probability, 0 to 1, that the event is bad. `values` has one number a feature, NaN where one is missing.
     pub fn probability(&self, values: &[f64]) -> f64 {
-        self.calibration.apply(self.model.probability(&self.read(values)))
+        self.calibration.apply(self.raw_probability(values))
+    }
+
+    /// The same as the model itself says it, before calibration.
+    pub fn raw_probability(&self, values: &[f64]) -> f64 {
+        self.model.probability(&self.read(values))
     }
 
     /// The probability of each row of some columns, one a feature: the very numbers of [`probability`](Self::probability), sooner.

@@ -101,6 +101,7 @@ fn a_broken_model_is_named() {
     check(|trees| trees.width = 1, "node 1 of the model compares a feature that does not exist");
     check(|trees| trees.nodes[1].left = 0, "node 1 of the model has a child that does not come after it");
     check(|trees| trees.nodes[0].right = 5, "node 0 of the model has a child that does not come after it");
+    check(|trees| trees.nodes[1].right = 4, "node 4 of the model is a child twice");
     check(|trees| trees.nodes[2].value = f64::INFINITY, "node 2 of the model has a number that is not finite");
     check(|trees| trees.nodes[0].cover = 0.0, "node 0 of the model has no cover");
     check(|trees| trees.nodes[1].value += 0.1, "node 0 of the model has a value that is not the mean of its children");
@@ -156,6 +157,79 @@ proptest! {
             let one_by_one: Vec<u64> = rows.iter().map(|row| model.probability(row).to_bits()).collect();
             let at_once: Vec<u64> = model.probabilities(&columns).into_iter().map(f64::to_bits).collect();
             prop_assert_eq!(at_once, one_by_one);
+            // So many that it is worth making the model ready first.
+            let again = COMPILED_FROM_ROWS.div_ceil(rows.len().max(1));
+            let many: Vec<Vec<f64>> = columns.iter().map(|column| column.repeat(again)).collect();
+            let sooner = model.probabilities(&many);
+            prop_assert!(sooner.iter().zip(rows.iter().cycle()).all(|(sooner, row)| *sooner == model.probability(row)));
+        }
+    }
+}
+
+#[test]
+fn long_paths_are_explained_exactly() {
+    // A chain in which every question is about a feature of its own, and one in which they come again.
+    let check = |features: u16, splits: u16| {
+        let mut shape = Shape::Leaf(0.7, 3.0);
+        for split in 0..splits {
+            let leaf = Shape::Leaf(f64::from(split % 5) - 2.0, f64::from(split % 3 + 1));
+            let (left, right) = if split % 2 == 0 { (shape, leaf) } else { (leaf, shape) };
+            shape = Shape::Split(split % features, f64::from(split % 4), split % 3 == 0, Box::new(left), Box::new(right));
+        }
+        let trees = trees(usize::from(features), Combine::LogisticSum, &[shape]);
+        let values: Vec<f64> = (0..features).map(|feature| f64::from(feature * 7 % 5)).collect();
+        let contributions = tree_contributions(&trees, &values);
+        for feature in (0..usize::from(features)).step_by(4) {
+            let (found, expect) = (contributions[feature], shapley_value(&trees, &values, feature));
+            assert!((found - expect).abs() < 1e-10, "feature {feature} of {features}: {found} is not {expect}");
+        }
+        let sum = trees.expected_output() + contributions.iter().sum::<f64>();
+        assert!((sum - trees.output(&values)).abs() < 1e-10, "{features} features");
+    };
+    check(5, 5);
+    check(7, 20);
+    check(9, 9);
+    check(11, 30);
+    check(13, 13);
+    check(14, 40);
+}
+
+#[test]
+fn a_hundred_features_on_a_path_add_up() {
+    let mut shape = Shape::Leaf(0.7, 1e-3);
+    for split in 0..300 {
+        let leaf = Shape::Leaf(f64::from(split % 5) - 2.0, 1e6);
+        shape = Shape::Split(split % 100, 0.5, true, Box::new(shape), Box::new(leaf));
+    }
+    let trees = trees(100, Combine::LogisticSum, &[shape]);
+    for values in [vec![0.0; 100], (0..100).map(|feature| f64::from(feature % 7 / 6)).collect(), vec![1.0; 100]] {
+        let sum = trees.expected_output() + tree_contributions(&trees, &values).iter().sum::<f64>();
+        assert!((sum - trees.output(&values)).abs() < 1e-9, "{sum} is not {}", trees.output(&values));
+    }
+}
+
+#[test]
+fn what_is_made_ready_gives_the_same_wherever_its_features_lie() {
+    let filled = |flag| preparation::Filled { median: 2.0, range: (-5.0, 200.0), flag };
+    let prepared = Preparation::Linear(vec![filled(true), filled(false)]);
+    let three = Linear { intercept: -1.0, weights: vec![0.5, 3.0, 0.25], means: vec![1.0, 0.5, 4.0], deviations: vec![1.0; 3] };
+    let split = Shape::Split(2, 0.5, false, Box::new(amount_and_risk()), Box::new(Shape::Leaf(0.5, 1.0)));
+    for (preparation, model) in [
+        (None, Model::Linear(linear())),
+        (None, Model::Trees(trees(2, Combine::Mean, &[amount_and_risk()]))),
+        (Some(prepared.clone()), Model::Linear(three)),
+        (Some(prepared), Model::Trees(trees(3, Combine::LogisticSum, &[split]))),
+    ] {
+        let scorer = Scorer { preparation, model, calibration: Calibration::Platt { slope: 1.5, intercept: -0.2 } };
+        assert_eq!(scorer.check(), Ok(()));
+        let ready = Runnable::new(&scorer, &[3, 1]);
+        for values in [[100.0, 0.9], [300.0, f64::NAN], [f64::NAN, 0.1]] {
+            let vector = [f64::NAN, values[1], f64::INFINITY, values[0]];
+            assert_eq!(ready.probability(&vector), scorer.probability(&values));
+            let columns: Vec<Vec<f64>> = vector.iter().map(|value| vec![*value; 3]).collect();
+            assert_eq!(ready.probabilities(&columns), vec![scorer.probability(&values); 3]);
+            let expect = scorer.contributions(&values);
+            assert_eq!(ready.contributions(&vector), [0.0, expect[1], 0.0, expect[0]]);
         }
     }
 }

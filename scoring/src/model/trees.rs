@@ -54,6 +54,16 @@ pub enum Combine {
     PathLength,
 }
 
+impl Combine {
+    /// The probability of an output.
+    pub(super) fn probability(self, output: f64) -> f64 {
+        match self {
+            Self::LogisticSum => sigmoid(output),
+            Self::Mean => output.clamp(0.0, 1.0),
+        }
+    }
+}
+
 /// A set of trees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trees {
@@ -72,29 +82,7 @@ pub struct Trees {
 impl Trees {
     /// The probability that the event is bad.
     pub fn probability(&self, values: &[f64]) -> f64 {
-        self.to_probability(self.output(values))
-    }
-
-    /// The probabilities of some rows, tree by tree.
-    pub(super) fn probabilities<'a>(&self, rows: impl ExactSizeIterator<Item = &'a [f64]> + Clone, probabilities: &mut Vec<f64>) {
-        let first = probabilities.len();
-        probabilities.resize(first + rows.len(), 0.0);
-        let sums = &mut probabilities[first..];
-        for &root in &self.roots {
-            for (sum, values) in sums.iter_mut().zip(rows.clone()) {
-                *sum += self.nodes[self.leaf(root, values) as usize].value;
-            }
-        }
-        let (base, scale) = (self.base, self.scale());
-        sums.iter_mut().for_each(|sum| *sum = self.to_probability(base + scale * *sum));
-    }
-
-    fn to_probability(&self, output: f64) -> f64 {
-        match self.combine {
-            Combine::LogisticSum => sigmoid(output),
-            Combine::Mean => output.clamp(0.0, 1.0),
-            Combine::PathLength => output.min(0.0).exp2(),
-        }
+        self.combine.probability(self.output(values))
     }
 
     /// The output on the scale that the trees add up on: log-odds for boosting, the probability for a forest, the binary logarithm of the
@@ -142,6 +130,7 @@ impl Trees {
         if !self.base.is_finite() {
             return Err(Invalid::Number { what: "the base" });
         }
+        let mut has_parent = vec![false; self.nodes.len()];
         for (index, node) in (0..).zip(&self.nodes) {
             let wrong = |what| Err(Invalid::Node { index, what });
             if !(node.value.is_finite() && node.threshold.is_finite() && node.cover.is_finite()) {
@@ -155,6 +144,11 @@ impl Trees {
             }
             if node.left.min(node.right) <= index || node.left.max(node.right) as usize >= self.nodes.len() {
                 return wrong("has a child that does not come after it");
+            }
+            for child in [node.left, node.right] {
+                if std::mem::replace(&mut has_parent[child as usize], true) {
+                    return Err(Invalid::Node { index: child, what: "is a child twice" });
+                }
             }
             if usize::from(node.feature) >= self.width {
                 return wrong("compares a feature that does not exist");

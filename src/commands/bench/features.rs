@@ -268,6 +268,7 @@ fn filled(plan: &Arc<Plan>, schema: &ingest::Schema, keys: u64) -> Engine {
             amount: schema.amount_minor.as_ref().and_then(|_| ingest::Amount::new(1_000, schema.default_currency)),
             entities: schema.entities.iter().map(|_| Some((number % each).to_string().into())).collect(),
             attributes: vec![None; schema.attributes.len()],
+            supersedes: None,
         };
         engine.apply(&event, Position(number), &mut vector);
     }

@@ -1,6 +1,7 @@
 //! `riskflow bench`: what parts of the program cost on this machine, and how good their models are.
 
 mod features;
+mod model;
 mod quality;
 mod training;
 
@@ -17,6 +18,7 @@ pub struct Args {
 #[derive(Clone, Debug, Subcommand)]
 enum What {
     Features(features::Args),
+    Model(model::Args),
     Quality(quality::Args),
     Training(training::Args),
 }
@@ -25,6 +27,7 @@ enum What {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Features(args) => features::run(args),
+        What::Model(args) => model::run(args),
         What::Quality(args) => quality::run(args).await,
         What::Training(args) => training::run(args).await,
     }

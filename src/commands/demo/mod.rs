@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use ingest::simulator::{self, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
 use scoring::Pipeline;
+use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
 use tokio::sync::watch;
 use training::{Files, Learner, Progress, Request, Source};
@@ -71,7 +72,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         None => Pipeline::parse(PIPELINE, PIPELINE_NAME)?,
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let listener = Listener::bind(address).await?;
+    let listener = Listener::bind(address, &config.server)?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot create the data folder {}", config.data.display()))?;
     Claim::of(args, pipeline.plan.version())?.check(&config.data)?;
     let data = match &args.data {
@@ -88,7 +89,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         train(&data, &riskflow, periods).await?;
     }
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
-    let url = format!("http://{}", listener.address());
+    let url = listener.url();
     output::message(&format!("the page is live on {url}"));
     tokio::spawn(async move {
         server::stop_signal().await;
@@ -109,7 +110,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         // Either ends it; a closed channel too.
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone()), until));
+    let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
+    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access), until));
     let replayed = replaying.await;
     let served = serving.await?;
     riskflow.stop().await?;

@@ -125,7 +125,7 @@ fn tell(log: &dyn Log, pipeline: &Pipeline, last: Timestamp) -> anyhow::Result<T
                     labels.insert(label.event_id.fingerprint(), label.label.is_bad());
                 }
             }
-            Topic::Control => {}
+            Topic::Control | Topic::Shadow => {}
         }
     }
     for (event, day, entity, score) in scored {

@@ -105,6 +105,7 @@ fn made_up(number: u64, schema: &Schema) -> Event {
         occurred_at: Timestamp::from_micros(1_500_000_000_000_000 + number as i64 * 10_000_000),
         amount: schema.amount_minor.as_ref().and_then(|_| Amount::new(value(0) as i64 * 10, schema.default_currency)),
         entities: (0..schema.entities.len()).map(|slot| Some(format!("{slot}_{}", value(slot)).into())).collect(),
+        supersedes: None,
         attributes: (schema.attributes.iter().enumerate())
             .map(|(slot, attribute)| {
                 let value = value(slot + 100) % 20;

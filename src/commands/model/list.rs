@@ -1,7 +1,7 @@
 //! `riskflow model list`: all versions with what they are and which of them decides.
 
 use anyhow::Context;
-use scoring::control::{Role, promotions, role};
+use scoring::control::{Role, role, role_changes};
 use serde::Serialize;
 
 use super::RegistryArgs;
@@ -40,8 +40,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let registry = args.registry.open()?;
     let config = args.registry.config.load()?;
     // A registry of its own, such as `riskflow train --out` fills, has no log beside it.
-    let promotions = match &args.registry.models {
-        None => Some(promotions(&crate::read_log(&config)?).context("the roles could not be read from the log")?),
+    let changes = match &args.registry.models {
+        None => Some(role_changes(&crate::read_log(&config)?).context("the roles could not be read from the log")?),
         Some(_) => None,
     };
     let mut lines = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             let artifact = registry.load(&name, version)?;
             let about = artifact.about;
             lines.push(Line {
-                role: promotions.as_ref().map(|promotions| role(promotions, &name, version)),
+                role: changes.as_ref().map(|changes| role(changes, &name, version)),
                 name: name.clone(),
                 version,
                 learner: about.learner,

@@ -114,7 +114,7 @@ fn logged(source: &LogSource, pipeline: &Pipeline, push: Push<'_>) -> Result<u64
                     waiting.1 = Some(decision);
                 }
             }
-            Topic::Label | Topic::Control | Topic::History => {}
+            Topic::Label | Topic::Control | Topic::History | Topic::Shadow => {}
         }
         while let Some(first) = open.first_entry().filter(|first| first.get().1.is_some()) {
             let (position, decided) = first.remove_entry();

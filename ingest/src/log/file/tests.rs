@@ -564,7 +564,7 @@ enum Operation {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let topic = (1_u8..6).prop_map(|number| Topic::from_number(number).unwrap());
+    let topic = (1_u8..7).prop_map(|number| Topic::from_number(number).unwrap());
     let size = prop_oneof![8 => 0_usize..100, 1 => 0_usize..3_000];
     let payload = size.prop_flat_map(|size| prop::collection::vec(any::<u8>(), size));
     prop_oneof![

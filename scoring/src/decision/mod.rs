@@ -1,6 +1,10 @@
 //! The decision record: what was decided about an event, by what, from which numbers. It is complete: with the artifacts that it
 //! names, the decision can be made again bit for bit.
 
+mod old;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use features::{Placement, Plan};
@@ -9,12 +13,17 @@ use ingest::log::record::{RecordError, check_version, decode, encode};
 use ingest::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Version 2 added `feature_state` at the end.
-const DECISION_VERSION: u8 = 2;
+use crate::control::Role;
+use crate::lists;
+use crate::rules::RuleHit;
+
+/// Version 2 added `feature_state` at the end; version 3 all that a decision rests on beside its score.
+const DECISION_VERSION: u8 = 3;
 
 /// What to do with the event. Precedence rises downward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum Verdict {
     /// Let it pass.
     Approve,
@@ -50,11 +59,77 @@ impl fmt::Display for Verdict {
 /// Whether everything that decides was there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum EngineMode {
-    /// The model decided.
+    /// A model scored.
     Normal,
-    /// No model could; the operator's `on_failure` decided.
+    /// No model could; lists, rules and the operator's `on_failure` decided.
     Degraded,
+}
+
+impl EngineMode {
+    /// Its word in the API, in metrics and in the warehouse.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Degraded => "degraded",
+        }
+    }
+}
+
+/// Why no model scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub enum Degradation {
+    /// None was loaded.
+    NoModel,
+    /// It gave no number from 0 to 1.
+    NoNumber,
+    /// Too much time had passed since the event came in.
+    OutOfTime,
+}
+
+impl Degradation {
+    /// Its word in the API and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoModel => "no_model",
+            Self::NoNumber => "no_number",
+            Self::OutOfTime => "out_of_time",
+        }
+    }
+}
+
+/// What had the last word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub enum Ground {
+    /// The score, by its thresholds.
+    Score,
+    /// A rule, by its id.
+    Rule(String),
+    /// A list, by its name.
+    List(String),
+    /// What the operator wants where no model scored.
+    OnFailure,
+}
+
+/// Which reasons are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub enum Reasons {
+    /// The four strongest that raised the score, where it is reviewed or declined.
+    #[default]
+    Needed,
+    /// None.
+    None,
+    /// The four strongest that raised the score.
+    Top,
+    /// Every feature's part, the strongest first.
+    All,
 }
 
 /// What a model said of an event.
@@ -64,12 +139,17 @@ pub struct ModelScore {
     pub name: String,
     /// Its version in the registry.
     pub version: u32,
+    /// What it is for.
+    pub role: Role,
+    /// What the model itself says, before calibration, 0 to 1; equal to `probability` where it was not kept.
+    pub raw_probability: f64,
     /// The probability that the event is bad, 0 to 1.
     pub probability: f64,
 }
 
 /// Why a score is what it is: one feature's part in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Reason {
     /// The code that the pipeline file gives it.
     pub code: String,
@@ -79,12 +159,15 @@ pub struct Reason {
     pub feature: String,
     /// Its value, `None` where it was missing.
     pub value: Option<f64>,
+    /// What it usually is: the mean over the rows that the model learned from, where that is known.
+    pub usual: Option<f64>,
     /// What it added to the model's output, on the model's own scale.
     pub contribution: f64,
 }
 
 /// How long each stage took, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct TimingsUs {
     /// Waiting for the engine.
     pub queue: u32,
@@ -122,7 +205,7 @@ pub struct Decision {
     pub decision: Verdict,
     /// 0 to 1000; `None` when no model ran.
     pub score: Option<u16>,
-    /// What the champion said; `None` when no model ran.
+    /// What the model that scored it said: the champion, or a challenger for its share; `None` when no model ran.
     pub champion: Option<ModelScore>,
     /// The thresholds that held.
     pub thresholds: Thresholds,
@@ -130,20 +213,36 @@ pub struct Decision {
     pub vector: Vec<f64>,
     /// The hash of the feature definitions.
     pub features_version: String,
-    /// The reasons, strongest first; only computed for review and decline.
+    /// The reasons, strongest first.
     pub reasons: Vec<Reason>,
+    /// Which of them were wanted.
+    pub reasons_wanted: Reasons,
     /// Whether everything was there.
     pub engine_mode: EngineMode,
     /// How long it took.
     pub timings_us: TimingsUs,
     /// How the vector came about.
     pub feature_state: FeatureState,
+    /// What had the last word.
+    pub ground: Ground,
+    /// Why no model scored, where none did.
+    pub degradation: Option<Degradation>,
+    /// The lists that the event is on.
+    pub lists: Vec<lists::Match>,
+    /// The rules that hit, would have hit, or failed.
+    pub rules: Vec<RuleHit>,
+    /// What decided, as of this position of the log: every control record before it and none after.
+    pub control_version: Position,
+    /// The event that this one corrects.
+    pub supersedes: Option<EventId>,
 }
 
 /// How a vector came about: where the event was put in the history of its keys, and what was not exact about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct FeatureState {
     /// Its place in history.
+    #[cfg_attr(feature = "http", schema(value_type = String, example = "in_order"))]
     pub placement: Placement,
     /// Entities whose windows are coarse: kept as tiles of the resolution that the pipeline declares, forgotten in part since a key
     /// has too many events, or estimated.
@@ -163,6 +262,7 @@ impl FeatureState {
 /// From which score on an event is reviewed and declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Thresholds {
     /// Reviewed from this score on.
     pub review: u16,
@@ -179,65 +279,9 @@ impl Decision {
     /// From the log.
     pub fn decode(payload: &[u8]) -> Result<Self, RecordError> {
         let body = check_version("decision", payload, DECISION_VERSION)?;
-        if payload[0] > 1 {
-            return decode("decision", body);
+        match payload[0] {
+            1 | 2 => old::decode(payload[0], body),
+            _ => decode("decision", body),
         }
-        // What version 2 added lies at the end, so that an old record becomes a new one by what it left unsaid: all was exact.
-        decode("decision", &postcard::to_extend(&FeatureState::default(), body.to_vec()).expect("plain data always encodes"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn decision() -> Decision {
-        Decision {
-            event_id: EventId::new("e1").expect("short"),
-            event_position: Position(3),
-            occurred_at: Timestamp::from_micros(1),
-            received_at: Timestamp::from_micros(2),
-            decided_at: Timestamp::from_micros(3),
-            amount_minor: Some(100),
-            decision: Verdict::Review,
-            score: Some(700),
-            champion: Some(ModelScore { name: "m".to_owned(), version: 7, probability: 0.5 }),
-            thresholds: Thresholds { review: 700, decline: 900 },
-            vector: vec![1.5],
-            features_version: "ab".to_owned(),
-            reasons: Vec::new(),
-            engine_mode: EngineMode::Normal,
-            timings_us: TimingsUs { queue: 1, features: 2, model: 3, policy: 4 },
-            feature_state: FeatureState::default(),
-        }
-    }
-
-    #[test]
-    fn every_version_that_was_ever_written_is_read() {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let body = concat!(
-            "02653103",                 // event id, position
-            "020406",                   // three times, zigzag
-            "01c801",                   // amount
-            "02",                       // review
-            "01bc05",                   // score
-            "01016d07000000000000e03f", // champion
-            "bc058407",                 // thresholds
-            "01000000000000f83f",       // vector
-            "026162",                   // definitions
-            "00",                       // no reasons
-            "00",                       // normal
-            "01020304",                 // timings
-        );
-        let first: Vec<u8> = format!("01{body}")
-            .as_bytes()
-            .chunks(2)
-            .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).expect("ASCII"), 16).expect("hexadecimal"))
-            .collect();
-        assert_eq!(Decision::decode(&first), Ok(decision()));
-        assert_eq!(hex(&decision().encode()), format!("02{body}000000"));
-        let coarse = FeatureState { placement: Placement::Late, coarse: vec!["card".to_owned()], refused: Vec::new() };
-        let newest = Decision { feature_state: coarse, ..decision() };
-        assert_eq!(Decision::decode(&newest.encode()), Ok(newest));
     }
 }

@@ -1,0 +1,80 @@
+//! `GET /v1/decisions/{event_id}` and its replay.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use ingest::EventId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::answer::DecisionPage;
+use super::problem::Problem;
+use crate::decision::Verdict;
+use crate::engine::{Difference, Replayed};
+
+/// Everything that was recorded of a decision.
+#[utoipa::path(
+    get,
+    path = "/v1/decisions/{event_id}",
+    tag = "decisions",
+    params(("event_id" = String, Path, description = "the event")),
+    responses(
+        (status = 200, description = "everything that was recorded", body = DecisionPage),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn decision(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<DecisionPage>, Problem> {
+    let history = api.engine.history(id(&event_id)?).await?.ok_or_else(|| unknown(&event_id))?;
+    Ok(Json(DecisionPage::new(history, api.engine.pipeline())))
+}
+
+/// A decision that was made again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReplayAnswer {
+    event_id: String,
+    /// Whether every part came out as it was recorded.
+    identical: bool,
+    decision: Verdict,
+    score: Option<u16>,
+    replayed_decision: Verdict,
+    replayed_score: Option<u16>,
+    differences: Vec<Difference>,
+}
+
+/// Decides again from the log and says what differs.
+#[utoipa::path(
+    get,
+    path = "/v1/decisions/{event_id}/replay",
+    tag = "decisions",
+    params(("event_id" = String, Path, description = "the event")),
+    responses(
+        (status = 200, description = "the decision made again", body = ReplayAnswer),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn replay(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<ReplayAnswer>, Problem> {
+    let _turn = api.replays.acquire().await.map_err(|_| crate::Error::Stopped)?;
+    let replayed = api.engine.replay(id(&event_id)?).await?.ok_or_else(|| unknown(&event_id))?;
+    let Replayed { recorded, replayed, differences } = replayed;
+    Ok(Json(ReplayAnswer {
+        event_id,
+        identical: differences.is_empty(),
+        decision: recorded.decision,
+        score: recorded.score,
+        replayed_decision: replayed.decision,
+        replayed_score: replayed.score,
+        differences,
+    }))
+}
+
+fn unknown(event_id: &str) -> Problem {
+    Problem::not_found(format!("there is no decision about an event `{event_id}`"))
+}
+
+fn id(event_id: &str) -> Result<EventId, Problem> {
+    EventId::new(event_id).ok_or_else(|| unknown(event_id))
+}

@@ -1,0 +1,224 @@
+//! `/v1/lists`: who is blocked, allowed and watched. A change holds from the next decision on.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use ingest::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::page::{Page, PageQuery, page};
+use super::problem::Problem;
+use super::{Api, Body, Caller};
+use crate::control::Control;
+use crate::lists::{Declared, Entries, Entry, Kind, Pattern, import};
+
+/// A list, without what is on it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ListAnswer {
+    name: String,
+    kind: Kind,
+    /// The entity or attribute that it looks at.
+    of: String,
+    entries: usize,
+}
+
+/// All lists of the pipeline.
+#[utoipa::path(
+    get,
+    path = "/v1/lists",
+    tag = "lists",
+    responses(
+        (status = 200, description = "all lists", body = Vec<ListAnswer>),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
+    let deciders = api.engine.deciders();
+    let answer = |(list, entries): &(Declared, Entries)| {
+        let Declared { name, kind, of, .. } = list.clone();
+        ListAnswer { name, kind, of, entries: entries.len() }
+    };
+    Json(deciders.lists.iter().map(answer).collect())
+}
+
+/// What is on a list, in the order of the values.
+#[utoipa::path(
+    get,
+    path = "/v1/lists/{list}/entries",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list"), ("limit" = Option<usize>, Query, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "what is on it, by value", body = Page<Entry>),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn entries(
+    State(api): State<Api>,
+    Path(list): Path<String>,
+    query: PageQuery,
+) -> Result<Json<Page<Entry>>, Problem> {
+    let deciders = api.engine.deciders();
+    let (_, entries) = deciders.lists.get(&list).ok_or_else(|| unknown(&list))?;
+    let mut all: Vec<Entry> = entries.iter().cloned().collect();
+    all.sort_by_key(|entry| entry.pattern.to_string());
+    page(all, query, |entry| entry.pattern.to_string()).map(Json)
+}
+
+/// An entry as a caller writes it; who created it is the caller.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntryDraft {
+    #[schema(value_type = String, example = "41111111*")]
+    value: Pattern,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_from: Option<Timestamp>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_until: Option<Timestamp>,
+}
+
+/// Entries to be put on a list.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drafts {
+    entries: Vec<EntryDraft>,
+}
+
+/// How many entries were changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Changed {
+    changed: usize,
+}
+
+/// Puts entries on a list; each takes the place of the one with its value.
+#[utoipa::path(
+    post,
+    path = "/v1/lists/{list}/entries",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list")),
+    request_body(content = Drafts),
+    responses(
+        (status = 200, description = "they are on it", body = Changed),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn add(
+    State(api): State<Api>,
+    Caller(by): Caller,
+    Path(list): Path<String>,
+    body: Body,
+) -> Result<Json<Changed>, Problem> {
+    let Drafts { entries } = super::json(&body.map_err(Problem::body)?)?;
+    let entry = |draft: EntryDraft| Entry {
+        pattern: draft.value,
+        reason: draft.reason,
+        created_by: by.clone(),
+        approved_by: None,
+        valid_from: draft.valid_from,
+        valid_until: draft.valid_until,
+    };
+    let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
+    for (number, entry) in entries.iter().enumerate() {
+        let wrong = |error: crate::lists::EntryError| Problem::invalid(Some(format!("entries.{number}")), error.to_string());
+        entry.check().map_err(wrong)?;
+    }
+    put(&api, list, entries, by).await
+}
+
+/// Puts the entries of a CSV file on a list, all of them or none.
+#[utoipa::path(
+    post,
+    path = "/v1/lists/{list}/import",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list")),
+    request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `approved_by`, `valid_from`, `valid_until`"),
+    responses(
+        (status = 200, description = "they are on it", body = Changed),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn import(
+    State(api): State<Api>,
+    Caller(by): Caller,
+    Path(list): Path<String>,
+    body: Body,
+) -> Result<Json<Changed>, Problem> {
+    let body = body.map_err(Problem::body)?;
+    let text = std::str::from_utf8(&body).map_err(|_| Problem::invalid(None, "the file is not UTF-8 text".to_owned()))?;
+    let entries = import::entries(text, &by).map_err(|error| Problem::invalid(None, error.to_string()))?;
+    put(&api, list, entries, by).await
+}
+
+/// So many entries go into one record of the log.
+const ENTRIES_A_RECORD: usize = 5_000;
+
+async fn put(api: &Api, list: String, entries: Vec<Entry>, by: String) -> Result<Json<Changed>, Problem> {
+    let (changed, at) = (entries.len(), api.engine.clock().now());
+    // Without entries it is still said whether there is such a list.
+    if entries.is_empty() && api.engine.deciders().lists.get(&list).is_none() {
+        return Err(unknown(&list));
+    }
+    for part in entries.chunks(ENTRIES_A_RECORD) {
+        let control = Control::Listed { list: list.clone(), entries: part.to_vec(), by: by.clone(), at };
+        api.engine.change(control).await?;
+    }
+    Ok(Json(Changed { changed }))
+}
+
+/// Which entry is taken off.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    value: String,
+}
+
+/// Takes an entry off a list.
+#[utoipa::path(
+    delete,
+    path = "/v1/lists/{list}/entries",
+    tag = "lists",
+    params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry")),
+    responses(
+        (status = 200, description = "it is off the list", body = Changed),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn remove(
+    State(api): State<Api>,
+    Caller(by): Caller,
+    Path(list): Path<String>,
+    which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Changed>, Problem> {
+    let Query(Which { value }) = which.map_err(Problem::query)?;
+    let pattern = Pattern::parse(&value).map_err(|error| Problem::parameter("value", error.to_string()))?;
+    let deciders = api.engine.deciders();
+    let (_, entries) = deciders.lists.get(&list).ok_or_else(|| unknown(&list))?;
+    if entries.get(&pattern).is_none() {
+        return Err(Problem::not_found(format!("`{pattern}` is not on the list `{list}`")));
+    }
+    let at = api.engine.clock().now();
+    api.engine.change(Control::Unlisted { list, values: vec![pattern], by, at }).await?;
+    Ok(Json(Changed { changed: 1 }))
+}
+
+fn unknown(list: &str) -> Problem {
+    Problem::not_found(format!("there is no list `{list}` in the pipeline file"))
+}

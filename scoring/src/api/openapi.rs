@@ -1,0 +1,164 @@
+//! The description of the API: OpenAPI 3.1, generated from the handlers and their types, with what an event looks like in this pipeline.
+
+use std::collections::BTreeMap;
+
+use ingest::schema::{Place, Schema, ValueType};
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+
+use super::{answer, decisions, lists, models, page, problem, rules, score};
+use crate::pipeline::Pipeline;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists and models."),
+    paths(
+        score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
+        rules::check, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
+        super::live, super::ready, super::metrics,
+    ),
+    components(schemas(
+        answer::ScoreAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
+        rules::RuleDraft, rules::Condition, rules::Checked, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
+        models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
+        page::Page<crate::lists::Entry>,
+    ))
+)]
+struct Described;
+
+/// The document for a pipeline.
+pub(super) fn document(pipeline: &Pipeline) -> Value {
+    let mut document = serde_json::to_value(Described::openapi()).expect("plain data always has a JSON form");
+    document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
+    document["components"]["schemas"]["Event"] = event(&pipeline.schema);
+    document["components"]["schemas"]["Label"] = label();
+    let one = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let events = json!({"type": "array", "minItems": 1, "maxItems": score::MOST_EVENTS, "items": {"type": "object"}});
+    let batch =
+        json!({"type": "object", "additionalProperties": false, "required": ["events"], "properties": {"events": events}});
+    for (path, schema) in [("/v1/score", one("Event")), ("/v1/labels", one("Label")), ("/v1/score/batch", batch)] {
+        document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"] = schema;
+    }
+    document
+}
+
+/// An event as this pipeline takes it.
+fn event(schema: &Schema) -> Value {
+    let mut root = Object::default();
+    let text = |least: u32, most: u32| json!({"type": "string", "minLength": least, "maxLength": most});
+    root.put(&schema.event_id, true, text(1, 200));
+    root.put(&schema.event_time, true, json!({"type": "string", "format": "date-time"}));
+    if let Some(place) = &schema.amount_minor {
+        root.put(place, true, json!({"type": "integer", "minimum": 0, "maximum": ingest::Amount::MAX_MINOR}));
+    }
+    if let Some(place) = &schema.currency {
+        root.put(place, false, json!({"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}));
+    }
+    for entity in &schema.entities {
+        root.put(&entity.place, entity.required, text(1, 200));
+    }
+    for attribute in &schema.attributes {
+        let kind = match attribute.value_type {
+            ValueType::Text => "string",
+            ValueType::Integer => "integer",
+            ValueType::Number => "number",
+            ValueType::Flag => "boolean",
+        };
+        root.put(&attribute.place, attribute.required, json!({ "type": kind }));
+    }
+    let typed = Place { json: vec!["event_type".to_owned()], column: String::new() };
+    root.put(&typed, false, json!({"const": schema.event_type}));
+    let supersedes = Place { json: vec!["supersedes".to_owned()], column: String::new() };
+    root.put(&supersedes, false, json!({"type": ["string", "null"], "description": "the event that this one corrects"}));
+    root.schema()
+}
+
+/// An object of a schema with objects in it.
+#[derive(Default)]
+struct Object {
+    members: BTreeMap<String, Object>,
+    leaf: Option<Value>,
+    required: bool,
+}
+
+impl Object {
+    fn put(&mut self, place: &Place, required: bool, leaf: Value) {
+        let mut here = self;
+        for name in &place.json {
+            here = here.members.entry(name.clone()).or_default();
+            here.required |= required;
+        }
+        here.leaf = Some(leaf);
+    }
+
+    fn schema(&self) -> Value {
+        if let Some(leaf) = &self.leaf {
+            return leaf.clone();
+        }
+        let required: Vec<&String> = self.members.iter().filter(|(_, member)| member.required).map(|(name, _)| name).collect();
+        let properties: Map<String, Value> = self.members.iter().map(|(name, member)| (name.clone(), member.schema())).collect();
+        json!({"type": "object", "properties": properties, "required": required})
+    }
+}
+
+/// A label as the API takes it.
+fn label() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["event_id", "label", "source", "observed_at"],
+        "properties": {
+            "event_id": {"type": "string", "minLength": 1, "maxLength": 200},
+            "label": {"enum": ["fraud", "legit", "default", "repaid"]},
+            "source": {"enum": ["chargeback", "analyst", "customer", "issuer", "servicing"]},
+            "category": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+            "observed_at": {"type": "string", "format": "date-time"},
+            "amount_minor": {"type": ["integer", "null"], "minimum": 0, "maximum": ingest::Amount::MAX_MINOR},
+        },
+    })
+}
+
+/// The page that shows the document: everything in it comes from here.
+pub(super) const PAGE: &str = include_str!("openapi.html");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refs(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|member| refs(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| refs(item, found)),
+            _ => {}
+        }
+    }
+
+    fn handbook() -> Value {
+        let text = include_str!("../../../pipelines/card_fraud_handbook.toml");
+        document(&Pipeline::parse(text, "p.toml").expect("it ships with the program"))
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = handbook();
+        assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+        let mut found = Vec::new();
+        refs(&document, &mut found);
+        assert!(found.len() > 30, "{found:?}");
+        for reference in found {
+            let pointer = reference.strip_prefix('#').expect("all of it is in one document");
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_described_as_the_pipeline_takes_it() {
+        let event = &handbook()["components"]["schemas"]["Event"];
+        assert_eq!(event["required"], json!(["customer", "event_id", "event_time", "terminal", "transaction"]));
+        assert_eq!(event["properties"]["transaction"]["required"], json!(["amount_minor"]));
+        assert_eq!(event["properties"]["event_type"]["const"], "card_payment");
+    }
+}

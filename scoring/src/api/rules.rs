@@ -1,0 +1,152 @@
+//! `/v1/rules`: what analysts say, as it is and as it changes. A change holds from the next decision on.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::page::{Page, PageQuery, page};
+use super::problem::Problem;
+use super::{Api, Body, Caller};
+use crate::control::Control;
+use crate::decide::names;
+use crate::decision::Verdict;
+use crate::rules::{Expression, Points, Rule, RuleId, RuleReason, State as RuleState};
+
+/// A rule as a caller writes it: its id is in the path, its version is counted here, its author is the caller.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleDraft {
+    name: String,
+    #[serde(default)]
+    description: String,
+    when: String,
+    #[serde(default)]
+    action: Option<Verdict>,
+    #[serde(default)]
+    #[schema(value_type = i16)]
+    score_modifier: Points,
+    #[serde(default)]
+    priority: i32,
+    state: RuleState,
+    #[serde(default)]
+    reason: Option<RuleReason>,
+}
+
+/// All rules, in the order of their ids.
+#[utoipa::path(
+    get,
+    path = "/v1/rules",
+    tag = "rules",
+    params(("limit" = Option<usize>, Query, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    responses(
+        (status = 200, description = "rules by their ids", body = Page<Rule>),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<Rule>>, Problem> {
+    let mut rules = api.engine.control().await.rules;
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
+    page(rules, query, |rule| rule.id.to_string()).map(Json)
+}
+
+/// One rule.
+#[utoipa::path(
+    get,
+    path = "/v1/rules/{rule_id}",
+    tag = "rules",
+    params(("rule_id" = String, Path, description = "the rule")),
+    responses(
+        (status = 200, description = "the rule", body = Rule),
+        (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get(State(api): State<Api>, Path(rule_id): Path<String>) -> Result<Json<Rule>, Problem> {
+    let rules = api.engine.control().await.rules;
+    let rule = rules.into_iter().find(|rule| rule.id.as_str() == rule_id);
+    rule.map(Json).ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`")))
+}
+
+/// Writes a rule, or its next version.
+#[utoipa::path(
+    put,
+    path = "/v1/rules/{rule_id}",
+    tag = "rules",
+    params(("rule_id" = String, Path, description = "the rule")),
+    request_body(content = RuleDraft),
+    responses(
+        (status = 200, description = "the rule as it holds now", body = Rule),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn put(
+    State(api): State<Api>,
+    Caller(author): Caller,
+    Path(rule_id): Path<String>,
+    body: Body,
+) -> Result<Json<Rule>, Problem> {
+    let draft: RuleDraft = super::json(&body.map_err(Problem::body)?)?;
+    let id = RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))?;
+    let at = api.engine.clock().now();
+    let mut written = None;
+    api.engine
+        .change_with(|state| {
+            let known = state.rules.iter().find(|rule| rule.id == id);
+            let state = match known.filter(|known| known.state != draft.state) {
+                Some(known) => known.state.clone().to(draft.state)?,
+                None => draft.state,
+            };
+            let RuleDraft { name, description, when, action, score_modifier, priority, reason, .. } = draft;
+            let version = known.map_or(1, |known| known.version + 1);
+            let by = author.clone();
+            let rule = Rule { id, version, name, description, when, action, score_modifier, priority, state, author, reason };
+            written = Some(rule.clone());
+            Ok(Control::Ruled { rules: vec![rule], by, at })
+        })
+        .await?;
+    Ok(Json(written.expect("the change was made from it")))
+}
+
+/// A condition to be checked.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Condition {
+    when: String,
+}
+
+/// Whether a condition is one, without saving anything.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Checked {
+    valid: bool,
+    /// What is wrong, and where.
+    error: Option<String>,
+}
+
+/// Checks a condition while it is being written.
+#[utoipa::path(
+    post,
+    path = "/v1/rules/check",
+    tag = "rules",
+    request_body(content = Condition),
+    responses(
+        (status = 200, description = "whether the condition is one", body = Checked),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn check(State(api): State<Api>, body: Body) -> Result<Json<Checked>, Problem> {
+    let Condition { when } = super::json(&body.map_err(Problem::body)?)?;
+    let pipeline = api.engine.pipeline();
+    let lists = pipeline.list_names();
+    let error = Expression::new(&when, &names(pipeline, &lists)).err().map(|error| error.to_string());
+    Ok(Json(Checked { valid: error.is_none(), error }))
+}

@@ -1,0 +1,145 @@
+//! `POST /v1/score` and `POST /v1/score/batch`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use ingest::{Event, Timestamp, decode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answer::ScoreAnswer;
+use super::problem::Problem;
+use super::{Api, Body};
+use crate::decision::Reasons;
+use crate::engine::{Engine, Terms, Ticket};
+
+/// The most events of a batch.
+pub(super) const MOST_EVENTS: usize = 1_000;
+
+/// What a caller may ask for beside the decision.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// Which reasons are computed.
+    #[serde(default)]
+    reasons: Reasons,
+}
+
+pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
+
+/// Decides about one event.
+#[utoipa::path(
+    post,
+    path = "/v1/score",
+    tag = "decisions",
+    params(("reasons" = inline(Option<Reasons>), Query, description = "which reasons are computed")),
+    request_body(content = Object, description = "an event, as `components.schemas.Event` describes it for this pipeline"),
+    responses(
+        (status = 200, description = "the decision", body = ScoreAnswer),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "the event id is taken by other content", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn score(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<ScoreAnswer>, Problem> {
+    let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
+    let received_at = api.engine.clock().now();
+    let event = decode::json::event(&body, &api.engine.pipeline().schema)?;
+    check_skew(&api.engine, &event, received_at)?;
+    Ok(Json(ScoreAnswer::new(api.engine.score(event, received_at, Terms::live(reasons)).await?)))
+}
+
+fn check_skew(engine: &Engine, event: &Event, received_at: Timestamp) -> Result<(), Problem> {
+    let Some(ahead) = engine.pipeline().skew(event, received_at) else { return Ok(()) };
+    let detail = format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, engine.pipeline().max_skew);
+    Err(Problem::invalid(Some("event_time".to_owned()), detail))
+}
+
+/// The answer to a batch: one result an event, in the order of the events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BatchAnswer {
+    results: Vec<BatchResult>,
+}
+
+/// What came of one event of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum BatchResult {
+    /// It was decided.
+    Decided(Box<ScoreAnswer>),
+    /// It was not; the others are not touched by it.
+    Refused {
+        /// Why not.
+        error: Problem,
+    },
+}
+
+/// Decides about many events, applied in their order.
+#[utoipa::path(
+    post,
+    path = "/v1/score/batch",
+    tag = "decisions",
+    params(("reasons" = inline(Option<Reasons>), Query, description = "which reasons are computed")),
+    request_body(content = Object, description = "`{\"events\": [...]}` with 1 to 1000 events"),
+    responses(
+        (status = 200, description = "a result for each event, in their order", body = BatchAnswer),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<BatchAnswer>, Problem> {
+    let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
+    let received_at = api.engine.clock().now();
+    let mut tickets = Vec::new();
+    for event in events(&body)? {
+        tickets.push(submit(&api.engine, &event, received_at, reasons).await);
+    }
+    let decided = tickets.into_iter().map(|ticket| ticket.map(|ticket| tokio::spawn(ticket.decide()))).collect::<Vec<_>>();
+    let mut results = Vec::with_capacity(decided.len());
+    for each in decided {
+        let scored = match each {
+            Ok(task) => task.await.map_err(|_| crate::Error::Stopped).and_then(|scored| scored).map_err(Problem::from),
+            Err(problem) => Err(problem),
+        };
+        results.push(match scored {
+            Ok(scored) => BatchResult::Decided(Box::new(ScoreAnswer::new(scored))),
+            Err(error) => BatchResult::Refused { error },
+        });
+    }
+    Ok(Json(BatchAnswer { results }))
+}
+
+async fn submit(
+    engine: &Arc<Engine>,
+    event: &serde_json::Value,
+    received_at: Timestamp,
+    reasons: Reasons,
+) -> Result<Ticket, Problem> {
+    let event = decode::json::event_of(event, &engine.pipeline().schema)?;
+    check_skew(engine, &event, received_at)?;
+    Ok(engine.submit(event, received_at, Terms::live(reasons)).await?)
+}
+
+fn events(body: &Bytes) -> Result<Vec<serde_json::Value>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Batch {
+        events: Vec<serde_json::Value>,
+    }
+    let Batch { events } = super::json(body)?;
+    match events.len() {
+        1..=MOST_EVENTS => Ok(events),
+        count => Err(Problem::invalid(
+            Some("events".to_owned()),
+            format!("a batch has 1 to {MOST_EVENTS} events, this one has {count}"),
+        )),
+    }
+}

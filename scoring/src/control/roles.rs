@@ -1,0 +1,104 @@
+//! Which model was what, and when: read from the control records of a log.
+
+use ingest::Timestamp;
+use ingest::log::{Position, Readable, Topic};
+use serde::{Deserialize, Serialize};
+
+use super::Control;
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub enum Role {
+    /// It waits.
+    Candidate,
+    /// It runs beside the champion.
+    Challenger,
+    /// It decides.
+    Champion,
+    /// It has decided.
+    Retired,
+}
+
+impl Role {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Candidate => "candidate",
+            Self::Challenger => "challenger",
+            Self::Champion => "champion",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// A model that took a role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct RoleChange {
+    /// The model's name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// What it is from then on; a challenger that is withdrawn is a candidate again.
+    pub role: Role,
+    /// The share of entities that a challenger decides for, in percent.
+    pub share_percent: u8,
+    /// Who did it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[cfg_attr(feature = "http", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+}
+
+impl RoleChange {
+    /// What a control record says of roles.
+    pub fn of(control: Control) -> Option<Self> {
+        match control {
+            Control::Promoted { name, version, by, reason, at } => {
+                Some(Self { name, version, role: Role::Champion, share_percent: 100, by, reason, at })
+            }
+            Control::Challenged { name, version, share_percent, by, reason, at } => {
+                Some(Self { name, version, role: Role::Challenger, share_percent, by, reason, at })
+            }
+            Control::Withdrawn { name, version, by, reason, at } => {
+                Some(Self { name, version, role: Role::Candidate, share_percent: 0, by, reason, at })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// All changes of roles in a log, in its order.
+pub fn role_changes(log: &dyn Readable) -> Result<Vec<RoleChange>, crate::Error> {
+    let mut changes = Vec::new();
+    for record in log.read(Position(0))? {
+        let record = record?;
+        if record.topic != Topic::Control {
+            continue;
+        }
+        let unreadable = |source| crate::Error::Unreadable { position: record.position, source };
+        changes.extend(RoleChange::of(Control::decode(&record.payload).map_err(unreadable)?));
+    }
+    Ok(changes)
+}
+
+/// The role of a version after some changes: a champion retires when another of its name takes its place, and one that has decided is
+/// never a candidate again.
+pub fn role(changes: &[RoleChange], name: &str, version: u32) -> Role {
+    let of_name = || changes.iter().filter(|change| change.name == name);
+    let champion = of_name().rfind(|change| change.role == Role::Champion);
+    if champion.is_some_and(|champion| champion.version == version) {
+        return Role::Champion;
+    }
+    let last = of_name().rfind(|change| change.version == version).map(|change| change.role);
+    let was_champion = || of_name().any(|change| change.version == version && change.role == Role::Champion);
+    match last {
+        Some(Role::Challenger) => Role::Challenger,
+        _ if was_champion() => Role::Retired,
+        _ => Role::Candidate,
+    }
+}

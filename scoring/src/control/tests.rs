@@ -1,0 +1,115 @@
+use ingest::log::Position;
+
+use super::*;
+use crate::rules::Rule;
+
+const AT: Timestamp = Timestamp::from_micros(0);
+
+fn promoted(name: &str, version: u32) -> Control {
+    Control::Promoted { name: name.to_owned(), version, by: "ada".to_owned(), reason: String::new(), at: AT }
+}
+
+fn challenged(name: &str, version: u32, share_percent: u8) -> Control {
+    Control::Challenged { name: name.to_owned(), version, share_percent, by: "ada".to_owned(), reason: String::new(), at: AT }
+}
+
+fn withdrawn(name: &str, version: u32) -> Control {
+    Control::Withdrawn { name: name.to_owned(), version, by: "ada".to_owned(), reason: String::new(), at: AT }
+}
+
+#[test]
+fn the_last_change_decides() {
+    let changes = |controls: Vec<Control>| controls.into_iter().filter_map(RoleChange::of).collect::<Vec<_>>();
+    let all = changes(vec![
+        promoted("a", 1),
+        promoted("a", 3),
+        promoted("b", 2),
+        challenged("a", 4, 0),
+        promoted("a", 4),
+        challenged("a", 5, 10),
+        challenged("a", 6, 0),
+        challenged("a", 1, 0),
+        withdrawn("a", 6),
+        promoted("a", 3),
+    ]);
+    let check = |name: &str, version: u32, expect: Role| assert_eq!(role(&all, name, version), expect, "{name} {version}");
+    check("a", 1, Role::Challenger);
+    check("a", 2, Role::Candidate);
+    check("a", 3, Role::Champion);
+    check("a", 4, Role::Retired);
+    check("a", 5, Role::Challenger);
+    check("a", 6, Role::Candidate);
+    check("b", 2, Role::Champion);
+    check("b", 1, Role::Candidate);
+    assert_eq!(role(&[], "a", 1), Role::Candidate);
+    let withdrawn = changes(vec![promoted("a", 1), promoted("a", 2), challenged("a", 1, 0), withdrawn("a", 1)]);
+    assert_eq!(role(&withdrawn, "a", 1), Role::Retired);
+}
+
+fn rule(id: &str, version: u32) -> Rule {
+    let text = format!(
+        r#"{{"id":"{id}","version":{version},"name":"{id}","author":"ada","when":"event.amount_minor > 10","action":"review","state":"active"}}"#
+    );
+    serde_json::from_str(&text).expect("a rule")
+}
+
+fn entry(value: &str) -> Entry {
+    serde_json::from_str(&format!(r#"{{"value":"{value}"}}"#)).expect("an entry")
+}
+
+fn every_kind() -> Vec<Control> {
+    let by = || "ada".to_owned();
+    let policy = serde_json::from_str(r#"{"review":600,"decline":800,"on_failure":"review"}"#).expect("a policy");
+    vec![
+        promoted("a", 1),
+        Control::Serving { features: vec![("f".to_owned(), "1".to_owned())], at: AT },
+        challenged("a", 2, 10),
+        Control::Ruled { rules: vec![rule("r1", 1), rule("r2", 1)], by: by(), at: AT },
+        Control::Listed {
+            list: "stolen".to_owned(),
+            entries: vec![entry("tok_1"), entry("41*"), entry("10.0.0.0/8")],
+            by: by(),
+            at: AT,
+        },
+        Control::Unlisted { list: "stolen".to_owned(), values: vec![entry("41*").pattern], by: by(), at: AT },
+        Control::Ruled { rules: vec![rule("r1", 2)], by: by(), at: AT },
+        Control::Governed { policy, by: by(), at: AT },
+        withdrawn("a", 2),
+    ]
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    for control in every_kind() {
+        assert_eq!(Control::decode(&control.encode()), Ok(control));
+    }
+}
+
+#[test]
+fn a_state_is_the_same_from_any_point_on() {
+    let controls = every_kind();
+    let mut whole = State::default();
+    for (at, control) in controls.iter().enumerate() {
+        // What a snapshot keeps is what it would have been.
+        whole = postcard::from_bytes(&postcard::to_stdvec(&whole).expect("it encodes")).expect("it decodes");
+        whole.apply(control.clone(), Position(at as u64 * 10));
+    }
+    assert_eq!(whole.champion, Some(("a".to_owned(), 1)));
+    assert_eq!(whole.challengers, []);
+    assert_eq!(whole.rules.iter().map(|rule| (rule.id.as_str(), rule.version)).collect::<Vec<_>>(), [("r1", 2), ("r2", 1)]);
+    assert_eq!(whole.lists["stolen"].len(), 2);
+    assert_eq!(whole.policy.as_ref().map(|policy| policy.review), Some(600));
+    assert_eq!(whole.version, Position(81));
+    let mut serving = State::default();
+    serving.apply(controls[1].clone(), Position(5));
+    assert_eq!((serving.version, serving.serving.len()), (Position(0), 1), "what is computed does not decide");
+}
+
+#[test]
+fn a_promoted_challenger_challenges_no_longer() {
+    let mut state = State::default();
+    for control in [promoted("a", 1), challenged("a", 2, 0), challenged("a", 2, 25), promoted("a", 2)] {
+        state.apply(control, Position(0));
+    }
+    assert_eq!((state.champion, state.challengers), (Some(("a".to_owned(), 2)), vec![]));
+}

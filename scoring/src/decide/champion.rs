@@ -1,0 +1,143 @@
+use features::Plan;
+
+use crate::model::Runnable;
+use crate::registry::Artifact;
+
+/// The model that decides, with its version in the registry.
+#[derive(Clone, Debug)]
+pub struct Champion {
+    /// Its version.
+    pub version: u32,
+    /// The artifact.
+    pub artifact: Artifact,
+    /// The artifact's model made ready for the pipeline's vector.
+    runnable: Runnable,
+    /// What each of the pipeline's features usually is; NaN where that is not known.
+    usual: Vec<f64>,
+}
+
+/// Why a model cannot score a pipeline's events.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "model {name} {version} was trained on features {trained}, the pipeline has {present}{missing}: train it again, or use the pipeline that it was trained with"
+)]
+pub struct Mismatch {
+    name: String,
+    version: u32,
+    trained: String,
+    present: String,
+    missing: String,
+}
+
+impl Champion {
+    /// Refuses an artifact that reads features which the pipeline has not, or defines in another way. Features that the pipeline has
+    /// beside them do no harm: they can be warmed while a model that does not know them decides.
+    pub fn new(artifact: Artifact, version: u32, plan: &Plan) -> Result<Self, Mismatch> {
+        let same = artifact.about.features_version == plan.version()
+            && artifact.about.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
+        if same {
+            return Ok(Self::ready(artifact, version, plan, &(0..plan.definitions().len()).collect::<Vec<_>>()));
+        }
+        let mismatch = |artifact: &Artifact, missing: String| Mismatch {
+            name: artifact.about.name.clone(),
+            version,
+            trained: artifact.about.features_version.clone(),
+            present: plan.version().to_owned(),
+            missing,
+        };
+        if artifact.about.feature_versions.is_empty() {
+            return Err(mismatch(&artifact, String::new()));
+        }
+        let mut places = Vec::new();
+        for (name, version) in artifact.about.features.iter().zip(&artifact.about.feature_versions) {
+            let place = plan.feature(name).filter(|place| plan.definitions()[*place].version == *version);
+            let Some(place) = place else {
+                return Err(mismatch(&artifact, format!(" and lacks {name} as it was then")));
+            };
+            places.push(place);
+        }
+        Ok(Self::ready(artifact, version, plan, &places))
+    }
+
+    /// `places` says where each of the model's features lies in the pipeline's vector.
+    fn ready(artifact: Artifact, version: u32, plan: &Plan, places: &[usize]) -> Self {
+        Self { version, runnable: Runnable::new(&artifact.scorer, places), usual: usual(&artifact, plan), artifact }
+    }
+
+    /// The probability, 0 to 1, that the event of a pipeline's vector is bad; NaN where the model gives no number.
+    pub fn probability(&self, vector: &[f64]) -> f64 {
+        self.runnable.probability(vector)
+    }
+
+    /// The probability before calibration and after it.
+    pub fn probabilities_of(&self, vector: &[f64]) -> (f64, f64) {
+        self.runnable.raw_and_calibrated(vector)
+    }
+
+    /// What each of the pipeline's features usually is, in its order: the mean over the rows that were learned from, NaN where that is
+    /// not known.
+    pub fn usual(&self) -> &[f64] {
+        &self.usual
+    }
+
+    /// The probability of each row of the pipeline's features, a column each.
+    pub fn probabilities(&self, columns: &[Vec<f64>]) -> Vec<f64> {
+        self.runnable.probabilities(columns)
+    }
+
+    /// What each of the pipeline's features added to the model's output.
+    pub fn contributions(&self, vector: &[f64]) -> Vec<f64> {
+        self.runnable.contributions(vector)
+    }
+}
+
+fn usual(artifact: &Artifact, plan: &Plan) -> Vec<f64> {
+    let mean =
+        |name: &String| artifact.profile.features.iter().find(|known| known.name == *name).map_or(f64::NAN, |known| known.mean);
+    plan.definitions().iter().map(|definition| mean(&definition.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::preparation::Filled;
+    use crate::model::{Linear, Model, Preparation};
+    use crate::registry::Published;
+    use crate::{Pipeline, Scorer};
+
+    const PIPELINE: &str = include_str!("../../../pipelines/card_fraud_handbook.toml");
+
+    #[test]
+    fn reasons_are_of_the_pipelines_features_whatever_the_model_reads() {
+        let pipeline = Pipeline::parse(PIPELINE, "p.toml").expect("it ships with the program");
+        let width = pipeline.plan.width();
+        // Two features of the pipeline, the later one first; of that one a flag is read, too.
+        let (amount, late) = (0, width - 1);
+        let features = [late, amount].map(|place| pipeline.plan.definitions()[place].name.clone());
+        let filled = |flag| Filled { median: 2.0, range: (0.0, 100.0), flag };
+        let scorer = Scorer {
+            preparation: Some(Preparation::Linear(vec![filled(true), filled(false)])),
+            ..Scorer::plain(Model::Linear(Linear {
+                intercept: -1.0,
+                weights: vec![0.5, 3.0, 0.25],
+                means: vec![1.0, 0.5, 4.0],
+                deviations: vec![1.0; 3],
+            }))
+        };
+        assert_eq!(scorer.check(), Ok(()));
+        let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
+        let artifact = Artifact::foreign("card_fraud", "tests", features.to_vec(), &pipeline.plan, scorer, published);
+        let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline.plan).expect("it fits");
+        let check = |of_amount: f64, of_late: f64, expect: [f64; 2]| {
+            let mut vector = vec![0.0; width];
+            (vector[amount], vector[late]) = (of_amount, of_late);
+            let contributions = champion.contributions(&vector);
+            assert_eq!((contributions.len(), [contributions[amount], contributions[late]]), (width, expect));
+            let margin = -1.0 + contributions.iter().sum::<f64>();
+            assert!((champion.probability(&vector) - crate::model::sigmoid(margin)).abs() < 1e-12);
+        };
+        check(8.0, 3.0, [1.0, 1.0 - 1.5]);
+        check(1e9, f64::NAN, [24.0, 0.5 + 1.5]);
+        check(f64::NAN, -5.0, [-0.5, -0.5 - 1.5]);
+    }
+}

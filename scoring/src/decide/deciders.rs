@@ -1,0 +1,133 @@
+use std::sync::Arc;
+
+use ingest::Event;
+use ingest::log::Position;
+
+use super::champion::Champion;
+use crate::control::{Role, State};
+use crate::error::Error;
+use crate::lists::Lists;
+use crate::pipeline::Pipeline;
+use crate::policy::Policy;
+use crate::rules::{Names, RuleSet};
+
+/// Everything that decides, as of one position of the log. It is made outside the path of decisions and swapped as a whole, so that a
+/// decision never sees half of a change.
+#[derive(Clone, Debug)]
+pub struct Deciders {
+    /// What the pipeline file says: definitions, reasons, which lists there are.
+    pub pipeline: Arc<Pipeline>,
+    /// Every control record before this position is in it, and none after.
+    pub version: Position,
+    /// The model that decides.
+    pub champion: Option<Arc<Champion>>,
+    /// The models beside it.
+    pub challengers: Vec<Challenger>,
+    /// What analysts said.
+    pub rules: RuleSet,
+    /// Who is blocked, allowed or watched.
+    pub lists: Lists,
+    /// From score to decision.
+    pub policy: Policy,
+    /// The number of the entity whose keys challengers share with the champion.
+    split_by: usize,
+}
+
+/// A model beside the champion.
+#[derive(Clone, Debug)]
+pub struct Challenger {
+    /// The model.
+    pub model: Arc<Champion>,
+    /// The share of entities that it decides for, in percent.
+    pub share_percent: u8,
+}
+
+/// Something that control records name and that cannot decide. It is said, and left out.
+#[derive(Debug)]
+pub struct Problem {
+    /// What it is about: `model card_fraud 3`, `rule r_12`.
+    pub what: String,
+    /// Why it cannot decide.
+    pub error: Error,
+}
+
+impl Deciders {
+    /// What a state of control comes to for a pipeline, and what of it cannot be used. `models` finds a version of a model.
+    pub fn new(
+        state: &State,
+        pipeline: &Arc<Pipeline>,
+        models: &mut dyn FnMut(&str, u32) -> Result<Arc<Champion>, Error>,
+    ) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut load = |name: &str, version: u32| match models(name, version) {
+            Ok(model) => Some(model),
+            Err(error) => {
+                problems.push(Problem { what: format!("model {name} {version}"), error });
+                None
+            }
+        };
+        let champion = state.champion.as_ref().and_then(|(name, version)| load(name, *version));
+        let challenger = |challenger: &crate::control::Challenger| {
+            let model = load(&challenger.name, challenger.version)?;
+            Some(Challenger { model, share_percent: challenger.share_percent })
+        };
+        let challengers = state.challengers.iter().filter_map(challenger).collect();
+        let lists = pipeline.list_names();
+        let (rules, wrong) = usable_rules(state, &names(pipeline, &lists));
+        problems.extend(wrong);
+        let deciders = Self {
+            pipeline: Arc::clone(pipeline),
+            version: state.version,
+            champion,
+            challengers,
+            rules,
+            lists: Lists::new(&pipeline.lists, &state.lists),
+            policy: state.policy.clone().unwrap_or_else(|| pipeline.policy.clone()),
+            split_by: pipeline.schema.entity(&pipeline.model.review_entity).expect("a pipeline has been checked"),
+        };
+        (deciders, problems)
+    }
+
+    /// The model that decides about an event: a challenger when the event's entity is in its share, or else the champion. Shares lie beside
+    /// each other in the order of the challengers; an entity stays on its side while a share grows.
+    pub fn model_for(&self, event: &Event) -> Option<(&Champion, Role)> {
+        let champion = self.champion.as_deref()?;
+        let key = event.entities[self.split_by].as_deref();
+        if let Some(key) = key.filter(|_| self.challengers.iter().any(|challenger| challenger.share_percent > 0)) {
+            let mut place = percent_of(key, &champion.artifact.about.name);
+            for challenger in &self.challengers {
+                if place < challenger.share_percent {
+                    return Some((&challenger.model, Role::Challenger));
+                }
+                place -= challenger.share_percent;
+            }
+        }
+        Some((champion, Role::Champion))
+    }
+}
+
+/// What rules of a pipeline may name; `lists` are the names of its lists.
+pub fn names<'a>(pipeline: &'a Pipeline, lists: &'a [String]) -> Names<'a> {
+    Names::new(&pipeline.schema, &pipeline.plan, lists)
+}
+
+/// The rules that still fit; the others are told.
+fn usable_rules(state: &State, names: &Names<'_>) -> (RuleSet, Vec<Problem>) {
+    match RuleSet::compile(state.rules.clone(), names) {
+        Ok(rules) => (rules, Vec::new()),
+        Err(errors) => {
+            let is_wrong = |rule: &&crate::rules::Rule| errors.iter().any(|error| *error.rule() == rule.id);
+            let fit = state.rules.iter().filter(|rule| !is_wrong(rule)).cloned().collect();
+            let rules = RuleSet::compile(fit, names).expect("what was wrong is left out");
+            let problem =
+                |error: crate::rules::RuleError| Problem { what: format!("rule {}", error.rule()), error: Error::Rule(error) };
+            (rules, errors.into_iter().map(problem).collect())
+        }
+    }
+}
+
+/// The place of an entity's key among a hundred, the same for ever.
+fn percent_of(key: &str, model: &str) -> u8 {
+    let seed = xxhash_rust::xxh3::xxh3_64(model.as_bytes());
+    (xxhash_rust::xxh3::xxh3_64_with_seed(key.as_bytes(), seed) % 100) as u8
+}

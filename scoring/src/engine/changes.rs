@@ -1,0 +1,160 @@
+//! Changes of what decides: checked before they are recorded, recorded before they hold, one after another.
+
+use std::sync::Arc;
+
+use ingest::log::Position;
+use tokio::sync::oneshot;
+
+use super::Engine;
+use super::writer::Command;
+use crate::control::{Control, State, declared};
+use crate::decide::{Champion, Deciders, names};
+use crate::error::Error;
+use crate::pipeline::Pipeline;
+use crate::registry::Registry;
+use crate::rules::{RuleError, RuleSet};
+
+/// The share of entities that challengers may decide for together, in percent.
+const MOST_SHARED: u32 = 99;
+
+impl Engine {
+    /// What control records come to as of now.
+    pub async fn control(&self) -> State {
+        self.control.lock().await.clone()
+    }
+
+    /// Makes a version of a model champion, from the next decision on.
+    pub async fn promote(&self, name: &str, version: u32, by: &str, reason: &str) -> Result<Position, Error> {
+        let (name, by, reason, at) = (name.to_owned(), by.to_owned(), reason.to_owned(), self.clock.now());
+        self.change(Control::Promoted { name, version, by, reason, at }).await
+    }
+
+    /// Changes what decides, from the next decision on. The change is refused when it names a model that cannot be loaded, a rule that is
+    /// wrong, or a list that there is not; then nothing is recorded.
+    pub async fn change(&self, control: Control) -> Result<Position, Error> {
+        let mut state = self.control.lock().await;
+        self.change_from(&mut state, control).await
+    }
+
+    /// As [`Engine::change`], where the change depends on what holds now; nobody changes anything in between.
+    pub async fn change_with(&self, change: impl FnOnce(&State) -> Result<Control, Error>) -> Result<Position, Error> {
+        let mut state = self.control.lock().await;
+        let control = change(&state)?;
+        self.change_from(&mut state, control).await
+    }
+
+    /// Takes what another version of the pipeline file says of rules, lists, reasons and the policy, from the next decision on. What events look
+    /// like, what features mean and which model scores needs a new start. Returns how many changes were recorded.
+    pub async fn reload(&self, pipeline: Pipeline) -> Result<usize, Error> {
+        let mut state = self.control.lock().await;
+        if let Some(what) = needs_restart(&self.deciders.load().pipeline, &pipeline) {
+            return Err(Error::NeedsRestart { what });
+        }
+        let records = declared(&pipeline, &state, self.clock.now());
+        let count = records.len();
+        self.take(&mut state, Arc::new(pipeline), records).await?;
+        Ok(count)
+    }
+
+    async fn change_from(&self, state: &mut State, control: Control) -> Result<Position, Error> {
+        let pipeline = Arc::clone(&self.deciders.load().pipeline);
+        self.take(state, pipeline, vec![control]).await?;
+        Ok(Position(state.version.0.saturating_sub(1)))
+    }
+
+    /// Checks changes, makes what decides from then on, records them, and swaps.
+    async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<(), Error> {
+        let mut next = state.clone();
+        for control in &controls {
+            check(control, &next, &pipeline)?;
+            next.apply(control.clone(), Position(0));
+        }
+        let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
+        let named: Vec<_> = controls.iter().filter_map(named_model).collect();
+        let made = tokio::task::spawn_blocking(move || {
+            let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
+            for (name, version) in named {
+                models(&name, version)?;
+            }
+            Ok::<_, Error>((Deciders::new(&next, &pipeline, &mut models).0, next))
+        });
+        let (mut deciders, mut next) = made.await.map_err(|_| Error::Stopped)??;
+        next.version = state.version;
+        for control in controls {
+            let (reply, position) = oneshot::channel();
+            self.send(Command::Control { control, reply }).await?;
+            let position = position.await.map_err(|_| Error::Stopped)??;
+            self.durable(position).await?;
+            next.version = position.next();
+        }
+        deciders.version = next.version;
+        self.metrics.rules_changed(&deciders.rules);
+        self.deciders.store(Arc::new(deciders));
+        *state = next;
+        Ok(())
+    }
+}
+
+/// A version of a model: the one that serves already, or else out of the registry.
+pub(super) fn load(
+    present: &Deciders,
+    registry: &dyn Registry,
+    name: &str,
+    version: u32,
+    pipeline: &Pipeline,
+) -> Result<Arc<Champion>, Error> {
+    let challengers = present.challengers.iter().map(|challenger| &challenger.model);
+    let mut serving = present.champion.iter().chain(challengers);
+    match serving.find(|model| model.artifact.about.name == name && model.version == version) {
+        Some(model) => Ok(Arc::clone(model)),
+        None => Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?)),
+    }
+}
+
+/// What of a pipeline file cannot change while the engine runs, where it has.
+fn needs_restart(present: &Pipeline, next: &Pipeline) -> Option<&'static str> {
+    let model = |pipeline: &Pipeline| (pipeline.model.name.clone(), pipeline.model.review_entity.clone());
+    let checks = [
+        ("name", present.name == next.name),
+        ("[event]", present.schema == next.schema),
+        ("[[features]]", present.plan.version() == next.plan.version()),
+        ("[model]", model(present) == model(next)),
+        ("max_skew", present.max_skew == next.max_skew),
+    ];
+    checks.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
+}
+
+fn named_model(control: &Control) -> Option<(String, u32)> {
+    match control {
+        Control::Promoted { name, version, .. } | Control::Challenged { name, version, .. } => Some((name.clone(), *version)),
+        _ => None,
+    }
+}
+
+fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Error> {
+    match control {
+        Control::Ruled { rules, .. } => {
+            let lists = pipeline.list_names();
+            let first = |errors: Vec<RuleError>| errors.into_iter().next().expect("nothing is wrong without an error");
+            RuleSet::compile(rules.clone(), &names(pipeline, &lists)).map_err(first)?;
+        }
+        Control::Listed { list, .. } | Control::Unlisted { list, .. } => {
+            if pipeline.lists.iter().all(|declared| declared.name != *list) {
+                return Err(Error::NoList { list: list.clone(), known: pipeline.list_names().join(", ") });
+            }
+        }
+        Control::Challenged { name, version, share_percent, .. } => {
+            let others = state.challengers.iter().filter(|each| (&each.name, each.version) != (name, *version));
+            let percent = u32::from(*share_percent) + others.map(|each| u32::from(each.share_percent)).sum::<u32>();
+            if percent > MOST_SHARED {
+                return Err(Error::Share { percent });
+            }
+        }
+        Control::Promoted { .. }
+        | Control::Serving { .. }
+        | Control::RetrainWanted { .. }
+        | Control::Withdrawn { .. }
+        | Control::Governed { .. } => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Lists: keys of events that are blocked, allowed or watched, whatever a model says. A list changes while it serves, by control records
+//! in the log; a change is a new list that shares all but a few nodes with the one before, so nobody who reads waits.
+
+mod entry;
+mod file;
+pub mod import;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ingest::{Event, Schema, Timestamp, Value};
+use ipnet::IpNet;
+use rpds::HashTrieMapSync;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use self::entry::{Entry, EntryError, Pattern};
+pub use self::file::ListFile;
+
+/// What a list does to an event that is on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = ListKind))]
+pub enum Kind {
+    /// It is reviewed at least.
+    Watch,
+    /// It is approved, whatever models and rules say, unless a list blocks it.
+    Allow,
+    /// It is declined, whatever else holds.
+    Block,
+}
+
+impl Kind {
+    /// Its word in pipeline files, in the API and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Allow => "allow",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// What a list looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The key of an entity, by its number in the schema.
+    Entity(usize),
+    /// An attribute, by its number in the schema.
+    Attribute(usize),
+}
+
+impl Key {
+    /// The key named so: an entity, or else an attribute of kind text.
+    pub fn named(name: &str, schema: &Schema) -> Option<Self> {
+        let attribute =
+            || schema.attribute(name).filter(|at| schema.attributes[*at].value_type == ingest::schema::ValueType::Text);
+        schema.entity(name).map(Self::Entity).or_else(|| attribute().map(Self::Attribute))
+    }
+
+    fn of<'a>(&self, event: &'a Event) -> Option<&'a str> {
+        match self {
+            Self::Entity(at) => event.entities[*at].as_deref(),
+            Self::Attribute(at) => match &event.attributes[*at] {
+                Some(Value::Text(text)) => Some(text),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// A list as the pipeline file declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub kind: Kind,
+    /// The name of what it looks at.
+    pub of: String,
+    /// What it looks at.
+    pub key: Key,
+}
+
+/// An event is on a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = ListMatch))]
+pub struct Match {
+    /// The list.
+    pub list: String,
+    /// What the list does.
+    pub kind: Kind,
+    /// The entity or attribute that it looks at.
+    pub of: String,
+    /// Why the entry is there.
+    pub reason: String,
+}
+
+/// The entries of one list. A copy costs nothing; an entry that is put into the copy is not in the original.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries {
+    by_pattern: HashTrieMapSync<Pattern, Entry>,
+    /// How many prefixes there are of each length in bytes.
+    prefixes: BTreeMap<usize, u32>,
+    /// How many networks there are of each kind (version 6 or not) and length in bits.
+    networks: BTreeMap<(bool, u8), u32>,
+}
+
+impl Entries {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_pattern.size()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_pattern.is_empty()
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.by_pattern.values()
+    }
+
+    /// The entry of a pattern.
+    pub fn get(&self, pattern: &Pattern) -> Option<&Entry> {
+        self.by_pattern.get(pattern)
+    }
+
+    /// Puts an entry in; one of the same pattern goes.
+    pub fn put(&mut self, entry: Entry) {
+        if !self.by_pattern.contains_key(&entry.pattern) {
+            self.count(&entry.pattern, 1);
+        }
+        self.by_pattern.insert_mut(entry.pattern.clone(), entry);
+    }
+
+    /// Takes an entry out; whether it was there.
+    pub fn remove(&mut self, pattern: &Pattern) -> bool {
+        let was_there = self.by_pattern.remove_mut(pattern);
+        if was_there {
+            self.count(pattern, -1);
+        }
+        was_there
+    }
+
+    fn count(&mut self, pattern: &Pattern, change: i32) {
+        fn add<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K, change: i32) {
+            let count = counts.entry(key).or_default();
+            *count = count.saturating_add_signed(change);
+            counts.retain(|_, count| *count > 0);
+        }
+        match pattern {
+            Pattern::Exact(_) => {}
+            Pattern::Prefix(text) => add(&mut self.prefixes, text.len(), change),
+            Pattern::Network(network) => add(&mut self.networks, (network.addr().is_ipv6(), network.prefix_len()), change),
+        }
+    }
+
+    /// The entry that a key is on at a time: the exact one, or else the longest prefix or the smallest network that holds it.
+    pub fn find(&self, key: &str, at: Timestamp) -> Option<&Entry> {
+        let holds = |pattern: &Pattern| self.by_pattern.get(pattern).filter(|entry| entry.is_valid(at));
+        let exact = || holds(&Pattern::Exact(key.into()));
+        let prefix = || {
+            let lengths = self.prefixes.keys().rev().filter(|length| key.is_char_boundary(**length));
+            lengths.copied().find_map(|length| holds(&Pattern::Prefix(key.get(..length)?.into())))
+        };
+        let network = || {
+            let address: IpAddr = if self.networks.is_empty() { None } else { key.parse().ok() }?;
+            let lengths = self.networks.keys().rev().filter(|(is_v6, _)| *is_v6 == address.is_ipv6());
+            lengths.into_iter().find_map(|(_, length)| holds(&Pattern::Network(IpNet::new(address, *length).ok()?.trunc())))
+        };
+        exact().or_else(prefix).or_else(network)
+    }
+}
+
+/// Lists as of a time.
+#[derive(Clone, Copy, Debug)]
+pub struct ListsThen<'a> {
+    lists: &'a Lists,
+    at: Timestamp,
+}
+
+impl crate::rules::Lists for ListsThen<'_> {
+    fn contains(&self, list: crate::rules::ListId, value: &str) -> bool {
+        self.lists.lists.get(list.0).is_some_and(|(_, entries)| entries.find(value, self.at).is_some())
+    }
+}
+
+impl Serialize for Entries {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut entries = Self::default();
+        Vec::<Entry>::deserialize(deserializer)?.into_iter().for_each(|entry| entries.put(entry));
+        Ok(entries)
+    }
+}
+
+/// All lists of a pipeline with what is on them.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    lists: Vec<(Declared, Entries)>,
+}
+
+impl Lists {
+    /// The declared lists, in their order, with the entries that are known of them by name.
+    pub fn new(declared: &[Declared], entries: &BTreeMap<String, Entries>) -> Self {
+        let with = |list: &Declared| (list.clone(), entries.get(&list.name).cloned().unwrap_or_default());
+        Self { lists: declared.iter().map(with).collect() }
+    }
+
+    /// Each list with its entries.
+    pub fn iter(&self) -> impl Iterator<Item = &(Declared, Entries)> {
+        self.lists.iter()
+    }
+
+    /// A list by its name.
+    pub fn get(&self, name: &str) -> Option<&(Declared, Entries)> {
+        self.lists.iter().find(|(list, _)| list.name == name)
+    }
+
+    /// What is on them at a time, as rules ask it: by a list's number.
+    pub const fn at(&self, at: Timestamp) -> ListsThen<'_> {
+        ListsThen { lists: self, at }
+    }
+
+    /// The lists that an event is on at its own time, in the order of the pipeline file. Without any, nothing is allocated.
+    pub fn matches(&self, event: &Event) -> Vec<Match> {
+        let on = |(list, entries): &(Declared, Entries)| {
+            let entry = entries.find(list.key.of(event)?, event.occurred_at)?;
+            let Declared { name, kind, of, .. } = list.clone();
+            Some(Match { list: name, kind, of, reason: entry.reason.clone() })
+        };
+        self.lists.iter().filter(|(_, entries)| !entries.is_empty()).filter_map(on).collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! `riskflow key`: the keys that callers of the API have.
+
+use std::path::Path;
+
+use anyhow::Context;
+use ingest::{Clock, Duration, SystemClock};
+use scoring::api::access::{KeyFile, NewKey, Scope, Secret};
+use serde::Serialize;
+
+use super::ConfigArgs;
+use crate::output;
+
+/// Make, list, rotate and revoke the keys of the API
+///
+/// Without any key everybody who reaches the server may do everything. A secret is shown once, when it is made; what is kept is its
+/// hash. A running server reads the keys again on SIGHUP.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  riskflow key add --name shop --scopes score,label --per-second 500 --expires 90d\n  curl -H \"Authorization: Bearer rf_...\" ..."
+)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Command {
+    /// Make a key and show its secret
+    Add {
+        /// Whose it is
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// What it may do: score, label, read, review, admin
+        #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true, value_parser = scope)]
+        scopes: Vec<Scope>,
+        /// How many requests a second it may send [default: as many as it likes]
+        #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
+        per_second: u32,
+        /// How long it is good for [default: for ever]
+        #[arg(long, value_name = "LENGTH")]
+        expires: Option<Duration>,
+    },
+    /// Make another secret for a key; the one before stays good for a while
+    Rotate {
+        /// Whose it is
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// How long the secret before stays good
+        #[arg(long, value_name = "LENGTH", default_value = "1d")]
+        overlap: Duration,
+    },
+    /// End all keys of a name at once
+    Revoke {
+        /// Whose they are
+        #[arg(long, value_name = "NAME")]
+        name: String,
+    },
+    /// Show the keys, without their secrets
+    List {
+        /// Print one JSON object for each key
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn scope(name: &str) -> Result<Scope, String> {
+    let known = Scope::ALL.map(Scope::name).join(", ");
+    Scope::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| format!("there are: {known}"))
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let data = args.config.load()?.data;
+    std::fs::create_dir_all(&data).with_context(|| format!("cannot create the data folder {}", data.display()))?;
+    let (keys, now) = (KeyFile::of(&data), SystemClock.now());
+    match &args.command {
+        Command::Add { name, scopes, per_second, expires } => {
+            let new = NewKey {
+                name: name.clone(),
+                scopes: scopes.clone(),
+                requests_per_second: *per_second,
+                expires_at: expires.map(|length| now + length),
+            };
+            reveal(&keys.add(new, random()?, now)?)
+        }
+        Command::Rotate { name, overlap } => reveal(&keys.rotate(name, now + *overlap, random()?, now)?),
+        Command::Revoke { name } => {
+            keys.revoke(name)?;
+            output::message(&format!("`{name}` has no key any more; a running server knows after SIGHUP"));
+            Ok(())
+        }
+        Command::List { json } => list(&keys, *json),
+    }
+}
+
+fn reveal(secret: &Secret) -> anyhow::Result<()> {
+    output::message("this is shown once; a running server knows the key after SIGHUP");
+    output::text_line(secret.reveal())
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    scopes: Vec<&'static str>,
+    requests_per_second: u32,
+    created_at: String,
+    expires_at: Option<String>,
+}
+
+fn list(keys: &KeyFile, json: bool) -> anyhow::Result<()> {
+    let line = |key: scoring::api::access::Key| Line {
+        name: key.name,
+        scopes: key.scopes.into_iter().map(Scope::name).collect(),
+        requests_per_second: key.requests_per_second,
+        created_at: key.created_at.to_string(),
+        expires_at: key.expires_at.map(|end| end.to_string()),
+    };
+    let lines: Vec<Line> = keys.read()?.into_iter().map(line).collect();
+    if json {
+        return lines.iter().try_for_each(output::json_line);
+    }
+    let row = |line: &Line| {
+        let rate = if line.requests_per_second == 0 { "-".to_owned() } else { line.requests_per_second.to_string() };
+        let end = line.expires_at.clone().unwrap_or_else(|| "never".to_owned());
+        vec![line.name.clone(), line.scopes.join(", "), rate, line.created_at.clone(), end]
+    };
+    output::table(&["key", "scopes", "requests a second", "made", "ends"], &lines.iter().map(row).collect::<Vec<_>>())
+}
+
+/// 256 bits of the machine's randomness.
+fn random() -> anyhow::Result<[u8; 32]> {
+    use std::io::Read;
+    let mut bytes = [0; 32];
+    let mut source = std::fs::File::open(Path::new("/dev/urandom")).context("there is no source of random numbers")?;
+    source.read_exact(&mut bytes).context("there is no source of random numbers")?;
+    Ok(bytes)
+}
