@@ -2,7 +2,7 @@
 //! otherwise, with sizes that the compiler knows.
 
 use super::key::{Key, Step};
-use super::ring::{HEADER, LATEST, NEXT, NEXT_PLACE, NEXT_TIME, NO_ROW, Ring, TAIL, TOTALS};
+use super::ring::{HEADER, LATEST, NEXT, NEXT_TIME, NO_ROW, Ring, TAIL, TOTALS};
 use crate::plan::{Adding, EntityPlan, Shape};
 use crate::store::Partial;
 
@@ -46,8 +46,7 @@ impl Pairs<'_> {
     /// Puts the newest row behind all others; there must be room.
     #[inline(always)]
     fn push(&mut self, row: [i64; 2]) {
-        let place = (self.head + *self.len) as usize;
-        self.rows[if place >= self.rows.len() { place - self.rows.len() } else { place }] = row;
+        self.rows[place_behind(self.head, *self.len, self.rows.len())] = row;
         *self.len += 1;
         self.header[TAIL] += 1;
         self.header[LATEST] = row[0];
@@ -62,13 +61,14 @@ impl Pairs<'_> {
     #[inline(always)]
     fn advance(&mut self, adding: &Adding, now: i64) {
         let tail = self.header[TAIL];
+        let first = tail - i64::from(*self.len);
         for (cursor, offset) in self.cursors.iter_mut().zip(&adding.offsets) {
             let limit = now - offset;
             if cursor[NEXT_TIME] > limit {
                 continue;
             }
             let (mut next, mut time, mut total) = (cursor[NEXT], cursor[NEXT_TIME], cursor[TOTALS]);
-            let mut place = cursor[NEXT_PLACE] as usize / 2;
+            let mut place = place_behind(self.head, (next - first) as u32, self.rows.len());
             while time <= limit {
                 total = total.wrapping_add(adding.added(self.rows[place][1]));
                 next += 1;
@@ -76,7 +76,6 @@ impl Pairs<'_> {
                 time = if next < tail { self.rows[place][0] } else { NO_ROW };
             }
             (cursor[NEXT], cursor[NEXT_TIME], cursor[TOTALS]) = (next, time, total);
-            cursor[NEXT_PLACE] = 2 * place as i64;
         }
     }
 
@@ -89,4 +88,11 @@ impl Pairs<'_> {
             partial.value = near[TOTALS].wrapping_sub(far[TOTALS] & window.far_mask) & window.sum_mask;
         }
     }
+}
+
+/// Where the row lies that comes so many behind the oldest, in a ring of a capacity.
+#[inline(always)]
+const fn place_behind(head: u32, rows: u32, capacity: usize) -> usize {
+    let place = (head + rows) as usize;
+    if place >= capacity { place - capacity } else { place }
 }

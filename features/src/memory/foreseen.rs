@@ -21,8 +21,13 @@ pub(super) struct Foreseen {
 impl Foreseen {
     pub(super) fn new(entities: usize) -> Self {
         let places = MOST * entities;
-        let (hashes, slots) = (vec![None; places].into_boxed_slice(), vec![NO_SLOT; places].into_boxed_slice());
-        Self { hashes, slots, entities, foreseen: 0, taken: 0 }
+        Self {
+            hashes: vec![None; places].into_boxed_slice(),
+            slots: vec![NO_SLOT; places].into_boxed_slice(),
+            entities,
+            foreseen: 0,
+            taken: 0,
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -25,19 +25,18 @@ pub(crate) struct Ring {
 
 const FIRST_CAPACITY: u32 = 4;
 
-/// The words of the header: the number of the next row, the latest time that was applied (`i64::MIN` before the first), and the
-/// time up to which rows were merged into tiles or forgotten early.
+/// The words of the header: the number of the next row, the latest time that was applied (`i64::MIN` before the first), the time up to
+/// which rows were merged into tiles or forgotten early, and one that is free, so that a row of two words lies in one cache line.
 pub(super) const TAIL: usize = 0;
 pub(super) const LATEST: usize = 1;
 const COARSE_UNTIL: usize = 2;
-pub(crate) const HEADER: usize = 3;
+pub(crate) const HEADER: usize = 4;
 
-/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), where it lies among the words of the rows, and totals.
+/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), and totals.
 pub(super) const NEXT: usize = 0;
 pub(super) const NEXT_TIME: usize = 1;
-pub(super) const NEXT_PLACE: usize = 2;
 /// Where the totals of a cursor begin.
-pub(crate) const TOTALS: usize = 3;
+pub(crate) const TOTALS: usize = 2;
 
 /// In place of the next row's time when every row was passed.
 pub(super) const NO_ROW: i64 = i64::MAX;
@@ -76,21 +75,25 @@ impl Ring {
 
     /// Asks for the header and the cursors.
     pub(super) fn prefetch_cursors(&self, shape: Shape) {
+        let last = HEADER + shape.cursors - 1;
         let mut word = 0;
-        while word < HEADER + shape.cursors {
+        while word < last {
             prefetch(&self.words, word);
             word += 8;
         }
+        prefetch(&self.words, last);
     }
 
     /// Asks for the rows that the next event will read: those that cursors may pass, and the place of the next.
     pub(super) fn prefetch_rows(&self, shape: Shape) {
         let (before, rows) = self.words.split_at(HEADER + shape.cursors);
         prefetch(rows, self.place_behind(shape, self.len));
+        let first = self.first();
         each_cursor(&before[HEADER..], shape.cursor, |cursor| {
             // The next row, and the one behind it, whose time becomes the next one: mostly they lie in one cache line.
-            prefetch(rows, cursor[NEXT_PLACE] as usize);
-            prefetch(rows, cursor[NEXT_PLACE] as usize + shape.row);
+            let place = self.place_behind(shape, (cursor[NEXT] - first) as u32);
+            prefetch(rows, place);
+            prefetch(rows, place + shape.row);
         });
     }
 
@@ -141,7 +144,7 @@ impl Ring {
 
     /// Where the row that comes so many behind the oldest begins, among the words of the rows.
     #[inline(always)]
-    const fn place_behind(&self, shape: Shape, rows: u32) -> usize {
+    pub(super) const fn place_behind(&self, shape: Shape, rows: u32) -> usize {
         let slot = self.head + rows;
         (if slot >= self.capacity { slot - self.capacity } else { slot }) as usize * shape.row
     }
@@ -206,11 +209,9 @@ impl Ring {
             self.words.copy_within(from..from + shape.row, to);
         }
         self.row_mut(shape, number).copy_from_slice(row);
-        let end = self.end(shape);
         for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor) {
             if cursor[NEXT] > number {
                 cursor[NEXT] += 1;
-                cursor[NEXT_PLACE] = behind(cursor[NEXT_PLACE] as usize, shape.row, end) as i64;
             } else {
                 cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
             }
@@ -272,16 +273,15 @@ impl Ring {
     /// Moves one cursor over the rows up to a time.
     fn pass_until(&mut self, plan: &EntityPlan, edge: usize, limit: i64, passed: &mut impl FnMut(usize, &[i64])) {
         let shape = plan.shape;
-        let (end, tail) = (self.end(shape), self.tail());
+        let (end, tail, first) = (self.end(shape), self.tail(), self.first());
+        let mut place = self.place_behind(shape, (self.cursor(shape, edge)[NEXT] - first) as u32);
         let (before, rows) = self.words.split_at_mut(HEADER + shape.cursors);
         let cursor = &mut before[HEADER + edge * shape.cursor..][..shape.cursor];
         while cursor[NEXT_TIME] <= limit {
-            let place = cursor[NEXT_PLACE] as usize;
             let row = &rows[place..][..shape.row];
-            let next = behind(place, shape.row, end);
+            place = if place + shape.row == end { 0 } else { place + shape.row };
             cursor[NEXT] += 1;
-            cursor[NEXT_PLACE] = next as i64;
-            cursor[NEXT_TIME] = if cursor[NEXT] < tail { rows[next] } else { NO_ROW };
+            cursor[NEXT_TIME] = if cursor[NEXT] < tail { rows[place] } else { NO_ROW };
             count::<true>(&plan.totals, cursor, row);
             passed(edge, row);
         }
@@ -346,27 +346,12 @@ impl Ring {
         self.words = words.into_boxed_slice();
         self.head = 0;
         self.capacity = capacity;
-        self.place_cursors(shape);
-    }
-
-    /// Says anew where each cursor's next row lies.
-    pub(super) fn place_cursors(&mut self, shape: Shape) {
-        let first = self.first();
-        for at in (HEADER..HEADER + shape.cursors).step_by(shape.cursor) {
-            self.words[at + NEXT_PLACE] = self.place_behind(shape, (self.words[at + NEXT] - first) as u32) as i64;
-        }
     }
 
     /// One after the last word, among those of the rows.
     const fn end(&self, shape: Shape) -> usize {
         self.capacity as usize * shape.row
     }
-}
-
-/// The place behind one, in a ring of rows of so many words.
-const fn behind(place: usize, row: usize, end: usize) -> usize {
-    let next = place + row;
-    if next == end { 0 } else { next }
 }
 
 /// Visits each cursor. Most have one total: of those the compiler knows where they lie.
