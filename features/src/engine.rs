@@ -195,15 +195,7 @@ impl<S: Store> Engine<S> {
         *since = Some(since.map_or(event.occurred_at, |since| since.min(event.occurred_at)));
         // Every feature is written below, so what the vector holds does not matter.
         vector.resize(plan.width(), f64::NAN);
-        for output in &plan.outputs.counts {
-            vector[output.feature] = partials[output.read].count(output);
-        }
-        for output in &plan.outputs.quotients {
-            vector[output.feature] = partials[output.read].quotient(output);
-        }
-        for output in &plan.outputs.others {
-            vector[output.feature] = partials[output.read].finish(output, event);
-        }
+        windowed_features(plan, event, partials, vector);
         plain_features(plan, event, &today, vector);
         let placement = if is_late { Placement::Late } else { Placement::InOrder };
         Ok(Outcome { placement, coarse, refused })
@@ -222,6 +214,19 @@ fn join_pairs(plan: &Plan, event: &Event, pairs: &mut [String]) {
             };
             write!(pair, "{}:{key}", key.len()).expect("a String takes any text");
         }
+    }
+}
+
+/// The features that are made of what was read.
+fn windowed_features(plan: &Plan, event: &Event, partials: &[Partial], vector: &mut [f64]) {
+    for output in &plan.outputs.counts {
+        vector[output.feature] = partials[output.read].count(output);
+    }
+    for output in &plan.outputs.quotients {
+        vector[output.feature] = partials[output.read].quotient(output);
+    }
+    for output in &plan.outputs.others {
+        vector[output.feature] = partials[output.read].finish(output, event);
     }
 }
 

@@ -5,7 +5,7 @@
 use ingest::Event;
 use ingest::log::Position;
 
-use crate::plan::{Finish, Output, Plan};
+use crate::plan::{EntityPlan, Finish, Output, Plan};
 use crate::words;
 
 /// Where the state of features is kept. One thread applies; each call is one round trip, and atomic.
@@ -45,7 +45,13 @@ pub struct Touch<'a> {
 impl Touch<'_> {
     /// The key of an entity of the plan; `None` where the event has none.
     pub fn key(&self, plan: &Plan, number: usize) -> Option<&str> {
-        match plan.entities[number].key.as_slice() {
+        self.key_of(&plan.entities[number], number)
+    }
+
+    /// The same, of an entity whose number is known.
+    #[inline(always)]
+    pub(crate) fn key_of(&self, entity: &EntityPlan, number: usize) -> Option<&str> {
+        match entity.key.as_slice() {
             [slot] => self.event.entities[*slot].as_deref(),
             _ => Some(self.pairs[number].as_str()).filter(|pair| !pair.is_empty()),
         }

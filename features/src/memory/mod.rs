@@ -93,7 +93,7 @@ impl Memory {
         let Self { plan, keys, foreseen, .. } = self;
         let first = foreseen.before(0);
         for (number, keys) in keys.iter().enumerate() {
-            foreseen.hashes[first + number] = touch.key(plan, number).map(|name| keys.foresee(name));
+            foreseen.hashes[first + number] = touch.key_of(&plan.entities[number], number).map(|name| keys.foresee(name));
         }
         for (number, keys) in keys.iter().enumerate() {
             let guessed = foreseen.hashes[first + number].and_then(|hash| keys.guess(hash));
@@ -141,32 +141,34 @@ impl Store for Memory {
         if self.foreseen.is_empty() {
             self.foresee_now(touch);
         }
-        let fingerprint = if self.labels.is_some() { touch.event.event_id.fingerprint() } else { 0 };
-        let is_bad = self.labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false));
+        let may_grow = self.bytes() < self.plan.memory_limit_bytes;
+        let Self { plan, keys, labels, events, row, slots, foreseen } = self;
+        let (plan, slots): (&Plan, _) = (plan, slots.as_mut_slice());
+        let fingerprint = if labels.is_some() { touch.event.event_id.fingerprint() } else { 0 };
         let step = Step {
             event: touch.event,
             position: touch.position.0,
-            is_bad,
+            is_bad: labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false)),
             moment: Moment { now: touch.event.occurred_at.micros(), midnights: touch.midnights },
-            reads: &self.plan.reads,
-            may_grow: self.bytes() < self.plan.memory_limit_bytes,
+            reads: &plan.reads,
+            may_grow,
         };
-        let is_sweep = self.events.is_multiple_of(SWEEP);
-        self.events += 1;
-        let guessed = self.foreseen.take();
+        let is_sweep = events.is_multiple_of(SWEEP);
+        *events += 1;
+        let guessed = foreseen.take();
         let mut applied = Applied::default();
-        for (number, (entity, keys)) in self.plan.entities.iter().zip(&mut self.keys).enumerate() {
+        for (number, (entity, keys)) in plan.entities.iter().zip(keys).enumerate() {
             if is_sweep {
                 keys.sweep(entity, touch.horizon);
             }
-            self.slots[number] = NO_SLOT;
-            let Some(name) = touch.key(&self.plan, number) else {
+            slots[number] = NO_SLOT;
+            let Some(name) = touch.key_of(entity, number) else {
                 partials[entity.reads()].fill(Partial::ABSENT);
                 continue;
             };
-            match keys.apply(entity, &step, (name, guessed[number]), &mut self.row, partials) {
+            match keys.apply(entity, &step, (name, guessed[number]), row, partials) {
                 Some(placed) => {
-                    self.slots[number] = placed.slot;
+                    slots[number] = placed.slot;
                     applied.is_late |= placed.is_late;
                     applied.coarse |= u64::from(placed.is_coarse) << number.min(63);
                 }
@@ -176,9 +178,9 @@ impl Store for Memory {
                 }
             }
         }
-        if let Some(labels) = &mut self.labels {
-            let event = Labelled::new(fingerprint, step.moment.now, step.position, is_bad);
-            labels.remember(event, &self.slots, touch.horizon.saturating_sub(self.plan.label_reach));
+        if let Some(labels) = labels {
+            let event = Labelled::new(fingerprint, step.moment.now, step.position, step.is_bad);
+            labels.remember(event, slots, touch.horizon.saturating_sub(plan.label_reach));
         }
         Ok(applied)
     }
