@@ -14,7 +14,7 @@ use crate::memory::Memory;
 use crate::plan::{PlainKind, Plan};
 use crate::snapshot;
 use crate::store::{Applied, Partial, Store, Touch, Usage};
-use crate::zones::{self, Zones};
+use crate::zones::{self, UtcDay, Zones};
 
 /// What became of an event's place in history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,18 +103,20 @@ impl Engine {
     ) {
         /// How far ahead events are foreseen.
         const AHEAD: usize = 16;
-        let mut ahead = events.clone();
-        for (event, _) in ahead.by_ref().take(AHEAD) {
-            self.store.foresee(event);
+        let mut ahead = events.clone().map(|(event, _)| event).fuse();
+        for _ in 0..AHEAD {
+            self.store.foresee(ahead.next());
         }
         let mut vector = Vec::with_capacity(self.plan.width());
         for (event, position) in events {
-            if let Some((soon, _)) = ahead.next() {
-                self.store.foresee(soon);
-            }
+            self.store.foresee(ahead.next());
             let outcome = self.apply(event, position, &mut vector);
+            if outcome.placement == Placement::TooLate {
+                self.store.pass_over();
+            }
             hand_over(event, outcome, &vector);
         }
+        self.store.forget_foreseen();
     }
 
     /// Applies a label to an event that was applied before. `false` when the event is not known, or no window can reach it any more:
@@ -176,27 +178,25 @@ impl<S: Store> Engine<S> {
         let Self { plan, store, watermark, since, zones, partials, pairs } = self;
         let watermark_now = (*watermark).max(event.occurred_at);
         let horizon = watermark_now - plan.allowed_lateness;
+        let today = zones.utc(event.occurred_at);
         if event.occurred_at < horizon {
             vector.clear();
-            vector.extend_from_slice(&plan.defaults);
-            for output in &plan.outputs {
-                vector[output.feature] = f64::NAN;
-            }
-            plain_features(plan, event, vector);
+            vector.resize(plan.width(), f64::NAN);
+            plain_features(plan, event, &today, vector);
             return Ok(Outcome { placement: Placement::TooLate, coarse: 0, refused: 0 });
         }
-        join_pairs(plan, event, pairs);
+        if plan.has_pairs {
+            join_pairs(plan, event, pairs);
+        }
         let midnights = zones.midnights(plan, event.occurred_at);
         let touch = Touch { event, position, horizon: horizon.micros(), midnights, pairs };
         let Applied { is_late, coarse, refused } = store.apply(&touch, partials)?;
         *watermark = watermark_now;
         *since = Some(since.map_or(event.occurred_at, |since| since.min(event.occurred_at)));
-        vector.clear();
-        vector.extend_from_slice(&plan.defaults);
-        for output in &plan.outputs {
-            vector[output.feature] = partials[output.read].finish(output, event);
-        }
-        plain_features(plan, event, vector);
+        // Every feature is written below, so what the vector holds does not matter.
+        vector.resize(plan.width(), f64::NAN);
+        windowed_features(plan, event, partials, vector);
+        plain_features(plan, event, &today, vector);
         let placement = if is_late { Placement::Late } else { Placement::InOrder };
         Ok(Outcome { placement, coarse, refused })
     }
@@ -217,14 +217,27 @@ fn join_pairs(plan: &Plan, event: &Event, pairs: &mut [String]) {
     }
 }
 
+/// The features that are made of what was read.
+fn windowed_features(plan: &Plan, event: &Event, partials: &[Partial], vector: &mut [f64]) {
+    for output in &plan.outputs.counts {
+        vector[output.feature] = partials[output.read].count(output);
+    }
+    for output in &plan.outputs.quotients {
+        vector[output.feature] = partials[output.read].quotient(output);
+    }
+    for output in &plan.outputs.others {
+        vector[output.feature] = partials[output.read].finish(output, event);
+    }
+}
+
 /// The features of the event itself, and ratios. Those come after what they divide, so one pass in order is enough.
-fn plain_features(plan: &Plan, event: &Event, vector: &mut [f64]) {
+fn plain_features(plan: &Plan, event: &Event, today: &UtcDay, vector: &mut [f64]) {
     let now = event.occurred_at;
     for plain in &plan.plain {
         vector[plain.feature] = match &plain.what {
             PlainKind::Value(source) => or_default(source.number(event), plain.default),
-            PlainKind::Weekend(zone) => f64::from(u8::from(zones::weekday(zone.as_ref(), now) >= 5)),
-            PlainKind::Night(zone) => f64::from(u8::from(zones::hour(zone.as_ref(), now) <= 6)),
+            PlainKind::Weekend(zone) => f64::from(u8::from(zones::is_weekend(zone.as_ref(), today, now))),
+            PlainKind::Night(zone) => f64::from(u8::from(zones::is_night(zone.as_ref(), today, now))),
             PlainKind::Ratio(numerator, denominator) => {
                 let quotient = vector[*numerator] / vector[*denominator];
                 or_default(if quotient.is_finite() { quotient } else { f64::NAN }, plain.default)

@@ -53,7 +53,7 @@ fn entity_of(plan: &Plan, entity: &EntityPlan) -> Explained {
     Explained {
         entity: entity.name.clone(),
         families,
-        features: plan.outputs.iter().filter(|output| (entity.before.start..entity.after.end).contains(&output.read)).count(),
+        features: plan.outputs.iter().filter(|output| entity.reads().contains(&output.read)).count(),
         cursors: entity.edges.len(),
         parts: entity.lasts.len()
             + entity.extremes.len()

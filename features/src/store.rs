@@ -5,7 +5,7 @@
 use ingest::Event;
 use ingest::log::Position;
 
-use crate::plan::{Finish, Output, Plan};
+use crate::plan::{EntityPlan, Finish, Output, Plan};
 use crate::words;
 
 /// Where the state of features is kept. One thread applies; each call is one round trip, and atomic.
@@ -45,7 +45,13 @@ pub struct Touch<'a> {
 impl Touch<'_> {
     /// The key of an entity of the plan; `None` where the event has none.
     pub fn key(&self, plan: &Plan, number: usize) -> Option<&str> {
-        match plan.entities[number].key.as_slice() {
+        self.key_of(&plan.entities[number], number)
+    }
+
+    /// The same, of an entity whose number is known.
+    #[inline(always)]
+    pub(crate) fn key_of(&self, entity: &EntityPlan, number: usize) -> Option<&str> {
+        match entity.key.as_slice() {
             [slot] => self.event.entities[*slot].as_deref(),
             _ => Some(self.pairs[number].as_str()).filter(|pair| !pair.is_empty()),
         }
@@ -111,16 +117,29 @@ impl Partial {
         Self { count: 1, value: is_first as i64, wide: 0 }
     }
 
-    /// The feature's value.
-    #[inline]
-    pub(crate) fn finish(&self, output: &Output, event: &Event) -> f64 {
-        if self.count < 0 {
-            return if self.count == Self::ABSENT.count { output.default } else { f64::NAN };
-        }
-        self.value(output.finish, event).unwrap_or(output.default)
+    /// The value of a feature that is a count.
+    #[inline(always)]
+    pub(crate) fn count(&self, output: &Output) -> f64 {
+        if self.count >= 0 { self.count as f64 } else { self.nothing(output) }
     }
 
-    #[inline]
+    /// The value of a feature that is a sum divided by a count.
+    #[inline(always)]
+    pub(crate) fn quotient(&self, output: &Output) -> f64 {
+        if self.count > 0 { self.value as f64 / self.count as f64 } else { self.nothing(output) }
+    }
+
+    /// The value of any other feature.
+    pub(crate) fn finish(&self, output: &Output, event: &Event) -> f64 {
+        let value = if self.count >= 0 { self.value(output.finish, event) } else { None };
+        value.unwrap_or_else(|| self.nothing(output))
+    }
+
+    /// The value of a feature that has nothing to be made from.
+    fn nothing(&self, output: &Output) -> f64 {
+        if self.count == Self::REFUSED.count { f64::NAN } else { output.default }
+    }
+
     fn value(&self, finish: Finish, event: &Event) -> Option<f64> {
         let count = self.count as f64;
         let some = self.count > 0;

@@ -1,6 +1,7 @@
 //! One key: what an event does to it, and what its windows hold.
 
 use compact_str::CompactString;
+use ingest::Event;
 
 use super::decay::Decayed;
 use super::labels::Labelled;
@@ -8,13 +9,14 @@ use super::order::Order;
 use super::parts::{Parts, fading, value};
 use super::ring::{Ring, merge, wide};
 use super::table::Table;
-use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Read, Reading, TAG_FLAGS};
+use crate::plan::{Counted, Edge, EntityPlan, OrderedQuantile, Read, Reading, Reads, TAG_FLAGS};
 use crate::store::{Moment, Partial};
 use crate::words::ABSENT;
 
-/// The state of one key: one cache line, and one block of words for what is read of every event.
+/// The state of one key: one cache line, and one block of words for what is read of every event. The name lies first, since texts are
+/// compared by loads that reach behind their end, and those should not touch another line.
 #[derive(Clone, Debug, PartialEq)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Key {
     pub(super) name: CompactString,
     pub(super) ring: Ring,
@@ -22,6 +24,20 @@ pub(crate) struct Key {
 }
 
 const _: () = assert!(size_of::<Option<Key>>() == 64);
+
+/// What the keys of an event are told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step<'a> {
+    pub(super) event: &'a Event,
+    pub(super) position: u64,
+    /// Whether it is known to be bad.
+    pub(super) is_bad: bool,
+    pub(super) moment: Moment<'a>,
+    /// All that is read, by the plan's numbers.
+    pub(super) reads: &'a [Read],
+    /// Whether there is memory for more.
+    pub(super) may_grow: bool,
+}
 
 /// How many rows are looked at for one of the same tile and the same filters.
 const TILE_ROWS: i64 = 8;
@@ -39,6 +55,7 @@ impl Key {
     }
 
     /// The part of it that an event may change.
+    #[inline(always)]
     pub(super) fn history_bytes(&self) -> usize {
         self.ring.bytes() + self.parts.as_ref().map_or(0, |parts| parts.bytes())
     }
@@ -59,39 +76,51 @@ impl Key {
             || self.parts.as_ref().is_some_and(|parts| parts.is_estimate())
     }
 
-    /// Applies an event's row and reads all windows; whether it was behind newer events.
-    pub(super) fn apply(
-        &mut self,
-        plan: &EntityPlan,
-        reads: &[Read],
-        moment: &Moment<'_>,
-        row: &[i64],
-        may_grow: bool,
-        partials: &mut [Partial],
-    ) -> bool {
-        if self.is_idle(plan, moment.now) {
-            *self = Self::new(std::mem::take(&mut self.name), plan);
+    /// Applies an event and reads all windows; whether it was behind newer ones. `row` is room for its row.
+    #[inline(always)]
+    pub(super) fn apply(&mut self, plan: &EntityPlan, step: &Step<'_>, row: &mut Vec<i64>, partials: &mut [Partial]) -> bool {
+        if self.is_idle(plan, step.moment.now) {
+            self.start_anew(plan);
         }
-        let is_late = moment.now < self.latest();
-        if is_late {
-            self.read_late(plan, reads, plan.before.clone(), moment, row, partials);
-            self.enter(plan, moment, row, may_grow);
-            self.read_late(plan, reads, plan.after.clone(), moment, row, partials);
-            return true;
+        let is_late = step.moment.now < self.latest();
+        match &plan.adding {
+            Some(adding) if !is_late => self.apply_adding(plan, adding, step, partials),
+            _ => {
+                plan.write_row(step.event, step.position, step.is_bad, row);
+                if is_late { self.apply_late(plan, step, row, partials) } else { self.apply_newest(plan, step, row, partials) }
+            }
         }
+        is_late
+    }
+
+    #[cold]
+    fn start_anew(&mut self, plan: &EntityPlan) {
+        *self = Self::new(std::mem::take(&mut self.name), plan);
+    }
+
+    /// Applies an event that is not behind others.
+    #[inline(never)]
+    fn apply_newest(&mut self, plan: &EntityPlan, step: &Step<'_>, row: &[i64], partials: &mut [Partial]) {
+        let moment = &step.moment;
         // What is read without the event, or forgotten to make room for it, wants the cursors where they belong first.
         let is_hot = plan.tile.is_some_and(|tile| self.ring.len() >= tile.above as usize);
         let is_early = !plan.before.is_empty() || self.ring.is_full() || is_hot;
         if is_early {
             self.advance(plan, moment, plan.edges.len());
-            self.read(plan, reads, plan.before.clone(), moment, row, partials);
+            self.read(plan, step, &plan.before, row, partials);
         }
-        self.enter(plan, moment, row, may_grow);
+        self.enter(plan, step, row);
         self.ring.set_latest(moment.now);
         // Then only the one without a delay can pass the event itself.
         self.advance(plan, moment, if is_early { plan.edges.len().min(1) } else { plan.edges.len() });
-        self.read(plan, reads, plan.after.clone(), moment, row, partials);
-        false
+        self.read(plan, step, &plan.after, row, partials);
+    }
+
+    #[cold]
+    fn apply_late(&mut self, plan: &EntityPlan, step: &Step<'_>, row: &[i64], partials: &mut [Partial]) {
+        self.read_late(plan, step, plan.before.all(), row, partials);
+        self.enter(plan, step, row);
+        self.read_late(plan, step, plan.after.all(), row, partials);
     }
 
     /// Marks the event as bad, or no longer; nothing where its row is not kept any more.
@@ -143,17 +172,17 @@ impl Key {
     /// Moves the first cursors to their edges.
     fn advance(&mut self, plan: &EntityPlan, moment: &Moment<'_>, cursors: usize) {
         let Self { ring, parts, .. } = self;
-        ring.advance(plan, &plan.edges[..cursors], moment.now, moment.midnights, |edge, row| {
+        ring.advance(plan, &plan.edges[..cursors], moment, |edge, row| {
             if let Some(parts) = parts {
                 parts.pass(plan, edge, row);
             }
         });
     }
 
-    fn enter(&mut self, plan: &EntityPlan, moment: &Moment<'_>, row: &[i64], may_grow: bool) {
-        if !self.merge(plan, moment, row) {
+    fn enter(&mut self, plan: &EntityPlan, step: &Step<'_>, row: &[i64]) {
+        if !self.merge(plan, &step.moment, row) {
             if self.ring.is_full() {
-                self.make_room(plan, moment, may_grow);
+                self.make_room(plan, step);
             }
             let latest = self.latest();
             let Self { ring, parts, .. } = self;
@@ -200,12 +229,13 @@ impl Key {
     }
 
     /// Forgets what no window reaches any more; what some still reach, where the key may not grow.
-    fn make_room(&mut self, plan: &EntityPlan, moment: &Moment<'_>, may_grow: bool) {
-        self.forget_passed(plan, moment);
+    #[inline(never)]
+    pub(super) fn make_room(&mut self, plan: &EntityPlan, step: &Step<'_>) {
+        self.forget_passed(plan, &step.moment);
         if !self.ring.is_full() {
             return;
         }
-        if may_grow && self.ring.len() < plan.max_events as usize {
+        if step.may_grow && self.ring.len() < plan.max_events as usize {
             self.ring.grow(plan.shape);
             return;
         }
@@ -238,28 +268,11 @@ impl Key {
     }
 
     /// Reads windows that end at the latest time, where the cursors stand.
-    fn read(
-        &self,
-        plan: &EntityPlan,
-        reads: &[Read],
-        which: std::ops::Range<usize>,
-        moment: &Moment<'_>,
-        row: &[i64],
-        partials: &mut [Partial],
-    ) {
-        let words = &self.ring.words;
-        for (read, partial) in reads[which.clone()].iter().zip(&mut partials[which]) {
-            if let Reading::Totals(between) = &read.reading {
-                // Word by word: putting a partial together first and copying it would cost more than all the rest.
-                partial.count = between.counted.of(words);
-                partial.value = between.summed.of(words);
-                if between.squares > 0 {
-                    let near = wide(&self.ring.cursor(plan.shape, between.near)[between.squares..]);
-                    let far = between.far.map(|far| wide(&self.ring.cursor(plan.shape, far)[between.squares..]));
-                    partial.wide = near.wrapping_sub(far.unwrap_or(0));
-                }
-            } else if let Some(parts) = &self.parts {
-                *partial = read_part(parts, plan, read, moment, row);
+    fn read(&self, plan: &EntityPlan, step: &Step<'_>, which: &Reads, row: &[i64], partials: &mut [Partial]) {
+        self.ring.read(plan.shape, &which.differences, &mut partials[which.first..]);
+        if let Some(parts) = &self.parts {
+            for (read, partial) in step.reads[which.parts()].iter().zip(&mut partials[which.parts()]) {
+                *partial = read_part(parts, plan, read, &step.moment, row);
             }
         }
     }
@@ -268,13 +281,13 @@ impl Key {
     fn read_late(
         &self,
         plan: &EntityPlan,
-        reads: &[Read],
+        step: &Step<'_>,
         which: std::ops::Range<usize>,
-        moment: &Moment<'_>,
         row: &[i64],
         partials: &mut [Partial],
     ) {
-        for (read, partial) in reads[which.clone()].iter().zip(&mut partials[which]) {
+        let moment = &step.moment;
+        for (read, partial) in step.reads[which.clone()].iter().zip(&mut partials[which]) {
             if let Reading::Totals(between) = &read.reading {
                 let at = |edge: usize| self.ring.cursor_at(plan, edge, limit(plan.edges[edge], moment));
                 let (near, far) = (at(between.near), between.far.map(at));

@@ -1,24 +1,24 @@
-//! The keys of one entity: found by name, in slots that keep their number, so that a label finds them again. Growing is spread
-//! over small parts, so that no event waits for all keys to be moved.
+//! The keys of one entity: found by name, in slots that keep their number, so that a label finds them again. Keys are kept in chunks,
+//! so that no event waits for all of them to be moved.
 
 use std::hash::BuildHasher;
 
 use compact_str::CompactString;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
-use super::key::Key;
+use super::index::{ENTRY, Index};
+use super::key::{Key, Step};
 use super::prefetch::prefetch;
 use crate::plan::EntityPlan;
+use crate::store::Partial;
 
-const SHARDS: usize = 256;
 const CHUNK: usize = 1_024;
 
 /// All keys of one entity.
 #[derive(Debug)]
 pub(crate) struct Keys {
     hasher: DefaultHashBuilder,
-    /// A hash of 32 bits and a slot.
-    shards: Vec<HashTable<(u32, u32)>>,
+    index: Index,
     /// The slots; a free one has a key without a name.
     chunks: Vec<Vec<Option<Key>>>,
     pub(super) free: Vec<u32>,
@@ -30,14 +30,21 @@ pub(crate) struct Keys {
     pub(super) refused: u64,
 }
 
-/// Bytes of an entry in the table.
-pub(super) const ENTRY: usize = size_of::<(u32, u32)>() + 1;
+/// What became of an event at a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub(super) slot: u32,
+    /// It was put behind newer events.
+    pub(super) is_late: bool,
+    /// Its windows hold tiles, lack forgotten events, or are estimates.
+    pub(super) is_coarse: bool,
+}
 
 impl Keys {
     pub(super) fn new() -> Self {
         Self {
             hasher: DefaultHashBuilder::default(),
-            shards: std::iter::repeat_with(HashTable::new).take(SHARDS).collect(),
+            index: Index::new(),
             chunks: Vec::new(),
             free: Vec::new(),
             swept: 0,
@@ -69,29 +76,53 @@ impl Keys {
     }
 
     /// The slot of a key that is known.
-    pub(super) fn find(&self, name: &str) -> Option<u32> {
-        let hash = self.hash(name);
-        let is = |(known, slot): &(u32, u32)| *known == hash && self.get(*slot).is_some_and(|key| *key.name == *name);
-        self.shards[shard(hash)].find(spread(hash), is).map(|(_, slot)| *slot)
+    fn find(&self, name: &str) -> Option<u32> {
+        self.index.find(self.hash(name), |slot| self.get(slot).is_some_and(|key| *key.name == *name))
     }
 
-    /// The slot that a key probably has, and asks for it.
-    pub(super) fn guess(&self, name: &str) -> Option<u32> {
+    /// The hash of a name, and asks for what it finds.
+    pub(super) fn foresee(&self, name: &str) -> u32 {
         let hash = self.hash(name);
-        let (_, slot) = self.shards[shard(hash)].find(spread(hash), |(known, _)| *known == hash)?;
-        prefetch(&self.chunks[*slot as usize / CHUNK], *slot as usize % CHUNK);
-        Some(*slot)
+        self.index.prefetch(hash);
+        hash
     }
 
-    /// The slot of a key, which was guessed. A new one is taken unless `is_full`, and `None` says that it was not.
-    pub(super) fn slot(&mut self, name: &str, guessed: u32, plan: &EntityPlan, is_full: bool) -> Option<u32> {
-        if self.get(guessed).is_some_and(|key| *key.name == *name) {
-            return Some(guessed);
-        }
+    /// The slot that a key with such a hash probably has, and asks for it.
+    pub(super) fn guess(&self, hash: u32) -> Option<u32> {
+        let slot = self.index.find(hash, |_| true)?;
+        prefetch(&self.chunks[slot as usize / CHUNK], slot as usize % CHUNK);
+        Some(slot)
+    }
+
+    /// Applies an event to the key of a name, whose slot was guessed, and reads its windows. `None` says that the key is new and was not
+    /// taken, since memory is full. `row` is room for its row.
+    #[inline(never)]
+    pub(super) fn apply(
+        &mut self,
+        plan: &EntityPlan,
+        step: &Step<'_>,
+        (name, guessed): (&str, u32),
+        row: &mut Vec<i64>,
+        partials: &mut [Partial],
+    ) -> Option<Placed> {
+        let is_guessed = self.get(guessed).is_some_and(|key| *key.name == *name);
+        let slot = if is_guessed { guessed } else { self.slot(name, plan, step.may_grow)? };
+        let key = self.get_mut(slot).expect("the slot of a key has the key");
+        let had = key.history_bytes();
+        let is_late = key.apply(plan, step, row, partials);
+        let is_coarse = key.is_coarse(plan, step.moment.now);
+        let has = key.history_bytes();
+        self.bytes = self.bytes + has - had;
+        Some(Placed { slot, is_late, is_coarse })
+    }
+
+    /// The slot of a key. A new one is taken if it may be, and `None` says that it was not.
+    #[inline(never)]
+    fn slot(&mut self, name: &str, plan: &EntityPlan, may_grow: bool) -> Option<u32> {
         if let Some(slot) = self.find(name) {
             return Some(slot);
         }
-        if is_full {
+        if !may_grow {
             self.refused += 1;
             return None;
         }
@@ -105,7 +136,7 @@ impl Keys {
         if let Some(key) = &key {
             let hash = self.hash(&key.name);
             self.bytes += key.bytes() + ENTRY;
-            self.shards[shard(hash)].insert_unique(spread(hash), (hash, slot), |(hash, _)| spread(*hash));
+            self.index.insert(hash, slot);
         }
         let (chunk, place) = (slot as usize / CHUNK, slot as usize % CHUNK);
         if chunk == self.chunks.len() {
@@ -128,22 +159,11 @@ impl Keys {
         let Some(key) = self.chunks[slot as usize / CHUNK][slot as usize % CHUNK].take() else { return };
         let hash = self.hash(&key.name);
         self.bytes -= key.bytes() + ENTRY;
-        if let Ok(entry) = self.shards[shard(hash)].find_entry(spread(hash), |(_, known)| *known == slot) {
-            entry.remove();
-        }
+        self.index.remove(hash, slot);
         self.free.push(slot);
     }
 
     fn hash(&self, name: &str) -> u32 {
         (self.hasher.hash_one(name) >> 32) as u32
     }
-}
-
-const fn shard(hash: u32) -> usize {
-    (hash >> 24) as usize % SHARDS
-}
-
-/// A table looks at the highest and the lowest bits.
-const fn spread(hash: u32) -> u64 {
-    (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

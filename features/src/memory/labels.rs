@@ -3,8 +3,6 @@
 //! Every event is entered and few are ever looked for, so entering is what must be cheap: events lie in generations, each with a table of
 //! its own that is small enough to stay near while it fills, and a generation goes as a whole when its newest event is too old.
 
-use std::collections::VecDeque;
-
 use hashbrown::HashTable;
 use ingest::waiting::Waiting;
 
@@ -17,7 +15,7 @@ const AT_ONCE: u32 = 16;
 /// Events in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Labels {
-    generations: VecDeque<Generation>,
+    generations: Vec<Generation>,
     len: u64,
     /// How many slots an event has.
     stride: usize,
@@ -75,20 +73,36 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 impl Labels {
     /// For events with `stride` keys each.
     pub(super) fn new(stride: usize) -> Self {
-        Self { generations: VecDeque::new(), len: 0, stride, early: Waiting::default() }
+        Self { generations: Vec::new(), len: 0, stride, early: Waiting::default() }
     }
 
     /// Keeps an event, and lets go of the generations that have none later than `before`.
     pub(super) fn remember(&mut self, event: Labelled, slots: &[u32], before: i64) {
-        while let Some(oldest) = self.generations.pop_front_if(|oldest| oldest.latest <= before) {
-            self.len -= oldest.events.len() as u64;
-        }
-        if self.generations.back().is_none_or(Generation::is_full) {
-            let capacity = u32::try_from(LEAST.max(self.len / 8)).unwrap_or(u32::MAX);
-            self.generations.push_back(Generation::new(capacity, self.stride));
+        if self.generations.first().is_some_and(|oldest| oldest.latest <= before) {
+            self.let_go(before);
         }
         self.len += 1;
-        self.generations.back_mut().expect("one was just made").push(event, slots);
+        match self.generations.last_mut().filter(|newest| !newest.is_full()) {
+            Some(newest) => newest.push(event, slots),
+            None => self.begin(event, slots),
+        }
+    }
+
+    #[cold]
+    fn let_go(&mut self, before: i64) {
+        let kept = self.generations.iter().position(|generation| generation.latest > before);
+        for gone in self.generations.drain(..kept.unwrap_or(self.generations.len())) {
+            self.len -= gone.events.len() as u64;
+        }
+    }
+
+    /// Puts an event into a new generation.
+    #[cold]
+    fn begin(&mut self, event: Labelled, slots: &[u32]) {
+        let capacity = u32::try_from(LEAST.max((self.len - 1) / 8)).unwrap_or(u32::MAX);
+        let mut generation = Generation::new(capacity, self.stride);
+        generation.push(event, slots);
+        self.generations.push(generation);
     }
 
     /// Changes what is known of an event.
@@ -115,7 +129,7 @@ impl Labels {
     /// Puts a generation behind those that are there.
     pub(super) fn push(&mut self, generation: Generation) {
         self.len += generation.events.len() as u64;
-        self.generations.push_back(generation);
+        self.generations.push(generation);
     }
 
     /// How many events are kept.
@@ -150,7 +164,8 @@ impl Generation {
         let place = self.events.len() as u32;
         self.latest = self.latest.max(event.occurred_at);
         self.events.push(event);
-        self.slots.extend_from_slice(slots);
+        // A few words: a loop is faster than a call that copies.
+        self.slots.extend(slots.iter().copied());
         if (place + 1).is_multiple_of(AT_ONCE) {
             self.enter();
         }

@@ -1,8 +1,11 @@
 //! The store in memory: every key in its slot, on one thread. It is a pure function of the events and labels that it was given, in
 //! their order.
 
+mod adding;
 mod decay;
 mod extreme;
+mod foreseen;
+mod index;
 mod key;
 mod keys;
 mod labels;
@@ -17,7 +20,8 @@ mod table;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use self::key::Key;
+use self::foreseen::Foreseen;
+use self::key::{Key, Step};
 use self::keys::Keys;
 use self::labels::{Labelled, Labels, Learned, NO_SLOT};
 use compact_str::CompactString;
@@ -44,57 +48,79 @@ pub struct Memory {
     foreseen: Foreseen,
 }
 
-/// The slots that the next events probably have.
-#[derive(Debug, Default)]
-struct Foreseen {
-    slots: Vec<u32>,
-    /// The first of the next event.
-    next: usize,
-}
-
-impl Foreseen {
-    fn take(&mut self) -> Option<u32> {
-        let slot = self.slots.get(self.next).copied();
-        self.next += usize::from(slot.is_some());
-        slot
-    }
-}
-
 impl Memory {
     /// A store that has seen nothing.
     pub fn new(plan: Arc<Plan>) -> Self {
         let keys = plan.entities.iter().map(|_| Keys::new()).collect();
-        let labels = plan.is_labelled().then(|| Labels::new(plan.entities.len()));
-        Self { plan, keys, labels, events: 0, row: Vec::new(), slots: Vec::new(), foreseen: Foreseen::default() }
+        let entities = plan.entities.len();
+        let labels = plan.is_labelled().then(|| Labels::new(entities));
+        let (slots, foreseen) = (vec![NO_SLOT; entities], Foreseen::new(entities));
+        Self { plan, keys, labels, events: 0, row: Vec::new(), slots, foreseen }
     }
 
-    /// Asks for the state of an event that will come after those that were foreseen before: first for its keys, some events later
-    /// for their cursors, and at last for their rows. It changes nothing but how long all that takes.
-    pub(crate) fn foresee(&mut self, event: &Event) {
-        const CURSORS_AFTER: usize = 5;
-        const ROWS_AFTER: usize = 10;
+    /// Asks for the state of an event that will come after those that were foreseen before, or says that none does: first for where its
+    /// keys are found, some events later for the keys, then for their cursors, and at last for their rows. It changes nothing but how
+    /// long all that takes.
+    pub(crate) fn foresee(&mut self, event: Option<&Event>) {
+        const KEYS_AFTER: usize = 3;
+        const CURSORS_AFTER: usize = 6;
+        const ROWS_AFTER: usize = 9;
         let Self { plan, keys, foreseen, .. } = self;
-        if foreseen.next == foreseen.slots.len() {
-            foreseen.slots.clear();
-            foreseen.next = 0;
-        }
-        let entities = plan.entities.len();
-        for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter()).enumerate() {
-            let name = if let [slot] = entity.key.as_slice() { event.entities[*slot].as_deref() } else { None };
-            let known = foreseen.slots.len();
-            foreseen.slots.push(name.and_then(|name| keys.guess(name)).unwrap_or(NO_SLOT));
-            let before = |events: usize| {
-                let slot = known.checked_sub(events * entities).map(|place| foreseen.slots[place]);
-                slot.and_then(|slot| keys.get(slot))
+        let at = [0, KEYS_AFTER, CURSORS_AFTER, ROWS_AFTER].map(|events| foreseen.before(events));
+        for (number, (entity, keys)) in plan.entities.iter().zip(keys).enumerate() {
+            let name = match (event, entity.key.as_slice()) {
+                (Some(event), [slot]) => event.entities[*slot].as_deref(),
+                _ => None,
             };
-            debug_assert_eq!(known % entities, number, "every event has a slot for each entity");
-            if let Some(key) = before(CURSORS_AFTER) {
+            let [new, known, near, nearer] = at.map(|first| first + number);
+            foreseen.hashes[new] = name.map(|name| keys.foresee(name));
+            foreseen.slots[new] = NO_SLOT;
+            if let Some(hash) = foreseen.hashes[known] {
+                foreseen.slots[known] = keys.guess(hash).unwrap_or(NO_SLOT);
+            }
+            if let Some(key) = keys.get(foreseen.slots[near]) {
                 key.ring.prefetch_cursors(entity.shape);
             }
-            if let Some(key) = before(ROWS_AFTER) {
+            if let Some(key) = keys.get(foreseen.slots[nearer]) {
                 key.ring.prefetch_rows(entity.shape);
             }
         }
+        foreseen.go_on();
+    }
+
+    /// The same at once, for an event that was not foreseen: what its keys wait for passes together, at least.
+    fn foresee_now(&mut self, touch: &Touch<'_>) {
+        let Self { plan, keys, foreseen, .. } = self;
+        let first = foreseen.before(0);
+        for (number, keys) in keys.iter().enumerate() {
+            foreseen.hashes[first + number] = touch.key_of(&plan.entities[number], number).map(|name| keys.foresee(name));
+        }
+        for (number, keys) in keys.iter().enumerate() {
+            let guessed = foreseen.hashes[first + number].and_then(|hash| keys.guess(hash));
+            foreseen.slots[first + number] = guessed.unwrap_or(NO_SLOT);
+        }
+        let slots = &foreseen.slots[first..];
+        for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(slots) {
+            if let Some(key) = keys.get(*slot) {
+                key.ring.prefetch_cursors(entity.shape);
+            }
+        }
+        for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(slots) {
+            if let Some(key) = keys.get(*slot) {
+                key.ring.prefetch_rows(entity.shape);
+            }
+        }
+        foreseen.go_on();
+    }
+
+    /// Passes over an event that was foreseen and is not applied.
+    pub(crate) fn pass_over(&mut self) {
+        self.foreseen.take();
+    }
+
+    /// Foresees nothing any more.
+    pub(crate) fn forget_foreseen(&mut self) {
+        self.foreseen.clear();
     }
 
     fn bytes(&self) -> usize {
@@ -104,60 +130,57 @@ impl Memory {
 
 /// Bytes of a key that has seen nothing.
 pub(crate) fn key_bytes(plan: &EntityPlan) -> usize {
-    Key::new(CompactString::default(), plan).bytes() + keys::ENTRY
+    Key::new(CompactString::default(), plan).bytes() + index::ENTRY
 }
 
 impl Store for Memory {
     type Error = Infallible;
 
+    #[inline(always)]
     fn apply(&mut self, touch: &Touch<'_>, partials: &mut [Partial]) -> Result<Applied, Infallible> {
-        let bytes = self.bytes();
+        if self.foreseen.is_empty() {
+            self.foresee_now(touch);
+        }
+        let may_grow = self.bytes() < self.plan.memory_limit_bytes;
         let Self { plan, keys, labels, events, row, slots, foreseen } = self;
-        let moment = Moment { now: touch.event.occurred_at.micros(), midnights: touch.midnights };
+        let (plan, slots): (&Plan, _) = (plan, slots.as_mut_slice());
         let fingerprint = if labels.is_some() { touch.event.event_id.fingerprint() } else { 0 };
-        let is_bad = labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false));
-        let applied_before = *events;
+        let step = Step {
+            event: touch.event,
+            position: touch.position.0,
+            is_bad: labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false)),
+            moment: Moment { now: touch.event.occurred_at.micros(), midnights: touch.midnights },
+            reads: &plan.reads,
+            may_grow,
+        };
+        let is_sweep = events.is_multiple_of(SWEEP);
         *events += 1;
+        let guessed = foreseen.take();
         let mut applied = Applied::default();
-        let is_full = bytes >= plan.memory_limit_bytes;
-        slots.clear();
-        // First where everything lies, so that the waits for it pass at once; what was foreseen is near by now.
-        let is_near = foreseen.next < foreseen.slots.len();
-        for (number, (entity, keys)) in plan.entities.iter().zip(keys.iter_mut()).enumerate() {
-            if applied_before.is_multiple_of(SWEEP) {
+        for (number, (entity, keys)) in plan.entities.iter().zip(keys).enumerate() {
+            if is_sweep {
                 keys.sweep(entity, touch.horizon);
             }
-            let guessed = foreseen.take().unwrap_or(NO_SLOT);
-            let slot = touch.key(plan, number).map(|name| keys.slot(name, guessed, entity, is_full));
-            applied.refused |= u64::from(slot == Some(None)) << number.min(63);
-            slots.push(slot.flatten().unwrap_or(NO_SLOT));
-            if !is_near && let Some(key) = slot.flatten().and_then(|slot| keys.get(slot)) {
-                key.ring.prefetch_cursors(entity.shape);
+            slots[number] = NO_SLOT;
+            let Some(name) = touch.key_of(entity, number) else {
+                partials[entity.reads()].fill(Partial::ABSENT);
+                continue;
+            };
+            match keys.apply(entity, &step, (name, guessed[number]), row, partials) {
+                Some(placed) => {
+                    slots[number] = placed.slot;
+                    applied.is_late |= placed.is_late;
+                    applied.coarse |= u64::from(placed.is_coarse) << number.min(63);
+                }
+                None => {
+                    applied.refused |= 1 << number.min(63);
+                    partials[entity.reads()].fill(Partial::REFUSED);
+                }
             }
         }
         if let Some(labels) = labels {
-            let event = Labelled::new(fingerprint, moment.now, touch.position.0, is_bad);
-            labels.remember(event, slots, touch.horizon.saturating_sub(plan.label_reach()));
-        }
-        for ((entity, keys), slot) in plan.entities.iter().zip(keys.iter()).zip(slots.iter()) {
-            if !is_near && let Some(key) = keys.get(*slot) {
-                key.ring.prefetch_rows(entity.shape);
-            }
-        }
-        for (number, ((entity, keys), slot)) in plan.entities.iter().zip(keys).zip(slots).enumerate() {
-            let Some(key) = keys.get_mut(*slot) else {
-                let is_refused = applied.refused >> number.min(63) & 1 == 1;
-                let nothing = if is_refused { Partial::REFUSED } else { Partial::ABSENT };
-                partials[entity.before.start..entity.after.end].fill(nothing);
-                continue;
-            };
-            row.clear();
-            entity.write_row(touch.event, touch.position.0, is_bad, row);
-            let had = key.history_bytes();
-            applied.is_late |= key.apply(entity, &plan.reads, &moment, row, !is_full, partials);
-            applied.coarse |= u64::from(key.is_coarse(entity, moment.now)) << number.min(63);
-            let has = key.history_bytes();
-            keys.bytes = keys.bytes + has - had;
+            let event = Labelled::new(fingerprint, step.moment.now, step.position, step.is_bad);
+            labels.remember(event, slots, touch.horizon.saturating_sub(plan.label_reach));
         }
         Ok(applied)
     }

@@ -26,14 +26,8 @@ pub(crate) struct Parts {
 impl Parts {
     /// `None` where the plan lists nothing.
     pub(super) fn new(plan: &EntityPlan) -> Option<Box<Self>> {
-        let has_none = plan.lasts.is_empty()
-            && plan.extremes.is_empty()
-            && plan.seen.is_empty()
-            && plan.tables.is_empty()
-            && plan.orders.is_empty()
-            && plan.decays.is_empty();
         let rows = || vec![ABSENT; plan.lasts.len() * plan.shape.row].into_boxed_slice();
-        (!has_none).then(|| {
+        plan.has_parts().then(|| {
             Box::new(Self {
                 lasts: rows(),
                 forgotten: rows(),

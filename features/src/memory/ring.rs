@@ -6,7 +6,8 @@
 //! pushed once and passed once by each cursor. Totals wrap around; their differences are exact.
 
 use super::prefetch::prefetch;
-use crate::plan::{Counted, Edge, EntityPlan, Merge, Operand, Shape, Total};
+use crate::plan::{Counted, Differences, Edge, EntityPlan, Merge, Operand, Shape, Total};
+use crate::store::{Moment, Partial};
 use crate::words::ABSENT;
 
 /// Rows and cursors of one key.
@@ -24,22 +25,21 @@ pub(crate) struct Ring {
 
 const FIRST_CAPACITY: u32 = 4;
 
-/// The words of the header: the number of the next row, the latest time that was applied (`i64::MIN` before the first), and the
-/// time up to which rows were merged into tiles or forgotten early.
-const TAIL: usize = 0;
-const LATEST: usize = 1;
+/// The words of the header: the number of the next row, the latest time that was applied (`i64::MIN` before the first), the time up to
+/// which rows were merged into tiles or forgotten early, and one that is free, so that a row of two words lies in one cache line.
+pub(super) const TAIL: usize = 0;
+pub(super) const LATEST: usize = 1;
 const COARSE_UNTIL: usize = 2;
-pub(crate) const HEADER: usize = 3;
+pub(crate) const HEADER: usize = 4;
 
-/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), where it lies, and totals.
-const NEXT: usize = 0;
-const NEXT_TIME: usize = 1;
-const NEXT_PLACE: usize = 2;
+/// The words of a cursor: the number of the next row, its time (or [`NO_ROW`]), and totals.
+pub(super) const NEXT: usize = 0;
+pub(super) const NEXT_TIME: usize = 1;
 /// Where the totals of a cursor begin.
-pub(crate) const TOTALS: usize = 3;
+pub(crate) const TOTALS: usize = 2;
 
 /// In place of the next row's time when every row was passed.
-const NO_ROW: i64 = i64::MAX;
+pub(super) const NO_ROW: i64 = i64::MAX;
 
 impl Ring {
     pub(super) fn new(shape: Shape, edges: usize) -> Self {
@@ -48,7 +48,6 @@ impl Ring {
         words[COARSE_UNTIL] = i64::MIN;
         for edge in 0..edges {
             words[HEADER + edge * shape.cursor + NEXT_TIME] = NO_ROW;
-            words[HEADER + edge * shape.cursor + NEXT_PLACE] = (HEADER + shape.cursors) as i64;
         }
         Self { words, len: 0, head: 0, capacity: FIRST_CAPACITY }
     }
@@ -76,18 +75,26 @@ impl Ring {
 
     /// Asks for the header and the cursors.
     pub(super) fn prefetch_cursors(&self, shape: Shape) {
-        for word in (0..HEADER + shape.cursors).step_by(8) {
+        let last = HEADER + shape.cursors - 1;
+        let mut word = 0;
+        while word < last {
             prefetch(&self.words, word);
+            word += 8;
         }
+        prefetch(&self.words, last);
     }
 
     /// Asks for the rows that the next event will read: those that cursors may pass, and the place of the next.
     pub(super) fn prefetch_rows(&self, shape: Shape) {
-        prefetch(&self.words, self.place(shape, self.tail()));
-        for cursor in self.cursors(shape).chunks_exact(shape.cursor) {
-            // The next row, and the one behind it, whose time becomes the next one.
-            prefetch(&self.words, cursor[NEXT_PLACE] as usize + shape.row);
-        }
+        let (before, rows) = self.words.split_at(HEADER + shape.cursors);
+        prefetch(rows, self.place_behind(shape, self.len));
+        let first = self.first();
+        each_cursor(&before[HEADER..], shape.cursor, |cursor| {
+            // The next row, and the one behind it, whose time becomes the next one: mostly they lie in one cache line.
+            let place = self.place_behind(shape, (cursor[NEXT] - first) as u32);
+            prefetch(rows, place);
+            prefetch(rows, place + shape.row);
+        });
     }
 
     /// The header and the cursors.
@@ -132,11 +139,14 @@ impl Ring {
 
     /// Where row `number` begins.
     fn place(&self, shape: Shape, number: i64) -> usize {
-        let mut slot = self.head + (number - self.first()) as u32;
-        if slot >= self.capacity {
-            slot -= self.capacity;
-        }
-        HEADER + shape.cursors + slot as usize * shape.row
+        HEADER + shape.cursors + self.place_behind(shape, (number - self.first()) as u32)
+    }
+
+    /// Where the row that comes so many behind the oldest begins, among the words of the rows.
+    #[inline(always)]
+    pub(super) const fn place_behind(&self, shape: Shape, rows: u32) -> usize {
+        let slot = self.head + rows;
+        (if slot >= self.capacity { slot - self.capacity } else { slot }) as usize * shape.row
     }
 
     pub(super) fn row(&self, shape: Shape, number: i64) -> &[i64] {
@@ -170,20 +180,21 @@ impl Ring {
     }
 
     /// Puts a row behind all others; there must be room.
+    #[inline(always)]
     pub(super) fn push(&mut self, shape: Shape, row: &[i64]) {
-        let number = self.tail();
-        self.words[TAIL] += 1;
+        let place = self.place_behind(shape, self.len);
         self.len += 1;
-        let place = self.place(shape, number);
+        let (before, rows) = self.words.split_at_mut(HEADER + shape.cursors);
+        before[TAIL] += 1;
         // A row is a few words: a loop is faster than a call that copies.
-        for (to, word) in self.words[place..place + shape.row].iter_mut().zip(row) {
+        for (to, word) in rows[place..][..shape.row].iter_mut().zip(row) {
             *to = *word;
         }
-        for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor) {
+        each_cursor_mut(&mut before[HEADER..], shape.cursor, |_, cursor| {
             if cursor[NEXT_TIME] == NO_ROW {
                 cursor[NEXT_TIME] = row[0];
             }
-        }
+        });
     }
 
     /// Puts a row where its time belongs, behind those of the same time; there must be room. Cursors that have passed that place
@@ -198,11 +209,9 @@ impl Ring {
             self.words.copy_within(from..from + shape.row, to);
         }
         self.row_mut(shape, number).copy_from_slice(row);
-        let (rows, end) = (HEADER + shape.cursors, self.end(shape));
         for cursor in self.cursors_mut(shape).chunks_exact_mut(shape.cursor) {
             if cursor[NEXT] > number {
                 cursor[NEXT] += 1;
-                cursor[NEXT_PLACE] = behind(cursor[NEXT_PLACE] as usize, shape.row, rows, end) as i64;
             } else {
                 cursor[NEXT_TIME] = cursor[NEXT_TIME].min(row[0]);
             }
@@ -235,12 +244,11 @@ impl Ring {
         &mut self,
         plan: &EntityPlan,
         edges: &[Edge],
-        now: i64,
-        midnights: &[i64],
+        moment: &Moment<'_>,
         mut passed: impl FnMut(usize, &[i64]),
     ) {
         for (edge, limit) in edges.iter().enumerate() {
-            let limit = limit.limit(now, midnights);
+            let limit = limit.limit(moment.now, moment.midnights);
             if self.words[HEADER + edge * plan.shape.cursor + NEXT_TIME] > limit {
                 continue;
             }
@@ -248,19 +256,32 @@ impl Ring {
         }
     }
 
+    /// Reads windows that end where the cursors stand.
+    #[inline(always)]
+    pub(super) fn read(&self, shape: Shape, differences: &[Differences], partials: &mut [Partial]) {
+        let words = self.before_rows(shape);
+        for (difference, partial) in differences.iter().zip(partials) {
+            // Word by word: putting a partial together first and copying it would cost more than all the rest.
+            partial.count = difference.counted.of(words);
+            partial.value = difference.summed.of(words);
+            if let Some(squared) = &difference.squared {
+                partial.wide = squared.of_wide(words);
+            }
+        }
+    }
+
     /// Moves one cursor over the rows up to a time.
     fn pass_until(&mut self, plan: &EntityPlan, edge: usize, limit: i64, passed: &mut impl FnMut(usize, &[i64])) {
         let shape = plan.shape;
-        let (rows_at, end, tail) = (HEADER + shape.cursors, self.end(shape), self.tail());
-        let (before, rows) = self.words.split_at_mut(rows_at);
+        let (end, tail, first) = (self.end(shape), self.tail(), self.first());
+        let mut place = self.place_behind(shape, (self.cursor(shape, edge)[NEXT] - first) as u32);
+        let (before, rows) = self.words.split_at_mut(HEADER + shape.cursors);
         let cursor = &mut before[HEADER + edge * shape.cursor..][..shape.cursor];
         while cursor[NEXT_TIME] <= limit {
-            let place = cursor[NEXT_PLACE] as usize;
-            let row = &rows[place - rows_at..][..shape.row];
-            let next = behind(place, shape.row, rows_at, end);
+            let row = &rows[place..][..shape.row];
+            place = if place + shape.row == end { 0 } else { place + shape.row };
             cursor[NEXT] += 1;
-            cursor[NEXT_PLACE] = next as i64;
-            cursor[NEXT_TIME] = if cursor[NEXT] < tail { rows[next - rows_at] } else { NO_ROW };
+            cursor[NEXT_TIME] = if cursor[NEXT] < tail { rows[place] } else { NO_ROW };
             count::<true>(&plan.totals, cursor, row);
             passed(edge, row);
         }
@@ -279,7 +300,9 @@ impl Ring {
     /// Whether every cursor has passed the oldest row.
     pub(super) fn is_first_passed(&self, shape: Shape) -> bool {
         let first = self.first();
-        self.cursors(shape).chunks_exact(shape.cursor).all(|cursor| cursor[NEXT] > first)
+        let mut is_passed = true;
+        each_cursor(self.cursors(shape), shape.cursor, |cursor| is_passed &= cursor[NEXT] > first);
+        is_passed
     }
 
     /// Forgets the oldest row.
@@ -323,26 +346,33 @@ impl Ring {
         self.words = words.into_boxed_slice();
         self.head = 0;
         self.capacity = capacity;
-        self.place_cursors(shape);
     }
 
-    /// Says anew where each cursor's next row lies.
-    pub(super) fn place_cursors(&mut self, shape: Shape) {
-        for at in (HEADER..HEADER + shape.cursors).step_by(shape.cursor) {
-            self.words[at + NEXT_PLACE] = self.place(shape, self.words[at + NEXT]) as i64;
-        }
-    }
-
-    /// One after the last word.
+    /// One after the last word, among those of the rows.
     const fn end(&self, shape: Shape) -> usize {
-        HEADER + shape.cursors + self.capacity as usize * shape.row
+        self.capacity as usize * shape.row
     }
 }
 
-/// The place behind one, in the ring of rows from `rows` to `end`.
-const fn behind(place: usize, row: usize, rows: usize, end: usize) -> usize {
-    let next = place + row;
-    if next == end { rows } else { next }
+/// Visits each cursor. Most have one total: of those the compiler knows where they lie.
+#[inline(always)]
+fn each_cursor(cursors: &[i64], words: usize, mut visit: impl FnMut(&[i64])) {
+    if words == TOTALS + 1 {
+        cursors.as_chunks::<{ TOTALS + 1 }>().0.iter().for_each(|cursor| visit(cursor));
+    } else {
+        cursors.chunks_exact(words).for_each(visit);
+    }
+}
+
+/// The same, to change them, with their numbers.
+#[inline(always)]
+fn each_cursor_mut(cursors: &mut [i64], words: usize, mut visit: impl FnMut(usize, &mut [i64])) {
+    if words == TOTALS + 1 {
+        let (cursors, _) = cursors.as_chunks_mut::<{ TOTALS + 1 }>();
+        cursors.iter_mut().enumerate().for_each(|(edge, cursor)| visit(edge, cursor));
+    } else {
+        cursors.chunks_exact_mut(words).enumerate().for_each(|(edge, cursor)| visit(edge, cursor));
+    }
 }
 
 /// A cursor off its ring.
@@ -394,7 +424,7 @@ fn add_wide<const ADD: bool>(words: &mut [i64], number: i128) {
 }
 
 /// 128 bits out of two words, the lower one first.
-pub(super) const fn wide(words: &[i64]) -> i128 {
+pub(crate) const fn wide(words: &[i64]) -> i128 {
     ((words[1] as i128) << 64) | (words[0] as u64 as i128)
 }
 

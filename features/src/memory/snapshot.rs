@@ -13,10 +13,14 @@ use super::keys::Keys;
 use super::labels::{Generation, Labelled};
 use super::order::Order;
 use super::parts::Parts;
+use super::ring::{HEADER, TOTALS};
 use super::seen::Seen;
 use super::table::Table;
 use crate::plan::{EntityPlan, Plan};
 use crate::snapshot::{Error, Reader, Writer};
+
+/// So many words of a ring's header are written.
+const HEADER_SAVED: usize = 3;
 
 impl Memory {
     /// Writes everything.
@@ -111,7 +115,14 @@ fn save_key(plan: &EntityPlan, key: &Key, out: &mut Writer) -> io::Result<()> {
     out.bytes(key.name.as_bytes())?;
     out.u32(key.ring.capacity)?;
     out.u32(key.ring.len)?;
-    out.words(key.ring.before_rows(shape))?;
+    let (header, cursors) = key.ring.before_rows(shape).split_at(HEADER);
+    out.words(&header[..HEADER_SAVED])?;
+    for cursor in cursors.chunks_exact(shape.cursor) {
+        let (next, totals) = cursor.split_at(TOTALS);
+        out.words(next)?;
+        out.words(&[0])?;
+        out.words(totals)?;
+    }
     (key.ring.first()..key.ring.tail()).try_for_each(|number| out.words(key.ring.row(shape, number)))?;
     let Some(parts) = &key.parts else { return Ok(()) };
     out.words(&parts.lasts)?;
@@ -160,12 +171,19 @@ fn load_key(plan: &EntityPlan, input: &mut Reader) -> Result<Option<Key>, Error>
         return Err(input.damaged("a key has more rows than fit"));
     }
     key.ring.set_capacity(shape, capacity);
-    input.words(key.ring.before_rows_mut(shape))?;
+    let (header, cursors) = key.ring.before_rows_mut(shape).split_at_mut(HEADER);
+    input.words(&mut header[..HEADER_SAVED])?;
+    for cursor in cursors.chunks_exact_mut(shape.cursor) {
+        let (next, totals) = cursor.split_at_mut(TOTALS);
+        input.words(next)?;
+        // The place of the next row, which an earlier version kept.
+        input.words(&mut [0])?;
+        input.words(totals)?;
+    }
     key.ring.len = len;
     for number in key.ring.first()..key.ring.tail() {
         input.words(key.ring.row_mut(shape, number))?;
     }
-    key.ring.place_cursors(shape);
     if let Some(parts) = &mut key.parts {
         load_parts(parts, input)?;
     }

@@ -5,11 +5,11 @@ use ingest::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{
-    Between, Column, Counted, DecayPlan, Difference, Edge, EntityPlan, ExtremePlan, Finish, Last, Merge, Operand,
-    OrderedQuantile, Output, Over, Pass, Read, Reading, SeenPlan, Shape, TAG_FLAGS, Total,
+    Adding, Between, Column, Counted, DecayPlan, Edge, EntityPlan, ExtremePlan, Finish, Last, Merge, Operand, OrderedQuantile,
+    Output, Outputs, Over, Pass, Read, Reading, Reads, SeenPlan, Shape, TAG_FLAGS, Total,
 };
 use crate::definition::{Aggregate, Category, Definition, EntityState, Filter, MAX_EVENTS, Source, Span, Window, key_name};
-use crate::memory::ring::{HEADER, TOTALS};
+use crate::memory::ring::TOTALS;
 
 /// One entity's plan as it grows.
 pub(super) struct Builder<'a> {
@@ -35,6 +35,7 @@ impl<'a> Builder<'a> {
             columns: Vec::new(),
             filters: Vec::new(),
             totals: Vec::new(),
+            adding: None,
             edges: Vec::new(),
             passes: Vec::new(),
             lasts: Vec::new(),
@@ -43,8 +44,8 @@ impl<'a> Builder<'a> {
             tables: Vec::new(),
             orders: Vec::new(),
             decays: Vec::new(),
-            before: 0..0,
-            after: 0..0,
+            before: Reads::default(),
+            after: Reads::default(),
             retention: 0,
             idle_after: state.and_then(|state| state.idle_after).map(Duration::micros),
             tile: state.and_then(|state| state.tile),
@@ -270,7 +271,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Puts the edges into the order in which a row passes them, and columns and totals where they lie.
-    pub(super) fn finish(mut self, reads: &mut Vec<Read>, outputs: &mut Vec<Output>) -> EntityPlan {
+    pub(super) fn finish(mut self, reads: &mut Vec<Read>, outputs: &mut Outputs) -> EntityPlan {
         let plan = &mut self.plan;
         let mut order: Vec<usize> = (0..plan.edges.len()).collect();
         order.sort_unstable_by_key(|edge| plan.edges[*edge]);
@@ -329,10 +330,6 @@ impl<'a> Builder<'a> {
                     for total in [&mut between.count, &mut between.sum, &mut between.squares] {
                         *total = total.checked_sub(1).map_or(0, |number| plan.totals[number].at);
                     }
-                    let at = |edge: usize| HEADER + edge * shape.cursor;
-                    let (near, far) = (at(between.near), between.far.map(at));
-                    between.counted = Difference::new(near, far, Some(between.count));
-                    between.summed = Difference::new(near, far, Some(between.sum).filter(|at| *at > 0));
                 }
                 Reading::LastWord(_, column) => word(column),
                 Reading::LastPlace(_, columns) => columns.iter_mut().for_each(word),
@@ -346,7 +343,10 @@ impl<'a> Builder<'a> {
         }
         let mut share = |is_before: bool| {
             let first = reads.len();
-            for (output, read, _) in self.outputs.iter().filter(|(.., before)| *before == is_before) {
+            let (totals, parts): (Vec<&(Output, Read, bool)>, Vec<_>) = (self.outputs.iter())
+                .filter(|(.., before)| *before == is_before)
+                .partition(|(_, read, _)| matches!(read.reading, Reading::Totals(_)));
+            for (output, read, _) in totals.into_iter().chain(parts) {
                 let shared = (first..reads.len()).find_map(|number| Some((number, reads[number].joined(*read)?)));
                 let number = match shared {
                     Some((number, joined)) => {
@@ -360,9 +360,10 @@ impl<'a> Builder<'a> {
                 };
                 outputs.push(Output { read: number, ..*output });
             }
-            first..reads.len()
+            Reads::new(first, reads, shape)
         };
         (self.plan.before, self.plan.after) = (share(true), share(false));
+        self.plan.adding = Adding::of(&self.plan, reads);
         self.plan
     }
 }

@@ -1,18 +1,23 @@
 //! The plan: definitions compiled to what a store runs for each event. All windows of one key share one ring of rows; each distinct
 //! window edge is one cursor over it, and what cursors cannot carry (extremes, categories, order) is a part fed by them.
 
+mod adding;
 mod builder;
+
+use std::ops::Range;
 
 use ingest::Event;
 use ingest::schema::Schema;
 use ingest::time::Duration;
 use jiff::tz::TimeZone;
 
+pub(crate) use self::adding::Adding;
 use self::builder::Builder;
 use crate::definition::{
     Aggregate, Category, Definition, DefinitionError, Filter, Kind, Source, Span, StateLimits, TileState, Window,
     state_rendering, version_of,
 };
+use crate::memory::ring::{HEADER, wide};
 use crate::words::ABSENT;
 
 /// Compiled definitions.
@@ -23,14 +28,16 @@ pub struct Plan {
     /// What is read of windows: for one entity together, first what is read before the event enters.
     pub(crate) reads: Vec<Read>,
     /// All windowed features.
-    pub(crate) outputs: Vec<Output>,
-    /// What every vector starts from.
-    pub(crate) defaults: Vec<f64>,
-    /// Features of the event itself, and ratios, in the order of the vector.
+    pub(crate) outputs: Outputs,
+    /// Features of the event itself, and ratios, in the order of the vector; every feature is either here or among the outputs.
     pub(crate) plain: Vec<Plain>,
     pub(crate) zones: Vec<TimeZone>,
     pub(crate) allowed_lateness: Duration,
     pub(crate) memory_limit_bytes: usize,
+    /// How long a label can matter, in microseconds.
+    pub(crate) label_reach: i64,
+    /// Whether the key of any entity is joined of several.
+    pub(crate) has_pairs: bool,
     version: String,
 }
 
@@ -78,6 +85,8 @@ pub(crate) struct EntityPlan {
     pub(crate) filters: Vec<Filter>,
     /// What every cursor carries.
     pub(crate) totals: Vec<Total>,
+    /// The short way of an event, where it does nothing to a key but add to one plain sum, as in most plans.
+    pub(crate) adding: Option<Adding>,
     /// One cursor each, in the order in which a row passes them.
     pub(crate) edges: Vec<Edge>,
     /// What a row does beside the totals when it passes an edge.
@@ -88,10 +97,10 @@ pub(crate) struct EntityPlan {
     pub(crate) tables: Vec<Over>,
     pub(crate) orders: Vec<Over>,
     pub(crate) decays: Vec<DecayPlan>,
-    /// Numbers of the reads before the event enters.
-    pub(crate) before: std::ops::Range<usize>,
-    /// And of those after.
-    pub(crate) after: std::ops::Range<usize>,
+    /// What is read before the event enters.
+    pub(crate) before: Reads,
+    /// And after.
+    pub(crate) after: Reads,
     /// How long a row is kept, in microseconds.
     pub(crate) retention: i64,
     /// A key that saw nothing for longer starts anew, in microseconds.
@@ -260,6 +269,31 @@ pub(crate) struct DecayPlan {
     pub(crate) sealed: usize,
 }
 
+/// Windowed features, by how numbers are made of what was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outputs {
+    /// Those that are a count.
+    pub(crate) counts: Vec<Output>,
+    /// Those that are a sum divided by a count.
+    pub(crate) quotients: Vec<Output>,
+    pub(crate) others: Vec<Output>,
+}
+
+impl Outputs {
+    fn push(&mut self, output: Output) {
+        match output.finish {
+            Finish::Count => self.counts.push(output),
+            Finish::Mean | Finish::Rate | Finish::Share => self.quotients.push(output),
+            _ => self.others.push(output),
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Output> {
+        self.counts.iter().chain(&self.quotients).chain(&self.others)
+    }
+}
+
 /// One windowed feature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
@@ -335,13 +369,66 @@ pub(crate) struct Between {
     pub(crate) count: usize,
     pub(crate) sum: usize,
     pub(crate) squares: usize,
-    /// The same two in the words of a ring, for a window that ends where the cursors stand.
+}
+
+/// Reads of one entity that follow one another in the plan: first differences of cursors, then what is read of parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reads {
+    /// The number of the first.
+    pub(crate) first: usize,
+    end: usize,
+    /// The first of them, as they are read where the cursors stand.
+    pub(crate) differences: Vec<Differences>,
+}
+
+impl Reads {
+    fn new(first: usize, reads: &[Read], shape: Shape) -> Self {
+        let differences = reads[first..].iter().map_while(|read| match &read.reading {
+            Reading::Totals(between) => Some(Differences::new(between, shape)),
+            _ => None,
+        });
+        Self { first, end: reads.len(), differences: differences.collect() }
+    }
+
+    /// Their numbers.
+    pub(crate) const fn all(&self) -> Range<usize> {
+        self.first..self.end
+    }
+
+    /// The numbers of those that read parts.
+    pub(crate) const fn parts(&self) -> Range<usize> {
+        self.first + self.differences.len()..self.end
+    }
+
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first == self.end
+    }
+}
+
+/// The totals of a window that ends where the cursors stand, in the words of a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Differences {
     pub(crate) counted: Difference,
     pub(crate) summed: Difference,
+    pub(crate) squared: Option<Difference>,
+}
+
+impl Differences {
+    fn new(between: &Between, shape: Shape) -> Self {
+        let at = |edge: usize| HEADER + edge * shape.cursor;
+        let (near, far) = (at(between.near), between.far.map(at));
+        let total = |at: usize| Some(at).filter(|at| *at > 0);
+        Self {
+            counted: Difference::new(near, far, Some(between.count)),
+            summed: Difference::new(near, far, total(between.sum)),
+            squared: total(between.squares).map(|at| Difference::new(near, far, Some(at))),
+        }
+    }
 }
 
 /// The difference of two words, without a branch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
     near: u32,
     far: u32,
@@ -364,13 +451,17 @@ impl Difference {
     pub(crate) fn of(self, words: &[i64]) -> i64 {
         words[self.near as usize].wrapping_sub(words[self.far as usize] & self.mask)
     }
+
+    /// The same of totals of 128 bits.
+    pub(crate) fn of_wide(self, words: &[i64]) -> i128 {
+        wide(&words[self.near as usize..]).wrapping_sub(wide(&words[self.far as usize..]) & i128::from(self.mask))
+    }
 }
 
 impl Between {
     /// Totals are named by their numbers from 1, and become words at the end.
     fn new(near: usize, far: Option<usize>) -> Self {
-        let (counted, summed) = Default::default();
-        Self { near, far, count: 0, sum: 0, squares: 0, counted, summed }
+        Self { near, far, count: 0, sum: 0, squares: 0 }
     }
 
     /// Both in one, where neither asks for what the other has in another way.
@@ -380,9 +471,8 @@ impl Between {
             (one, other) => (one == other).then_some(one),
         };
         let is_one_window = (self.near, self.far, self.count) == (other.near, other.far, other.count);
-        let summed = if self.sum > 0 { self.summed } else { other.summed };
         let (sum, squares) = (either(self.sum, other.sum)?, either(self.squares, other.squares)?);
-        is_one_window.then_some(Self { sum, squares, summed, ..self })
+        is_one_window.then_some(Self { sum, squares, ..self })
     }
 }
 
@@ -418,12 +508,13 @@ impl Plan {
         let mut plan = Self {
             entities: Vec::new(),
             reads: Vec::new(),
-            outputs: Vec::new(),
-            defaults: definitions.iter().map(|definition| definition.default).collect(),
+            outputs: Outputs::default(),
             plain: definitions.iter().enumerate().filter_map(Plain::new).collect(),
             zones: Vec::new(),
             allowed_lateness,
             memory_limit_bytes: limits.memory_limit_bytes,
+            label_reach: 0,
+            has_pairs: false,
             version: version(&definitions, limits, schema, allowed_lateness),
             definitions,
         };
@@ -452,6 +543,9 @@ impl Plan {
             let entity = builder.finish(&mut plan.reads, &mut plan.outputs);
             plan.entities.push(entity);
         }
+        let labelled = plan.entities.iter().filter(|entity| entity.labelled);
+        plan.label_reach = labelled.map(|entity| entity.retention).max().unwrap_or(0);
+        plan.has_pairs = plan.entities.iter().any(|entity| entity.key.len() > 1);
         Ok(plan)
     }
 
@@ -504,12 +598,6 @@ impl Plan {
     pub(crate) fn is_labelled(&self) -> bool {
         self.entities.iter().any(|entity| entity.labelled)
     }
-
-    /// How long a label can matter.
-    pub(crate) fn label_reach(&self) -> i64 {
-        let labelled = self.entities.iter().filter(|entity| entity.labelled);
-        labelled.map(|entity| entity.retention).max().unwrap_or(0)
-    }
 }
 
 impl Window {
@@ -527,25 +615,44 @@ impl Window {
 }
 
 impl EntityPlan {
-    /// An event's row, behind whatever `row` holds: time, tag, columns. `bad` is what is known of the event already.
+    /// Whether a key keeps anything beside rows and cursors.
+    pub(crate) const fn has_parts(&self) -> bool {
+        !(self.lasts.is_empty()
+            && self.extremes.is_empty()
+            && self.seen.is_empty()
+            && self.tables.is_empty()
+            && self.orders.is_empty()
+            && self.decays.is_empty())
+    }
+
+    /// The numbers of all that is read of it.
+    pub(crate) const fn reads(&self) -> Range<usize> {
+        self.before.first..self.after.all().end
+    }
+
+    /// An event's row: time, tag, columns. `bad` is what is known of the event already.
     pub(crate) fn write_row(&self, event: &Event, position: u64, bad: bool, row: &mut Vec<i64>) {
-        row.push(event.occurred_at.micros());
+        row.resize(self.shape.row, 0);
+        row[0] = event.occurred_at.micros();
         if self.shape.tagged {
             let mut tag = ((position << TAG_FLAGS) as i64) | i64::from(bad);
             for (number, filter) in self.filters.iter().enumerate() {
                 tag |= i64::from(filter.holds(event)) << (number + 1);
             }
-            row.push(tag);
+            row[1] = tag;
         }
-        row.extend(self.columns.iter().map(|column| match column.of {
-            Operand::Number(source) => source.word(event),
-            Operand::Category(category) => category.word(event),
-            Operand::Present(source) => i64::from(source.word(event) != ABSENT),
-            Operand::SquareLow(source) => square(source.word(event)) as i64,
-            Operand::SquareHigh(source) => (square(source.word(event)) >> 64) as i64,
-            Operand::One => 1,
-            Operand::Bad => i64::from(bad),
-        }));
+        let columns = &mut row[1 + usize::from(self.shape.tagged)..];
+        for (word, column) in columns.iter_mut().zip(&self.columns) {
+            *word = match column.of {
+                Operand::Number(source) => source.word(event),
+                Operand::Category(category) => category.word(event),
+                Operand::Present(source) => i64::from(source.word(event) != ABSENT),
+                Operand::SquareLow(source) => square(source.word(event)) as i64,
+                Operand::SquareHigh(source) => (square(source.word(event)) >> 64) as i64,
+                Operand::One => 1,
+                Operand::Bad => i64::from(bad),
+            };
+        }
     }
 
     /// The word at which tiled rows count what is bad.

@@ -3,6 +3,7 @@
 
 mod limits;
 mod oracle;
+mod plain;
 mod snapshots;
 
 use std::sync::Arc;

@@ -60,6 +60,7 @@ impl Combine {
         match self {
             Self::LogisticSum => sigmoid(output),
             Self::Mean => output.clamp(0.0, 1.0),
+            Self::PathLength => output.min(0.0).exp2(),
         }
     }
 }
