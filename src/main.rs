@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{bench, demo, evaluate, features, import, model, promote, run, simulate, train, tune};
+use riskflow::commands::{bench, demo, evaluate, features, import, model, promote, run, score, simulate, train, tune};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -20,6 +20,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Run(run::Args),
+    Score(score::Args),
     Train(train::Args),
     Tune(tune::Args),
     Evaluate(evaluate::Args),
@@ -38,6 +39,7 @@ async fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args).await,
+        Command::Score(args) => score::run(&args),
         Command::Train(args) => train::run(&args).await,
         Command::Tune(args) => tune::run(&args).await,
         Command::Evaluate(args) => evaluate::run(&args).await,
