@@ -33,10 +33,7 @@ fn events_of_a_file_are_scored() {
     let lines = [line("s1", 900_000), line("s2", 100)].join("\n");
     let answers = json_lines(&score(&lines, &["--json", "--reasons", "all"]));
     let said: Vec<_> = answers.iter().map(|answer| (&answer["event_id"], &answer["status"], &answer["decision"])).collect();
-    assert_eq!(
-        said,
-        [(&json!("s1"), &json!("duplicate"), &json!("decline")), (&json!("s2"), &json!("new"), &json!("approve"))]
-    );
+    assert_eq!(said, [(&json!("s1"), &json!("duplicate"), &json!("decline")), (&json!("s2"), &json!("new"), &json!("approve"))]);
     assert!(answers[1]["reasons"].as_array().is_some_and(|reasons| !reasons.is_empty()), "all were asked for");
 
     let mut wrong: Value = serde_json::from_str(&line("s3", 1)).expect("JSON");
@@ -99,8 +96,22 @@ fn load_is_accepted_and_measured() {
     let server = Server::start(folder.path());
     let table = folder.path().join("histogram.txt");
     let arguments = [
-        "bench", "api", "--pipeline", HANDBOOK, "--url", &server.url, "--seconds", "0.5", "--warmup", "0.2", "--steps", "0.5",
-        "--connections", "4", "--histogram", text(&table),
+        "bench",
+        "api",
+        "--pipeline",
+        HANDBOOK,
+        "--url",
+        &server.url,
+        "--seconds",
+        "0.5",
+        "--warmup",
+        "0.2",
+        "--steps",
+        "0.5",
+        "--connections",
+        "4",
+        "--histogram",
+        text(&table),
     ];
     let lines = json_lines(&run_well(&arguments));
     assert_eq!(lines.len(), 2, "the highest rate, and half of it");

@@ -1,8 +1,9 @@
 //! `riskflow score`: events from a file to a server that runs, and what it decides.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::{Deserializer, Value};
@@ -16,7 +17,7 @@ use crate::output;
 /// recorded decision again. Exit code 1 when any event was refused: which one, and which field, is said on standard error.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  riskflow score event.json\n  riskflow score events.jsonl --url http://127.0.0.1:8080 --reasons top --json\n  tail -f payments.jsonl | riskflow score -"
+    after_help = "Examples:\n  riskflow score event.json\n  riskflow score events.jsonl --url http://127.0.0.1:8080 --reasons top --json\n  tail -f payments.jsonl | riskflow score - --json"
 )]
 pub struct Args {
     /// The events, `-` for standard input
@@ -68,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// The events of a file or of standard input, as they come; elements of an array are events, too.
 fn events(args: &Args) -> anyhow::Result<impl Iterator<Item = serde_json::Result<Value>>> {
     let input: Box<dyn Read> = if args.file.as_os_str() == "-" {
-        Box::new(Lines(io::stdin().lock()))
+        Box::new(io::stdin().lock())
     } else {
         let file = File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
         Box::new(BufReader::new(file))
@@ -80,18 +81,8 @@ fn events(args: &Args) -> anyhow::Result<impl Iterator<Item = serde_json::Result
     }))
 }
 
-/// Gives what is buffered before it waits for more, so that each event of a pipe is scored as it comes.
-struct Lines<R>(R);
-
-impl<R: BufRead> Read for Lines<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let there = self.0.fill_buf()?;
-        let bytes = there.len().min(into.len());
-        into[..bytes].copy_from_slice(&there[..bytes]);
-        self.0.consume(bytes);
-        Ok(bytes)
-    }
-}
+/// An answer that takes longer is none.
+const LONGEST: Duration = Duration::from_secs(60);
 
 struct Client {
     agent: ureq::Agent,
@@ -110,7 +101,7 @@ impl Client {
         let Url { authority, path } = Url::parse(&args.url)?;
         let query = args.reasons.as_ref().map(|reasons| format!("?reasons={reasons}")).unwrap_or_default();
         Ok(Self {
-            agent: ureq::Agent::config_builder().http_status_as_error(false).build().into(),
+            agent: ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONGEST)).build().into(),
             server: format!("http://{authority}"),
             url: format!("http://{authority}{path}/v1/score{query}"),
             authorization: args.api_key.as_ref().map(|key| format!("Bearer {key}")),

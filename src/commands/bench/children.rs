@@ -43,7 +43,7 @@ impl Server {
             said.push('\n');
         };
         // Somebody has to listen, or the server blocks when the pipe is full.
-        std::thread::spawn(move || lines.for_each(|line| drop(line)));
+        std::thread::spawn(move || lines.for_each(drop));
         Ok(Self { child, url })
     }
 

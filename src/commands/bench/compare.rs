@@ -129,8 +129,8 @@ impl Contender {
         const WARMUP: f64 = 1.0;
         // The warm-up is a measurement of its own, so that CPU time and requests are of the same stretch.
         let mut measure = |connections, seconds| -> anyhow::Result<api::Measured> {
-            let (measured, outcome) = self.target.measure(connections, None, 0.0, seconds)?;
-            match outcome.first_error {
+            let (measured, _) = self.target.measure(connections, None, 0.0, seconds)?;
+            match &measured.first_error {
                 Some(error) => bail!("{} refuses: {error}", self.server.url),
                 None => Ok(measured),
             }

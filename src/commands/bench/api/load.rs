@@ -69,8 +69,9 @@ pub(super) fn run(load: &Load<'_>) -> anyhow::Result<Outcome> {
     let connections = (0..load.connections).map(|_| connect()).collect::<anyhow::Result<Vec<_>>>()?;
     let cpu_before = process_cpu_seconds();
     let shared = Shared { load, next: AtomicU64::new(0), start: Instant::now() };
-    let threads: Vec<Thread> = thread::scope(|scope| {
-        let run = |connection| scope.spawn(|| Thread::new(&shared).run(connection));
+    let threads: Vec<Thread<'_>> = thread::scope(|scope| {
+        let shared = &shared;
+        let run = |connection| scope.spawn(move || Thread::new(shared).run(connection));
         let running: Vec<_> = connections.into_iter().map(run).collect();
         running.into_iter().map(|thread| thread.join().expect("nothing in it panics")).collect()
     });
@@ -84,7 +85,7 @@ pub(super) fn run(load: &Load<'_>) -> anyhow::Result<Outcome> {
         reached: 0.0,
         first_error: None,
         generator_cpu_us: (process_cpu_seconds() - cpu_before) * 1e6 / asked.max(1) as f64,
-        next: load.first + shared.next.into_inner(),
+        next: load.first + shared.next.load(Ordering::Relaxed),
     };
     let mut until = shared.start + load.warmup + load.length;
     let mut answers = 0;

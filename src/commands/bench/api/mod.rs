@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use hdrhistogram::Histogram;
 use ingest::{Clock, Event, SystemClock};
 use scoring::Pipeline;
 use serde::Serialize;
 
 use self::client::Url;
-use self::load::{Load, Outcome};
+use self::load::Load;
 use self::requests::Requests;
 use super::events::{Events, Keys, of_file};
 use crate::output;
@@ -111,6 +112,9 @@ pub(super) struct Measured {
     max_us: f64,
     /// CPU microseconds of the generator for a request.
     generator_cpu_us: f64,
+    /// What the first refusal, or the first request without an answer, said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_error: Option<String>,
 }
 
 /// Runs the command.
@@ -121,13 +125,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let mut target = Target::new(&args.url, &pipeline, &events, &query, args.api_key.as_deref())?;
     let mut distributions = String::new();
     let mut measure = |share: Option<f64>, rate: Option<f64>| -> anyhow::Result<Measured> {
-        let (measured, outcome) = target.measure(args.connections, rate, args.warmup, args.seconds)?;
-        if let Some(error) = &outcome.first_error {
-            output::message(&format!("the first error: {error}"));
-        }
+        let (measured, latency) = target.measure(args.connections, rate, args.warmup, args.seconds)?;
         let measured = Measured { share, ..measured };
         output::json_line(&measured)?;
-        table::write(&mut distributions, rate, &outcome.latency);
+        table::write(&mut distributions, rate, &latency);
         Ok(measured)
     };
     if args.steps.is_empty() {
@@ -171,14 +172,14 @@ impl Target {
         Ok(Self { address: url.address()?, requests, next: 0 })
     }
 
-    /// Measures once; without a rate in a closed loop.
+    /// Measures once, without a rate in a closed loop; with all latencies in nanoseconds.
     pub(super) fn measure(
         &mut self,
         connections: usize,
         rate: Option<f64>,
         warmup: f64,
         seconds: f64,
-    ) -> anyhow::Result<(Measured, Outcome)> {
+    ) -> anyhow::Result<(Measured, Histogram<u64>)> {
         let (warmup, length) = (Duration::from_secs_f64(warmup), Duration::from_secs_f64(seconds));
         let Self { address, requests, next } = self;
         let outcome = load::run(&Load { address: *address, requests, first: *next, connections, rate, warmup, length })?;
@@ -200,7 +201,8 @@ impl Target {
             p999_us: at(0.999),
             max_us: micros(outcome.latency.max()),
             generator_cpu_us: (outcome.generator_cpu_us * 10.0).round() / 10.0,
+            first_error: outcome.first_error,
         };
-        Ok((measured, outcome))
+        Ok((measured, outcome.latency))
     }
 }
