@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use riskflow::commands::{bench, demo, evaluate, features, import, key, model, promote, retrain, run, simulate, train, tune};
+use riskflow::commands::{
+    bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+};
 
 /// Streaming risk scoring and monitoring for finance
 ///
@@ -20,6 +22,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Run(run::Args),
+    Score(score::Args),
     Train(train::Args),
     Retrain(retrain::Args),
     Tune(tune::Args),
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Demo(args) => demo::run(&args).await,
         Command::Run(args) => run::run(&args).await,
+        Command::Score(args) => score::run(&args),
         Command::Train(args) => train::run(&args).await,
         Command::Retrain(args) => retrain::run(&args).await,
         Command::Tune(args) => tune::run(&args).await,

@@ -1,12 +1,23 @@
 //! `riskflow bench`: what parts of the program cost on this machine, and how good their models are.
 
+mod api;
+mod children;
+mod compare;
+mod decide;
+mod empty_server;
+mod events;
 mod features;
 mod model;
 mod quality;
+mod setup;
 mod training;
+
+use std::time::Duration;
 
 use clap::Subcommand;
 use rustix::time::{ClockId, clock_gettime};
+
+pub(super) use self::api::client::Url;
 
 /// Measure what parts of riskflow cost here, and how good its models are
 #[derive(Clone, Debug, clap::Args)]
@@ -17,18 +28,29 @@ pub struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum What {
+    Api(api::Args),
+    Compare(compare::Args),
+    Decide(decide::Args),
+    #[command(hide = true)]
+    EmptyServer(empty_server::Args),
     Features(features::Args),
     Model(model::Args),
     Quality(quality::Args),
+    Setup(setup::Args),
     Training(training::Args),
 }
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
+        What::Api(args) => api::run(args),
+        What::Compare(args) => compare::run(args).await,
+        What::Decide(args) => decide::run(args).await,
+        What::EmptyServer(args) => empty_server::run(args).await,
         What::Features(args) => features::run(args),
         What::Model(args) => model::run(args),
         What::Quality(args) => quality::run(args).await,
+        What::Setup(args) => setup::run(args).await,
         What::Training(args) => training::run(args).await,
     }
 }
@@ -46,4 +68,13 @@ fn process_cpu_seconds() -> f64 {
 fn seconds(clock: ClockId) -> f64 {
     let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Does nothing for a while.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "load comes when it is due, and a server of another process tells nobody that it has settled"
+)]
+fn pause(length: Duration) {
+    std::thread::sleep(length);
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use features::explain::{Explained, edges, explain};
+use ingest::Event;
 use ingest::log::Position;
-use ingest::schema::{Schema, ValueType};
-use ingest::{Amount, Event, EventId, Timestamp, Value};
+use ingest::schema::Schema;
 use serde::Serialize;
 
+use crate::commands::made_up;
 use crate::output;
 
 /// Show what is kept for each entity, how many bytes that is, and what an event costs
@@ -78,11 +79,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 fn event_us(plan: &Arc<features::Plan>, schema: &Schema) -> f64 {
     const EVENTS: u64 = 2_000;
     const LONGEST: Duration = Duration::from_millis(200);
+    let keys = vec![1_000; schema.entities.len()];
     let mut engine = features::Engine::new(Arc::clone(plan));
     let mut vector = Vec::new();
     let (mut applied, mut spent) = (0, Duration::ZERO);
     while spent < LONGEST {
-        let events: Vec<Event> = (applied..applied + EVENTS).map(|number| made_up(number, schema)).collect();
+        let events: Vec<Event> =
+            (applied..applied + EVENTS).map(|number| made_up::event(number, schema, &keys, 10_000_000)).collect();
         let started = Instant::now();
         for (event, position) in events.iter().zip(applied..) {
             engine.apply(event, Position(position), &mut vector);
@@ -94,28 +97,4 @@ fn event_us(plan: &Arc<features::Plan>, schema: &Schema) -> f64 {
         applied += EVENTS;
     }
     spent.as_secs_f64() * 1e6 / (applied - EVENTS) as f64
-}
-
-/// An event whose parts repeat, as those of real ones do.
-fn made_up(number: u64, schema: &Schema) -> Event {
-    let spread = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let value = |slot: usize| spread(number + slot as u64 * 7_919) % 1_000;
-    Event {
-        event_id: EventId::new(&number.to_string()).expect("short"),
-        occurred_at: Timestamp::from_micros(1_500_000_000_000_000 + number as i64 * 10_000_000),
-        amount: schema.amount_minor.as_ref().and_then(|_| Amount::new(value(0) as i64 * 10, schema.default_currency)),
-        entities: (0..schema.entities.len()).map(|slot| Some(format!("{slot}_{}", value(slot)).into())).collect(),
-        supersedes: None,
-        attributes: (schema.attributes.iter().enumerate())
-            .map(|(slot, attribute)| {
-                let value = value(slot + 100) % 20;
-                Some(match attribute.value_type {
-                    ValueType::Text => Value::Text(format!("v{value}").into()),
-                    ValueType::Integer => Value::Integer(value as i64),
-                    ValueType::Number => Value::Number(value as f64),
-                    ValueType::Flag => Value::Flag(value.is_multiple_of(2)),
-                })
-            })
-            .collect(),
-    }
 }
