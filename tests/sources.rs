@@ -55,7 +55,8 @@ fn files_in_any_order_and_folders_teach_what_one_file_does() {
     let (_, one, model) = of("one", HANDBOOK, &[text(&whole)]);
     let (_, parts, same) = of("folder", HANDBOOK, &[text(&shards)]);
     assert!(model == same && one != parts, "the same model of other files");
-    let files = ["a", "c", "b"].map(|shard| [1, 2, 3].map(|part| shards.join(format!("shard={shard}/part-{}.parquet", part - 1))));
+    let files =
+        ["a", "c", "b"].map(|shard| [1, 2, 3].map(|part| shards.join(format!("shard={shard}/part-{}.parquet", part - 1))));
     let files: Vec<PathBuf> = files.into_iter().flatten().filter(|path| path.exists()).collect();
     let files: Vec<&str> = files.iter().map(|path| text(path)).collect();
     assert!(of("files", HANDBOOK, &files).2 == model);

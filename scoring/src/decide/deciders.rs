@@ -42,6 +42,9 @@ pub struct Challenger {
     pub share_percent: u8,
 }
 
+/// Finds a version of a model.
+pub type Models<'a> = dyn FnMut(&str, u32) -> Result<Arc<Champion>, Error> + 'a;
+
 /// Something that control records name and that cannot decide. It is said, and left out.
 #[derive(Debug)]
 pub struct Problem {
@@ -53,11 +56,7 @@ pub struct Problem {
 
 impl Deciders {
     /// What a state of control comes to for a pipeline, and what of it cannot be used. `models` finds a version of a model.
-    pub fn new(
-        state: &State,
-        pipeline: &Arc<Pipeline>,
-        models: &mut dyn FnMut(&str, u32) -> Result<Arc<Champion>, Error>,
-    ) -> (Self, Vec<Problem>) {
+    pub fn new(state: &State, pipeline: &Arc<Pipeline>, models: &mut Models<'_>) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut load = |name: &str, version: u32| match models(name, version) {
             Ok(model) => Some(model),

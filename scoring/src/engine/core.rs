@@ -184,10 +184,7 @@ impl Core {
         let features = features::Engine::load(Arc::clone(&pipeline.plan), &mut input)?;
         input.finish()?;
         let core = Self { pipeline: Arc::clone(pipeline), log: Arc::clone(log), features, ledger, too_late: rest.too_late };
-        Ok((
-            core,
-            Recovered { control: rest.control, undecided, resumed_at: position, position, last_record },
-        ))
+        Ok((core, Recovered { control: rest.control, undecided, resumed_at: position, position, last_record }))
     }
 
     /// Takes an event: into the log, into the ledger, into the features. One that was taken before changes nothing.

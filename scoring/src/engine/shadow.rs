@@ -125,5 +125,5 @@ fn scores(deciders: &Deciders, watched: &Watched) -> Vec<ModelScore> {
 fn score(model: &Champion, role: Role, vector: &[f64]) -> Option<ModelScore> {
     let (raw_probability, probability) = model.probabilities_of(vector);
     let name = model.artifact.about.name.clone();
-    (0.0..=1.0).contains(&probability).then(|| ModelScore { name, version: model.version, role, raw_probability, probability })
+    (0.0..=1.0).contains(&probability).then_some(ModelScore { name, version: model.version, role, raw_probability, probability })
 }

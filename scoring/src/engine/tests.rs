@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ingest::log::Log;
 use ingest::log::file::{FileLog, Options};
 use ingest::log::{Log, Readable};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
