@@ -83,12 +83,6 @@ fn what_cannot_be_materialized_is_said_and_leaves_no_file() {
     };
     check(&materialize("none.parquet", text(&out)), "there is no file none.parquet");
     check(&[materialize(text(&data), text(&out)), vec!["--from", "2018-05-01", "--to", "2018-05-01"]].concat(), "is not before");
-    let lines = folder.path().join("some.jsonl");
-    fs::write(&lines, "{}\n").expect("written");
-    check(
-        &["features", "materialize", "--pipeline", HANDBOOK, "--out", text(&out), "--data", text(&data), text(&lines)],
-        "give files of one kind",
-    );
     let nowhere = folder.path().join("no/folder/out.parquet");
     check(&materialize(text(&data), text(&nowhere)), "cannot create");
     // A full disk.

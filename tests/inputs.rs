@@ -167,13 +167,18 @@ fn places_that_cannot_be_used_are_named() {
 #[test]
 fn arguments_that_do_not_fit_exit_with_two() {
     let out = Path::new("unused");
-    let train = |train: &'static str, test: &'static str| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("x.parquet");
+    fs::write(&file, "").expect("write");
+    let data = text(&file);
+    let train = |train, test| {
         [
             "train",
             "--pipeline",
             HANDBOOK,
             "--data",
-            "x.parquet",
+            // A file that is there: what it holds is not read before the days are checked.
+            data,
             "--train",
             train,
             "--delay",

@@ -139,8 +139,8 @@ impl Answer {
     fn refusal(&self, number: u64, event: &Value) -> String {
         let id = event["event_id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
         let said = |member: &str| self.body[member].as_str().unwrap_or_default();
-        let words = [said("field"), said("detail")].join(" ");
-        format!("event {number}{id}: {} {}", self.status, words.trim())
+        let words = [&self.status.to_string(), said("field"), said("detail")].join(" ");
+        format!("event {number}{id}: {}", words.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 

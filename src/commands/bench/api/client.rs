@@ -137,7 +137,7 @@ mod tests {
         check("", Ok(None));
         check("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n", Ok(None));
         check("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", Ok(Some((200, 38, 2))));
-        check("HTTP/1.1 422 Unprocessable Entity\r\nx: y\r\nContent-Length:  10\r\n\r\n", Ok(Some((422, 62, 10))));
+        check("HTTP/1.1 422 Unprocessable Entity\r\nx: y\r\nContent-Length:  10\r\n\r\n", Ok(Some((422, 64, 10))));
         check("HTTP/1.0 200 OK\r\n\r\n", Err("it does not speak HTTP/1.1"));
         check("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Err("its answer has no content-length"));
     }

@@ -34,7 +34,7 @@ fn what_is_far_is_strange() {
     let mean = near.iter().sum::<f64>() / near.len() as f64;
     assert!(mean < 0.5, "{mean}");
     let more = scores.iter().filter(|score| **score > 0.6).count();
-    assert!(more < 60, "{more} of 2000 are strange");
+    assert!(more < 100, "{more} of 2000 are strange");
 }
 
 #[test]
