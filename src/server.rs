@@ -112,12 +112,16 @@ async fn within(limit: Duration, request: Request, next: Next) -> Response {
 }
 
 /// Ctrl-C or SIGTERM.
-pub(crate) async fn stop_signal() {
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("signals can be listened to");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
+    // Listened to from here on, not only once somebody waits: a signal in between would end the program at once.
+    let listen = |kind| tokio::signal::unix::signal(kind).expect("signals can be listened to");
+    let mut terminate = listen(tokio::signal::unix::SignalKind::terminate());
+    let mut interrupt = listen(tokio::signal::unix::SignalKind::interrupt());
+    async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 

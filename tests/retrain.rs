@@ -156,7 +156,7 @@ fn a_training_that_wants_too_much_dies_alone_and_why_is_kept() {
         let last = runs.last().expect("a run");
         assert!(last["outcome"].get(outcome).is_some(), "{last}");
     };
-    check("limits = { memory_mb = 16 }", "out_of_memory", "wanted more than its 16 MiB of memory");
+    check("limits = { memory_mb = 40 }", "out_of_memory", "wanted more than its 40 MiB of memory");
     check("least_bad_rows = 100000", "failed", "bad rows to learn from, and 100000 are wanted");
 
     // The log of whoever waits longer is read further: what was missed runs once, at once.

@@ -82,7 +82,7 @@ impl ScheduleFile {
         let learners = match &self.learners {
             Some(learners) if learners.as_ref().is_empty() => return Err(("nobody learns".to_owned(), learners.span())),
             Some(learners) => learners.as_ref().clone(),
-            None => Learner::ALL.to_vec(),
+            None => Learner::DEFAULT.to_vec(),
         };
         let limits = self.limits.as_ref().map_or_else(Limits::default, |limits| *limits.as_ref());
         let wrong = match limits {
