@@ -87,7 +87,7 @@ fn every_learner_gives_equal_bytes_from_weighted_rows_of_a_sample() {
     let figure = |line: &serde_json::Value, name: &str| line[name].as_u64().expect("a number");
     assert_eq!(figure(&lines[0], "train_bad_rows"), figure(&all[0], "train_bad_rows"), "no bad row is left out");
     let share = figure(&lines[0], "train_rows") as f64 / figure(&all[0], "train_rows") as f64;
-    assert!((0.45..0.56).contains(&share), "{share} of the rows");
+    assert!((0.4..0.62).contains(&share), "{share} of the rows");
     let artifact = |folder: &Path| -> serde_json::Value { serde_json::from_slice(&parts(folder, 1)[0].1).expect("JSON") };
     let (sampled, whole) = (artifact(&one), artifact(&folder.path().join("all")));
     assert_eq!(sampled["settings"]["sample_good"], 0.5, "{sampled}");
