@@ -10,7 +10,7 @@ use ingest::log::Position;
 use ingest::{Event, Timestamp};
 
 pub use self::champion::{Champion, Mismatch};
-pub use self::deciders::{Challenger, Deciders, Problem, names};
+pub use self::deciders::{Challenger, Deciders, Models, Problem, names};
 use crate::control::Role;
 use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, TimingsUs, Verdict};
 use crate::lists;
