@@ -21,7 +21,7 @@ const AS_OF: &str = "2018-06-05";
 fn world(folder: &Path) -> PathBuf {
     let at = folder.join("data");
     let size = ["--customers", "300", "--terminals", "600", "--days", "60"];
-    run_well(&[["demo", "--once", "--data-dir", text(&at)].as_slice(), &size].concat());
+    run_well(&[["demo", "--once", "--port", "0", "--data-dir", text(&at)].as_slice(), &size].concat());
     at
 }
 
@@ -143,7 +143,7 @@ fn what_is_asked_for_in_the_log_is_trained_once_and_waits_as_a_candidate() {
 }
 
 #[test]
-fn a_training_that_wants_too_much_dies_alone_and_why_is_kept() {
+fn a_training_that_fails_says_why_and_what_was_missed_runs_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = world(folder.path());
     let check = |schedule: &str, outcome: &str, said: &str| {
@@ -156,7 +156,6 @@ fn a_training_that_wants_too_much_dies_alone_and_why_is_kept() {
         let last = runs.last().expect("a run");
         assert!(last["outcome"].get(outcome).is_some(), "{last}");
     };
-    check("limits = { memory_mb = 40 }", "out_of_memory", "wanted more than its 40 MiB of memory");
     check("least_bad_rows = 100000", "failed", "bad rows to learn from, and 100000 are wanted");
 
     // The log of whoever waits longer is read further: what was missed runs once, at once.

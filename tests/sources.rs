@@ -85,7 +85,7 @@ fn the_warehouse_teaches_what_the_log_does() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path().join("data");
     let world = ["--customers", "300", "--terminals", "600", "--days", "60"];
-    run_well(&[["demo", "--once", "--data-dir", text(&at)].as_slice(), &world].concat());
+    run_well(&[["demo", "--once", "--port", "0", "--data-dir", text(&at)].as_slice(), &world].concat());
     let warehouse = format!("--from-warehouse=parquet://{}", at.join("warehouse").display());
     let early = ["--as-of", "2018-05-30", "--maturity", "0d"];
     let unlabelled = ["--as-of", "2018-05-30"];

@@ -341,7 +341,7 @@ fn logged_and_replayed_vectors_teach_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path().join("data");
     let world = ["--customers", "300", "--terminals", "600", "--days", "60"];
-    run_well(&[["demo", "--once", "--data-dir", text(&at)].as_slice(), &world].concat());
+    run_well(&[["demo", "--once", "--port", "0", "--data-dir", text(&at)].as_slice(), &world].concat());
     // It reads the log beside the server that holds it.
     let server = Server::start(&at);
     let from_log = |vectors: &str, models: &Path, more: &[&str]| {
