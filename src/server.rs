@@ -253,7 +253,7 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
         },
         model: champion
             .map(|champion| ModelStatus { name: champion.artifact.about.name.clone(), version: champion.version.to_string() }),
-        thresholds: program.engine.pipeline().policy.thresholds(),
+        thresholds: program.engine.deciders().policy.thresholds(),
         events: standing.events,
         decisions: standing.decisions,
         labels: standing.labels,

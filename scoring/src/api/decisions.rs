@@ -21,8 +21,6 @@ use crate::engine::{Difference, Replayed};
     responses(
         (status = 200, description = "everything that was recorded", body = DecisionPage),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn decision(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<DecisionPage>, Problem> {
@@ -52,8 +50,6 @@ pub(super) struct ReplayAnswer {
     responses(
         (status = 200, description = "the decision made again", body = ReplayAnswer),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn replay(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<ReplayAnswer>, Problem> {

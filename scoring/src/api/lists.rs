@@ -29,8 +29,6 @@ pub(super) struct ListAnswer {
     tag = "lists",
     responses(
         (status = 200, description = "all lists", body = Vec<ListAnswer>),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
@@ -52,8 +50,6 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
         (status = 200, description = "what is on it, by value", body = Page<Entry>),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn entries(
@@ -63,9 +59,7 @@ pub(super) async fn entries(
 ) -> Result<Json<Page<Entry>>, Problem> {
     let deciders = api.engine.deciders();
     let (_, entries) = deciders.lists.get(&list).ok_or_else(|| unknown(&list))?;
-    let mut all: Vec<Entry> = entries.iter().cloned().collect();
-    all.sort_by_key(|entry| entry.pattern.to_string());
-    page(all, query, |entry| entry.pattern.to_string()).map(Json)
+    Ok(Json(page(entries.iter(), query, |entry| entry.pattern.to_string())))
 }
 
 /// An entry as a caller writes it; who created it is the caller.
@@ -107,10 +101,6 @@ pub(super) struct Changed {
     responses(
         (status = 200, description = "they are on it", body = Changed),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn add(
@@ -146,10 +136,6 @@ pub(super) async fn add(
     responses(
         (status = 200, description = "they are on it", body = Changed),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn import(
@@ -173,10 +159,8 @@ async fn put(api: &Api, list: String, entries: Vec<Entry>, by: String) -> Result
     if entries.is_empty() && api.engine.deciders().lists.get(&list).is_none() {
         return Err(unknown(&list));
     }
-    for part in entries.chunks(ENTRIES_A_RECORD) {
-        let control = Control::Listed { list: list.clone(), entries: part.to_vec(), by: by.clone(), at };
-        api.engine.change(control).await?;
-    }
+    let record = |part: &[Entry]| Control::Listed { list: list.clone(), entries: part.to_vec(), by: by.clone(), at };
+    api.engine.change_all(entries.chunks(ENTRIES_A_RECORD).map(record).collect()).await?;
     Ok(Json(Changed { changed }))
 }
 
@@ -197,8 +181,6 @@ pub(super) struct Which {
         (status = 200, description = "it is off the list", body = Changed),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn remove(

@@ -122,10 +122,6 @@ fn large_bodies() -> Router<Api> {
     request_body(content = Object, description = "a label, as `components.schemas.Label` describes it"),
     responses(
         (status = 202, description = "it is in the log", body = Object),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
@@ -151,19 +147,19 @@ async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> 
     )
 )]
 async fn ready(State(api): State<Api>) -> Response {
-    let (status, body) = match (api.engine.champion(), api.engine.failure()) {
-        (_, Some(_)) => {
-            let missing = ["a log that takes records: see the log of the server"];
-            (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "missing": missing}))
-        }
-        (Some(champion), None) => {
-            let model = format!("{} {}", champion.artifact.about.name, champion.version);
-            (StatusCode::OK, serde_json::json!({"ready": true, "model": model}))
-        }
-        (None, None) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            serde_json::json!({"ready": false, "missing": ["a champion model: train one, then promote it"]}),
-        ),
+    let deciders = api.engine.deciders();
+    let mut missing = Vec::new();
+    if api.engine.failure().is_some() {
+        missing.push("a log that takes records: see the log of the server".to_owned());
+    }
+    if deciders.champion.is_none() {
+        missing.push("a champion model: train one, then promote it".to_owned());
+    }
+    missing.extend(deciders.missing.iter().map(|what| format!("{what}, which cannot be used: see the log of the server")));
+    let model = deciders.champion.as_ref().map(|champion| format!("{} {}", champion.artifact.about.name, champion.version));
+    let (status, body) = match model.filter(|_| missing.is_empty()) {
+        Some(model) => (StatusCode::OK, serde_json::json!({"ready": true, "model": model})),
+        None => (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "missing": missing})),
     };
     (status, Json(body)).into_response()
 }

@@ -39,7 +39,44 @@ pub(super) fn document(pipeline: &Pipeline) -> Value {
     for (path, schema) in [("/v1/score", one("Event")), ("/v1/labels", one("Label")), ("/v1/score/batch", batch)] {
         document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"] = schema;
     }
+    add_common(&mut document);
     document
+}
+
+/// What any call may be answered with, whatever it is for.
+const ANY_CALL: [(&str, &str); 5] = [
+    ("401", "no key, or none that is known"),
+    ("403", "the key may not do this"),
+    ("429", "the key has sent more requests than its rate allows"),
+    ("500", "riskflow failed"),
+    ("503", "not ready, stopped, or too slow"),
+];
+
+/// What a call with a body may be answered with beside it.
+const ANY_BODY: [(&str, &str); 2] =
+    [("413", "the body is too large"), ("422", "the request is not valid; `field` names what is wrong")];
+
+/// Puts the answers that calls have in common, and keys, into a document.
+fn add_common(document: &mut Value) {
+    let problem = |description: &str| {
+        let schema = json!({"$ref": "#/components/schemas/Problem"});
+        json!({"description": description, "content": {"application/problem+json": {"schema": schema}}})
+    };
+    document["components"]["securitySchemes"]["key"] = json!({"type": "http", "scheme": "bearer"});
+    let paths = document["paths"].as_object_mut().expect("a document has paths");
+    for (path, methods) in paths {
+        for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let has_body = operation.get("requestBody").is_some();
+            let responses = operation["responses"].as_object_mut().expect("a call has answers");
+            if super::access::is_public(path) {
+                continue;
+            }
+            for (status, description) in ANY_CALL.iter().chain(ANY_BODY.iter().filter(|_| has_body)) {
+                responses.entry(*status).or_insert_with(|| problem(description));
+            }
+            operation["security"] = json!([{"key": []}]);
+        }
+    }
 }
 
 /// An event as this pipeline takes it.
@@ -152,6 +189,19 @@ mod tests {
             let pointer = reference.strip_prefix('#').expect("all of it is in one document");
             assert!(document.pointer(pointer).is_some(), "{reference}");
         }
+    }
+
+    #[test]
+    fn what_any_call_may_get_is_said_of_every_call() {
+        let document = handbook();
+        let statuses = |path: &str, method: &str| -> Vec<String> {
+            document["paths"][path][method]["responses"].as_object().expect("answers").keys().cloned().collect()
+        };
+        assert_eq!(statuses("/livez", "get"), ["200"]);
+        assert_eq!(statuses("/v1/lists", "get"), ["200", "401", "403", "429", "500", "503"]);
+        let score = ["200", "400", "401", "403", "409", "413", "422", "429", "500", "503"];
+        assert_eq!(statuses("/v1/score", "post"), score);
+        assert!(document["paths"]["/livez"]["get"].get("security").is_none());
     }
 
     #[test]

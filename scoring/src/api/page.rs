@@ -1,5 +1,7 @@
 //! Lists come in pages: `limit` says how much, `cursor` where the page before ended.
 
+use std::collections::BTreeMap;
+
 use axum::extract::FromRequestParts;
 use axum::extract::Query;
 use axum::http::request::Parts;
@@ -51,11 +53,54 @@ pub(super) struct Page<T> {
     next_cursor: Option<String>,
 }
 
-/// The page of a list that is sorted by `key`; a cursor is the key of the last item before it, so that what comes in between moves nothing.
-pub(super) fn page<T>(all: Vec<T>, query: PageQuery, key: impl Fn(&T) -> String) -> Result<Page<T>, Problem> {
+/// The page of items in any order, which come in that of their keys; a cursor is the key of the last item before it, so that what comes in
+/// between moves nothing. No more items than the page has are held, and only those are cloned.
+pub(super) fn page<'a, T: Clone + 'a>(all: impl Iterator<Item = &'a T>, query: PageQuery, key: impl Fn(&T) -> String) -> Page<T> {
     let PageQuery { limit, after } = query;
-    let mut rest = all.into_iter().filter(|item| after.as_ref().is_none_or(|after| key(item) > *after)).peekable();
-    let items: Vec<T> = rest.by_ref().take(limit).collect();
-    let next_cursor = rest.peek().and(items.last()).map(key);
-    Ok(Page { items, next_cursor })
+    let mut lowest: BTreeMap<String, &T> = BTreeMap::new();
+    for item in all {
+        let key = key(item);
+        let is_before = after.as_ref().is_some_and(|after| key <= *after);
+        let is_beyond = lowest.len() > limit && lowest.last_key_value().is_some_and(|(last, _)| key > *last);
+        if is_before || is_beyond {
+            continue;
+        }
+        lowest.insert(key, item);
+        // One more than the page has says that there is another page.
+        if lowest.len() > limit + 1 {
+            lowest.pop_last();
+        }
+    }
+    let is_last = lowest.len() <= limit;
+    if !is_last {
+        lowest.pop_last();
+    }
+    let next_cursor = lowest.last_key_value().filter(|_| !is_last).map(|(key, _)| key.clone());
+    Page { items: lowest.into_values().cloned().collect(), next_cursor }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pages_together_are_the_list(items in proptest::collection::btree_set(0_u16..500, 0..60), limit in 1_usize..9) {
+            let shuffled: Vec<u16> = items.iter().copied().filter(|item| item % 2 == 0).chain(items.iter().copied().filter(|item| item % 2 == 1)).collect();
+            let key = |item: &u16| format!("{item:03}");
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let Page { items, next_cursor } = page(shuffled.iter(), PageQuery { limit, after }, key);
+                prop_assert!(items.len() == limit || next_cursor.is_none());
+                seen.extend(items);
+                after = next_cursor;
+                if after.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(seen, items.into_iter().collect::<Vec<_>>());
+        }
+    }
 }

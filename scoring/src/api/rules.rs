@@ -42,14 +42,11 @@ pub(super) struct RuleDraft {
     responses(
         (status = 200, description = "rules by their ids", body = Page<Rule>),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<Rule>>, Problem> {
-    let mut rules = api.engine.control().await.rules;
-    rules.sort_by(|a, b| a.id.cmp(&b.id));
-    page(rules, query, |rule| rule.id.to_string()).map(Json)
+    let rules = api.engine.control().await.rules;
+    Ok(Json(page(rules.iter(), query, |rule| rule.id.to_string())))
 }
 
 /// One rule.
@@ -61,8 +58,6 @@ pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Jso
     responses(
         (status = 200, description = "the rule", body = Rule),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn get(State(api): State<Api>, Path(rule_id): Path<String>) -> Result<Json<Rule>, Problem> {
@@ -80,10 +75,6 @@ pub(super) async fn get(State(api): State<Api>, Path(rule_id): Path<String>) -> 
     request_body(content = RuleDraft),
     responses(
         (status = 200, description = "the rule as it holds now", body = Rule),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn put(
@@ -137,10 +128,6 @@ pub(super) struct Checked {
     request_body(content = Condition),
     responses(
         (status = 200, description = "whether the condition is one", body = Checked),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn check(State(api): State<Api>, body: Body) -> Result<Json<Checked>, Problem> {

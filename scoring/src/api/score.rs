@@ -40,10 +40,6 @@ pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRej
         (status = 200, description = "the decision", body = ScoreAnswer),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "the event id is taken by other content", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn score(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<ScoreAnswer>, Problem> {
@@ -89,10 +85,6 @@ pub(super) enum BatchResult {
     responses(
         (status = 200, description = "a result for each event, in their order", body = BatchAnswer),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "the body is too large", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "the request is not valid; `field` names what is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 500, description = "riskflow failed", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "not ready, stopped, or too slow", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<BatchAnswer>, Problem> {

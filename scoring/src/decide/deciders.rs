@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::lists::Lists;
 use crate::pipeline::Pipeline;
 use crate::policy::Policy;
-use crate::rules::{Names, RuleSet};
+use crate::rules::{Names, RuleId, RuleSet};
 
 /// Everything that decides, as of one position of the log. It is made outside the path of decisions and swapped as a whole, so that a
 /// decision never sees half of a change.
@@ -29,6 +29,8 @@ pub struct Deciders {
     pub lists: Lists,
     /// From score to decision.
     pub policy: Policy,
+    /// What control records name and that cannot be used, each as `model card_fraud 3` or `rule r_12`: until nothing is, it is not ready.
+    pub missing: Vec<String>,
     /// The number of the entity whose keys challengers share with the champion.
     split_by: usize,
 }
@@ -54,6 +56,18 @@ pub struct Problem {
     pub error: Error,
 }
 
+impl Problem {
+    /// How it is called when it is about a model.
+    pub fn model(name: &str, version: u32) -> String {
+        format!("model {name} {version}")
+    }
+
+    /// How it is called when it is about a rule.
+    pub fn rule(id: &RuleId) -> String {
+        format!("rule {id}")
+    }
+}
+
 impl Deciders {
     /// What a state of control comes to for a pipeline, and what of it cannot be used. `models` finds a version of a model.
     pub fn new(state: &State, pipeline: &Arc<Pipeline>, models: &mut Models<'_>) -> (Self, Vec<Problem>) {
@@ -61,7 +75,7 @@ impl Deciders {
         let mut load = |name: &str, version: u32| match models(name, version) {
             Ok(model) => Some(model),
             Err(error) => {
-                problems.push(Problem { what: format!("model {name} {version}"), error });
+                problems.push(Problem { what: Problem::model(name, version), error });
                 None
             }
         };
@@ -82,6 +96,7 @@ impl Deciders {
             rules,
             lists: Lists::new(&pipeline.lists, &state.lists),
             policy: state.policy.clone().unwrap_or_else(|| pipeline.policy.clone()),
+            missing: problems.iter().map(|problem| problem.what.clone()).collect(),
             split_by: pipeline.schema.entity(&pipeline.model.review_entity).expect("a pipeline has been checked"),
         };
         (deciders, problems)
@@ -119,7 +134,7 @@ fn usable_rules(state: &State, names: &Names<'_>) -> (RuleSet, Vec<Problem>) {
             let fit = state.rules.iter().filter(|rule| !is_wrong(rule)).cloned().collect();
             let rules = RuleSet::compile(fit, names).expect("what was wrong is left out");
             let problem =
-                |error: crate::rules::RuleError| Problem { what: format!("rule {}", error.rule()), error: Error::Rule(error) };
+                |error: crate::rules::RuleError| Problem { what: Problem::rule(error.rule()), error: Error::Rule(error) };
             (rules, errors.into_iter().map(problem).collect())
         }
     }

@@ -8,11 +8,10 @@ use tokio::sync::oneshot;
 use super::Engine;
 use super::writer::Command;
 use crate::control::{Control, State, declared};
-use crate::decide::{Champion, Deciders, names};
+use crate::decide::{Champion, Deciders, Problem};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
-use crate::rules::{RuleError, RuleSet};
 
 /// The share of entities that challengers may decide for together, in percent.
 const MOST_SHARED: u32 = 99;
@@ -56,42 +55,55 @@ impl Engine {
         Ok(count)
     }
 
-    async fn change_from(&self, state: &mut State, control: Control) -> Result<Position, Error> {
+    /// As [`Engine::change`], several at once: all of them hold from the same decision on, or none is recorded.
+    pub async fn change_all(&self, controls: Vec<Control>) -> Result<(), Error> {
+        let mut state = self.control.lock().await;
         let pipeline = Arc::clone(&self.deciders.load().pipeline);
-        self.take(state, pipeline, vec![control]).await?;
-        Ok(Position(state.version.0.saturating_sub(1)))
+        self.take(&mut state, pipeline, controls).await?;
+        Ok(())
     }
 
-    /// Checks changes, makes what decides from then on, records them, and swaps.
-    async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<(), Error> {
+    async fn change_from(&self, state: &mut State, control: Control) -> Result<Position, Error> {
+        let pipeline = Arc::clone(&self.deciders.load().pipeline);
+        let position = self.take(state, pipeline, vec![control]).await?;
+        Ok(position.expect("a change was recorded"))
+    }
+
+    /// Makes what decides after some changes, records them, and swaps; the position of the last one. Refuses what cannot be used, and what would
+    /// leave something unusable that was not so before.
+    async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
         let mut next = state.clone();
         for control in &controls {
             check(control, &next, &pipeline)?;
             next.apply(control.clone(), Position(0));
         }
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
-        let named: Vec<_> = controls.iter().filter_map(named_model).collect();
+        let named: Vec<String> = controls.iter().flat_map(names_of).collect();
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
-            for (name, version) in named {
-                models(&name, version)?;
+            let (deciders, problems) = Deciders::new(&next, &pipeline, &mut models);
+            let is_new = |problem: &Problem| named.contains(&problem.what) || !present.missing.contains(&problem.what);
+            match problems.into_iter().find(is_new) {
+                Some(problem) => Err(problem.error),
+                None => Ok(deciders),
             }
-            Ok::<_, Error>((Deciders::new(&next, &pipeline, &mut models).0, next))
         });
-        let (mut deciders, mut next) = made.await.map_err(|_| Error::Stopped)??;
-        next.version = state.version;
+        let mut deciders = made.await.map_err(|_| Error::Stopped)??;
+        let mut last = None;
         for control in controls {
             let (reply, position) = oneshot::channel();
-            self.send(Command::Control { control, reply }).await?;
+            self.send(Command::Control { control: control.clone(), reply }).await?;
             let position = position.await.map_err(|_| Error::Stopped)??;
-            self.durable(position).await?;
-            next.version = position.next();
+            state.apply(control, position);
+            last = Some(position);
         }
-        deciders.version = next.version;
+        if let Some(last) = last {
+            self.durable(last).await?;
+        }
+        deciders.version = state.version;
         self.metrics.rules_changed(&deciders.rules);
         self.deciders.store(Arc::new(deciders));
-        *state = next;
-        Ok(())
+        Ok(last)
     }
 }
 
@@ -124,20 +136,19 @@ fn needs_restart(present: &Pipeline, next: &Pipeline) -> Option<&'static str> {
     checks.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
 }
 
-fn named_model(control: &Control) -> Option<(String, u32)> {
+/// What a change names that has to be usable, as a [`Problem`] calls it.
+fn names_of(control: &Control) -> Vec<String> {
     match control {
-        Control::Promoted { name, version, .. } | Control::Challenged { name, version, .. } => Some((name.clone(), *version)),
-        _ => None,
+        Control::Promoted { name, version, .. } | Control::Challenged { name, version, .. } => {
+            vec![Problem::model(name, *version)]
+        }
+        Control::Ruled { rules, .. } => rules.iter().map(|rule| Problem::rule(&rule.id)).collect(),
+        _ => Vec::new(),
     }
 }
 
 fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Error> {
     match control {
-        Control::Ruled { rules, .. } => {
-            let lists = pipeline.list_names();
-            let first = |errors: Vec<RuleError>| errors.into_iter().next().expect("nothing is wrong without an error");
-            RuleSet::compile(rules.clone(), &names(pipeline, &lists)).map_err(first)?;
-        }
         Control::Listed { list, .. } | Control::Unlisted { list, .. } => {
             if pipeline.lists.iter().all(|declared| declared.name != *list) {
                 return Err(Error::NoList { list: list.clone(), known: pipeline.list_names().join(", ") });
@@ -151,6 +162,7 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
             }
         }
         Control::Promoted { .. }
+        | Control::Ruled { .. }
         | Control::Serving { .. }
         | Control::RetrainWanted { .. }
         | Control::Withdrawn { .. }

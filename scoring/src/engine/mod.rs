@@ -158,7 +158,8 @@ pub struct LabelTicket {
 
 impl Engine {
     /// Reads the log back, loads what it says decides (what cannot be used is said, and left out), decides what was accepted but not
-    /// decided, and starts the writer. What the pipeline file says of rules and policy is recorded where it is new. Refuses a pipeline in which a feature that served has another meaning. `progress` is told the position reached.
+    /// decided, and starts the writer. What the pipeline file says of rules and policy is recorded where it is new. Refuses a pipeline in
+    /// which a feature that served has another meaning. `progress` is told the position reached.
     pub fn start(
         pipeline: Arc<Pipeline>,
         log: Arc<dyn Log>,
@@ -448,7 +449,9 @@ impl Engine {
         self.durable(position).await?;
         let commit_us = micros(decided.elapsed());
         self.metrics.decided(&decision, commit_us);
-        if let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner) {
+        if !deciders.challengers.is_empty()
+            && let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
+        {
             shadow.watch(&deciders, &decision);
         }
         Ok(Scored { status, decision, commit_us })

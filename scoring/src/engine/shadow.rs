@@ -69,11 +69,8 @@ impl Shadow {
         Ok(Self { sender: Some(sender), thread: Some(thread), metrics })
     }
 
-    /// Hands a decision over, where a model looks on and there is room.
+    /// Hands a decision over, where there is room.
     pub(super) fn watch(&self, deciders: &Arc<Deciders>, decision: &Decision) {
-        if deciders.challengers.is_empty() {
-            return;
-        }
         let watched = Watched {
             event_id: decision.event_id.clone(),
             event_position: decision.event_position,
