@@ -551,6 +551,13 @@ async fn a_changed_pipeline_file_holds_from_the_next_decision_on() {
     let after = engine.score(event("e2", 1, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!((before.decision.decision, after.decision.decision), (Verdict::Approve, Verdict::Decline));
     assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 0);
+    let gone = rule.replace("others", "elsewhere").replace("entity.customer in lists.elsewhere || ", "");
+    let by_api = r#"{"id":"api","name":"api","author":"ada","when":"entity.customer in lists.others","state":"active"}"#;
+    let rules = vec![serde_json::from_str(by_api).expect("a rule")];
+    engine.change(Control::Ruled { rules, by: "ada".to_owned(), at: NOW }).await.expect("changed");
+    let error = engine.reload(parse(&format!("{PIPELINE}{gone}"))).await.expect_err("a rule of somebody else needs the list");
+    assert!(error.to_string().contains("rule `api`"), "{error}");
+    assert!(engine.deciders().missing.is_empty() && engine.deciders().rules.asked().len() == 2, "nothing of it was taken");
     let other =
         PIPELINE.replace("windows = [\"1h\"]", "windows = [\"2h\"]").replace("customer_tx_count_1h", "customer_tx_count_2h");
     let error = engine.reload(parse(&other)).await.expect_err("features are read at the start");
@@ -558,4 +565,23 @@ async fn a_changed_pipeline_file_holds_from_the_next_decision_on() {
         error.to_string(),
         "[[features]] of the pipeline file has changed, which needs a new start; nothing of it was taken"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_holds_is_what_a_restart_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("review");
+    let (engine, _log) = start(folder.path(), &pipeline);
+    promote(&engine, folder.path()).await;
+    let policy = crate::policy::Policy { review: 100, ..pipeline.policy.clone() };
+    let governed = Control::Governed { policy: pipeline.policy.clone(), by: "ada".to_owned(), at: NOW };
+    let first = Control::Governed { policy, by: "ada".to_owned(), at: NOW };
+    engine.change_all(vec![first, governed]).await.expect("changed");
+    engine.want_retraining("ada", "scores have moved").await.expect("recorded");
+    let (held, version) = (engine.control().await, engine.deciders().version);
+    assert_eq!(held.version, version);
+    engine.stop().await.expect("stopped");
+    drop((engine, _log));
+    let (engine, _log) = start(folder.path(), &pipeline);
+    assert_eq!(engine.control().await, held, "a wish for training changes nothing that decides");
 }
