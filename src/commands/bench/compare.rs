@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// What an answer waits for: async or sync
     #[arg(long, value_name = "WHAT", default_value = "async", value_parser = ["async", "sync"])]
     durability: String,
+    /// Ask for these reasons: needed, none, top or all [default: the server's]
+    #[arg(long, value_name = "WHICH")]
+    reasons: Option<String>,
     /// How often each has its turn
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = crate::commands::at_least_one)]
     rounds: usize,
@@ -50,6 +53,7 @@ pub(super) struct Args {
 struct Compared {
     durability: String,
     connections: usize,
+    reasons: Option<String>,
     riskflow: Side,
     empty: Side,
     /// The rate of riskflow by that of the empty server.
@@ -92,8 +96,9 @@ fn compare(args: &Args, made: &Made, keys: &[Keys]) -> anyhow::Result<Compared> 
     let whole = Server::start(&whole, &[("RISKFLOW_LOG__DURABILITY", &args.durability)])?;
     let empty = Server::start(&["bench", "empty-server"], &[])?;
     let events = api::events(&pipeline, None, keys)?;
-    let mut whole = Contender::new(whole, &pipeline, &events)?;
-    let mut empty = Contender::new(empty, &pipeline, &events)?;
+    let query = args.reasons.as_ref().map(|reasons| format!("?reasons={reasons}")).unwrap_or_default();
+    let mut whole = Contender::new(whole, &pipeline, &events, &query)?;
+    let mut empty = Contender::new(empty, &pipeline, &events, "")?;
     for round in 1..=args.rounds {
         output::message(&format!("round {round} of {}", args.rounds));
         whole.turn(args)?;
@@ -104,6 +109,7 @@ fn compare(args: &Args, made: &Made, keys: &[Keys]) -> anyhow::Result<Compared> 
     Ok(Compared {
         durability: args.durability.clone(),
         connections: args.connections,
+        reasons: args.reasons.clone(),
         ratio: riskflow.per_second / empty.per_second,
         cpu_ratio: empty.cpu_us.zip(riskflow.cpu_us).map(|(empty, riskflow)| empty / riskflow),
         riskflow,
@@ -120,8 +126,8 @@ struct Contender {
 }
 
 impl Contender {
-    fn new(server: Server, pipeline: &Pipeline, events: &[ingest::Event]) -> anyhow::Result<Self> {
-        let target = Target::new(&server.url, pipeline, events, "", None)?;
+    fn new(server: Server, pipeline: &Pipeline, events: &[ingest::Event], query: &str) -> anyhow::Result<Self> {
+        let target = Target::new(&server.url, pipeline, events, query, None)?;
         Ok(Self { server, target, rates: Vec::new(), cpu_us: Vec::new(), p50_us: Vec::new() })
     }
 
