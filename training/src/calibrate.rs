@@ -44,13 +44,26 @@ pub fn out_of_fold(
     Ok(Some(probabilities))
 }
 
-/// The calibration of probabilities of rows that were not learned from, by their labels, each row as often as it counts.
+/// What takes the weight of bad rows out again without looking at any: odds that were multiplied are divided. It holds as far as the learner
+/// says probabilities of the rows as they weigh.
+pub fn without_weight(times: f64) -> Calibration {
+    if times == 1.0 { Calibration::Identity } else { Calibration::Platt { slope: 1.0, intercept: -times.ln() } }
+}
+
+/// The calibration of probabilities of rows that were not learned from, by their labels, each row as often as it counts. `plain` is the one
+/// that needs no rows, and holds where others gain nothing or cannot be fitted.
 ///
 /// # Panics
 /// When the slices differ in length.
-pub fn choose(probabilities: &[f64], labels: &[bool], weights: Option<&[f64]>, folds: &[u32]) -> Calibration {
+pub fn choose(
+    probabilities: &[f64],
+    labels: &[bool],
+    weights: Option<&[f64]>,
+    folds: &[u32],
+    plain: &Calibration,
+) -> Calibration {
     let rows = Judged { probabilities: probabilities.to_vec(), labels: labels.to_vec(), weights: weights.map(<[f64]>::to_vec) };
-    let fits: [Fit; 3] = [|_| Some(Calibration::Identity), platt, isotonic];
+    let fits: [Fit<'_>; 3] = [&|_| Some(plain.clone()), &platt, &isotonic];
     let least = LEAST_GAIN * rows.total_weight();
     let mut best: Option<(f64, Calibration)> = None;
     for fit in fits {
@@ -61,7 +74,7 @@ pub fn choose(probabilities: &[f64], labels: &[bool], weights: Option<&[f64]>, f
             best = Some((loss, calibration));
         }
     }
-    best.map_or(Calibration::Identity, |(_, calibration)| calibration)
+    best.map_or_else(|| plain.clone(), |(_, calibration)| calibration)
 }
 
 /// Rows with what a model says of them.
@@ -93,13 +106,13 @@ impl Judged {
 }
 
 /// Fits a kind of calibration to rows, where it can be.
-type Fit = fn(&Judged) -> Option<Calibration>;
+type Fit<'a> = &'a dyn Fn(&Judged) -> Option<Calibration>;
 
 /// A gain a row, in nats, that is worth a calibration.
 const LEAST_GAIN: f64 = 1e-5;
 
 /// The log-loss of all rows, each under a calibration that was fitted on the other folds.
-fn loss_on_other_folds(fit: Fit, rows: &Judged, folds: &[u32]) -> Option<f64> {
+fn loss_on_other_folds(fit: Fit<'_>, rows: &Judged, folds: &[u32]) -> Option<f64> {
     let mut loss = 0.0;
     for fold in 0..FOLDS {
         let (held, rest): (Vec<usize>, Vec<usize>) = (0..rows.labels.len()).partition(|row| folds[*row] == fold);
@@ -197,7 +210,7 @@ mod tests {
     fn the_kind_that_fits_is_chosen() {
         let check = |distort: fn(f64) -> f64, expect: &str, reach: f64| {
             let (probabilities, labels, folds) = distorted(30_000, distort);
-            let calibration = choose(&probabilities, &labels, None, &folds);
+            let calibration = choose(&probabilities, &labels, None, &folds, &Calibration::Identity);
             assert_eq!(calibration.name(), expect, "{calibration:?}");
             assert_eq!(calibration.check(), Ok(()));
             let found: Vec<f64> = probabilities.iter().map(|probability| calibration.apply(*probability)).collect();
@@ -228,7 +241,7 @@ mod tests {
             let settings = Settings { bad_weight, ..Settings::default() };
             let folds: Vec<u32> = (0..matrix.rows()).map(|row| fold_of_row(row, FOLDS)).collect();
             let held = out_of_fold(learner, matrix, &folds, &settings, 1, 2).unwrap().unwrap();
-            let calibration = choose(&held, matrix.labels(), matrix.weights(), &folds);
+            let calibration = choose(&held, matrix.labels(), matrix.weights(), &folds, &Calibration::Identity);
             let model = learner.fit(matrix, &settings, 1, 2).unwrap();
             let found = Scorer { preparation: None, model, calibration }.probabilities(fresh.columns());
             let (mean, bad) = (found.iter().sum::<f64>() / 9_000.0, fresh.bad() as f64 / 9_000.0);
@@ -248,8 +261,12 @@ mod tests {
 
     #[test]
     fn few_rows_are_left_as_they_are() {
-        assert_eq!(choose(&[0.2, 0.7], &[false, true], None, &[0, 1]), Calibration::Identity);
-        assert_eq!(choose(&[0.2; 9], &[false; 9], None, &[0, 1, 2, 0, 1, 2, 0, 1, 2]).check(), Ok(()));
+        let plain = without_weight(4.0);
+        assert_eq!(choose(&[0.2, 0.7], &[false, true], None, &[0, 1], &plain), plain);
+        assert_eq!(choose(&[0.2; 9], &[false; 9], None, &[0, 1, 2, 0, 1, 2, 0, 1, 2], &plain).check(), Ok(()));
+        // Odds of 4 : 1 that were multiplied by 4 were even.
+        assert!((plain.apply(0.8) - 0.5).abs() < 1e-12);
+        assert_eq!(without_weight(1.0), Calibration::Identity);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn model(scorer: &Scorer) -> String {
 
 /// The points of a scorecard, for a model that is one.
 fn points(about: &About, scorer: &Scorer) -> String {
-    let section = |scorecard| format!("## Scorecard\n\n{}\n", scorecard::section(&scorecard, scorer));
+    let section = |scorecard| format!("## Scorecard\n\n{}\n", scorecard::section(&scorecard, scorer, good_share(about)));
     scorer.scorecard(&about.features).map_or_else(String::new, section)
 }
 
@@ -95,7 +95,7 @@ fn limits(about: &About, notes: &Notes) -> String {
 
 fn data(about: &About, split: &Split) -> String {
     let delay = about.label_delay.map_or_else(|| "an unknown time".to_owned(), |delay| delay.to_string());
-    let share = 100.0 * about.bad_rows as f64 / about.rows.max(1) as f64;
+    let share = 100.0 * bad_rate(about.bad_rows, about.rows, good_share(about));
     let rows = [
         format!(
             "| events learned from | {} from {} up to {} |",
@@ -116,10 +116,21 @@ fn data(about: &About, split: &Split) -> String {
 
 /// Which share of the good events was learned from.
 fn sampled(about: &About) -> String {
-    match about.settings["sample_good"].as_f64() {
-        Some(share) if share < 1.0 => format!("{} % of them, each for {:.4} events", 100.0 * share, 1.0 / share),
-        _ => "all".to_owned(),
+    match good_share(about) {
+        1.0 => "all".to_owned(),
+        share => format!("{} % of them, each for {:.4} events", short(100.0 * share, DIGITS), 1.0 / share),
     }
+}
+
+/// The share of the good events that was learned from, above 0 and at most 1.
+fn good_share(about: &About) -> f64 {
+    about.settings["sample_good"].as_f64().unwrap_or(1.0)
+}
+
+/// How often events are bad, where of the good ones only a share is among the rows.
+fn bad_rate(bad: u64, rows: u64, good_share: f64) -> f64 {
+    let good = rows.saturating_sub(bad) as f64 / good_share;
+    if rows == 0 { 0.0 } else { bad as f64 / (bad as f64 + good) }
 }
 
 fn figures(about: &About) -> String {

@@ -99,7 +99,7 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
         return Err(Error::Leaks { leaks });
     }
-    if (train.matrix.bad() as u64) < request.least_bad_rows {
+    if unlabelled == Unlabelled::LeftOut && (train.matrix.bad() as u64) < request.least_bad_rows {
         return Err(Error::FewBadRows { bad: train.matrix.bad() as u64, wanted: request.least_bad_rows });
     }
     let share = request.training.settings.sample_good;
@@ -132,9 +132,15 @@ impl Parts<'_> {
         let fit_seconds = started.elapsed().as_secs_f64();
         let folds = self.train.folds();
         let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
-        let calibration = held
-            .as_ref()
-            .map_or(Calibration::Identity, |held| calibrate::choose(held, matrix.labels(), matrix.weights(), &folds));
+        let plain = match learner.is_supervised() {
+            true => calibrate::without_weight(settings.bad_weight.times(matrix)),
+            false => Calibration::Identity,
+        };
+        let choose = |held: &Vec<f64>| calibrate::choose(held, matrix.labels(), matrix.weights(), &folds, &plain);
+        let calibration = held.as_ref().map_or_else(|| plain.clone(), choose);
+        if learner == Learner::Svm && calibration == plain {
+            return Err(learners::Error::Uncalibrated { learner: learner.name() });
+        }
         let scores = match held {
             Some(held) => Some(held.iter().map(|probability| calibration.apply(*probability)).collect()),
             // What saw no labels is as good on the rows that it learned from.

@@ -127,8 +127,7 @@ fn measure(args: &Args, pipeline: &Pipeline, deciders: &Deciders) -> anyhow::Res
             }
             continue;
         }
-        let (reasons, whole) =
-            if number % 3 == 0 { (Reasons::None, &mut without) } else { (Reasons::Top, &mut with_reasons) };
+        let (reasons, whole) = if number % 3 == 0 { (Reasons::None, &mut without) } else { (Reasons::Top, &mut with_reasons) };
         let (decision, nanos) = timed(|| {
             let said = ask(&case, deciders);
             decide(case, said, deciders, reasons, received_at)

@@ -8,10 +8,10 @@ use super::short;
 /// Digits of a bin's ends; all of them are in the artifact.
 const DIGITS: usize = 6;
 
-/// The scorecard in Markdown.
-pub(super) fn section(scorecard: &Scorecard, scorer: &Scorer) -> String {
+/// The scorecard in Markdown. Where of the good rows only a share was learned from, bad rates are those of all.
+pub(super) fn section(scorecard: &Scorecard, scorer: &Scorer, good_share: f64) -> String {
     let features: Vec<String> = scorecard.features.iter().map(feature).collect();
-    let entries: Vec<String> = scorecard.features.iter().flat_map(entries).collect();
+    let entries: Vec<String> = scorecard.features.iter().flat_map(|of| entries(of, good_share)).collect();
     format!(
         "An event gets {:.0} base points and of each feature the points of the bin that it falls into. Their sum is its score before calibration \
          (here: {}), cut off at 0 and at 1000. More points are more risk; below zero stands what lowers it. A bin without rows is one that \
@@ -31,10 +31,11 @@ fn feature(of: &Characteristic) -> String {
     format!("| {} | {:.3} | {} to {} |", of.feature, of.information_value, whole(lowest), whole(highest))
 }
 
-fn entries(of: &Characteristic) -> impl Iterator<Item = String> {
-    of.entries.iter().map(|entry| {
+fn entries(of: &Characteristic, good_share: f64) -> impl Iterator<Item = String> {
+    of.entries.iter().map(move |entry| {
         let Entry { holds, rows, bad_rate, weight_of_evidence, points } = entry;
-        let bad_rate = bad_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.2} %", 100.0 * rate));
+        let of_all = |rate: f64| rate / (rate + (1.0 - rate) / good_share);
+        let bad_rate = bad_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.2} %", 100.0 * of_all(rate)));
         let weight = format!("{weight_of_evidence:+.3}");
         format!("| {} | {} | {rows} | {bad_rate} | {weight} | {} |", of.feature, bin(*holds), whole(*points))
     })

@@ -6,7 +6,7 @@ use super::{Error, require_both_labels};
 use crate::matrix::Matrix;
 
 /// What the weight of each bad row is multiplied by while a supervised learner learns. It moves probabilities, which the calibration
-/// puts right again; what is left is that more or less is made of bad rows.
+/// puts right again, or arithmetic where too few bad rows can be calibrated by; what is left is that more or less is made of bad rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum BadWeight {
@@ -44,14 +44,19 @@ impl BadWeight {
         }
     }
 
+    /// By how much the weight of the bad rows of a matrix with both labels is multiplied.
+    pub(crate) fn times(self, matrix: &Matrix) -> f64 {
+        match self {
+            Self::Times(times) => times,
+            Self::Word(Word::Balanced) => (matrix.total_weight() - matrix.bad_weight()) / matrix.bad_weight(),
+        }
+    }
+
     /// The rows as they are learned from; `None` where it changes nothing.
     pub(super) fn weigh(self, matrix: &Matrix) -> Result<Option<Matrix>, Error> {
         self.check()?;
         require_both_labels(matrix)?;
-        let times = match self {
-            Self::Times(times) => times,
-            Self::Word(Word::Balanced) => (matrix.total_weight() - matrix.bad_weight()) / matrix.bad_weight(),
-        };
+        let times = self.times(matrix);
         if times == 1.0 {
             return Ok(None);
         }

@@ -162,7 +162,9 @@ impl Isolation<'_> {
                 let share = unit(&mut self.random);
                 // Each part of its own, so that the difference of two extremes cannot overflow.
                 let drawn = from * (1.0 - share) + highest * share;
-                return Some(Cut { feature, threshold: drawn.clamp(from, highest.next_down()), has_missing });
+                // A cut between the missing rows and the others is one whatever the numbers: none that comes later is missing.
+                let threshold = if drawn < lowest { f64::MIN } else { drawn.clamp(lowest, highest.next_down()) };
+                return Some(Cut { feature, threshold, has_missing });
             }
         }
         None

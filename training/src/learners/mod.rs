@@ -182,6 +182,14 @@ pub enum Error {
     /// The prepared features are more than can be learned from.
     #[error("the prepared features cannot be learned from")]
     Prepared(#[from] matrix::Error),
+    /// It gives margins, and too few bad rows to make probabilities of them.
+    #[error(
+        "{learner} ranks only, and too few bad rows say what its ranks mean: calibration needs some ten in each two thirds of the entities"
+    )]
+    Uncalibrated {
+        /// The learner.
+        learner: &'static str,
+    },
     /// smartcore failed.
     #[error("the forest did not grow")]
     Forest(#[source] smartcore::error::Failed),

@@ -88,6 +88,24 @@ fn rows_that_teach_nothing_are_refused_or_give_the_base_rate() {
     check(vec![vec![0.0; 2]], vec![true, false], Ok(0.5));
 }
 
+#[test]
+fn what_is_lower_than_all_is_not_missing() {
+    let value = |row: usize| if row % 3 == 0 { f64::NAN } else { 10.0 + (row * 7_919 % 1_000) as f64 / 100.0 };
+    let column: Vec<f64> = (0..900).map(value).collect();
+    // Missing ones are bad more often than the lowest.
+    let labels = (0..900).map(|row| row % 6 == 0 || row % 3 != 0 && value(row) > 18.0).collect();
+    let rows = matrix(vec![column.clone()], labels);
+    let lowest = column.iter().copied().fold(f64::INFINITY, f64::min);
+    for learner in [Learner::Forest, Learner::ExtraTrees, Learner::Isolation] {
+        let model = learner.fit(&rows, &Settings::default(), 3, 1).unwrap();
+        let of = |value: f64| model.probability(&[value]);
+        for below in [lowest - 0.5, lowest - 2.0, -1e9, f64::MIN] {
+            assert_eq!(of(below), of(lowest), "{learner:?} {below}");
+        }
+        assert_ne!(of(f64::NAN), of(lowest), "{learner:?}");
+    }
+}
+
 /// The rows with weights of 1 to 4, and the rows as often as they weigh.
 fn weighted_and_repeated(rows: usize, seed: u64) -> (Matrix, Matrix) {
     let matrix = noisy(rows, seed);
@@ -119,6 +137,23 @@ fn a_weight_is_a_number_of_equal_rows() {
                 assert!((weighted - repeated).abs() < 1e-6, "{learner:?} {seed}: {weighted} is not {repeated}");
             }
         }
+    }
+}
+
+#[test]
+fn a_forest_learns_from_weights_within_a_label() {
+    // Of the bad rows those count eight times whose second feature is high.
+    let rows = noisy(1_500, 5);
+    let times = |row: usize| if rows.labels()[row] && rows.columns()[1][row] > 0.5 { 8 } else { 1 };
+    let repeated: Vec<usize> = (0..rows.rows()).flat_map(|row| std::iter::repeat_n(row, times(row))).collect();
+    let repeated = rows.select(&repeated);
+    let weighted = rows.clone().with_weights((0..rows.rows()).map(|row| times(row) as f64).collect()).unwrap();
+    let fresh = noisy(500, 77);
+    for learner in [Learner::Forest, Learner::ExtraTrees, Learner::Boosting] {
+        let of = |matrix: &Matrix| probabilities(&learner.fit(matrix, &Settings::default(), 3, 2).unwrap(), &fresh);
+        let (plain, weighted, repeated) = (of(&rows), of(&weighted), of(&repeated));
+        let gap = |scores: &[f64]| scores.iter().zip(&repeated).map(|(one, other)| (one - other).abs()).sum::<f64>() / 500.0;
+        assert!(gap(&weighted) < gap(&plain) / 2.0, "{learner:?}: {} with weights, {} without", gap(&weighted), gap(&plain));
     }
 }
 

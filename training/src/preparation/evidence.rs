@@ -225,7 +225,7 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
             }
         }
     }
-    let Some((mut bins, mut start, information)) = best else { return Bins { ends: Vec::new(), information: 0.0 } };
+    let Some((mut bins, mut start, _)) = best else { return Bins { ends: Vec::new(), information: 0.0 } };
     let mut ends = vec![n];
     while bins > 1 {
         let end = *ends.last().expect("one is there from the start");
@@ -234,5 +234,7 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
         (start, bins) = (from, bins - 1);
     }
     ends.reverse();
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let information = starts.zip(&ends).map(|(start, end)| sums[start][*end].information(all)).sum();
     Bins { ends, information }
 }

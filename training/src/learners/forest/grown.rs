@@ -18,6 +18,8 @@ pub(in crate::learners) struct Data<'a> {
     matrix: &'a Matrix,
     /// What a missing value of each feature counts as while trees grow, since smartcore knows none; `None` where no row misses it.
     missing: Vec<Option<f64>>,
+    /// The lowest number of each feature.
+    lowest: Vec<f64>,
     pub(in crate::learners) x: DenseMatrix<f64>,
     pub(in crate::learners) y: Vec<f64>,
 }
@@ -34,7 +36,9 @@ impl<'a> Data<'a> {
         let values = matrix.columns().iter().zip(&missing).flat_map(known).collect();
         let x = DenseMatrix::new(matrix.rows(), matrix.width(), values, true).expect("a matrix has rows x width values");
         let y = matrix.labels().iter().map(|&bad| f64::from(u8::from(bad))).collect();
-        Self { matrix, missing, x, y }
+        let lowest = |column: &Vec<f64>| column.iter().copied().filter(|value| !value.is_nan()).fold(f64::INFINITY, f64::min);
+        let lowest = matrix.columns().iter().map(lowest).collect();
+        Self { matrix, missing, lowest, x, y }
     }
 
     /// The forest of some runs of smartcore, each of which gives a regressor of the labels as 0 and 1.
@@ -104,6 +108,10 @@ impl<'a> Data<'a> {
                 let split = &mut nodes[to as usize];
                 (split.feature, split.threshold) = (node.split_feature, threshold);
                 split.missing_left = self.missing[usize::from(node.split_feature)].is_some_and(|missing| missing <= threshold);
+                if split.missing_left && threshold < self.lowest[usize::from(node.split_feature)] {
+                    // It parts the missing rows from all others: no number that comes later is missing.
+                    split.threshold = f64::MIN;
+                }
                 (split.left, split.right) = (left_to, right_to);
                 open.extend([(right, right_to), (left, left_to)]);
             } else {
