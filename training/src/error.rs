@@ -34,6 +34,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A label in the warehouse that says nothing that is known.
+    #[error("the warehouse has a label `{word}`, which this program does not know")]
+    UnknownLabel {
+        /// What it says.
+        word: String,
+    },
     /// The columns of a file do not fit the pipeline.
     #[error("{path} does not fit the pipeline")]
     Columns {

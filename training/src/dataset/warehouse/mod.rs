@@ -18,8 +18,11 @@ use datafusion::common::ParamValues;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
-use ingest::{Duration, Timestamp};
+use ingest::{Duration, Outcome, Timestamp};
 use scoring::Pipeline;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as WordError;
 
 use self::parts::{Parts, Table};
 use super::build::{Row, RowBuilder};
@@ -104,6 +107,12 @@ async fn register(context: &SessionContext, table: Table, paths: Vec<String>) ->
     Ok(())
 }
 
+/// What a label says, by its word.
+fn outcome(word: &str) -> Result<Outcome, Error> {
+    let read: Result<Outcome, WordError> = Outcome::deserialize(word.into_deserializer());
+    read.map_err(|_| Error::UnknownLabel { word: word.to_owned() })
+}
+
 /// A batch of decided events.
 struct Columns {
     batch: RecordBatch,
@@ -138,7 +147,7 @@ impl Columns {
                 continue;
             }
             let occurred_at = Timestamp::from_micros(times.value(row));
-            let is_bad = labels.is_valid(row).then(|| matches!(labels.value(row), "fraud" | "default"));
+            let is_bad = labels.is_valid(row).then(|| outcome(labels.value(row)).map(Outcome::is_bad)).transpose()?;
             values.clear();
             let vector = vectors.value(row);
             values.extend(vector.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN)));
