@@ -1,6 +1,7 @@
 //! A tree as its leaves, each with what every feature must be for an event to come there. How the tree asks no longer matters.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use crate::model::Node;
 
@@ -9,6 +10,8 @@ use crate::model::Node;
 const MOST_LEAVES: usize = 512;
 /// Up to so many leaves there is nothing to gain from joining some.
 const FEW_LEAVES: usize = 32;
+/// Leaves are joined feature by feature, up to so many times: what a program repeats is together after one or two.
+const MOST_PASSES: usize = 8;
 
 /// The leaves of a tree.
 #[derive(Clone, Debug)]
@@ -23,7 +26,7 @@ struct Feature {
     feature: u16,
     thresholds: Vec<f64>,
     /// Where its pieces lie among the words of a leaf, a bit each.
-    words: std::ops::Range<usize>,
+    words: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,9 +40,8 @@ impl Boxes {
     /// The leaves of a tree; `None` where there are too many.
     pub(super) fn new(nodes: &[Node], root: u32) -> Option<Self> {
         let features = features(nodes, root)?;
-        let words = features.last().map_or(0, |last| last.words.end);
         let mut leaves = Vec::new();
-        let mut open = vec![(root, vec![u64::MAX; words])];
+        let mut open = vec![(root, features.iter().flat_map(Feature::all).collect::<Vec<u64>>())];
         while let Some((index, pieces)) = open.pop() {
             let node = &nodes[index as usize];
             if node.is_leaf(index) {
@@ -96,24 +98,54 @@ impl Boxes {
         if values.len() == self.leaves.len() {
             return;
         }
-        let mut before = usize::MAX;
-        while self.leaves.len() < before {
-            before = self.leaves.len();
-            for feature in &self.features {
-                let mut joined: Vec<Leaf> = Vec::new();
-                let mut places = HashMap::new();
-                for leaf in self.leaves.drain(..) {
-                    let mut others = leaf.pieces.clone();
-                    others[feature.words.clone()].fill(0);
-                    let place = *places.entry((leaf.value.to_bits(), others)).or_insert(joined.len());
-                    match joined.get_mut(place) {
-                        Some(one) => one.pieces.iter_mut().zip(leaf.pieces).for_each(|(one, other)| *one |= other),
-                        None => joined.push(leaf),
-                    }
-                }
-                self.leaves = joined;
+        for pass in 0..MOST_PASSES {
+            let before = self.leaves.len();
+            // A chain of questions whose features rise is together after one pass down, one whose features fall after one up.
+            let mut marks: Vec<u64> = self.leaves.iter().map(|leaf| mark(&leaf.pieces, 0..leaf.pieces.len())).collect();
+            for at in 0..self.features.len() {
+                let feature = if pass % 2 == 0 { self.features.len() - 1 - at } else { at };
+                join_by(&mut self.leaves, &mut marks, self.features[feature].words.clone());
+            }
+            if self.leaves.len() == before {
+                return;
             }
         }
+    }
+}
+
+/// Joins the leaves of one value that differ in these words alone. `marks` holds the mark of each leaf's words.
+fn join_by(leaves: &mut Vec<Leaf>, marks: &mut Vec<u64>, words: Range<usize>) {
+    let mut places = HashMap::new();
+    let mut joined = 0;
+    for at in 0..leaves.len() {
+        let others = marks[at].wrapping_sub(mark(&leaves[at].pieces, words.clone()));
+        let place = *places.entry((leaves[at].value.to_bits(), others)).or_insert(joined);
+        let (kept, rest) = leaves.split_at_mut(at);
+        match kept[..joined].get_mut(place) {
+            Some(one) if one.equals_but_for(&rest[0], &words) => {
+                one.pieces.iter_mut().zip(&rest[0].pieces).for_each(|(one, other)| *one |= other);
+                marks[place] = others.wrapping_add(mark(&one.pieces, words.clone()));
+            }
+            _ => {
+                leaves.swap(joined, at);
+                marks.swap(joined, at);
+                joined += 1;
+            }
+        }
+    }
+    leaves.truncate(joined);
+    marks.truncate(joined);
+}
+
+/// A sum over the words at these places that differs, but for chance, where one of them does; so it is known at once without some.
+fn mark(pieces: &[u64], words: Range<usize>) -> u64 {
+    let of_word = |at: usize| xxhash_rust::xxh3::xxh3_64_with_seed(&pieces[at].to_le_bytes(), at as u64);
+    words.map(of_word).fold(0, u64::wrapping_add)
+}
+
+impl Leaf {
+    fn equals_but_for(&self, other: &Self, words: &Range<usize>) -> bool {
+        self.pieces[..words.start] == other.pieces[..words.start] && self.pieces[words.end..] == other.pieces[words.end..]
     }
 }
 
@@ -131,11 +163,16 @@ impl Feature {
         }
     }
 
+    /// The words of all pieces.
+    fn all(&self) -> impl Iterator<Item = u64> {
+        let pieces = self.pieces();
+        self.words.clone().enumerate().map(move |(at, _)| u64::MAX >> 64_usize.saturating_sub(pieces - at * 64))
+    }
+
     /// Takes away what is not kept.
     fn keep(&self, pieces: &mut [u64], kept: impl Fn(usize) -> bool) {
         for (at, word) in pieces[self.words.clone()].iter_mut().enumerate() {
-            let bits = (0..64).filter(|bit| at * 64 + bit < self.pieces() && kept(at * 64 + bit));
-            *word &= bits.fold(0, |all, bit| all | 1 << bit);
+            *word &= (0..64).filter(|bit| kept(at * 64 + bit)).fold(0, |all, bit| all | 1 << bit);
         }
     }
 }

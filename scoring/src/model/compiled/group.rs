@@ -11,7 +11,7 @@ use crate::model::Trees;
 
 /// The table of rows has an entry for each bin and block, so that it grows with the square of the trees of a group.
 const MOST_TREES: usize = 512;
-/// The bins of an event lie on the stack. No block asks more features than this.
+/// The bins of an event lie on the stack. Trees that ask more features than this are walked.
 const MOST_FEATURES: usize = 512;
 const FEW_FEATURES: usize = 64;
 
@@ -74,7 +74,9 @@ fn spans(boxes: &[Option<Boxes>]) -> Vec<Span> {
     while from < boxes.len() {
         let next = |trees: usize| from..boxes.len().min(from + trees);
         let fit = |trees: usize, leaves: usize| {
-            boxes[next(trees)].iter().all(|tree| tree.as_ref().is_some_and(|tree| tree.len() <= leaves))
+            let trees = &boxes[next(trees)];
+            let asked = || trees.iter().flatten().flat_map(Boxes::asked).collect::<BTreeSet<u16>>();
+            trees.iter().all(|tree| tree.as_ref().is_some_and(|tree| tree.len() <= leaves)) && asked().len() <= MOST_FEATURES
         };
         let (trees, kind) = match () {
             () if fit(NARROW, 32) => (next(NARROW), Kind::Narrow),

@@ -104,9 +104,9 @@ proptest! {
             1 => prop::collection::vec(cut(WIDTH), 70..200),
         ], 0..40),
         rows in prop::collection::vec(prop::collection::vec(value(), usize::from(WIDTH)), 1..60),
-        mean in any::<bool>(),
+        combine in prop_oneof![Just(Combine::LogisticSum), Just(Combine::Mean), Just(Combine::PathLength)],
     ) {
-        let combine = if mean && !trees.is_empty() { Combine::Mean } else { Combine::LogisticSum };
+        let combine = if trees.is_empty() { Combine::LogisticSum } else { combine };
         same(&ensemble(&trees, usize::from(WIDTH), combine), &rows)?;
     }
 }
@@ -175,4 +175,27 @@ fn other(nodes: &mut Vec<Node>, side: u32, first: u32) -> u32 {
     nodes[right as usize].value = f64::from(10 * side + first + 1);
     nodes[index as usize] = Node { feature: 1, threshold: f64::from(first), left, right, ..nodes[index as usize] };
     index
+}
+
+#[test]
+fn trees_that_ask_very_many_features_are_themselves() {
+    // Eight trees of a hundred questions, each of a feature of its own, whose leaves are all the same and are joined again.
+    let width: u16 = 800;
+    let mut trees =
+        Trees { width: usize::from(width), combine: Combine::LogisticSum, base: 0.0, roots: Vec::new(), nodes: Vec::new() };
+    for tree in 0..8_u32 {
+        trees.roots.push(trees.nodes.len() as u32);
+        for split in 0..100_u32 {
+            let at = trees.nodes.len() as u32;
+            let (feature, left, right) = ((tree * 100 + split) as u16, at + 1, at + 2);
+            trees.nodes.push(Node { feature, threshold: 0.5, missing_left: true, left, right, ..Node::leaf(at, 0.0, 1.0) });
+            trees.nodes.push(Node::leaf(at + 1, 0.25, 1.0));
+        }
+        let at = trees.nodes.len() as u32;
+        trees.nodes.push(Node::leaf(at, 0.25, 1.0));
+    }
+    trees.sum_up();
+    assert_eq!(trees.check(), Ok(()));
+    let rows: Vec<Vec<f64>> = (0..3).map(|row| (0..width).map(|feature| f64::from((feature + row) % 2)).collect()).collect();
+    same(&trees, &rows).expect("the same");
 }
