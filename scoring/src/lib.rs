@@ -17,6 +17,7 @@ pub mod policy;
 pub mod profile;
 pub mod registry;
 pub mod rules;
+mod shares;
 
 pub use control::{Control, Role};
 pub use decide::{Champion, Mismatch};

@@ -10,6 +10,7 @@ use crate::lists::Lists;
 use crate::pipeline::Pipeline;
 use crate::policy::Policy;
 use crate::rules::{Names, RuleId, RuleSet};
+use crate::shares::Shares;
 
 /// Everything that decides, as of one position of the log. It is made outside the path of decisions and swapped as a whole, so that a
 /// decision never sees half of a change.
@@ -33,6 +34,8 @@ pub struct Deciders {
     pub missing: Vec<String>,
     /// The number of the entity whose keys challengers share with the champion.
     split_by: usize,
+    /// How those keys are divided.
+    shares: Shares,
 }
 
 /// A model beside the champion.
@@ -98,17 +101,18 @@ impl Deciders {
             policy: state.policy.clone().unwrap_or_else(|| pipeline.policy.clone()),
             missing: problems.iter().map(|problem| problem.what.clone()).collect(),
             split_by: pipeline.schema.entity(&pipeline.model.review_entity).expect("a pipeline has been checked"),
+            shares: Shares::of(&pipeline.model.name),
         };
         (deciders, problems)
     }
 
     /// The model that decides about an event: a challenger when the event's entity is in its share, or else the champion. Shares lie beside
-    /// each other in the order of the challengers; an entity stays on its side while a share grows.
+    /// each other in the order of the challengers; an entity stays on its side while the last share grows.
     pub fn model_for(&self, event: &Event) -> Option<(&Champion, Role)> {
         let champion = self.champion.as_deref()?;
         let key = event.entities[self.split_by].as_deref();
         if let Some(key) = key.filter(|_| self.challengers.iter().any(|challenger| challenger.share_percent > 0)) {
-            let mut place = percent_of(key, &champion.artifact.about.name);
+            let mut place = self.shares.place(key);
             for challenger in &self.challengers {
                 if place < challenger.share_percent {
                     return Some((&challenger.model, Role::Challenger));
@@ -138,10 +142,4 @@ fn usable_rules(state: &State, names: &Names<'_>) -> (RuleSet, Vec<Problem>) {
             (rules, errors.into_iter().map(problem).collect())
         }
     }
-}
-
-/// The place of an entity's key among a hundred, the same for ever.
-fn percent_of(key: &str, model: &str) -> u8 {
-    let seed = xxhash_rust::xxh3::xxh3_64(model.as_bytes());
-    (xxhash_rust::xxh3::xxh3_64_with_seed(key.as_bytes(), seed) % 100) as u8
 }

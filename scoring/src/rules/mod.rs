@@ -2,7 +2,6 @@
 //! hold. Saving a rule checks its names and types; asking one is a plain function that does no I/O and takes no decision down: what
 //! goes wrong in a rule is the outcome `error` of that rule.
 
-mod counts;
 mod evidence;
 pub mod expression;
 mod facts;
@@ -14,7 +13,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use counts::{Counters, Counts};
 pub use evidence::{Evidence, Seen};
 pub use expression::{Expression, ExpressionError, Fault};
 pub use facts::{Facts, ListId, Lists};

@@ -6,6 +6,7 @@ use super::hit::{Outcome, RuleHit};
 use super::names::{Names, nearest};
 use super::rule::{Rule, RuleId};
 use super::state::State;
+use crate::shares::Shares;
 
 /// Checked rules.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,7 @@ struct Asked {
 struct Share {
     entity: usize,
     percent: u8,
-    seed: u64,
+    shares: Shares,
 }
 
 /// Why a rule was refused.
@@ -133,16 +134,14 @@ fn check(rule: &Rule, names: &Names) -> Result<(Expression, Option<Share>), Rule
         let near = nearest(&rollout.by, entities()).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
         return Err(RuleError::NoEntity { rule: rule.id.clone(), entity: rollout.by.clone(), near });
     };
-    let seed = xxhash_rust::xxh3::xxh3_64(rule.id.as_str().as_bytes());
-    Ok((condition, Some(Share { entity, percent: rollout.percent.get(), seed })))
+    Ok((condition, Some(Share { entity, percent: rollout.percent.get(), shares: Shares::of(rule.id.as_str()) })))
 }
 
 impl Share {
     /// By a hash of the rule's id and the entity's key, so that each rule divides them in its own way. An event without the entity is
     /// outside.
     fn holds(self, facts: &Facts) -> bool {
-        let hash = |key: &str| xxhash_rust::xxh3::xxh3_64_with_seed(key.as_bytes(), self.seed);
-        facts.entity(self.entity).is_some_and(|key| hash(key) % 100 < u64::from(self.percent))
+        facts.entity(self.entity).is_some_and(|key| self.shares.place(key) < self.percent)
     }
 }
 

@@ -97,7 +97,6 @@ impl State {
     pub fn to(self, next: Self) -> Result<Self, Forbidden> {
         let allowed = match (&self, &next) {
             (Self::Archived, _) | (_, Self::Draft) | (Self::Draft, Self::Paused) => false,
-            (Self::Rollout(from), Self::Rollout(to)) => from != to,
             (from, to) => from != to,
         };
         if allowed { Ok(next) } else { Err(Forbidden { from: self.name(), to: next.name() }) }

@@ -105,33 +105,66 @@ pub(super) fn zone(name: &str) -> Option<TimeZone> {
     Some(TimeZone::fixed(Offset::from_seconds(offset).ok()?))
 }
 
-/// A length of time as CEL writes it (`1h30m`, `-1.5s`, `250ms`), in microseconds; finer parts are cut off.
+/// A length of time as CEL writes it (`1h30m`, `-1.5s`, `250ms`), in microseconds; finer parts are cut off. Whole numbers all the way, so that
+/// `1.001s` is what it says.
 pub(super) fn span_micros(text: &str) -> Option<i64> {
+    /// The longest part that is read, in digits.
+    const MOST_DIGITS: usize = 20;
     let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     if rest == "0" {
         return Some(0);
     }
-    let mut micros = 0.0;
+    let mut nanos: i128 = 0;
     while !rest.is_empty() {
         let digits = rest.find(|each: char| !each.is_ascii_digit() && each != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
+        let (whole, part) = rest[..digits].split_once('.').unwrap_or((&rest[..digits], ""));
+        if whole.len() + part.len() > MOST_DIGITS || part.contains('.') {
+            return None;
+        }
+        let number: i128 = format!("{whole}{part}").parse().ok()?;
         let after = &rest[digits..];
         let letters = after.find(|each: char| each.is_ascii_digit() || each == '.').unwrap_or(after.len());
-        let unit = match &after[..letters] {
-            "h" => 3.6e9,
-            "m" => 6e7,
-            "s" => 1e6,
-            "ms" => 1e3,
-            "us" => 1.0,
-            "ns" => 1e-3,
+        let unit: i128 = match &after[..letters] {
+            "h" => 3_600_000_000_000,
+            "m" => 60_000_000_000,
+            "s" => 1_000_000_000,
+            "ms" => 1_000_000,
+            "us" => 1_000,
+            "ns" => 1,
             _ => return None,
         };
-        micros += number * unit;
+        nanos += number * unit / 10_i128.pow(part.len() as u32);
         rest = &after[letters..];
     }
-    let micros = sign * micros;
-    (!text.is_empty() && micros.abs() < 1e18).then_some(micros as i64)
+    let micros = sign * nanos / 1_000;
+    if text.is_empty() || micros.abs() >= 1_000_000_000_000_000_000 {
+        return None;
+    }
+    i64::try_from(micros).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_millisecond_is_itself() {
+        for millis in 0..20_000_i64 {
+            let text = format!("{}.{:03}s", millis / 1_000, millis % 1_000);
+            assert_eq!(span_micros(&text), Some(millis * 1_000), "{text}");
+            assert_eq!(span_micros(&format!("-{text}")), Some(-millis * 1_000), "{text}");
+        }
+        let check = |text: &str, expect: Option<i64>| assert_eq!(span_micros(text), expect, "{text}");
+        check("1h30m", Some(5_400_000_000));
+        check("0.1ms1ns", Some(100));
+        check(".5s", Some(500_000));
+        check("1.5.5s", None);
+        check(".s", None);
+        check("", None);
+        check("9999999999999h", None);
+        check("111111111111111111111s", None);
+    }
 }

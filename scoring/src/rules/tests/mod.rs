@@ -5,7 +5,6 @@ mod documented;
 use features::Plan;
 use features::definition::{self, DefinitionFile, StateLimits};
 use ingest::{Amount, Currency, Duration, Event, EventId, Schema, Value};
-use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
@@ -204,13 +203,6 @@ fn a_set_reports_what_there_is_to_report() {
     assert_eq!(format!("{:?}", hits[0].evidence[1]), "Evidence { name: \"entity.card\", value: *** }");
     assert_eq!(hits[0].evidence[1].value.clone().masked(), Seen::Key("***".to_owned()));
     assert_eq!(effect(&hits), Effect { modifier: 50, verdict: Some(Verdict::Review) });
-
-    let counters = Counters::new(&set);
-    counters.record(&hits);
-    counters.record(&[]);
-    let of = |hit: u64, no_hit: u64, snoozed: u64, error: u64| Counts { hit, no_hit, snoozed, error };
-    let counts: Vec<Counts> = counters.counts().map(|(_, counts)| counts).collect();
-    assert_eq!(counts, [of(1, 1, 0, 0), of(0, 2, 0, 0), of(1, 1, 0, 0), of(0, 1, 0, 1)]);
 }
 
 #[test]
@@ -329,22 +321,4 @@ fn an_event_of_another_schema_is_missing_all() {
     .unwrap();
     let bare = Event { entities: Vec::new(), attributes: Vec::new(), ..event() };
     assert!(set.evaluate(&Facts::new(&bare, &[], &())).is_empty());
-}
-
-proptest! {
-    /// Every hit has its place in the counters, whatever the subset.
-    #[test]
-    fn outcomes_of_a_rule_sum_to_the_events(shown in prop::collection::vec(prop::array::uniform4(any::<bool>()), 0..20)) {
-        let set = compile(["a", "b", "c", "d"].map(|id| rule(id, "true", State::Active)).into()).unwrap();
-        let counters = Counters::new(&set);
-        let all = set.evaluate(&Facts::new(&event(), &vector(), &()));
-        for event in &shown {
-            let hits: Vec<RuleHit> = all.iter().zip(event).filter(|(_, shown)| **shown).map(|(hit, _)| hit.clone()).collect();
-            counters.record(&hits);
-        }
-        for (number, (_, counts)) in counters.counts().enumerate() {
-            let hits = shown.iter().filter(|event| event[number]).count() as u64;
-            prop_assert_eq!(counts, Counts { hit: hits, no_hit: shown.len() as u64 - hits, snoozed: 0, error: 0 });
-        }
-    }
 }
