@@ -42,23 +42,29 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::new(args)?;
     let (mut asked, mut refused) = (0_u64, 0_u64);
     let mut rows = Vec::new();
-    for event in events(args)? {
-        let event = event.with_context(|| format!("{} is not JSON after event {asked}", args.file.display()))?;
-        asked += 1;
-        let answer = client.score(&event)?;
-        if answer.status != 200 {
-            refused += 1;
-            output::message(&answer.refusal(asked, &event));
+    let mut ask = || -> anyhow::Result<()> {
+        for event in events(args)? {
+            let event = event.with_context(|| format!("{} is not JSON after event {asked}", args.file.display()))?;
+            asked += 1;
+            let answer = client.score(&event)?;
+            if answer.status != 200 {
+                refused += 1;
+                output::message(&answer.refusal(asked, &event));
+            }
+            if args.json {
+                output::json_line(&answer.body)?;
+            } else if answer.status == 200 {
+                rows.push(row(&answer.body));
+            }
         }
-        if args.json {
-            output::json_line(&answer.body)?;
-        } else if answer.status == 200 {
-            rows.push(row(&answer.body));
-        }
-    }
+        Ok(())
+    };
+    let ended = ask();
+    // What was decided before something went wrong is decided.
     if !rows.is_empty() {
         output::table(&["event", "decision", "score", "decided by", "model", "status", "reasons"], &rows)?;
     }
+    ended?;
     match (asked, refused) {
         (0, _) => bail!("{} has no events", args.file.display()),
         (_, 0) => Ok(()),

@@ -23,8 +23,8 @@ pub(super) struct Keys {
 
 /// Where it is not said, an entity has so many keys.
 const USUAL_KEYS: u64 = 5_000;
-/// Made-up events are ten seconds apart, by their own time.
-const APART_MICROS: i64 = 10_000_000;
+/// Made-up events are so far apart, by their own time: with 200,000 before, windows of thirty days are full and lose as much as they take.
+const APART_MICROS: i64 = 20_000_000;
 
 impl FromStr for Keys {
     type Err = String;

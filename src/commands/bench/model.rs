@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let rows = rows.values;
     let (mut checksum, mut sum) = (0.0, 0.0);
     let single = latency(&rows, args.evaluations, |values| checksum += runnable.probability(values))?;
-    let reasons = latency(&rows, args.evaluations / 50, |values| sum += runnable.contributions(values)[0])?;
+    let reasons = latency(&rows, args.evaluations.div_ceil(50), |values| sum += runnable.contributions(values)[0])?;
     let columns: Vec<Vec<f64>> = places.iter().map(|&feature| rows.iter().map(|values| values[feature]).collect()).collect();
     let rounds = args.evaluations.div_ceil(rows.len());
     let started = cpu_seconds();

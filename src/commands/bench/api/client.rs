@@ -22,6 +22,9 @@ pub(in crate::commands) struct Url {
 impl Url {
     /// Refuses what is not plain HTTP.
     pub(in crate::commands) fn parse(text: &str) -> anyhow::Result<Self> {
+        if text.starts_with("https://") {
+            bail!("`{text}`: TLS is not spoken here; send it through something that does, or to a port that is plain");
+        }
         let Some(rest) = text.strip_prefix("http://") else { bail!("`{text}` is not of the form http://127.0.0.1:8080") };
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         if authority.is_empty() {
