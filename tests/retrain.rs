@@ -37,6 +37,8 @@ fn pipeline(folder: &Path, schedule: &str) -> PathBuf {
 struct Role {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What it tells a person.
+    says: std::sync::mpsc::Receiver<String>,
 }
 
 impl Role {
@@ -49,15 +51,22 @@ impl Role {
         let mut line = String::new();
         said.read_line(&mut line).expect("it speaks UTF-8");
         assert!(line.starts_with("riskflow retrains by "), "{line}");
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let (heard, says) = std::sync::mpsc::channel();
+        // Heard to its end, whoever still wants to know: a pipe that nobody reads would stop it.
+        std::thread::spawn(move || said.lines().map_while(Result::ok).for_each(|line| drop(heard.send(line))));
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Self { child, lines }
+        Self { child, lines, says }
     }
 
     /// What happens next.
     fn next(&mut self) -> Value {
         let line = self.lines.next().expect("it runs").expect("it speaks UTF-8");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// Waits until it tells a person something.
+    fn wait_for(&self, words: &str) {
+        while !self.says.recv_timeout(std::time::Duration::from_secs(60)).expect("it says it").contains(words) {}
     }
 
     fn signal(&self, name: &str) {
@@ -138,33 +147,38 @@ fn what_is_asked_for_in_the_log_is_trained_once_and_waits_as_a_candidate() {
     assert!(fs::read_to_string(&report).expect("a report").contains("<h2>ROC curve</h2>"));
 
     // What was answered is not answered again.
-    let role = Role::start(&pipeline, &at);
-    assert_eq!(role.stop(), Vec::<Value>::new());
+    run_well(&[now.as_slice(), &["--as-of", AS_OF]].concat());
+    let runs = json_lines(&run_well(&["retrain", "--data-dir", text(&at), "--runs", "--json"]));
+    assert_eq!(askers(runs.last().expect("a run")), ["riskflow retrain"]);
 }
 
 #[test]
-fn a_training_that_fails_says_why_and_what_was_missed_runs_once() {
+fn a_training_that_wants_too_much_dies_alone_and_what_was_missed_runs_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = world(folder.path());
     let check = |schedule: &str, outcome: &str, said: &str| {
         let pipeline = pipeline(folder.path(), schedule);
         let arguments = ["retrain", "--pipeline", text(&pipeline), "--data-dir", text(&at), "--as-of", AS_OF, "--now"];
-        let ended = run(&arguments);
-        assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
-        assert!(ended.stderr.contains(said), "{schedule}: {}", ended.stderr);
+        // Backtraces want memory, too.
+        let ended = riskflow(&arguments).env("RUST_BACKTRACE", "1").output().expect("the program starts");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(said), "{schedule}: {stderr}");
         let runs = json_lines(&run_well(&["retrain", "--data-dir", text(&at), "--runs", "--json"]));
         let last = runs.last().expect("a run");
         assert!(last["outcome"].get(outcome).is_some(), "{last}");
     };
+    check("limits = { memory_mb = 16 }", "out_of_memory", "wanted more than its 16 MiB of memory");
     check("least_bad_rows = 100000", "failed", "bad rows to learn from, and 100000 are wanted");
 
-    // The log of whoever waits longer is read further: what was missed runs once, at once.
+    // What was missed while nobody waited runs once, at once.
     let pipeline = pipeline(folder.path(), "at = \"03:00\"\ntime_zone = \"Europe/Berlin\"\nlearners = [\"logistic\"]");
     fs::write(at.join("retraining/runs.jsonl"), "{\"what\":\"waiting\",\"at\":\"2020-01-01T00:00:00Z\"}\n").expect("write");
     let mut role = Role::start(&pipeline, &at);
     let started = role.next();
     assert!(started["why"]["due"]["at"].is_string(), "{started}");
     assert_eq!(role.next()["outcome"], "published");
+    role.wait_for("the next training is due at");
     assert_eq!(role.stop(), Vec::<Value>::new(), "once only");
 }
 

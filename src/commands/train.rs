@@ -2,7 +2,9 @@
 
 mod report;
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
@@ -79,11 +81,23 @@ struct Line<'a> {
     train_bad_rows: u64,
 }
 
+/// Ends this process where it wants more memory. Reading what a backtrace needs takes memory too, and where there is none, waits for ever for a
+/// lock that it holds itself: with backtraces the program starts itself again without them.
+fn limit_memory(mb: u64) -> anyhow::Result<()> {
+    const BACKTRACE: &str = "RUST_BACKTRACE";
+    if std::env::var_os(BACKTRACE).is_some_and(|wanted| wanted != "0") {
+        let mut again = Command::new(std::env::current_exe().context("this program does not know where it lies")?);
+        let error = again.args(std::env::args_os().skip(1)).env(BACKTRACE, "0").exec();
+        return Err(error).context("it cannot be started without backtraces");
+    }
+    let bytes = mb.saturating_mul(1 << 20);
+    rlimit::setrlimit(rlimit::Resource::DATA, bytes, bytes).context("memory cannot be limited here")
+}
+
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(mb) = args.memory_mb {
-        let bytes = mb.saturating_mul(1 << 20);
-        rlimit::setrlimit(rlimit::Resource::DATA, bytes, bytes).context("memory cannot be limited here")?;
+        limit_memory(mb)?;
     }
     let history = args.history.open(args.settings.as_deref())?;
     let delay = history.delay;

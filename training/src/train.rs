@@ -95,12 +95,13 @@ pub async fn train(request: Request<'_>, progress: &mut dyn FnMut(Progress)) -> 
     let examples = data.examples(pipeline, request.training, split.whole(), delay, unlabelled, read).await?;
     let dataset = data.fingerprint(&examples, pipeline, request.training, split.whole(), delay)?;
     let (train, test) = examples.split(&split).await?;
+    // Of few bad rows almost any feature seems to know the label.
+    if unlabelled == Unlabelled::LeftOut && (train.matrix.bad() as u64) < request.least_bad_rows {
+        return Err(Error::FewBadRows { bad: train.matrix.bad() as u64, wanted: request.least_bad_rows });
+    }
     let leaks = leaks::leaks(&train.matrix, Some(&train.days), &leaks::Settings::default());
     if let Some(leaks) = leaks::refused(&leaks, &request.training.allowed_leaks) {
         return Err(Error::Leaks { leaks });
-    }
-    if unlabelled == Unlabelled::LeftOut && (train.matrix.bad() as u64) < request.least_bad_rows {
-        return Err(Error::FewBadRows { bad: train.matrix.bad() as u64, wanted: request.least_bad_rows });
     }
     let share = request.training.settings.sample_good;
     let (train, dataset) = (train.sampled(share, request.seed), share.fingerprint(dataset, request.seed));

@@ -16,7 +16,8 @@ use super::runs::{Model, Outcome};
 use crate::commands::ConfigArgs;
 
 /// What Rust says when there is no more memory, and what the operating system says.
-const NO_MEMORY: [&str; 2] = ["memory allocation of ", "Cannot allocate memory"];
+const NO_MEMORY: [&str; 4] =
+    ["memory allocation of ", "Cannot allocate memory", "failed to spawn thread", "OS can't spawn worker thread"];
 const KILLED: i32 = 9;
 
 /// What a training is told.
@@ -73,6 +74,9 @@ impl Order<'_> {
         // POSIX has no other way to step back that needs no privilege and no unsafe code; it becomes the training itself.
         let mut command = Command::new("nice");
         command.arg("-n").arg(self.schedule.limits.nice.to_string()).arg(program).args(self.arguments());
+        // Reading what a backtrace needs takes memory too, and where there is none, waits for ever for a lock that it holds itself. What runs
+        // beside the learners keeps to the same threads.
+        command.env("RUST_BACKTRACE", "0").env("TOKIO_WORKER_THREADS", self.schedule.limits.threads.to_string());
         // In a group of its own, so that Ctrl-C reaches the role alone, which then ends it.
         command.process_group(0).stdin(lock).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start `nice`")?;
@@ -130,7 +134,11 @@ fn outcome(status: ExitStatus, said: &str, memory_mb: u64) -> Outcome {
     if NO_MEMORY.iter().any(|words| said.contains(words)) {
         return Outcome::OutOfMemory { memory_mb };
     }
-    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).map(|line| line.trim_start_matches("riskflow: "));
+    let last = said
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty() && !line.starts_with("note: "))
+        .map(|line| line.trim_start_matches("riskflow: "));
     let reason = match (status.signal(), last) {
         (Some(KILLED), _) => "it was killed, as a machine that runs short of memory does".to_owned(),
         (Some(signal), last) => format!("it ended by signal {signal}: {}", last.unwrap_or("it said nothing")),
@@ -159,8 +167,18 @@ mod tests {
         check(6, "memory allocation of 4096 bytes failed\n", Outcome::OutOfMemory { memory_mb: 512 });
         check(
             256,
-            "riskflow: cannot start a thread: Cannot allocate memory (os error 12)",
+            "riskflow: cannot read the log: Cannot allocate memory (os error 12)",
             Outcome::OutOfMemory { memory_mb: 512 },
+        );
+        check(
+            25_856,
+            "failed to spawn thread: Os { code: 11, kind: WouldBlock, message: \"Resource temporarily unavailable\" }\nnote: run with `RUST_BACKTRACE=1`",
+            Outcome::OutOfMemory { memory_mb: 512 },
+        );
+        check(
+            25_856,
+            "thread 'main' panicked at a place\nnote: run with `RUST_BACKTRACE=1`",
+            failed("thread 'main' panicked at a place"),
         );
         check(256, "a message\nriskflow: no rows to train on\n\n", failed("no rows to train on"));
         check(9, "a message", failed("it was killed, as a machine that runs short of memory does"));

@@ -212,8 +212,10 @@ fn parse(path: &Path) -> anyhow::Result<(Vec<Record>, u64)> {
     if !path.exists() {
         return Ok((Vec::new(), 0));
     }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    // A cut may lie within a letter.
+    let whole = &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)];
+    let whole = std::str::from_utf8(whole).with_context(|| format!("{} is not text", path.display()))?;
     let record = |(number, line): (usize, &str)| {
         serde_json::from_str(line).with_context(|| format!("{}:{} cannot be read", path.display(), number + 1))
     };
@@ -259,8 +261,9 @@ mod tests {
         runs.add(&started(2, 50)).unwrap();
         drop(runs);
         let path = folder.path().join(RUNS);
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, text + "{\"what\":\"ended\",\"ru").unwrap();
+        let text = fs::read(&path).unwrap();
+        // Within the two bytes of a letter.
+        fs::write(&path, [&text, "{\"what\":\"ended\",\"ru\u{e4}".as_bytes().split_last().unwrap().1].concat()).unwrap();
         let runs = Runs::open(folder.path(), at(60)).unwrap();
         assert_eq!((runs.since(), runs.last(), runs.count(), runs.read_to()), (at(10), Some(at(50)), 2, Position(7)));
         let stopped = Record::Ended { run: 2, at: at(60), outcome: Outcome::Stopped, models: Vec::new() };
