@@ -154,7 +154,9 @@ mod tests {
         };
         check("http://127.0.0.1:8080", Ok(("127.0.0.1:8080", "")));
         check("http://localhost/risk/", Ok(("localhost", "/risk")));
-        check("https://localhost", Err("`https://localhost` is not of the form http://127.0.0.1:8080"));
+        check("localhost:8080", Err("`localhost:8080` is not of the form http://127.0.0.1:8080"));
+        let tls = "`https://localhost`: TLS is not spoken here; send it through something that does, or to a port that is plain";
+        check("https://localhost", Err(tls));
         check("http:///v1", Err("`http:///v1` names no host"));
     }
 }
