@@ -6,6 +6,7 @@ mod oracle;
 mod plain;
 mod snapshots;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use ingest::log::Position;
@@ -161,6 +162,16 @@ pub(crate) fn run(steps: &[Step], mut apply: impl FnMut(&Event, Position), mut l
     }
 }
 
+/// Teaches an engine a label of an event that came before it, or not yet.
+fn learn(engine: &RefCell<Engine>, label: &Label, known: bool) {
+    let mut engine = engine.borrow_mut();
+    if known {
+        engine.learn(label);
+    } else {
+        engine.learn_early(label);
+    }
+}
+
 #[test]
 fn features_of_one_window_share_what_is_read() {
     let check = |features: &str, reads: usize| {
@@ -189,8 +200,8 @@ proptest! {
     #[test]
     fn engine_equals_oracle(steps in prop::collection::vec(step(), 1..200), lateness in 0i64..30) {
         let plan = Arc::new(plan(FEATURES, Duration::seconds(lateness)).expect("the features above"));
-        let engine = std::cell::RefCell::new(Engine::new(Arc::clone(&plan)));
-        let oracle = std::cell::RefCell::new(Oracle::new(Arc::clone(&plan)));
+        let engine = RefCell::new(Engine::new(Arc::clone(&plan)));
+        let oracle = RefCell::new(Oracle::new(Arc::clone(&plan)));
         let mut vector = Vec::new();
         let mut wrong = None;
         run(&steps, |event, position| {
@@ -203,11 +214,7 @@ proptest! {
                 }
             }
         }, |label, known| {
-            if known {
-                engine.borrow_mut().learn(label);
-            } else {
-                engine.borrow_mut().learn_early(label);
-            }
+            learn(&engine, label, known);
             oracle.borrow_mut().learn(label);
         });
         prop_assert_eq!(wrong, None);

@@ -1,5 +1,5 @@
-//! Keys that hold nothing but counts and one sum take a shorter way, and many events at once are foreseen: both give what the oracle
-//! and one event after another give.
+//! Keys that hold nothing but counts and one sum take a shorter way, and many events at once are foreseen: both give what the oracle,
+//! the long way and one event after another give.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use ingest::{Duration, Event};
 use proptest::prelude::*;
 
 use super::oracle::{self, Oracle};
-use super::{FEATURES, plan, run, step};
-use crate::{Engine, Outcome};
+use super::snapshots::restarted;
+use super::{FEATURES, learn, plan, run, step};
+use crate::{Engine, Outcome, Snapshots};
 
 const PLAIN: &str = r#"
     features = [
@@ -42,12 +43,7 @@ proptest! {
                 }
             }
         }, |label, known| {
-            let mut engine = engine.borrow_mut();
-            if known {
-                engine.learn(label);
-            } else {
-                engine.learn_early(label);
-            }
+            learn(&engine, label, known);
             oracle.borrow_mut().learn(label);
         });
         prop_assert_eq!(wrong.first(), None);
@@ -78,15 +74,49 @@ proptest! {
         }, |label, known| {
             apply_waiting();
             for engine in [&one, &many] {
-                let mut engine = engine.borrow_mut();
-                if known {
-                engine.learn(label);
-            } else {
-                engine.learn_early(label);
-            }
+                learn(engine, label, known);
             }
         });
         apply_waiting();
         prop_assert_eq!(found.take(), expect);
+    }
+
+    /// Rings that are full or idle, and engines that are saved and come back, included.
+    #[test]
+    fn the_short_way_ends_where_the_long_one_does(
+        steps in prop::collection::vec(step(), 1..200),
+        restarts in prop::collection::btree_set(0usize..200, 0..4),
+        lateness in 0i64..30,
+        limits in prop_oneof![
+            Just(""),
+            Just("[state.entities.customer]\nmax_events = 16"),
+            Just("[state.entities]\ncustomer = { idle_after = \"20s\" }\nterminal = { max_events = 16 }"),
+        ],
+    ) {
+        let plan = || plan(&format!("{PLAIN}{limits}"), Duration::seconds(lateness)).expect("the features above");
+        let mut long = plan();
+        for entity in &mut long.entities {
+            prop_assert!(entity.adding.take().is_some(), "limits do not lengthen the way");
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let snapshots = Snapshots::open(folder.path()).expect("a folder");
+        let short = RefCell::new(Engine::new(Arc::new(plan())));
+        let long = RefCell::new(Engine::new(Arc::new(long)));
+        let (mut expect, mut found) = (Vec::new(), Vec::new());
+        run(&steps, |event, position| {
+            if restarts.contains(&(position.0 as usize)) {
+                let again = restarted(&short.borrow(), &snapshots, position.0);
+                *short.borrow_mut() = again;
+            }
+            let wanted = long.borrow_mut().apply(event, position, &mut expect);
+            let outcome = short.borrow_mut().apply(event, position, &mut found);
+            let bits = |vector: &[f64]| vector.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            assert_eq!((outcome, bits(&found)), (wanted, bits(&expect)));
+        }, |label, known| {
+            for engine in [&short, &long] {
+                learn(engine, label, known);
+            }
+        });
+        prop_assert_eq!(short.borrow().usage(), long.borrow().usage());
     }
 }

@@ -6,7 +6,7 @@ use ingest::Duration;
 use ingest::log::Position;
 use proptest::prelude::*;
 
-use super::{FEATURES, event, label, plan, run, step};
+use super::{FEATURES, event, label, learn, plan, run, step};
 use crate::snapshot::{Error, Header, Reader};
 use crate::{Engine, Plan, Snapshots};
 
@@ -15,7 +15,7 @@ fn header(plan: &Plan, position: u64) -> Header {
 }
 
 /// Writes an engine's state and reads it back.
-fn restarted(engine: &Engine, snapshots: &Snapshots, position: u64) -> Engine {
+pub(super) fn restarted(engine: &Engine, snapshots: &Snapshots, position: u64) -> Engine {
     let plan = Arc::clone(engine.plan());
     snapshots.write(&header(&plan, position), |out| engine.save(out)).expect("written");
     let mut reader = Reader::open(&snapshots.list().expect("a folder")[0], plan.version()).expect("it is whole");
@@ -79,11 +79,7 @@ proptest! {
             assert_eq!((outcome, bits(&found)), (wanted, bits(&expect)));
         }, |label, known| {
             for engine in [&undisturbed, &engine] {
-                if known {
-                engine.borrow_mut().learn(label);
-            } else {
-                engine.borrow_mut().learn_early(label);
-            }
+                learn(engine, label, known);
             }
         });
         prop_assert_eq!(engine.borrow().usage(), undisturbed.borrow().usage());
