@@ -15,7 +15,7 @@ use crate::pipeline::Pipeline;
     paths(
         score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
-        super::live, super::ready, super::metrics,
+        super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
         answer::ScoreAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
@@ -26,9 +26,11 @@ use crate::pipeline::Pipeline;
 )]
 struct Described;
 
-/// The document for a pipeline.
-pub(super) fn document(pipeline: &Pipeline) -> Value {
-    let mut document = serde_json::to_value(Described::openapi()).expect("plain data always has a JSON form");
+/// The document for a pipeline, with routes of other parts of the program.
+pub(super) fn document(pipeline: &Pipeline, more: utoipa::openapi::OpenApi) -> Value {
+    let mut described = Described::openapi();
+    described.merge(more);
+    let mut document = serde_json::to_value(described).expect("plain data always has a JSON form");
     document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
     document["components"]["schemas"]["Event"] = event(&pipeline.schema);
     document["components"]["schemas"]["Label"] = label();
@@ -175,7 +177,7 @@ mod tests {
 
     fn handbook() -> Value {
         let text = include_str!("../../../pipelines/card_fraud_handbook.toml");
-        document(&Pipeline::parse(text, "p.toml").expect("it ships with the program"))
+        document(&Pipeline::parse(text, "p.toml").expect("it ships with the program"), utoipa::openapi::OpenApi::default())
     }
 
     #[test]
