@@ -8,7 +8,7 @@ use anyhow::bail;
 use hdrhistogram::Histogram;
 use ingest::decode::{Rejected, Row};
 use ingest::timeline::Known;
-use ingest::{ManualClock, Timestamp};
+use ingest::{EventId, ManualClock, Timestamp};
 use scoring::{Engine, Pipeline, Scored, Status, Terms};
 use tokio::task::JoinSet;
 
@@ -82,7 +82,7 @@ pub(crate) struct Answers {
 impl Feed {
     /// Resumes when the engine has seen events before.
     pub(crate) async fn new(engine: Arc<Engine>, clock: Arc<ManualClock>) -> anyhow::Result<Self> {
-        let standing = engine.standing().await?;
+        let standing = engine.standing();
         Ok(Self {
             engine,
             clock,
@@ -108,7 +108,7 @@ impl Feed {
     /// Hands over what was gathered of the past.
     pub(crate) async fn flush_past(&mut self) -> anyhow::Result<()> {
         let batch = std::mem::replace(&mut self.past, Vec::with_capacity(BATCH));
-        let unknown = self.without_known(batch).await?;
+        let unknown = self.without_known(batch);
         let now = unknown.iter().map(time).max().unwrap_or(Timestamp::MIN);
         Ok(self.engine.backfill(unknown, now).await?)
     }
@@ -135,7 +135,7 @@ impl Feed {
 
     async fn flush_live(&mut self) -> anyhow::Result<()> {
         let batch = std::mem::take(&mut self.unasked);
-        for known in self.without_known(batch).await? {
+        for known in self.without_known(batch) {
             self.submit(known).await?;
         }
         Ok(())
@@ -184,22 +184,24 @@ impl Feed {
     }
 
     /// Leaves out what the engine knows.
-    async fn without_known(&self, batch: Vec<Known>) -> anyhow::Result<Vec<Known>> {
+    fn without_known(&self, batch: Vec<Known>) -> Vec<Known> {
         if self.resuming.is_none() {
-            return Ok(batch);
+            return batch;
         }
-        let ids = batch.iter().map(|known| match known {
-            Known::Event { event, .. } => event.event_id.clone(),
-            Known::Label(label) => label.event_id.clone(),
-        });
-        let entries = self.engine.find(ids.collect()).await?;
-        Ok((batch.into_iter().zip(entries))
+        let ids: Vec<EventId> = (batch.iter())
+            .map(|known| match known {
+                Known::Event { event, .. } => event.event_id.clone(),
+                Known::Label(label) => label.event_id.clone(),
+            })
+            .collect();
+        let entries = self.engine.find(&ids);
+        (batch.into_iter().zip(entries))
             .filter(|(known, entry)| match known {
                 Known::Event { .. } => entry.is_none(),
                 Known::Label(_) => entry.is_none_or(|entry| entry.label().is_none()),
             })
             .map(|(known, _)| known)
-            .collect())
+            .collect()
     }
 }
 

@@ -277,7 +277,7 @@ impl Program {
     responses((status = 200, description = "how the program is as a whole", body = Status)),
 )]
 async fn status(State(program): State<Program>) -> Json<Status> {
-    let standing = program.engine.latest_standing().await;
+    let standing = program.engine.standing();
     let champion = program.engine.champion();
     let projected = program.projected.borrow().clone();
     let rate = {

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ingest::Schema;
-use ingest::log::{Durability, Log, Position};
+use ingest::log::{Durability, Log, Position, reached};
 use tokio::sync::watch;
 
 use crate::error::Error;
@@ -168,20 +168,20 @@ impl Follower {
 
     /// Returns when there is something to write and it is time to, when nothing more will come, or when told to stop.
     async fn wait_for_work(&mut self, durability: &mut watch::Receiver<Durability>) {
-        let reached = self.warehouse.reached().0;
+        let from = self.warehouse.reached().0;
         let has = move |least: u64| {
             move |durability: &Durability| match durability {
-                Durability::Until { end } => end.0 >= reached + least,
+                Durability::Until { end } => end.0 >= from + least,
                 Durability::Failed { .. } => true,
             }
         };
         tokio::select! {
             _ = self.orders.wait_for(|orders| orders.stop) => return,
-            Ok(_) = durability.wait_for(has(1)) => {}
+            true = reached(durability, has(1)) => {}
         }
         tokio::select! {
-            _ = self.orders.wait_for(|orders| orders.stop || orders.wanted.0 > reached) => {}
-            Ok(_) = durability.wait_for(has(FLUSH_ROWS as u64)) => {}
+            _ = self.orders.wait_for(|orders| orders.stop || orders.wanted.0 > from) => {}
+            true = reached(durability, has(FLUSH_ROWS as u64)) => {}
             () = tokio::time::sleep(self.flush_interval) => {}
         }
     }

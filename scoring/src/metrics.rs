@@ -51,7 +51,6 @@ pub struct Metrics {
     refused: Family<Cause, Counter>,
     pub(crate) labels: Counter,
     pub(crate) shadow_shed: Counter,
-    pub(crate) queued: Gauge,
     pub(crate) under_way: Gauge,
     pub(crate) clock_behind: Gauge,
     pub(crate) too_late: Gauge,
@@ -89,8 +88,6 @@ impl Metrics {
             "shadow_shed",
             "Decisions that models beside the champion did not score, since too many waited",
         );
-        let queued = Gauge::default();
-        registry.register("queue_depth", "Commands waiting for the writer", queued.clone());
         let under_way = Gauge::default();
         registry.register("under_way", "Events and labels accepted whose answers are not durable yet", under_way.clone());
         let clock_behind = Gauge::default();
@@ -149,7 +146,6 @@ impl Metrics {
             refused,
             labels,
             shadow_shed,
-            queued,
             under_way,
             clock_behind,
             too_late,

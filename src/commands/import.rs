@@ -51,7 +51,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let rows = ingest::decode::file::open(&args.data, &pipeline.schema)?;
     let clock = Arc::new(ManualClock::at(SystemClock.now()));
     let riskflow = crate::assemble(&config, pipeline, clock.clone(), &mut |_| {})?;
-    let before = riskflow.engine.standing().await?;
+    let before = riskflow.engine.standing();
     let started = std::time::Instant::now();
     let letters = config.data.join("dead-letters.jsonl");
     let mut dead = DeadLetters::new(&letters);
@@ -61,11 +61,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let taken = take(rows, &source, delay, &mut feed, &mut dead, &bar, riskflow.engine.pipeline()).await;
     // Whatever stops it, what came before is kept.
     let flushed = feed.flush_past().await;
-    let after = riskflow.engine.standing().await;
+    let after = riskflow.engine.standing();
     let stopped = riskflow.stop().await;
     bar.finish_and_clear();
     taken.and(flushed).and(stopped)?;
-    let after = after?;
     let imported = Imported {
         events: after.history - before.history,
         labels: after.labels - before.labels,

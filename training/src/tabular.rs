@@ -23,8 +23,10 @@ pub enum Approach {
 
 /// The penalty of both regressions: C = 0.1 of scikit-learn, since a column for each category makes many weights.
 const PENALTY: f64 = 10.0;
-/// From so many rows on, boosting takes small steps and many.
+/// With fewer rows, boosting takes fewer steps.
 const MANY_ROWS: usize = 3_000;
+/// With fewer bad rows, too: a hundred bad ones among thousands teach no more than a hundred among hundreds.
+const MANY_BAD: usize = 200;
 
 impl Approach {
     /// All of them, from the plainest on.
@@ -64,7 +66,7 @@ impl Approach {
 }
 
 fn boosting_settings(matrix: &Matrix) -> boosting::Settings {
-    let trees = if matrix.rows() < MANY_ROWS { 120 } else { 300 };
+    let trees = if matrix.rows() < MANY_ROWS || matrix.bad() < MANY_BAD { 120 } else { 300 };
     boosting::Settings {
         trees,
         leaves: 15,

@@ -41,7 +41,7 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
@@ -112,7 +112,9 @@ pub struct TornTail {
 #[derive(Debug)]
 pub struct FileLog {
     shared: Arc<Shared>,
-    committer: Option<JoinHandle<()>>,
+    sync: SyncPolicy,
+    committer: Arc<Mutex<Committer>>,
+    thread: Option<JoinHandle<()>>,
     /// The operating system releases it when the file is closed, be it by a crash.
     _lock: File,
 }
@@ -157,18 +159,46 @@ impl FileLog {
             view: Views(RwLock::new(View { segments, end })),
             durability: watch::Sender::new(Durability::Until { end }),
         });
+        let sync = options.sync;
         let committer = Committer::new(folder.to_owned(), options, Arc::clone(&shared), disk, file, offset);
-        let committer = thread::Builder::new().name("log-committer".to_owned()).spawn(move || committer.run());
-        let committer = committer.map_err(io_error("start the committer of", folder))?;
+        let committer = Arc::new(Mutex::new(committer));
+        let (intake, its) = (Arc::clone(&shared), Arc::clone(&committer));
+        let work = move || while intake.intake.wait() && its.lock().unwrap_or_else(PoisonError::into_inner).commit_and_sync() {};
+        let thread = thread::Builder::new().name("log-committer".to_owned()).spawn(work);
+        let thread = thread.map_err(io_error("start the committer of", folder))?;
 
         let opened = Opened { records: end.0, end, torn };
-        Ok((Self { shared, committer: Some(committer), _lock: lock }, opened))
+        Ok((Self { shared, sync, committer, thread: Some(thread), _lock: lock }, opened))
+    }
+
+    /// Hands what waits to the operating system, on this thread, unless somebody is at it. What needs a sync is left to the committer's
+    /// thread.
+    fn hand_over(&self) {
+        // Who is at it looks again after it let go: what was put before the lock was found taken is seen then.
+        while self.shared.intake.waiting() > 0 {
+            let Ok(mut committer) = self.committer.try_lock() else { return };
+            if !committer.hand_over() {
+                return self.shared.intake.push();
+            }
+        }
     }
 }
 
 impl Log for FileLog {
-    fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error> {
-        self.shared.intake.append(topic, payload)
+    fn put(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error> {
+        self.shared.intake.put(topic, payload)
+    }
+
+    /// To hand a record to the operating system costs less than to wake a thread that does it.
+    fn push(&self) {
+        match self.sync {
+            SyncPolicy::Sync => self.shared.intake.push(),
+            SyncPolicy::Async => self.hand_over(),
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.shared.intake.has_room()
     }
 
     fn durability(&self) -> watch::Receiver<Durability> {
@@ -195,9 +225,9 @@ impl Drop for FileLog {
     /// Writes and syncs what is still in the buffer.
     fn drop(&mut self) {
         self.shared.intake.close();
-        if let Some(committer) = self.committer.take() {
+        if let Some(thread) = self.thread.take() {
             // The committer reports its own failures, also a panic.
-            let _ = committer.join();
+            let _ = thread.join();
         }
     }
 }

@@ -100,6 +100,19 @@ impl Durability {
     }
 }
 
+/// Waits until `is_reached` holds of a log, for those that follow it: they look at most fifty times a second, so that they cost whoever
+/// writes nothing for each record. False when the log is gone.
+pub async fn reached(durability: &mut watch::Receiver<Durability>, is_reached: impl Fn(&Durability) -> bool) -> bool {
+    const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(20);
+    while !is_reached(&durability.borrow_and_update()) {
+        if durability.changed().await.is_err() {
+            return is_reached(&durability.borrow());
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    true
+}
+
 /// Where records come from. Any number of threads read.
 pub trait Readable: Send + Sync {
     /// The durable records from `from` on, in order, up to the end as it is now.
@@ -111,9 +124,22 @@ pub trait Readable: Send + Sync {
 
 /// Where records go and come from. One process writes; any number of threads append and read.
 pub trait Log: Readable {
-    /// Takes a record into the buffer and gives it the next position; it becomes durable a moment later. Blocks while the
+    /// Takes a record into the buffer and gives it the next position; it becomes durable once somebody pushes. Blocks while the
     /// buffer is full, so that a slow disk slows intake and never grows memory.
-    fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error>;
+    fn put(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error>;
+
+    /// Has what was put become durable, a moment later or at once. Never waits for the disk where an answer does.
+    fn push(&self);
+
+    /// Whether the buffer is so empty that [`Log::put`] blocks nobody who asks first. Room comes with a change of durability.
+    fn has_room(&self) -> bool;
+
+    /// Puts a record and pushes.
+    fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error> {
+        let position = self.put(topic, payload)?;
+        self.push();
+        Ok(position)
+    }
 
     /// How far the log is durable, and every change of it.
     fn durability(&self) -> watch::Receiver<Durability>;

@@ -198,7 +198,7 @@ async fn ready(State(api): State<Api>) -> Response {
 )]
 async fn metrics(State(api): State<Api>) -> Response {
     let mut text = String::new();
-    api.engine.measure().await;
+    api.engine.measure();
     api.engine.metrics().encode(&mut text);
     (api.more_metrics)(&mut text);
     text.push_str("# EOF\n");

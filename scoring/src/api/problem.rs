@@ -151,10 +151,8 @@ impl From<Error> for Problem {
             Error::NeedsRestart { .. } => Self::invalid(None, detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
-            Error::NotReady => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
-                    .engine("degraded", cause)
-            }
+            Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
+                .engine("degraded", cause),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "busy", detail)
                 .engine("degraded", cause)
                 .retry_after(1),

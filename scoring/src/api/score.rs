@@ -100,12 +100,13 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
             Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy).await.map_err(Problem::from),
             Err(problem) => Err(problem),
         };
-        tickets.push(ticket);
+        // Each gives its place back by itself, and they are decided beside each other.
+        tickets.push(ticket.map(|ticket| tokio::spawn(ticket.decided())));
     }
     let mut results = Vec::with_capacity(tickets.len());
     for ticket in tickets {
         let scored = match ticket {
-            Ok(ticket) => ticket.decided().await.map_err(Problem::from),
+            Ok(decided) => decided.await.map_err(|_| Error::Stopped).flatten().map_err(Problem::from),
             Err(problem) => Err(problem),
         };
         results.push(match scored {

@@ -4,10 +4,8 @@
 use std::sync::Arc;
 
 use ingest::log::Position;
-use tokio::sync::oneshot;
 
 use super::Engine;
-use super::writer::Command;
 use crate::control::{Control, State, declared};
 use crate::decide::{Champion, Deciders, Problem};
 use crate::error::Error;
@@ -105,9 +103,7 @@ impl Engine {
         let mut deciders = made.await.map_err(|_| Error::Stopped)??;
         let mut last = None;
         for control in controls {
-            let (reply, position) = oneshot::channel();
-            self.send(Command::Control { control: control.clone(), reply }).await?;
-            let position = position.await.map_err(|_| Error::Stopped)??;
+            let position = self.writer()?.core().control(&control)?;
             state.apply(control, position);
             last = Some(position);
         }

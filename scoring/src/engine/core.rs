@@ -1,5 +1,5 @@
-//! The single writer: all state that changes with the log, and the only code that changes it. It runs on one thread, appends to
-//! the log's buffer, and never waits for a disk, a model or a client.
+//! All state that changes with the log, and the only code that changes it. It puts records into the log's buffer, and never waits for a
+//! disk, a model or a client.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -197,7 +197,7 @@ impl Core {
                 if let Some(corrected) = arrival.event.supersedes.as_ref().filter(|id| self.ledger.get(id).is_none()) {
                     return Err(Error::NothingToSupersede { event_id: corrected.clone() });
                 }
-                let position = self.log.append(Topic::Event, &arrival.payload)?;
+                let position = self.log.put(Topic::Event, &arrival.payload)?;
                 self.ledger.accept(&arrival.event.event_id, arrival.content, position);
                 Ok(Applied::New(self.case(arrival.event, arrival.received_at, position)))
             }
@@ -211,7 +211,7 @@ impl Core {
             Known::Duplicate(_) => Ok(()),
             Known::Conflict(_) => Err(Error::Conflict { event_id: arrival.event.event_id }),
             Known::New => {
-                let position = self.log.append(Topic::History, &arrival.payload)?;
+                let position = self.log.put(Topic::History, &arrival.payload)?;
                 self.ledger.accept_history(&arrival.event.event_id, arrival.content, position);
                 self.case(arrival.event, arrival.received_at, position);
                 Ok(())

@@ -1,7 +1,8 @@
-//! The engine: the single writer behind a bounded queue, and the shell that carries a decision from the door to the log.
+//! The engine: the single writer, and the shell that carries a decision from the door to the log.
 //!
-//! One thread owns all state and applies events in the order of the log. Callers encode before it and score after it, in
-//! parallel; they answer only when the log says that the decision is durable.
+//! All state that changes with the log is in one place, which one caller at a time holds for some microseconds, and events are applied in
+//! the order of the log. Callers encode before it and score after it, in parallel and on the thread that they are on: nothing is handed
+//! from one to another. They answer only when the log says that the decision is durable. How many may be under way is bounded.
 
 mod changes;
 mod core;
@@ -13,9 +14,8 @@ mod snapshotter;
 mod tests;
 mod writer;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -23,7 +23,7 @@ use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Readable, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 pub use self::core::{Applied, Arrival, Core, Recovered};
@@ -33,7 +33,7 @@ use self::shadow::Shadow;
 pub use self::shadow::ShadowScores;
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
-use self::writer::{Accepted, Command, Past, Writer};
+use self::writer::{Accepted, Past, Writer};
 use crate::control::{Control, RoleChange, State, declared, role_changes};
 use crate::decide::{Case, Champion, Deciders, ask, decide};
 use crate::decision::{Decision, Degradation, Reasons};
@@ -119,17 +119,15 @@ pub struct Engine {
     control: tokio::sync::Mutex<State>,
     /// The latest time that the clock has shown to whom it was asked for.
     latest: AtomicI64,
-    /// What the writer said last when it was asked for its figures.
-    standing: Mutex<Standing>,
     /// Those that may be under way.
     places: Arc<Semaphore>,
     queue: usize,
     patience: Duration,
     shadow: Mutex<Option<Shadow>>,
-    commands: mpsc::Sender<Command>,
     durability: watch::Receiver<Durability>,
     metrics: Arc<Metrics>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Writer>,
+    stopped: AtomicBool,
     snapshotter: Mutex<Option<Snapshotter>>,
 }
 
@@ -154,18 +152,29 @@ impl Terms {
     }
 }
 
-/// A decision on its way. It is carried through even when nobody waits for it any more.
-pub struct Ticket(tokio::task::JoinHandle<Result<Scored, Error>>);
-
-/// A label's place in the order of application.
-pub struct LabelTicket {
+/// An event in the order of application; it becomes a decision, also where nobody waits for one any more.
+pub struct Ticket {
     engine: Arc<Engine>,
-    taken: oneshot::Receiver<Result<Position, Error>>,
+    terms: Terms,
+    since: Instant,
+    accepted: Option<Accepted>,
     _place: OwnedSemaphorePermit,
 }
 
-/// So long somebody waits for figures that the writer has to say; then what it said before has to do.
-const BRIEFLY: Duration = Duration::from_millis(100);
+/// A label that is in the order of application.
+pub struct LabelTicket {
+    engine: Arc<Engine>,
+    position: Position,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A decision that is in the log's buffer.
+struct Decided {
+    status: Status,
+    decision: Decision,
+    position: Position,
+    at: Instant,
+}
 
 impl Engine {
     /// Reads the log back, loads what it says decides (what cannot be used is said, and left out), decides what was accepted but not
@@ -201,15 +210,13 @@ impl Engine {
             let position = log.append(Topic::Decision, &decision.encode())?;
             core.decided(&decision.event_id, position);
         }
-        let (commands, queued) = mpsc::channel(settings.queue);
         let metrics = Arc::new(Metrics::new());
-        let writer = Writer::new(core, queued, Arc::clone(&metrics)).spawn();
+        let writer = Mutex::new(Writer::new(core, Arc::clone(&metrics)));
         let durability = log.durability();
         metrics.rules_changed(&deciders.rules);
         let deciders = ArcSwap::from_pointee(deciders);
         let shadow = Shadow::start(Arc::clone(&log), Arc::clone(&metrics)).map_err(Error::Thread)?;
         let (control, shadow) = (tokio::sync::Mutex::new(state), Mutex::new(Some(shadow)));
-        let writer = Mutex::new(Some(writer));
         let start = |policy| Snapshotter::start(Arc::clone(&pipeline), Arc::clone(&log), policy, recovered.resumed_at);
         let snapshotter = Mutex::new(settings.snapshots.map(start).transpose().map_err(Error::Thread)?);
         Ok(Arc::new(Self {
@@ -221,15 +228,14 @@ impl Engine {
             deciders,
             control,
             latest: AtomicI64::new(i64::MIN),
-            standing: Mutex::default(),
             places: Arc::new(Semaphore::new(settings.queue)),
             queue: settings.queue,
             patience: settings.patience,
             shadow,
-            commands,
             durability,
             metrics,
             writer,
+            stopped: AtomicBool::new(false),
             snapshotter,
         }))
     }
@@ -253,7 +259,7 @@ impl Engine {
     pub fn failure(&self) -> Option<String> {
         match &*self.durability.borrow() {
             Durability::Failed { reason, .. } => Some(reason.clone()),
-            Durability::Until { .. } => self.commands.is_closed().then(|| "the engine has stopped".to_owned()),
+            Durability::Until { .. } => self.has_stopped().then(|| "the engine has stopped".to_owned()),
         }
     }
 
@@ -269,23 +275,16 @@ impl Engine {
         now
     }
 
-    /// Puts an event into the order of application and has it decided. Events are applied in the order of the calls. While too many are
-    /// under way it waits: for its patience, and with [`Terms::unhurried`] for as long as it takes.
+    /// Puts an event into the order of application; its ticket has it decided. Events are applied in the order of the calls. While too many
+    /// are under way it waits: for its patience, and with [`Terms::unhurried`] for as long as it takes.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::NotReady`] or [`Error::Stopped`]: then it was not accepted. Why an event was not decided is told by the
-    /// ticket.
+    /// [`Error::Busy`], [`Error::NotReady`] or [`Error::Stopped`], or what is wrong with the event: then it was not accepted.
     pub async fn submit(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Ticket, Error> {
         let since = Instant::now();
         let entered = self.enter(event, received_at, terms, since).await;
         let (place, accepted) = entered.inspect_err(|error| self.metrics.refused(error.cause()))?;
-        let engine = Arc::clone(self);
-        // Nothing may come between the queue and this: what is accepted is decided, whoever listens.
-        Ok(Ticket(tokio::spawn(async move {
-            let scored = engine.decide_accepted(accepted, since, terms).await;
-            drop(place);
-            scored.inspect_err(|error| engine.metrics.refused(error.cause()))
-        })))
+        Ok(Ticket { engine: Arc::clone(self), terms, since, accepted: Some(accepted), _place: place })
     }
 
     /// Scores an event: the decision, once it is durable. It is carried through even when the caller goes away.
@@ -300,16 +299,18 @@ impl Engine {
             Known::Event { event, .. } => Past::Event(Arrival::new(event, received_at, &self.pipeline)),
             Known::Label(label) => Past::Label(label, received_at),
         };
-        let (reply, taken) = oneshot::channel();
-        self.send(Command::Backfill { past: past.into_iter().map(encode).collect(), reply }).await?;
-        taken.await.map_err(|_| Error::Stopped)?
+        for past in past.into_iter().map(encode) {
+            self.room().await;
+            self.writer()?.past(past)?;
+        }
+        self.log.push();
+        Ok(())
     }
 
     /// What the ledger knows of events, in their order.
-    pub async fn find(&self, event_ids: Vec<EventId>) -> Result<Vec<Option<Entry>>, Error> {
-        let (reply, entries) = oneshot::channel();
-        self.send(Command::Find { event_ids, reply }).await?;
-        entries.await.map_err(|_| Error::Stopped)
+    pub fn find(&self, event_ids: &[EventId]) -> Vec<Option<Entry>> {
+        let writer = self.figures();
+        event_ids.iter().map(|event_id| writer.core().ledger().get(event_id)).collect()
     }
 
     /// Puts a label into the order of application, as [`Engine::submit`] does an event; waits as [`Terms::unhurried`] says.
@@ -320,9 +321,8 @@ impl Engine {
         terms: Terms,
     ) -> Result<LabelTicket, Error> {
         let place = self.place(terms).await?;
-        let (reply, taken) = oneshot::channel();
-        self.send(Command::Label { label, received_at, reply }).await?;
-        Ok(LabelTicket { engine: Arc::clone(self), taken, _place: place })
+        let position = self.writer()?.label(&label, received_at)?;
+        Ok(LabelTicket { engine: Arc::clone(self), position, _place: place })
     }
 
     /// Puts a label whose sender waits into the log and the features; its position, once it is durable.
@@ -338,7 +338,7 @@ impl Engine {
 
     /// What the log holds about an event; `None` when it was never accepted or is not decided yet.
     pub async fn history(&self, event_id: EventId) -> Result<Option<History>, Error> {
-        let Some(entry) = self.find(vec![event_id]).await?.pop().flatten() else { return Ok(None) };
+        let Some(entry) = self.find(&[event_id]).pop().flatten() else { return Ok(None) };
         let Some(decision) = entry.decision() else { return Ok(None) };
         let label = match entry.label() {
             Some(position) => Some(self.read(position, |payload| Ok(ingest::log::record::decode_label(payload)?.0)).await?),
@@ -357,46 +357,27 @@ impl Engine {
     }
 
     /// Figures as of now.
-    pub async fn standing(&self) -> Result<Standing, Error> {
-        let (reply, standing) = oneshot::channel();
-        self.send(Command::Standing { reply }).await?;
-        standing.await.map_err(|_| Error::Stopped)
+    pub fn standing(&self) -> Standing {
+        self.figures().standing()
     }
 
-    /// Figures as of now or, while the writer has no time to tell them, as of when it last did. Never waits for long.
-    pub async fn latest_standing(&self) -> Standing {
-        let (reply, standing) = oneshot::channel();
-        let told = match self.commands.try_send(Command::Standing { reply }) {
-            Ok(()) => timeout(BRIEFLY, standing).await.ok().and_then(Result::ok),
-            Err(_) => None,
-        };
-        let mut latest = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(told) = told {
-            *latest = told;
-        }
-        latest.clone()
-    }
-
-    /// Brings the metrics of what changes by itself up to date. Never waits for long: what the writer has no time to tell stays as it was.
-    pub async fn measure(&self) {
+    /// Brings the metrics of what changes by itself up to date.
+    pub fn measure(&self) {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        self.metrics.queued.set(gauge(self.commands.max_capacity() - self.commands.capacity()));
         self.metrics.under_way.set(gauge(self.queue.saturating_sub(self.places.available_permits())));
         let now = self.now();
         let behind = Timestamp::from_micros(self.latest.load(Ordering::Relaxed)).since(now);
         self.metrics.clock_behind.set((behind.micros() / 1_000_000).max(0));
-        let (reply, measured) = oneshot::channel();
-        if self.commands.try_send(Command::Measure { reply }).is_ok() {
-            // An engine that is busy or has stopped still tells what it last knew.
-            let _ = timeout(BRIEFLY, measured).await;
-        }
+        self.figures().measure();
     }
 
-    /// Takes nothing more, applies what is queued, and makes all of it durable.
+    /// Takes nothing more, and makes all that was taken durable.
     pub async fn stop(&self) -> Result<Position, Error> {
-        // A writer that has ended already has nothing left to apply.
-        let _ = self.send(Command::Stop).await;
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        {
+            // Under the lock: who has it is done, and who comes after sees it.
+            let _writer = self.figures();
+            self.stopped.store(true, Ordering::Relaxed);
+        }
         let snapshotter = self.snapshotter.lock().unwrap_or_else(PoisonError::into_inner).take();
         let shadow = self.shadow.lock().unwrap_or_else(PoisonError::into_inner).take();
         let log = Arc::clone(&self.log);
@@ -407,22 +388,19 @@ impl Engine {
             if let Some(snapshotter) = snapshotter {
                 snapshotter.stop();
             }
-            if let Some(writer) = writer {
-                writer.join().map_err(|_| Error::Stopped)?;
-            }
             Ok(log.flush()?)
         });
         ended.await.map_err(|_| Error::Stopped)?
     }
 
-    /// Hands an event over to the writer: its place among those under way, and where the writer answers.
+    /// Applies an event; its place among those under way, and what becomes of it.
     async fn enter(
         &self,
         event: Event,
         received_at: Timestamp,
         terms: Terms,
         since: Instant,
-    ) -> Result<(OwnedSemaphorePermit, oneshot::Receiver<Result<Accepted, Error>>), Error> {
+    ) -> Result<(OwnedSemaphorePermit, Accepted), Error> {
         let deciders = self.deciders.load();
         if deciders.champion.is_none() && deciders.policy.on_failure == OnFailure::Refuse {
             return Err(Error::NotReady);
@@ -430,25 +408,59 @@ impl Engine {
         drop(deciders);
         let arrival = Arrival::new(event, received_at, &self.pipeline);
         let place = self.place(terms).await?;
-        let (reply, accepted) = oneshot::channel();
-        self.send(Command::Score { arrival, enqueued: since, reply }).await?;
+        let accepted = self.writer()?.score(arrival, since)?;
         Ok((place, accepted))
     }
 
-    /// A place among those under way. With all of them taken, what is on the disk is behind what was accepted; who waits for an answer is
-    /// told so in time.
+    /// A place among those under way, and room in the log. Without them, what is on the disk is behind what was accepted; who waits for an
+    /// answer is told so in time.
     async fn place(&self, terms: Terms) -> Result<OwnedSemaphorePermit, Error> {
-        let place = Arc::clone(&self.places).acquire_owned();
+        if self.log.has_room()
+            && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
+        {
+            return Ok(place);
+        }
+        let place = async {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            self.room().await;
+            place
+        };
         let place = if terms.unhurried { Ok(place.await) } else { timeout(self.patience, place).await };
         place.map_err(|_| Error::Busy)?.map_err(|_| Error::Stopped)
     }
 
-    async fn send(&self, command: Command) -> Result<(), Error> {
-        self.commands.send(command).await.map_err(|_| Error::Stopped)
+    /// Waits until the log has room, so that nobody who holds the writer waits for the disk.
+    async fn room(&self) {
+        while !self.log.has_room() {
+            let mut durability = self.durability.clone();
+            durability.mark_unchanged();
+            self.log.push();
+            if self.log.has_room() || durability.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// All state, to change it.
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        let writer = self.writer.lock().map_err(|_| Error::Stopped)?;
+        if self.stopped.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(writer) }
+    }
+
+    /// All state, to look at it or to enter what is in the log: also while stopping, and after a panic.
+    fn figures(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.writer.is_poisoned()
     }
 
     /// Waits until a record is durable.
     async fn durable(&self, position: Position) -> Result<(), Error> {
+        if self.durability.borrow().end() > position {
+            return Ok(());
+        }
         let mut durability = self.durability.clone();
         let reached = durability.wait_for(|now| match now {
             Durability::Until { end } => *end > position,
@@ -478,38 +490,49 @@ impl Engine {
 impl LabelTicket {
     /// The label's position, once it is durable.
     pub async fn taken(self) -> Result<Position, Error> {
-        let position = self.taken.await.map_err(|_| Error::Stopped)??;
-        self.engine.durable(position).await?;
-        Ok(position)
+        self.engine.durable(self.position).await?;
+        Ok(self.position)
     }
 }
 
 impl Ticket {
-    /// The decision, once it is durable.
-    pub async fn decided(self) -> Result<Scored, Error> {
-        self.0.await.map_err(|_| Error::Stopped)?
+    /// Decides, unless that was done; the decision, once it is durable.
+    pub async fn decided(mut self) -> Result<Scored, Error> {
+        let engine = Arc::clone(&self.engine);
+        // Up to the first wait nobody can go away.
+        let scored = match self.accepted.take() {
+            Some(Accepted::New { case, queue_us, features_us }) => {
+                match engine.decide(case, queue_us, features_us, self.since, self.terms) {
+                    Ok(decided) => engine.committed(decided).await,
+                    Err(error) => Err(error),
+                }
+            }
+            Some(Accepted::Duplicate { decision }) => engine.repeated(decision).await,
+            Some(Accepted::UnderWay(told)) => match told.await {
+                Ok(decision) => engine.repeated(decision).await,
+                Err(_) => Err(Error::Stopped),
+            },
+            None => Err(Error::Stopped),
+        };
+        scored.inspect_err(|error| engine.metrics.refused(error.cause()))
+    }
+}
+
+impl Drop for Ticket {
+    /// What is accepted is decided, whoever listens.
+    fn drop(&mut self) {
+        if let Some(Accepted::New { case, queue_us, features_us }) = self.accepted.take()
+            && let Err(error) = self.engine.decide(case, queue_us, features_us, self.since, self.terms)
+        {
+            self.engine.metrics.refused(error.cause());
+        }
     }
 }
 
 impl Engine {
-    /// Scores an event when its turn has come.
-    async fn decide_accepted(
-        &self,
-        accepted: oneshot::Receiver<Result<Accepted, Error>>,
-        since: Instant,
-        terms: Terms,
-    ) -> Result<Scored, Error> {
-        match accepted.await.map_err(|_| Error::Stopped)?? {
-            Accepted::New { case, queue_us, features_us } => self.decide(case, queue_us, features_us, since, terms).await,
-            Accepted::Duplicate { decision } => {
-                let decision = self.read(decision, Decision::decode).await?;
-                Ok(Scored { status: Status::Duplicate, decision, commit_us: 0 })
-            }
-        }
-    }
-
-    async fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Scored, Error> {
-        let deciders = self.deciders.load_full();
+    /// Decides on this thread, and puts the decision into the log.
+    fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Decided, Error> {
+        let deciders = self.deciders.load();
         let started = Instant::now();
         let is_in_time = terms.unhurried || (started - since).as_millis() < u128::from(deciders.policy.model_within_ms);
         let said = if is_in_time { ask(&case, &deciders) } else { Err(Degradation::OutOfTime) };
@@ -521,27 +544,36 @@ impl Engine {
         decision.timings_us.queue = queue_us;
         decision.timings_us.features = features_us;
         decision.timings_us.model = micros(scored - started);
-        decision.timings_us.policy = micros(scored.elapsed());
-        let decided = Instant::now();
-        let event_id = decision.event_id.clone();
-        let position = match self.log.append(Topic::Decision, &decision.encode()) {
+        let at = Instant::now();
+        decision.timings_us.policy = micros(at - scored);
+        let position = match self.log.put(Topic::Decision, &decision.encode()) {
             Ok(position) => position,
             Err(error) => {
-                let _ = self.send(Command::Undecided { event_id }).await;
+                self.figures().undecided(&decision.event_id);
                 return Err(error.into());
             }
         };
-        // While stopping, the writer takes no more; the log has the decision and the ledger finds it there at the next start.
-        let _ = self.send(Command::Decided { event_id, position }).await;
-        self.durable(position).await?;
-        let commit_us = micros(decided.elapsed());
-        self.metrics.decided(&decision, commit_us);
+        self.figures().decided(&decision.event_id, position);
+        self.log.push();
         if !deciders.challengers.is_empty()
             && let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
         {
-            shadow.watch(&deciders, &decision);
+            shadow.watch(Arc::clone(&deciders), &decision);
         }
+        Ok(Decided { status, decision, position, at })
+    }
+
+    async fn committed(&self, decided: Decided) -> Result<Scored, Error> {
+        let Decided { status, decision, position, at } = decided;
+        self.durable(position).await?;
+        let commit_us = micros(at.elapsed());
+        self.metrics.decided(&decision, commit_us);
         Ok(Scored { status, decision, commit_us })
+    }
+
+    async fn repeated(&self, decision: Position) -> Result<Scored, Error> {
+        let decision = self.read(decision, Decision::decode).await?;
+        Ok(Scored { status: Status::Duplicate, decision, commit_us: 0 })
     }
 }
 

@@ -70,7 +70,7 @@ impl Shadow {
     }
 
     /// Hands a decision over, where there is room.
-    pub(super) fn watch(&self, deciders: &Arc<Deciders>, decision: &Decision) {
+    pub(super) fn watch(&self, deciders: Arc<Deciders>, decision: &Decision) {
         let watched = Watched {
             event_id: decision.event_id.clone(),
             event_position: decision.event_position,
@@ -79,7 +79,7 @@ impl Shadow {
             decided: decision.champion.as_ref().map(|model| (model.role, model.version)),
         };
         let Some(sender) = &self.sender else { return };
-        match sender.try_send((Arc::clone(deciders), watched)) {
+        match sender.try_send((deciders, watched)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.metrics.shadow_shed.inc();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use features::Snapshots;
-use ingest::log::{Durability, Log, Position};
+use ingest::log::{Durability, Log, Position, reached};
 use tokio::sync::watch;
 
 use super::core::Core;
@@ -36,7 +36,7 @@ impl Snapshotter {
         last: Position,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let run = move || runtime.block_on(follow(pipeline, log, policy, last, stopped));
         let thread = std::thread::Builder::new().name("riskflow-snapshots".to_owned()).spawn(run)?;
         Ok(Self { stop, thread })
@@ -67,7 +67,7 @@ async fn follow(
         };
         tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => return,
-            reached = durability.wait_for(is_due) => if reached.is_err() { return },
+            is_there = reached(&mut durability, is_due) => if !is_there { return },
         }
         match take(&pipeline, &log, &policy.snapshots) {
             Ok(position) => last = position,

@@ -1,8 +1,11 @@
-//! The one thread that writes: it takes what has gathered in the intake, writes and syncs it as one, and then says how far the
-//! log is durable. After a failure it writes nothing more, as what is on the disk is then uncertain.
+//! What writes: it takes what has gathered in the intake, writes and syncs it as one, and then says how far the log is durable. After
+//! a failure it writes nothing more, as what is on the disk is then uncertain. One at a time has it; a thread of its own where a sync
+//! may be waited for.
 
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +15,13 @@ use super::segment::{self, Entry, FRAME_BYTES, HEADER_BYTES, INDEX_BYTES, Segmen
 use super::{Error, Options, Position, Shared, SyncPolicy, io_error, recovery};
 
 /// The two calls that a full or dying disk makes fail.
-pub(super) trait Disk: Send {
+pub(super) trait Disk: Debug + Send {
     fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
     fn sync(&mut self, file: &File) -> io::Result<()>;
 }
 
 /// The disk as it is.
+#[derive(Debug)]
 pub(super) struct OperatingSystem;
 
 impl Disk for OperatingSystem {
@@ -30,6 +34,7 @@ impl Disk for OperatingSystem {
     }
 }
 
+#[derive(Debug)]
 pub(super) struct Committer {
     folder: PathBuf,
     options: Options,
@@ -46,6 +51,9 @@ pub(super) struct Committer {
     published: u64,
     /// The position that is written next.
     next: Position,
+    /// What is being written; empty in between.
+    batch: Vec<u8>,
+    failed: bool,
 }
 
 impl Committer {
@@ -62,12 +70,32 @@ impl Committer {
             let view = shared.view.now();
             (Arc::clone(&view.segments[view.segments.len() - 1]), view.end)
         };
-        Self { folder, options, shared, disk, file, segment, offset, synced: offset, published: offset, next }
+        let batch = Vec::with_capacity(options.buffer_bytes);
+        let (synced, published) = (offset, offset);
+        Self { folder, options, shared, disk, file, segment, offset, synced, published, next, batch, failed: false }
     }
 
-    /// Works until the intake is closed and empty, or until something fails.
-    pub(super) fn run(mut self) {
-        let reason = match panic::catch_unwind(AssertUnwindSafe(|| self.work())) {
+    /// Commits everything that waits, and syncs where that is asked for; whether it can go on.
+    pub(super) fn commit_and_sync(&mut self) -> bool {
+        self.work(true);
+        !self.failed
+    }
+
+    /// Commits what waits where that is only to hand it to the operating system; whether it did.
+    pub(super) fn hand_over(&mut self) -> bool {
+        let end = self.offset + (FRAME_BYTES + self.shared.intake.waiting()) as u64;
+        if end > self.options.segment_bytes {
+            return false;
+        }
+        self.work(false);
+        true
+    }
+
+    fn work(&mut self, may_sync: bool) {
+        if self.failed {
+            return;
+        }
+        let reason = match panic::catch_unwind(AssertUnwindSafe(|| self.commit_waiting(may_sync))) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => match std::error::Error::source(&error) {
                 Some(source) => format!("{error}: {source}"),
@@ -79,15 +107,17 @@ impl Committer {
         if let Err(error) = self.file.set_len(self.published) {
             tracing::warn!(segment = %self.segment.path.display(), %error, "cannot cut what was not committed");
         }
+        self.failed = true;
         self.shared.fail(reason);
     }
 
-    fn work(&mut self) -> Result<(), Error> {
-        let mut batch = Vec::with_capacity(self.options.buffer_bytes);
-        while let Some(task) = self.shared.intake.take(&mut batch) {
+    fn commit_waiting(&mut self, may_sync: bool) -> Result<(), Error> {
+        while let Some(task) = self.shared.intake.take(&mut self.batch, may_sync) {
+            let mut batch = mem::take(&mut self.batch);
             self.commit(&batch, task)?;
             batch.clear();
             batch.shrink_to(self.options.buffer_bytes);
+            self.batch = batch;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Where appended records wait for the committer: one bounded buffer under one mutex. To append is to copy; it makes a system
-//! call only to wake a committer that sleeps, or to wait while the buffer is full. It never touches a file.
+//! Where records wait for the committer: one bounded buffer under one mutex. To put is to copy; it makes a system call only to wait
+//! while the buffer is full. It never touches a file.
 
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -55,7 +55,7 @@ impl Intake {
     }
 
     /// Copies a record into the buffer, when there is room.
-    pub(super) fn append(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error> {
+    pub(super) fn put(&self, topic: Topic, payload: &[u8]) -> Result<Position, Error> {
         if payload.len() > MAX_RECORD_BYTES {
             return Err(Error::TooLarge { bytes: payload.len(), limit: MAX_RECORD_BYTES });
         }
@@ -64,6 +64,7 @@ impl Intake {
 
         let mut state = self.lock();
         while state.failed.is_none() && state.is_full(FRAME_BYTES + payload.len(), self.limit) {
+            self.wake(&mut state);
             state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(reason) = &state.failed {
@@ -72,8 +73,26 @@ impl Intake {
         let position = state.next;
         state.next = position.next();
         segment::put_frame(&mut state.buffer, topic as u8, payload, checksum, position.0);
-        self.wake(state);
         Ok(position)
+    }
+
+    /// Lets the committer know that there is work.
+    pub(super) fn push(&self) {
+        let mut state = self.lock();
+        if !state.buffer.is_empty() {
+            self.wake(&mut state);
+        }
+    }
+
+    /// How many bytes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().buffer.len()
+    }
+
+    /// Whether half of the buffer is free; so it is, too, where a record is refused at once.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        state.failed.is_some() || state.buffer.len() <= self.limit / 2
     }
 
     /// Waits until everything that was appended before is on the disk; the position that comes next.
@@ -83,9 +102,7 @@ impl Intake {
         // Asked for once: whoever takes the buffer takes all of these records with it.
         if state.synced < end {
             state.flush = true;
-            if mem::take(&mut state.idle) {
-                self.work.notify_one();
-            }
+            self.wake(&mut state);
         }
         while state.synced < end {
             if let Some(reason) = &state.failed {
@@ -101,26 +118,39 @@ impl Intake {
         let mut state = self.lock();
         state.closing = true;
         state.flush = true;
-        self.wake(state);
+        self.wake(&mut state);
     }
 
-    /// For the committer: waits for work and swaps the buffer for the empty `batch`; `None` when there will be no more.
-    pub(super) fn take(&self, batch: &mut Vec<u8>) -> Option<Task> {
+    /// For the committer's thread: waits for work; false when there will be no more.
+    pub(super) fn wait(&self) -> bool {
         let mut state = self.lock();
         loop {
-            let flush = mem::take(&mut state.flush) && state.synced < state.next;
-            if flush || !state.buffer.is_empty() {
-                mem::swap(&mut state.buffer, batch);
-                drop(state);
-                self.progress.notify_all();
-                return Some(if flush { Task::WriteAndSync } else { Task::Write });
+            if state.wants_flush() || !state.buffer.is_empty() {
+                return true;
             }
             if state.closing {
-                return None;
+                return false;
             }
             state.idle = true;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// For whoever commits: swaps the buffer for the empty `batch`; `None` when there is nothing to do. Only who `may_sync` does what a
+    /// flush asks for.
+    pub(super) fn take(&self, batch: &mut Vec<u8>, may_sync: bool) -> Option<Task> {
+        let mut state = self.lock();
+        let flush = may_sync && state.wants_flush();
+        if may_sync {
+            state.flush = false;
+        }
+        if !flush && state.buffer.is_empty() {
+            return None;
+        }
+        mem::swap(&mut state.buffer, batch);
+        drop(state);
+        self.progress.notify_all();
+        Some(if flush { Task::WriteAndSync } else { Task::Write })
     }
 
     /// For the committer: everything before `end` is on the disk.
@@ -137,10 +167,8 @@ impl Intake {
         self.progress.notify_all();
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
-        let idle = mem::take(&mut state.idle);
-        drop(state);
-        if idle {
+    fn wake(&self, state: &mut State) {
+        if mem::take(&mut state.idle) {
             self.work.notify_one();
         }
     }
@@ -152,6 +180,10 @@ impl Intake {
 }
 
 impl State {
+    fn wants_flush(&self) -> bool {
+        self.flush && self.synced < self.next
+    }
+
     /// Whether `bytes` more are too many; a record over the limit goes into an empty buffer.
     fn is_full(&self, bytes: usize, limit: usize) -> bool {
         !self.buffer.is_empty() && self.buffer.len() + bytes > limit

@@ -324,34 +324,43 @@ fn a_record_has_a_largest_size() {
 fn threads_get_positions_in_the_order_of_the_file_and_read_meanwhile() {
     const THREADS: u64 = 4;
     const EACH: u64 = 2_000;
-    let folder = TempDir::new().unwrap();
-    // A small buffer, so that appends wait for room, and small segments.
-    let options = Options { buffer_bytes: 500, ..options(20_000) };
-    let log = FileLog::open(folder.path(), options).unwrap().0;
-    let mut given: Vec<(Position, Vec<u8>)> = thread::scope(|scope| {
-        let append = |thread: u64| {
-            let payloads = (0..EACH).map(move |number| format!("{thread} {number}").into_bytes());
-            payloads.map(|payload| (log.append(Topic::Event, &payload).unwrap(), payload)).collect::<Vec<_>>()
-        };
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || append(thread))).collect();
-        let reader = scope.spawn(|| {
-            let mut seen = 0;
-            while seen < THREADS * EACH {
-                let Durability::Until { end } = *log.durability().borrow() else { panic!("it failed") };
-                for record in read(&log, seen) {
-                    assert_eq!(record.position, Position(seen));
-                    seen += 1;
+    for sync in [SyncPolicy::Sync, SyncPolicy::Async] {
+        let folder = TempDir::new().unwrap();
+        // A small buffer, so that appends wait for room, and small segments.
+        let options = Options { buffer_bytes: 500, sync, ..options(20_000) };
+        let log = FileLog::open(folder.path(), options).unwrap().0;
+        let mut given: Vec<(Position, Vec<u8>)> = thread::scope(|scope| {
+            let append = |thread: u64| {
+                let payloads = (0..EACH).map(move |number| format!("{thread} {number}").into_bytes());
+                // Half of them are pushed by who comes after.
+                let mut append = |payload: &[u8]| match payload.len() % 2 {
+                    0 => log.append(Topic::Event, payload).unwrap(),
+                    _ => log.put(Topic::Event, payload).unwrap(),
+                };
+                let given = payloads.map(|payload| (append(&payload), payload)).collect::<Vec<_>>();
+                log.push();
+                given
+            };
+            let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || append(thread))).collect();
+            let reader = scope.spawn(|| {
+                let mut seen = 0;
+                while seen < THREADS * EACH {
+                    let Durability::Until { end } = *log.durability().borrow() else { panic!("it failed") };
+                    for record in read(&log, seen) {
+                        assert_eq!(record.position, Position(seen));
+                        seen += 1;
+                    }
+                    assert!(end <= Position(seen), "{end} is durable but cannot be read");
                 }
-                assert!(end <= Position(seen), "{end} is durable but cannot be read");
-            }
+            });
+            reader.join().unwrap();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
-        reader.join().unwrap();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
-    given.sort();
-    let read: Vec<_> = read(&log, 0).into_iter().map(|record| (record.position, record.payload)).collect();
-    assert_eq!(given, read);
-    assert_eq!(read.len() as u64, THREADS * EACH);
+        given.sort();
+        let read: Vec<_> = read(&log, 0).into_iter().map(|record| (record.position, record.payload)).collect();
+        assert_eq!(given, read);
+        assert_eq!(read.len() as u64, THREADS * EACH);
+    }
 }
 
 #[test]
@@ -436,6 +445,25 @@ fn without_sync_it_syncs_on_flush_when_a_segment_is_full_and_at_the_end() {
     assert_eq!(append(), [Call::Sync, header, Call::Sync, record]);
     drop(log);
     assert_eq!(calls.try_iter().collect::<Vec<_>>(), [Call::Sync]);
+}
+
+#[test]
+fn what_is_put_waits_for_a_push_and_leaves_half_of_the_buffer_free() {
+    for sync in [SyncPolicy::Sync, SyncPolicy::Async] {
+        let folder = TempDir::new().unwrap();
+        let log = FileLog::open(folder.path(), Options { sync, buffer_bytes: 3 * FRAME, ..options(1 << 20) }).unwrap().0;
+        log.put(Topic::Event, &[0; 20]).unwrap();
+        assert!(log.has_room());
+        log.put(Topic::Event, &[0; 20]).unwrap();
+        assert!(!log.has_room(), "more than half is taken");
+        assert_eq!(*log.durability().borrow(), Durability::Until { end: Position(0) });
+        log.push();
+        while *log.durability().borrow() != (Durability::Until { end: Position(2) }) {
+            assert_eq!(sync, SyncPolicy::Sync, "it is handed over at once");
+            thread::yield_now();
+        }
+        assert!(log.has_room());
+    }
 }
 
 #[test]
@@ -577,6 +605,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 /// A disk that is full after so many calls, and writes half of what it should then.
+#[derive(Debug)]
 struct Failing {
     calls: usize,
 }
@@ -603,6 +632,7 @@ impl Disk for Failing {
 }
 
 /// A disk that tells of every call, and waits until it is allowed; it fails when no more can be.
+#[derive(Debug)]
 struct Gate {
     calls: mpsc::Sender<Call>,
     go: mpsc::Receiver<()>,
