@@ -228,7 +228,8 @@ impl Shared {
     /// Nothing more becomes durable.
     fn fail(&self, reason: String) {
         tracing::error!(reason, "the log stopped taking records");
-        self.durability.send_replace(Durability::Failed { reason: reason.clone() });
+        let end = self.view.now().end;
+        self.durability.send_replace(Durability::Failed { end, reason: reason.clone() });
         self.intake.fail(reason);
     }
 }

@@ -84,9 +84,20 @@ pub enum Durability {
     },
     /// A write failed: nothing more becomes durable until the program is started again.
     Failed {
+        /// One after the last durable record.
+        end: Position,
         /// What failed.
         reason: String,
     },
+}
+
+impl Durability {
+    /// One after the last durable record.
+    pub const fn end(&self) -> Position {
+        match self {
+            Self::Until { end } | Self::Failed { end, .. } => *end,
+        }
+    }
 }
 
 /// Where records come from. Any number of threads read.

@@ -479,7 +479,7 @@ fn a_failure_at_any_write_or_sync_stops_the_log_and_claims_nothing() {
         failed += 1;
 
         assert!(matches!(&error, Error::Stopped { reason } if reason.contains(".log: the disk is full")), "{error}");
-        assert!(matches!(&*durability.borrow(), Durability::Failed { reason } if error.to_string().contains(reason)));
+        assert!(matches!(&*durability.borrow(), Durability::Failed { reason, .. } if error.to_string().contains(reason)));
         for error in [log.append(Topic::Event, b"more").unwrap_err(), log.flush().unwrap_err()] {
             assert!(matches!(error, Error::Stopped { .. }), "{error}");
         }
