@@ -79,12 +79,6 @@ pub enum Error {
         /// Why not.
         source: ParquetError,
     },
-    /// An earlier write failed halfway, and only opening cleans that up.
-    #[error("an earlier write to warehouse {} failed: it takes nothing more until it is opened again", path.display())]
-    Broken {
-        /// Its folder.
-        path: PathBuf,
-    },
     /// Rows that do not follow on what the warehouse has.
     #[error("the warehouse has reached position {reached} of the log and was given rows from {from} on")]
     NotNext {
@@ -136,17 +130,22 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// The projection has ended, so that what was waited for will not come.
-    #[error("the projection into the warehouse has stopped at position {reached}: {reason}")]
+    /// The projection has failed or ended, so that what was waited for has not come.
+    #[error("the projection into the warehouse stopped at position {reached}: {reason}")]
     Stopped {
         /// The position that it reached.
         reached: Position,
-        /// Why it ended.
+        /// Why.
         reason: String,
     },
 }
 
 impl Error {
+    /// Whether it comes from what the log holds, so that trying again changes nothing.
+    pub(crate) const fn is_of_the_log(&self) -> bool {
+        matches!(self, Self::Record { .. } | Self::Time { .. } | Self::Log(_))
+    }
+
     /// For `map_err` after an operation on a file or folder.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }

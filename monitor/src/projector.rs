@@ -1,5 +1,6 @@
 //! Follows the log and keeps the warehouse up to date, on a thread of its own. It reads what is durable, never what is merely
-//! appended; when anything fails it stops and says so, and what it has not written is still in the log.
+//! appended. While the warehouse fails it says so and tries again, less and less often; what it has not written is still in the log. A log
+//! that it cannot read ends it.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,6 +17,11 @@ use crate::warehouse::Warehouse;
 /// From so many gathered rows on they are written, which bounds the memory for them to some tens of megabytes.
 const FLUSH_ROWS: usize = 50_000;
 
+/// The first pause after a failure; each one after it is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// How far the projection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -23,8 +29,10 @@ pub struct Progress {
     pub projected: Position,
     /// How many rows were written since the start.
     pub rows: u64,
-    /// Why it stopped, when it failed.
+    /// Why the last try failed; `None` when it went well.
     pub failed: Option<String>,
+    /// How many tries failed since the start.
+    pub failures: u64,
 }
 
 /// The running projection. Dropped, it stops as after [`Projector::stop`], without anybody waiting for it.
@@ -63,7 +71,6 @@ impl Projector {
             if let Err(error) = &ended {
                 let reason = with_causes(error);
                 tracing::error!(reason, position = %follower.warehouse.reached(), "the projection into the warehouse stopped");
-                follower.progress.send_modify(|progress| progress.failed = Some(reason));
             }
             ended
         };
@@ -79,11 +86,12 @@ impl Projector {
     /// Waits until everything before `end` is in the warehouse, and has it written at once. What is not durable yet is waited for.
     ///
     /// # Errors
-    /// [`Error::Stopped`] when the projection ends before that.
+    /// [`Error::Stopped`] when that fails, or the projection has ended.
     pub async fn catch_up(&self, end: Position) -> Result<(), Error> {
-        self.orders.send_modify(|orders| orders.wanted = orders.wanted.max(end));
         let mut progress = self.progress.clone();
-        let reached = progress.wait_for(|progress| progress.projected >= end || progress.failed.is_some()).await;
+        let failures = progress.borrow().failures;
+        self.orders.send_modify(|orders| orders.wanted = orders.wanted.max(end));
+        let reached = progress.wait_for(|progress| progress.projected >= end || progress.failures > failures).await;
         if reached.is_ok_and(|progress| progress.projected >= end) {
             return Ok(());
         }
@@ -115,16 +123,46 @@ struct Follower {
 impl Follower {
     async fn follow(&mut self) -> Result<(), Error> {
         let mut durability = self.log.durability();
+        let mut pause = FIRST_PAUSE;
         loop {
             self.wait_for_work(&mut durability).await;
             let state = durability.borrow_and_update().clone();
-            self.project_what_is_durable()?;
+            let wanted = self.orders.borrow().wanted;
+            let tried = self.project_what_is_durable().inspect_err(|error| self.failed(error));
+            match tried {
+                Ok(()) => pause = FIRST_PAUSE,
+                Err(error) if error.is_of_the_log() || self.told_to_stop() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(reason = with_causes(&error), "the warehouse took nothing; it is tried again");
+                    self.pause(pause, wanted).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                    continue;
+                }
+            }
             if self.told_to_stop() {
                 return Ok(());
             }
-            if let Durability::Failed { reason } = state {
-                return Err(ingest::log::Error::Stopped { reason }.into());
+            if let Durability::Failed { reason, .. } = state {
+                let error = ingest::log::Error::Stopped { reason }.into();
+                self.failed(&error);
+                return Err(error);
             }
+        }
+    }
+
+    /// Says why a try failed.
+    fn failed(&self, error: &Error) {
+        self.progress.send_modify(|progress| {
+            progress.failed = Some(with_causes(error));
+            progress.failures += 1;
+        });
+    }
+
+    /// Waits before the next try: not longer than `pause`, nor when told to stop, nor when more is wanted than `wanted`.
+    async fn pause(&mut self, pause: Duration, wanted: Position) {
+        tokio::select! {
+            _ = self.orders.wait_for(|orders| orders.stop || orders.wanted > wanted) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 
@@ -169,6 +207,7 @@ impl Follower {
         }
         self.warehouse.append(&projected)?;
         self.progress.send_modify(|progress| {
+            progress.failed = None;
             progress.projected = projected.until;
             progress.rows += projected.row_count() as u64;
         });

@@ -41,7 +41,7 @@ async fn catching_up_does_not_wait_for_the_interval() {
     let end = append(&log, 3);
     projector.catch_up(end).await.unwrap();
     assert_eq!(events(&warehouse).await, 3);
-    assert_eq!(*projector.progress().borrow(), Progress { projected: end, rows: 3, failed: None });
+    assert_eq!(*projector.progress().borrow(), Progress { projected: end, rows: 3, ..Progress::default() });
     projector.stop().await.unwrap();
 }
 
@@ -80,7 +80,29 @@ async fn the_rest_is_written_at_the_end_and_the_next_start_goes_on_from_there() 
     let projector = start(&log, &warehouse, NEVER);
     projector.catch_up(end).await.unwrap();
     assert_eq!(events(&warehouse).await, 5);
-    assert_eq!(*projector.progress().borrow(), Progress { projected: end, rows: 2, failed: None });
+    assert_eq!(*projector.progress().borrow(), Progress { projected: end, rows: 2, ..Progress::default() });
+}
+
+#[tokio::test]
+async fn a_warehouse_that_was_away_gets_everything_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, warehouse) = open(folder.path());
+    let projector = start(&log, &warehouse, AT_ONCE);
+    let first = append(&log, 2);
+    projector.catch_up(first).await.unwrap();
+    let (place, away) = (folder.path().join("warehouse"), folder.path().join("away"));
+    std::fs::rename(&place, &away).unwrap();
+    let end = append(&log, 3);
+    let error = projector.catch_up(end).await.unwrap_err().to_string();
+    assert!(error.contains("stopped at position 2: there is no warehouse in"), "{error}");
+    let mut progress = projector.progress();
+    progress.wait_for(|progress| progress.failures >= 2).await.unwrap();
+    assert!(progress.borrow().failed.is_some());
+    std::fs::rename(&away, &place).unwrap();
+    progress.wait_for(|progress| progress.projected == end).await.unwrap();
+    assert_eq!(progress.borrow().failed, None);
+    assert_eq!(events(&warehouse).await, 5);
+    projector.stop().await.unwrap();
 }
 
 #[tokio::test]

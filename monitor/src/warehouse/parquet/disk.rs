@@ -30,6 +30,17 @@ impl Disk {
         Self { before: Box::new(before) }
     }
 
+    /// One that fails at these steps and works before and after.
+    #[cfg(test)]
+    pub(super) fn failing(steps: std::ops::Range<usize>) -> Self {
+        let step = std::sync::atomic::AtomicUsize::new(0);
+        let before = move || match steps.contains(&step.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+            true => Err(io::Error::other("the disk is away")),
+            false => Ok(()),
+        };
+        Self { before: Box::new(before) }
+    }
+
     pub(super) fn create_folder(&self, path: &Path) -> Result<(), Error> {
         self.step("create", path, || fs::create_dir_all(path))
     }

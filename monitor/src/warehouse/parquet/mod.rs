@@ -76,8 +76,24 @@ struct Live {
 struct Writer {
     /// Parts that were merged, which go when the last question that reads them is answered.
     merged: Vec<Arc<Part>>,
-    /// Set while rows are written, and for good when that failed.
+    /// Set while rows are written, and when that failed until the folder was read again.
     broken: bool,
+}
+
+impl Live {
+    /// What a checkpoint says that there is, all of it.
+    fn load(folder: &Path, checkpoint: &Checkpoint, disk: &Disk) -> Result<Self, Error> {
+        let parts = parts::load(folder, checkpoint.reached, disk)?;
+        let found = count(&parts);
+        for table in Table::ALL {
+            let rows = |counts: &BTreeMap<String, u64>| counts.get(table.name()).copied().unwrap_or_default();
+            let (found, expected) = (rows(&found), rows(&checkpoint.rows));
+            if found != expected {
+                return Err(Error::Incomplete { path: folder.to_owned(), table, found, expected });
+            }
+        }
+        Ok(Self { reached: checkpoint.reached, parts: Arc::new(parts) })
+    }
 }
 
 impl ParquetWarehouse {
@@ -103,16 +119,7 @@ impl ParquetWarehouse {
                 checkpoint
             }
         };
-        let parts = parts::load(folder, checkpoint.reached, &disk)?;
-        let found = count(&parts);
-        for table in Table::ALL {
-            let rows = |counts: &BTreeMap<String, u64>| counts.get(table.name()).copied().unwrap_or_default();
-            let (found, expected) = (rows(&found), rows(&checkpoint.rows));
-            if found != expected {
-                return Err(Error::Incomplete { path: folder.to_owned(), table, found, expected });
-            }
-        }
-        let live = Live { reached: checkpoint.reached, parts: Arc::new(parts) };
+        let live = Live::load(folder, &checkpoint, &disk)?;
         let engine = Engine::start(folder);
         let engine = engine.map_err(|source| Error::Engine { path: folder.to_owned(), source: Box::new(source) })?;
         let (folder, live) = (folder.to_owned(), Mutex::new(live));
@@ -122,6 +129,15 @@ impl ParquetWarehouse {
     fn live(&self) -> MutexGuard<'_, Live> {
         // Whoever panicked left it as it was: it is only ever replaced whole.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After a write that failed halfway: goes on from what counts on the disk, and removes what that write left over.
+    fn restore(&self, writer: &mut Writer) -> Result<(), Error> {
+        let missing = || Error::Missing { path: self.folder.clone() };
+        let checkpoint = Checkpoint::read(&self.folder)?.ok_or_else(missing)?;
+        *self.live() = Live::load(&self.folder, &checkpoint, &self.disk)?;
+        *writer = Writer::default();
+        Ok(())
     }
 
     /// Writes the rows and makes them count; the parts that no longer do because they were merged.
@@ -176,7 +192,11 @@ impl Warehouse for ParquetWarehouse {
     fn append(&self, rows: &Projected) -> Result<(), Error> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if writer.broken {
-            return Err(Error::Broken { path: self.folder.clone() });
+            self.restore(&mut writer)?;
+        }
+        // A folder that was taken away would be made again, without the rows of before.
+        if !Checkpoint::exists(&self.folder) {
+            return Err(Error::Missing { path: self.folder.clone() });
         }
         let reached = self.reached();
         if rows.from != reached {

@@ -136,7 +136,7 @@ fn rows_come_once_and_in_order() {
 }
 
 #[test]
-fn after_a_failed_write_it_must_be_opened_again() {
+fn after_a_failed_write_it_goes_on_when_the_cause_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let flushes = flushes(2);
     let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
@@ -144,12 +144,49 @@ fn after_a_failed_write_it_must_be_opened_again() {
     fs::write(folder.path().join("labels"), "").unwrap();
     warehouse.append(&flushes[0]).unwrap_err();
     fs::remove_file(folder.path().join("labels")).unwrap();
-    let error = warehouse.append(&flushes[0]).unwrap_err().to_string();
-    let expect = "an earlier write to warehouse FOLDER failed: it takes nothing more until it is opened again";
-    assert_eq!(error, expect.replace("FOLDER", &folder.path().display().to_string()));
-    drop(warehouse);
+    append_rest(&warehouse, &flushes).unwrap();
+    check_whole(&warehouse, &flushes);
+}
 
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+/// Whatever step fails, and the steps after it: the same warehouse goes on as one that is opened again would.
+#[test]
+fn a_disk_that_comes_back_loses_nothing_and_keeps_nothing_twice() {
+    const MANY: usize = 2;
+    let flushes = flushes(6);
+    // Opening is the first step.
+    for steps in 1.. {
+        let folder = tempfile::tempdir().unwrap();
+        drop(ParquetWarehouse::open(folder.path()).unwrap());
+        let warehouse = ParquetWarehouse::open_on(folder.path(), Disk::failing(steps..steps + 3), MANY).unwrap();
+        let mut failures = 0;
+        while append_rest(&warehouse, &flushes).is_err() {
+            failures += 1;
+            // Once more where the rows were kept after all, and were given again.
+            assert!(failures <= 4, "it fails for more than the disk does");
+        }
+        // A merged file that could not be removed goes now.
+        drop(warehouse);
+        let warehouse = ParquetWarehouse::open_on(folder.path(), Disk::real(), MANY).unwrap();
+        check_whole(&warehouse, &flushes);
+        if failures == 0 {
+            assert!(steps > 100, "only {steps} steps were tried");
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_was_taken_away_is_not_made_again_without_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (place, away) = (folder.path().join("warehouse"), folder.path().join("away"));
+    let flushes = flushes(2);
+    let warehouse = ParquetWarehouse::open(&place).unwrap();
+    warehouse.append(&flushes[0]).unwrap();
+    fs::rename(&place, &away).unwrap();
+    let error = warehouse.append(&flushes[1]).unwrap_err().to_string();
+    assert_eq!(error, format!("there is no warehouse in {}", place.display()));
+    assert!(!place.exists());
+    fs::rename(&away, &place).unwrap();
     append_rest(&warehouse, &flushes).unwrap();
     check_whole(&warehouse, &flushes);
 }
