@@ -110,8 +110,10 @@ pub struct SnapshotConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EngineConfig {
-    /// How many events may wait for it.
+    /// How many events may be under way.
     pub queue_events: usize,
+    /// How long an event waits for a place among them, in milliseconds.
+    pub busy_after_ms: u64,
 }
 
 /// Where a part keeps its things: a scheme that picks the backend, and a place for it.

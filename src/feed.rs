@@ -146,14 +146,14 @@ impl Feed {
         self.clock.set(now);
         match known {
             Known::Label(label) => {
-                let ticket = self.engine.submit_label(label, now).await?;
+                let ticket = self.engine.submit_label(label, now, Terms::replay()).await?;
                 self.under_way.spawn(async move { ticket.taken().await.map(|_| None) });
             }
             Known::Event { event, .. } => {
                 let started = Instant::now();
                 let ticket = self.engine.submit(event, now, Terms::replay()).await?;
                 self.under_way.spawn(async move {
-                    let scored = ticket.decide().await?;
+                    let scored = ticket.decided().await?;
                     Ok(Some(Answered { scored, took_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX) }))
                 });
             }

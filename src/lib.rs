@@ -51,7 +51,8 @@ pub fn assemble(
     let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
     let snapshots = Snapshots::open(&config.snapshots.url.folder("snapshots", "file", &config.data)?)?;
     let snapshots = Some(SnapshotPolicy { snapshots, every_records: config.snapshots.every_records });
-    let settings = Settings { queue: config.engine.queue_events, snapshots };
+    let patience = std::time::Duration::from_millis(config.engine.busy_after_ms);
+    let settings = Settings { queue: config.engine.queue_events, patience, snapshots };
     let engine = Engine::start(Arc::new(pipeline), Arc::clone(&log), Arc::clone(&registry), clock, settings, progress)?;
     let flush_interval = std::time::Duration::from_secs(config.warehouse.flush_seconds);
     let projector = Projector::start(Arc::clone(&log), Arc::clone(&warehouse), schema, flush_interval)

@@ -1,11 +1,13 @@
 //! The server: the routes of all parts on one address, and what the page asks about the program as a whole.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,12 +15,14 @@ use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
+use ingest::log::Durability;
 use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
+use utoipa::{OpenApi, ToSchema};
 
 use crate::Riskflow;
 use crate::config::ServerConfig;
@@ -75,7 +79,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until `stop` is done; requests under way are answered first, unless they take too long.
 pub(crate) async fn serve(
     listener: Listener,
-    router: Router,
+    Served { router, late }: Served,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let Listener { listener, config, .. } = listener;
@@ -86,7 +90,7 @@ pub(crate) async fn serve(
         draining.graceful_shutdown(Some(DRAIN));
     });
     let limit = Duration::from_secs(config.request_seconds);
-    let service = router.layer(from_fn(move |request, next| within(limit, request, next))).into_make_service();
+    let service = router.layer(from_fn(move |request, next| within(limit, Arc::clone(&late), request, next))).into_make_service();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
@@ -106,9 +110,12 @@ pub(crate) async fn serve(
 }
 
 /// Answers with 503 what takes too long; what was accepted is decided all the same.
-async fn within(limit: Duration, request: Request, next: Next) -> Response {
-    let slow = || Problem::unavailable(format!("the request took longer than {} s", limit.as_secs())).into_response();
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow())
+async fn within(limit: Duration, late: Arc<AtomicU64>, request: Request, next: Next) -> Response {
+    let slow = || {
+        late.fetch_add(1, Ordering::Relaxed);
+        Problem::slow(format!("the request took longer than {} s; what it asked for may be done all the same", limit.as_secs()))
+    };
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow().into_response())
 }
 
 /// Ctrl-C or SIGTERM.
@@ -125,28 +132,46 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
+/// The routes of all parts, and how many requests took longer than they may.
+pub(crate) struct Served {
+    router: Router,
+    late: Arc<AtomicU64>,
+}
+
 /// The routes of all parts, behind the keys of those who may call them.
-pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Router {
+pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Served {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
         durability: riskflow.log.durability(),
         live,
         rate: Arc::default(),
+        late: Arc::default(),
     };
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
-    scoring::api::router(Arc::clone(&riskflow.engine), program.metrics())
+    let mut described = Described::openapi();
+    described.merge(dashboards::openapi());
+    let router = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
         .merge(dashboards::router(Arc::clone(&riskflow.warehouse)).merge(own).layer(CompressionLayer::new()))
-        .layer(from_fn_with_state(access, guard))
+        .fallback(async |uri: Uri| Problem::no_route(uri.path()))
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()))
+        .layer(from_fn_with_state(access, guard));
+    Served { router, late: program.late }
 }
+
+/// The routes of this file.
+#[derive(OpenApi)]
+#[openapi(paths(status))]
+struct Described;
 
 #[derive(Clone)]
 struct Program {
     engine: Arc<Engine>,
     projected: watch::Receiver<monitor::Progress>,
-    durability: watch::Receiver<ingest::log::Durability>,
+    durability: watch::Receiver<Durability>,
     live: Live,
     rate: Arc<Mutex<Option<Rate>>>,
+    late: Arc<AtomicU64>,
 }
 
 /// Events per second, over at least a second.
@@ -170,7 +195,7 @@ impl Rate {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Status {
     pipeline: String,
     engine_mode: &'static str,
@@ -191,40 +216,49 @@ struct Status {
 }
 
 /// A feature whose window is not covered yet.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Warming {
     feature: String,
     covered_at: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ModelStatus {
     name: String,
     version: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Replay {
     done: f64,
 }
 
 impl Program {
     fn log_end(&self) -> u64 {
-        match &*self.durability.borrow() {
-            ingest::log::Durability::Until { end } => end.0,
-            ingest::log::Durability::Failed { .. } => 0,
-        }
+        self.durability.borrow().end().0
     }
 
-    /// The projection's part of `/metrics`.
+    /// What is not scoring's in `/metrics`: the log, the projection, the server.
     fn metrics(&self) -> MoreMetrics {
         let program = self.clone();
         Arc::new(move |text| {
-            let (end, reached) = (program.log_end(), program.projected.borrow().projected.0);
-            let mut gauge = |name: &str, help: &str, value: u64| {
-                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+            let (end, projected) = (program.log_end(), program.projected.borrow().clone());
+            let reached = projected.projected.0;
+            let has_failed = matches!(&*program.durability.borrow(), Durability::Failed { .. });
+            let mut put = |kind: &str, name: &str, suffix: &str, help: &str, value: u64| {
+                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix} {value}\n"));
             };
+            let mut count = |name: &str, help: &str, value: u64| put("counter", name, "_total", help, value);
+            count("riskflow_server_late", "Requests that took longer than they may.", program.late.load(Ordering::Relaxed));
+            count("riskflow_monitor_projection_failures", "Tries at which the warehouse took nothing.", projected.failures);
+            let mut gauge = |name: &str, help: &str, value: u64| put("gauge", name, "", help, value);
+            gauge("riskflow_log_failed", "1 when the log takes nothing more until a new start.", has_failed.into());
             gauge("riskflow_log_durable_end", "One after the last durable record of the log.", end);
+            gauge(
+                "riskflow_monitor_projection_failing",
+                "1 while the last try to write the warehouse failed.",
+                projected.failed.is_some().into(),
+            );
             gauge("riskflow_monitor_projected_end", "One after the last record that is in the warehouse.", reached);
             gauge(
                 "riskflow_monitor_projection_lag",
@@ -235,8 +269,15 @@ impl Program {
     }
 }
 
-async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem> {
-    let standing = program.engine.standing().await?;
+/// How the program is as a whole. Its figures are as of a moment before while there is more to do than can be done.
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    tag = "operation",
+    responses((status = 200, description = "how the program is as a whole", body = Status)),
+)]
+async fn status(State(program): State<Program>) -> Json<Status> {
+    let standing = program.engine.latest_standing().await;
     let champion = program.engine.champion();
     let projected = program.projected.borrow().clone();
     let rate = {
@@ -244,7 +285,7 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
         let next = Rate::next(*rate, Instant::now(), standing.events);
         *rate.insert(next)
     };
-    Ok(Json(Status {
+    Json(Status {
         pipeline: program.engine.pipeline().name.clone(),
         engine_mode: match program.engine.failure() {
             Some(_) => "stopped",
@@ -270,7 +311,7 @@ async fn status(State(program): State<Program>) -> Result<Json<Status>, Problem>
         clock: (standing.events + standing.history > 0).then(|| standing.watermark.to_string()),
         events_per_second: rate.per_second,
         replay: program.live.replayed().map(|done| Replay { done }),
-    }))
+    })
 }
 
 #[cfg(test)]

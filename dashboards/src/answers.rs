@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use ingest::Timestamp;
 use monitor::{Days, Warehouse, questions};
-use scoring::api::Problem;
+use scoring::api::{InPath, Problem};
 use serde::Serialize;
 
 /// Percentiles of all days together (`None` without decisions) and of each day.
@@ -20,9 +20,25 @@ struct Latency {
     days: Vec<questions::LatencyDay>,
 }
 
+/// The answer to a question of the page.
+#[utoipa::path(
+    get,
+    path = "/v1/monitor/{question}",
+    tag = "monitor",
+    params(
+        ("question" = String, Path, description = "`volume`, `decision-mix`, `score-distribution`, `latency` or `detection`"),
+        ("from" = Option<String>, Query, description = "the first day, as 2018-08-01"),
+        ("to" = Option<String>, Query, description = "the last day, as 2018-08-01"),
+    ),
+    responses(
+        (status = 200, description = "the answer, as the page draws it", body = serde_json::Value),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "there is no such question", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(crate) async fn answer(
     State(warehouse): State<Arc<dyn Warehouse>>,
-    Path(question): Path<String>,
+    InPath(question): InPath<String>,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
@@ -53,6 +69,20 @@ const LISTED: u32 = 50;
 const MOST_LISTED: u32 = 500;
 
 /// The newest decisions, at most `limit`.
+#[utoipa::path(
+    get,
+    path = "/v1/decisions",
+    tag = "decisions",
+    params(
+        ("limit" = Option<u32>, Query, description = "1 to 500, 50 by default"),
+        ("from" = Option<String>, Query, description = "the first day, as 2018-08-01"),
+        ("to" = Option<String>, Query, description = "the last day, as 2018-08-01"),
+    ),
+    responses(
+        (status = 200, description = "the newest decisions", body = Vec<Object>),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 pub(crate) async fn newest(
     State(warehouse): State<Arc<dyn Warehouse>>,
     query: Result<Query<HashMap<String, String>>, QueryRejection>,

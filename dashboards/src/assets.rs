@@ -1,10 +1,9 @@
 //! The files of the page, as they are in `page/`.
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use scoring::api::Problem;
+use scoring::api::{InPath, Problem};
 
 const PAGE: &str = include_str!("../page/index.html");
 
@@ -28,7 +27,7 @@ pub(crate) async fn page() -> Response {
     file("text/html; charset=utf-8", PAGE)
 }
 
-pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn asset(InPath(name): InPath<String>) -> Result<Response, Problem> {
     let (_, text) = ASSETS
         .into_iter()
         .find(|(known, _)| *known == name)

@@ -16,6 +16,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
 use monitor::Warehouse;
+use utoipa::OpenApi;
 
 /// Scripts and styles come as files of their own from here; markup made from text is refused even if a script should try it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -35,6 +36,14 @@ pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
         .route("/v1/decisions", get(answers::newest))
         .with_state(warehouse)
         .layer(map_response(harden))
+}
+
+/// What of it an API document describes: the answers, not the page.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(answers::answer, answers::newest))]
+    struct Described;
+    Described::openapi()
 }
 
 async fn harden(mut response: Response) -> Response {

@@ -25,6 +25,9 @@ pub enum Error {
     /// There is no champion, and the pipeline's `on_failure` is to refuse.
     #[error("no champion model is loaded, and the pipeline refuses to decide without one")]
     NotReady,
+    /// As many events are under way as may be, and that for longer than a sender waits.
+    #[error("too many events are under way: what was accepted is not on the disk yet")]
+    Busy,
     /// The machine gives no thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -101,4 +104,20 @@ pub enum Error {
     /// A model does not fit the pipeline.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
+}
+
+impl Error {
+    /// Why an event got no decision, as metrics and refusals call it.
+    pub const fn cause(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "conflict",
+            Self::History { .. } => "history",
+            Self::NothingToSupersede { .. } => "nothing_to_supersede",
+            Self::NotReady => "no_model",
+            Self::Busy => "queue_full",
+            Self::Log(_) => "log_failed",
+            Self::Stopped => "stopped",
+            _ => "failed",
+        }
+    }
 }

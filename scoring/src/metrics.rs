@@ -48,10 +48,12 @@ pub struct Metrics {
     registry: Registry,
     pub(crate) events: Counter,
     pub(crate) duplicates: Counter,
-    pub(crate) refused: Counter,
+    refused: Family<Cause, Counter>,
     pub(crate) labels: Counter,
     pub(crate) shadow_shed: Counter,
     pub(crate) queued: Gauge,
+    pub(crate) under_way: Gauge,
+    pub(crate) clock_behind: Gauge,
     pub(crate) too_late: Gauge,
     feature_keys: Family<Kept, Gauge>,
     feature_bytes: Family<Kept, Gauge>,
@@ -79,11 +81,8 @@ impl Metrics {
         };
         let events = counter(&mut registry, "events", "Events accepted");
         let duplicates = counter(&mut registry, "duplicates", "Events sent again with the same content");
-        let refused = counter(
-            &mut registry,
-            "refused",
-            "Events that the engine refused: other content under a known id, or a log that stopped",
-        );
+        let refused = Family::default();
+        registry.register("refused", "Events that got no decision and labels that were not taken, by why not", refused.clone());
         let labels = counter(&mut registry, "labels", "Labels taken");
         let shadow_shed = counter(
             &mut registry,
@@ -92,6 +91,15 @@ impl Metrics {
         );
         let queued = Gauge::default();
         registry.register("queue_depth", "Commands waiting for the writer", queued.clone());
+        let under_way = Gauge::default();
+        registry.register("under_way", "Events and labels accepted whose answers are not durable yet", under_way.clone());
+        let clock_behind = Gauge::default();
+        registry.register_with_unit(
+            "clock_behind",
+            "By how much the clock is behind the latest time that it has shown: it was set back",
+            Unit::Seconds,
+            clock_behind.clone(),
+        );
         let too_late = Gauge::default();
         registry.register("too_late", "Events of the whole log that came too late to enter the history", too_late.clone());
         let (feature_keys, feature_bytes, feature_refused) = (Family::default(), Family::default(), Family::default());
@@ -142,6 +150,8 @@ impl Metrics {
             labels,
             shadow_shed,
             queued,
+            under_way,
+            clock_behind,
             too_late,
             feature_keys,
             feature_bytes,
@@ -181,6 +191,11 @@ impl Metrics {
         for entity in plan.named(outcome.coarse) {
             self.feature_coarse.get_or_create(&Kept { entity: entity.to_owned() }).inc();
         }
+    }
+
+    /// An event got no decision.
+    pub(crate) fn refused(&self, cause: &'static str) {
+        self.refused.get_or_create(&Cause { cause }).inc();
     }
 
     pub(crate) fn decided(&self, decision: &Decision, commit_us: u32) {

@@ -1,13 +1,14 @@
 //! `GET /v1/decisions/{event_id}` and its replay.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use ingest::EventId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
 use super::answer::DecisionPage;
+use super::in_path::InPath;
 use super::problem::Problem;
 use crate::decision::Verdict;
 use crate::engine::{Difference, Replayed};
@@ -23,7 +24,7 @@ use crate::engine::{Difference, Replayed};
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn decision(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<DecisionPage>, Problem> {
+pub(super) async fn decision(State(api): State<Api>, InPath(event_id): InPath<String>) -> Result<Json<DecisionPage>, Problem> {
     let history = api.engine.history(id(&event_id)?).await?.ok_or_else(|| unknown(&event_id))?;
     Ok(Json(DecisionPage::new(history, api.engine.pipeline())))
 }
@@ -52,7 +53,7 @@ pub(super) struct ReplayAnswer {
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn replay(State(api): State<Api>, Path(event_id): Path<String>) -> Result<Json<ReplayAnswer>, Problem> {
+pub(super) async fn replay(State(api): State<Api>, InPath(event_id): InPath<String>) -> Result<Json<ReplayAnswer>, Problem> {
     let _turn = api.replays.acquire().await.map_err(|_| crate::Error::Stopped)?;
     let replayed = api.engine.replay(id(&event_id)?).await?.ok_or_else(|| unknown(&event_id))?;
     let Replayed { recorded, replayed, differences } = replayed;

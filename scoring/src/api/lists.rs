@@ -1,11 +1,12 @@
 //! `/v1/lists`: who is blocked, allowed and watched. A change holds from the next decision on.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::in_path::InPath;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
@@ -54,7 +55,7 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
 )]
 pub(super) async fn entries(
     State(api): State<Api>,
-    Path(list): Path<String>,
+    InPath(list): InPath<String>,
     query: PageQuery,
 ) -> Result<Json<Page<Entry>>, Problem> {
     let deciders = api.engine.deciders();
@@ -106,7 +107,7 @@ pub(super) struct Changed {
 pub(super) async fn add(
     State(api): State<Api>,
     Caller(by): Caller,
-    Path(list): Path<String>,
+    InPath(list): InPath<String>,
     body: Body,
 ) -> Result<Json<Changed>, Problem> {
     let Drafts { entries } = super::json(&body.map_err(Problem::body)?)?;
@@ -141,7 +142,7 @@ pub(super) async fn add(
 pub(super) async fn import(
     State(api): State<Api>,
     Caller(by): Caller,
-    Path(list): Path<String>,
+    InPath(list): InPath<String>,
     body: Body,
 ) -> Result<Json<Changed>, Problem> {
     let body = body.map_err(Problem::body)?;
@@ -154,7 +155,7 @@ pub(super) async fn import(
 const ENTRIES_A_RECORD: usize = 5_000;
 
 async fn put(api: &Api, list: String, entries: Vec<Entry>, by: String) -> Result<Json<Changed>, Problem> {
-    let (changed, at) = (entries.len(), api.engine.clock().now());
+    let (changed, at) = (entries.len(), api.engine.now());
     // Without entries it is still said whether there is such a list.
     if entries.is_empty() && api.engine.deciders().lists.get(&list).is_none() {
         return Err(unknown(&list));
@@ -186,7 +187,7 @@ pub(super) struct Which {
 pub(super) async fn remove(
     State(api): State<Api>,
     Caller(by): Caller,
-    Path(list): Path<String>,
+    InPath(list): InPath<String>,
     which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Changed>, Problem> {
     let Query(Which { value }) = which.map_err(Problem::query)?;
@@ -196,7 +197,7 @@ pub(super) async fn remove(
     if entries.get(&pattern).is_none() {
         return Err(Problem::not_found(format!("`{pattern}` is not on the list `{list}`")));
     }
-    let at = api.engine.clock().now();
+    let at = api.engine.now();
     api.engine.change(Control::Unlisted { list, values: vec![pattern], by, at }).await?;
     Ok(Json(Changed { changed: 1 }))
 }

@@ -4,6 +4,7 @@
 pub mod access;
 mod answer;
 mod decisions;
+mod in_path;
 mod lists;
 mod models;
 mod openapi;
@@ -21,13 +22,15 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post, put};
 use ingest::decode;
 use tokio::sync::Semaphore;
+use utoipa::openapi::OpenApi;
 
 use self::access::CallerName;
 pub use self::answer::{DecisionPage, ScoreAnswer};
+pub use self::in_path::InPath;
 pub use self::problem::Problem;
 use crate::engine::Engine;
 
@@ -43,6 +46,8 @@ pub type MoreMetrics = Arc<dyn Fn(&mut String) + Send + Sync>;
 struct Api {
     engine: Arc<Engine>,
     more_metrics: MoreMetrics,
+    /// The document of the whole API.
+    document: Arc<serde_json::Value>,
     /// A replay reads much of the log: one at a time.
     replays: Arc<Semaphore>,
 }
@@ -66,8 +71,9 @@ fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::invalid(None, error.to_string()))
 }
 
-/// The routes of the API.
-pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics) -> Router {
+/// The routes of the API. Its document describes routes of other parts of the program, too.
+pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenApi) -> Router {
+    let document = Arc::new(openapi::document(engine.pipeline(), more_routes));
     Router::new()
         .route("/v1/score", post(score::score))
         .route("/v1/labels", post(label))
@@ -82,12 +88,12 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics) -> Router {
         .route("/v1/models/{version}/role", put(models::put_role))
         .route("/livez", get(live))
         .route("/openapi.json", get(openapi))
-        .route("/docs", get(|| async { axum::response::Html(openapi::PAGE) }))
+        .route("/docs", get(docs))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(large_bodies())
-        .with_state(Api { engine, more_metrics, replays: Arc::new(Semaphore::new(1)) })
+        .with_state(Api { engine, more_metrics, document, replays: Arc::new(Semaphore::new(1)) })
 }
 
 /// Whether it runs at all.
@@ -103,8 +109,26 @@ async fn live() -> Json<serde_json::Value> {
     Json(serde_json::json!({"live": true}))
 }
 
+/// This document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "operation",
+    responses((status = 200, description = "this document", body = Object)),
+)]
 async fn openapi(State(api): State<Api>) -> Json<serde_json::Value> {
-    Json(openapi::document(api.engine.pipeline()))
+    Json(serde_json::Value::clone(&api.document))
+}
+
+/// This document for people.
+#[utoipa::path(
+    get,
+    path = "/docs",
+    tag = "operation",
+    responses((status = 200, description = "this document for people", body = String, content_type = "text/html")),
+)]
+async fn docs() -> Html<&'static str> {
+    Html(openapi::PAGE)
 }
 
 /// Those that take more than one thing at once.
@@ -126,7 +150,7 @@ fn large_bodies() -> Router<Api> {
 )]
 async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
-    let received_at = api.engine.clock().now();
+    let received_at = api.engine.now();
     let label = decode::json::label(&body)?;
     if label.observed_at.since(received_at) > api.engine.pipeline().max_skew {
         return Err(Problem::invalid(Some("observed_at".to_owned()), "it lies in the future".to_owned()));
@@ -174,8 +198,7 @@ async fn ready(State(api): State<Api>) -> Response {
 )]
 async fn metrics(State(api): State<Api>) -> Response {
     let mut text = String::new();
-    // An engine that has stopped still tells what it last knew.
-    let _ = api.engine.measure().await;
+    api.engine.measure().await;
     api.engine.metrics().encode(&mut text);
     (api.more_metrics)(&mut text);
     text.push_str("# EOF\n");

@@ -1,11 +1,12 @@
 //! `/v1/models`: the versions of the pipeline's model, what each is for, and changes of it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::in_path::InPath;
 use super::problem::Problem;
 use super::{Api, Body, Caller};
 use crate::control::{Control, Role, RoleChange, role};
@@ -93,11 +94,11 @@ pub(super) struct RoleAnswer {
 pub(super) async fn put_role(
     State(api): State<Api>,
     Caller(by): Caller,
-    Path(version): Path<u32>,
+    InPath(version): InPath<u32>,
     body: Body,
 ) -> Result<Json<RoleAnswer>, Problem> {
     let RoleDraft { role: wanted, share_percent, reason } = super::json(&body.map_err(Problem::body)?)?;
-    let (name, at) = (api.engine.pipeline().model.name.clone(), api.engine.clock().now());
+    let (name, at) = (api.engine.pipeline().model.name.clone(), api.engine.now());
     let (control, role) = match wanted {
         Wanted::Champion => (Control::Promoted { name: name.clone(), version, by, reason, at }, Role::Champion),
         Wanted::Challenger => {

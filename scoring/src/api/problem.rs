@@ -1,8 +1,8 @@
 //! Errors over HTTP: RFC 9457 problem details with the field named. The one place where an error becomes a status.
 
 use axum::Json;
-use axum::extract::rejection::BytesRejection;
-use axum::http::{StatusCode, header};
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::decode::Rejection;
 use serde::Serialize;
@@ -25,11 +25,26 @@ pub struct Problem {
     /// The field that it is about, as a path.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// How the engine is, where that is why nothing was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    engine: Option<Condition>,
+    /// After how many seconds it may be tried again.
+    #[serde(skip)]
+    retry_after_s: Option<u32>,
+}
+
+/// How the engine is that decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+struct Condition {
+    /// `degraded` or, when it takes nothing until it is started again, `stopped`.
+    mode: &'static str,
+    /// Why.
+    cause: &'static str,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Self {
-        Self { kind, title, status: status.as_u16(), detail, field: None }
+        Self { kind, title, status: status.as_u16(), detail, field: None, engine: None, retry_after_s: None }
     }
 
     /// A request that does not say what it must.
@@ -68,6 +83,37 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "/problems/too-many-requests", "too many requests", detail)
     }
 
+    /// A call that took too long. What it asked for may be done all the same.
+    pub fn slow(detail: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/slow", "it took too long", detail)
+            .engine("degraded", "out_of_time")
+            .retry_after(1)
+    }
+
+    /// A path under which there is nothing.
+    pub fn no_route(path: &str) -> Self {
+        Self::not_found(format!("there is nothing at `{path}`"))
+    }
+
+    /// A method that a path does not take.
+    pub fn no_method(method: &str, path: &str) -> Self {
+        let detail = format!("`{path}` does not take {method}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "/problems/method", "the path does not take this method", detail)
+    }
+
+    fn engine(self, mode: &'static str, cause: &'static str) -> Self {
+        Self { engine: Some(Condition { mode, cause }), ..self }
+    }
+
+    fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// A path that does not say what it must.
+    pub(super) fn path(rejection: PathRejection) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", rejection.body_text())
+    }
+
     /// Something that does not answer at the moment.
     pub fn unavailable(detail: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "not available", detail)
@@ -87,7 +133,7 @@ impl From<Rejection> for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let detail = error.to_string();
+        let (detail, cause) = (error.to_string(), error.cause());
         match error {
             Error::Conflict { .. } => Self {
                 field: Some("event_id".to_owned()),
@@ -105,11 +151,16 @@ impl From<Error> for Problem {
             Error::NeedsRestart { .. } => Self::invalid(None, detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
-            Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
+            Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
+                .engine("degraded", cause),
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "busy", detail)
+                .engine("degraded", cause)
+                .retry_after(1),
             Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
                 tracing::error!(error = %detail, "a request was refused");
                 let detail = "the engine has stopped; see the log of the server".to_owned();
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/stopped", "nothing is accepted any more", detail)
+                    .engine("stopped", cause)
             }
             Error::Log(_)
             | Error::Unreadable { .. }
@@ -133,6 +184,7 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).expect("it was made from one");
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response()
+        let retry_after = self.retry_after_s.map(|seconds| [(header::RETRY_AFTER, HeaderValue::from(seconds))]);
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], retry_after, Json(self)).into_response()
     }
 }

@@ -1,10 +1,11 @@
 //! `/v1/rules`: what analysts say, as it is and as it changes. A change holds from the next decision on.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::in_path::InPath;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
@@ -60,7 +61,7 @@ pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Jso
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn get(State(api): State<Api>, Path(rule_id): Path<String>) -> Result<Json<Rule>, Problem> {
+pub(super) async fn get(State(api): State<Api>, InPath(rule_id): InPath<String>) -> Result<Json<Rule>, Problem> {
     let rules = api.engine.control().await.rules;
     let rule = rules.into_iter().find(|rule| rule.id.as_str() == rule_id);
     rule.map(Json).ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`")))
@@ -80,15 +81,15 @@ pub(super) async fn get(State(api): State<Api>, Path(rule_id): Path<String>) -> 
 pub(super) async fn put(
     State(api): State<Api>,
     Caller(author): Caller,
-    Path(rule_id): Path<String>,
+    InPath(rule_id): InPath<String>,
     body: Body,
 ) -> Result<Json<Rule>, Problem> {
     let draft: RuleDraft = super::json(&body.map_err(Problem::body)?)?;
     let id = RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))?;
-    let at = api.engine.clock().now();
-    let mut written = None;
-    api.engine
-        .change_with(|state| {
+    let at = api.engine.now();
+    let written = api
+        .engine
+        .change_with(move |state| {
             let known = state.rules.iter().find(|rule| rule.id == id);
             let state = match known.filter(|known| known.state != draft.state) {
                 Some(known) => known.state.clone().to(draft.state)?,
@@ -98,11 +99,10 @@ pub(super) async fn put(
             let version = known.map_or(1, |known| known.version + 1);
             let by = author.clone();
             let rule = Rule { id, version, name, description, when, action, score_modifier, priority, state, author, reason };
-            written = Some(rule.clone());
-            Ok(Control::Ruled { rules: vec![rule], by, at })
+            Ok((Control::Ruled { rules: vec![rule.clone()], by, at }, rule))
         })
         .await?;
-    Ok(Json(written.expect("the change was made from it")))
+    Ok(Json(written))
 }
 
 /// A condition to be checked.

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::{Api, Body};
 use crate::decision::Reasons;
 use crate::engine::{Engine, Terms, Ticket};
+use crate::error::Error;
 
 /// The most events of a batch.
 pub(super) const MOST_EVENTS: usize = 1_000;
@@ -44,7 +45,7 @@ pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRej
 )]
 pub(super) async fn score(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<ScoreAnswer>, Problem> {
     let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
-    let received_at = api.engine.clock().now();
+    let received_at = api.engine.now();
     let event = decode::json::event(&body, &api.engine.pipeline().schema)?;
     check_skew(&api.engine, &event, received_at)?;
     Ok(Json(ScoreAnswer::new(api.engine.score(event, received_at, Terms::live(reasons)).await?)))
@@ -52,6 +53,7 @@ pub(super) async fn score(State(api): State<Api>, asked: Asked, body: Body) -> R
 
 fn check_skew(engine: &Engine, event: &Event, received_at: Timestamp) -> Result<(), Problem> {
     let Some(ahead) = engine.pipeline().skew(event, received_at) else { return Ok(()) };
+    engine.metrics().refused("ahead_of_clock");
     let detail = format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, engine.pipeline().max_skew);
     Err(Problem::invalid(Some("event_time".to_owned()), detail))
 }
@@ -89,16 +91,20 @@ pub(super) enum BatchResult {
 )]
 pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<BatchAnswer>, Problem> {
     let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
-    let received_at = api.engine.clock().now();
+    let received_at = api.engine.now();
     let mut tickets = Vec::new();
+    let mut is_busy = false;
     for event in events(&body)? {
-        tickets.push(submit(&api.engine, &event, received_at, reasons).await);
+        let ticket = match checked(&api.engine, &event, received_at) {
+            Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy).await.map_err(Problem::from),
+            Err(problem) => Err(problem),
+        };
+        tickets.push(ticket);
     }
-    let decided = tickets.into_iter().map(|ticket| ticket.map(|ticket| tokio::spawn(ticket.decide()))).collect::<Vec<_>>();
-    let mut results = Vec::with_capacity(decided.len());
-    for each in decided {
-        let scored = match each {
-            Ok(task) => task.await.map_err(|_| crate::Error::Stopped).and_then(|scored| scored).map_err(Problem::from),
+    let mut results = Vec::with_capacity(tickets.len());
+    for ticket in tickets {
+        let scored = match ticket {
+            Ok(ticket) => ticket.decided().await.map_err(Problem::from),
             Err(problem) => Err(problem),
         };
         results.push(match scored {
@@ -109,15 +115,27 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     Ok(Json(BatchAnswer { results }))
 }
 
-async fn submit(
-    engine: &Arc<Engine>,
-    event: &serde_json::Value,
-    received_at: Timestamp,
-    reasons: Reasons,
-) -> Result<Ticket, Problem> {
+fn checked(engine: &Engine, event: &serde_json::Value, received_at: Timestamp) -> Result<Event, Problem> {
     let event = decode::json::event_of(event, &engine.pipeline().schema)?;
     check_skew(engine, &event, received_at)?;
-    Ok(engine.submit(event, received_at, Terms::live(reasons)).await?)
+    Ok(event)
+}
+
+/// After one that found no place none of those behind it is tried: events are applied in their order, and the batch waits once.
+async fn submit(
+    engine: &Arc<Engine>,
+    event: Event,
+    received_at: Timestamp,
+    reasons: Reasons,
+    is_busy: &mut bool,
+) -> Result<Ticket, Error> {
+    if *is_busy {
+        engine.metrics().refused(Error::Busy.cause());
+        return Err(Error::Busy);
+    }
+    let ticket = engine.submit(event, received_at, Terms::live(reasons)).await;
+    *is_busy = matches!(ticket, Err(Error::Busy));
+    ticket
 }
 
 fn events(body: &Bytes) -> Result<Vec<serde_json::Value>, Problem> {

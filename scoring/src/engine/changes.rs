@@ -1,4 +1,5 @@
-//! Changes of what decides: checked before they are recorded, recorded before they hold, one after another.
+//! Changes of what decides: checked before they are recorded, recorded before they hold, one after another. Each is carried through even when
+//! the caller goes away in between: in the log but not in memory, it would hold from the next start on only.
 
 use std::sync::Arc;
 
@@ -23,50 +24,63 @@ impl Engine {
     }
 
     /// Makes a version of a model champion, from the next decision on.
-    pub async fn promote(&self, name: &str, version: u32, by: &str, reason: &str) -> Result<Position, Error> {
-        let (name, by, reason, at) = (name.to_owned(), by.to_owned(), reason.to_owned(), self.clock.now());
+    pub async fn promote(self: &Arc<Self>, name: &str, version: u32, by: &str, reason: &str) -> Result<Position, Error> {
+        let (name, by, reason, at) = (name.to_owned(), by.to_owned(), reason.to_owned(), self.now());
         self.change(Control::Promoted { name, version, by, reason, at }).await
     }
 
     /// Changes what decides, from the next decision on. The change is refused when it names a model that cannot be loaded, a rule that is
     /// wrong, or a list that there is not; then nothing is recorded.
-    pub async fn change(&self, control: Control) -> Result<Position, Error> {
-        let mut state = self.control.lock().await;
-        self.change_from(&mut state, control).await
+    pub async fn change(self: &Arc<Self>, control: Control) -> Result<Position, Error> {
+        let position = self.change_all(vec![control]).await?;
+        Ok(position.expect("a change was recorded"))
     }
 
-    /// As [`Engine::change`], where the change depends on what holds now; nobody changes anything in between.
-    pub async fn change_with(&self, change: impl FnOnce(&State) -> Result<Control, Error>) -> Result<Position, Error> {
-        let mut state = self.control.lock().await;
-        let control = change(&state)?;
-        self.change_from(&mut state, control).await
+    /// As [`Engine::change`], where the change depends on what holds now; nobody changes anything in between. Returns what `change` says beside
+    /// it.
+    pub async fn change_with<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&State) -> Result<(Control, T), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let engine = Arc::clone(self);
+        carried(async move {
+            let mut state = engine.control.lock().await;
+            let (control, said) = change(&state)?;
+            engine.take(&mut state, engine.present_pipeline(), vec![control]).await?;
+            Ok(said)
+        })
+        .await
     }
 
     /// Takes what another version of the pipeline file says of rules, lists, reasons and the policy, from the next decision on. What events look
     /// like, what features mean and which model scores needs a new start. Returns how many changes were recorded.
-    pub async fn reload(&self, pipeline: Pipeline) -> Result<usize, Error> {
-        let mut state = self.control.lock().await;
-        if let Some(what) = needs_restart(&self.deciders.load().pipeline, &pipeline) {
-            return Err(Error::NeedsRestart { what });
-        }
-        let records = declared(&pipeline, &state, self.clock.now());
-        let count = records.len();
-        self.take(&mut state, Arc::new(pipeline), records).await?;
-        Ok(count)
+    pub async fn reload(self: &Arc<Self>, pipeline: Pipeline) -> Result<usize, Error> {
+        let engine = Arc::clone(self);
+        carried(async move {
+            let mut state = engine.control.lock().await;
+            if let Some(what) = needs_restart(&engine.present_pipeline(), &pipeline) {
+                return Err(Error::NeedsRestart { what });
+            }
+            let records = declared(&pipeline, &state, engine.now());
+            let count = records.len();
+            engine.take(&mut state, Arc::new(pipeline), records).await?;
+            Ok(count)
+        })
+        .await
     }
 
-    /// As [`Engine::change`], several at once: all of them hold from the same decision on, or none is recorded.
-    pub async fn change_all(&self, controls: Vec<Control>) -> Result<(), Error> {
-        let mut state = self.control.lock().await;
-        let pipeline = Arc::clone(&self.deciders.load().pipeline);
-        self.take(&mut state, pipeline, controls).await?;
-        Ok(())
+    /// As [`Engine::change`], several at once: all of them hold from the same decision on, or none is recorded. The position of the last one.
+    pub async fn change_all(self: &Arc<Self>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
+        let engine = Arc::clone(self);
+        carried(async move {
+            let mut state = engine.control.lock().await;
+            engine.take(&mut state, engine.present_pipeline(), controls).await
+        })
+        .await
     }
 
-    async fn change_from(&self, state: &mut State, control: Control) -> Result<Position, Error> {
-        let pipeline = Arc::clone(&self.deciders.load().pipeline);
-        let position = self.take(state, pipeline, vec![control]).await?;
-        Ok(position.expect("a change was recorded"))
+    fn present_pipeline(&self) -> Arc<Pipeline> {
+        Arc::clone(&self.deciders.load().pipeline)
     }
 
     /// Makes what decides after some changes, records them, and swaps; the position of the last one. Refuses what cannot be used, and what would
@@ -105,6 +119,11 @@ impl Engine {
         self.deciders.store(Arc::new(deciders));
         Ok(last)
     }
+}
+
+/// Does what was begun, whoever still waits for it.
+async fn carried<T: Send + 'static>(change: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+    tokio::spawn(change).await.map_err(|_| Error::Stopped)?
 }
 
 /// A version of a model: the one that serves already, or else out of the registry.

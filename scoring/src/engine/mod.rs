@@ -14,15 +14,17 @@ mod tests;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Readable, Topic};
 use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
@@ -79,8 +81,10 @@ pub struct History {
 /// How an engine runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How many events may wait for the writer.
+    /// How many events and labels may be under way: accepted, and their answers not durable.
     pub queue: usize,
+    /// How long a sender waits for a place among them before it is told that the engine is busy.
+    pub patience: Duration,
     /// Where and how often snapshots are taken; without them a start reads the whole log.
     pub snapshots: Option<SnapshotPolicy>,
 }
@@ -113,6 +117,14 @@ pub struct Engine {
     snapshots: Option<Snapshots>,
     deciders: ArcSwap<Deciders>,
     control: tokio::sync::Mutex<State>,
+    /// The latest time that the clock has shown to whom it was asked for.
+    latest: AtomicI64,
+    /// What the writer said last when it was asked for its figures.
+    standing: Mutex<Standing>,
+    /// Those that may be under way.
+    places: Arc<Semaphore>,
+    queue: usize,
+    patience: Duration,
     shadow: Mutex<Option<Shadow>>,
     commands: mpsc::Sender<Command>,
     durability: watch::Receiver<Durability>,
@@ -142,19 +154,18 @@ impl Terms {
     }
 }
 
-/// A place in the order of application; it becomes a decision.
-pub struct Ticket {
-    engine: Arc<Engine>,
-    terms: Terms,
-    since: Instant,
-    accepted: oneshot::Receiver<Result<Accepted, Error>>,
-}
+/// A decision on its way. It is carried through even when nobody waits for it any more.
+pub struct Ticket(tokio::task::JoinHandle<Result<Scored, Error>>);
 
 /// A label's place in the order of application.
 pub struct LabelTicket {
     engine: Arc<Engine>,
     taken: oneshot::Receiver<Result<Position, Error>>,
+    _place: OwnedSemaphorePermit,
 }
+
+/// So long somebody waits for figures that the writer has to say; then what it said before has to do.
+const BRIEFLY: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Reads the log back, loads what it says decides (what cannot be used is said, and left out), decides what was accepted but not
@@ -209,6 +220,11 @@ impl Engine {
             snapshots,
             deciders,
             control,
+            latest: AtomicI64::new(i64::MIN),
+            standing: Mutex::default(),
+            places: Arc::new(Semaphore::new(settings.queue)),
+            queue: settings.queue,
+            patience: settings.patience,
             shadow,
             commands,
             durability,
@@ -236,7 +252,7 @@ impl Engine {
     /// Why nothing is accepted any more, if that is so.
     pub fn failure(&self) -> Option<String> {
         match &*self.durability.borrow() {
-            Durability::Failed { reason } => Some(reason.clone()),
+            Durability::Failed { reason, .. } => Some(reason.clone()),
             Durability::Until { .. } => self.commands.is_closed().then(|| "the engine has stopped".to_owned()),
         }
     }
@@ -246,29 +262,35 @@ impl Engine {
         &self.metrics
     }
 
-    /// The engine's clock.
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
+    /// The time now, as the clock shows it.
+    pub fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        self.latest.fetch_max(now.micros(), Ordering::Relaxed);
+        now
     }
 
-    /// Puts an event into the order of application. Events are applied in the order of the calls; waits while the queue is full.
+    /// Puts an event into the order of application and has it decided. Events are applied in the order of the calls. While too many are
+    /// under way it waits: for its patience, and with [`Terms::unhurried`] for as long as it takes.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::NotReady`] or [`Error::Stopped`]: then it was not accepted. Why an event was not decided is told by the
+    /// ticket.
     pub async fn submit(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Ticket, Error> {
         let since = Instant::now();
-        let deciders = self.deciders.load();
-        if deciders.champion.is_none() && deciders.policy.on_failure == OnFailure::Refuse {
-            return Err(Error::NotReady);
-        }
-        drop(deciders);
-        let arrival = Arrival::new(event, received_at, &self.pipeline);
-        let (reply, accepted) = oneshot::channel();
-        self.send(Command::Score { arrival, enqueued: since, reply }).await?;
-        Ok(Ticket { engine: Arc::clone(self), terms, since, accepted })
+        let entered = self.enter(event, received_at, terms, since).await;
+        let (place, accepted) = entered.inspect_err(|error| self.metrics.refused(error.cause()))?;
+        let engine = Arc::clone(self);
+        // Nothing may come between the queue and this: what is accepted is decided, whoever listens.
+        Ok(Ticket(tokio::spawn(async move {
+            let scored = engine.decide_accepted(accepted, since, terms).await;
+            drop(place);
+            scored.inspect_err(|error| engine.metrics.refused(error.cause()))
+        })))
     }
 
     /// Scores an event: the decision, once it is durable. It is carried through even when the caller goes away.
     pub async fn score(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Scored, Error> {
-        let ticket = self.submit(event, received_at, terms).await?;
-        tokio::spawn(ticket.decide()).await.map_err(|_| Error::Stopped)?
+        self.submit(event, received_at, terms).await?.decided().await
     }
 
     /// Puts what happened before riskflow watched into the log and the features, in order: events for no decision, and labels.
@@ -290,21 +312,28 @@ impl Engine {
         entries.await.map_err(|_| Error::Stopped)
     }
 
-    /// Puts a label into the order of application, as [`Engine::submit`] does an event.
-    pub async fn submit_label(self: &Arc<Self>, label: Label, received_at: Timestamp) -> Result<LabelTicket, Error> {
+    /// Puts a label into the order of application, as [`Engine::submit`] does an event; waits as [`Terms::unhurried`] says.
+    pub async fn submit_label(
+        self: &Arc<Self>,
+        label: Label,
+        received_at: Timestamp,
+        terms: Terms,
+    ) -> Result<LabelTicket, Error> {
+        let place = self.place(terms).await?;
         let (reply, taken) = oneshot::channel();
         self.send(Command::Label { label, received_at, reply }).await?;
-        Ok(LabelTicket { engine: Arc::clone(self), taken })
+        Ok(LabelTicket { engine: Arc::clone(self), taken, _place: place })
     }
 
-    /// Puts a label into the log and the features; its position, once it is durable.
+    /// Puts a label whose sender waits into the log and the features; its position, once it is durable.
     pub async fn label(self: &Arc<Self>, label: Label, received_at: Timestamp) -> Result<Position, Error> {
-        self.submit_label(label, received_at).await?.taken().await
+        let taken = async { self.submit_label(label, received_at, Terms::live(Reasons::None)).await?.taken().await };
+        taken.await.inspect_err(|error| self.metrics.refused(error.cause()))
     }
 
     /// Says in the log that the model is to be trained anew; who follows the log does it. Nothing that decides changes.
-    pub async fn want_retraining(&self, by: &str, reason: &str) -> Result<Position, Error> {
-        self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.clock.now() }).await
+    pub async fn want_retraining(self: &Arc<Self>, by: &str, reason: &str) -> Result<Position, Error> {
+        self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.now() }).await
     }
 
     /// What the log holds about an event; `None` when it was never accepted or is not decided yet.
@@ -334,11 +363,33 @@ impl Engine {
         standing.await.map_err(|_| Error::Stopped)
     }
 
-    /// Brings the metrics of what is kept up to date.
-    pub async fn measure(&self) -> Result<(), Error> {
+    /// Figures as of now or, while the writer has no time to tell them, as of when it last did. Never waits for long.
+    pub async fn latest_standing(&self) -> Standing {
+        let (reply, standing) = oneshot::channel();
+        let told = match self.commands.try_send(Command::Standing { reply }) {
+            Ok(()) => timeout(BRIEFLY, standing).await.ok().and_then(Result::ok),
+            Err(_) => None,
+        };
+        let mut latest = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(told) = told {
+            *latest = told;
+        }
+        latest.clone()
+    }
+
+    /// Brings the metrics of what changes by itself up to date. Never waits for long: what the writer has no time to tell stays as it was.
+    pub async fn measure(&self) {
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.metrics.queued.set(gauge(self.commands.max_capacity() - self.commands.capacity()));
+        self.metrics.under_way.set(gauge(self.queue.saturating_sub(self.places.available_permits())));
+        let now = self.now();
+        let behind = Timestamp::from_micros(self.latest.load(Ordering::Relaxed)).since(now);
+        self.metrics.clock_behind.set((behind.micros() / 1_000_000).max(0));
         let (reply, measured) = oneshot::channel();
-        self.send(Command::Measure { reply }).await?;
-        measured.await.map_err(|_| Error::Stopped)
+        if self.commands.try_send(Command::Measure { reply }).is_ok() {
+            // An engine that is busy or has stopped still tells what it last knew.
+            let _ = timeout(BRIEFLY, measured).await;
+        }
     }
 
     /// Takes nothing more, applies what is queued, and makes all of it durable.
@@ -364,6 +415,34 @@ impl Engine {
         ended.await.map_err(|_| Error::Stopped)?
     }
 
+    /// Hands an event over to the writer: its place among those under way, and where the writer answers.
+    async fn enter(
+        &self,
+        event: Event,
+        received_at: Timestamp,
+        terms: Terms,
+        since: Instant,
+    ) -> Result<(OwnedSemaphorePermit, oneshot::Receiver<Result<Accepted, Error>>), Error> {
+        let deciders = self.deciders.load();
+        if deciders.champion.is_none() && deciders.policy.on_failure == OnFailure::Refuse {
+            return Err(Error::NotReady);
+        }
+        drop(deciders);
+        let arrival = Arrival::new(event, received_at, &self.pipeline);
+        let place = self.place(terms).await?;
+        let (reply, accepted) = oneshot::channel();
+        self.send(Command::Score { arrival, enqueued: since, reply }).await?;
+        Ok((place, accepted))
+    }
+
+    /// A place among those under way. With all of them taken, what is on the disk is behind what was accepted; who waits for an answer is
+    /// told so in time.
+    async fn place(&self, terms: Terms) -> Result<OwnedSemaphorePermit, Error> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let place = if terms.unhurried { Ok(place.await) } else { timeout(self.patience, place).await };
+        place.map_err(|_| Error::Busy)?.map_err(|_| Error::Stopped)
+    }
+
     async fn send(&self, command: Command) -> Result<(), Error> {
         self.commands.send(command).await.map_err(|_| Error::Stopped)
     }
@@ -376,8 +455,9 @@ impl Engine {
             Durability::Failed { .. } => true,
         });
         match &*reached.await.map_err(|_| Error::Stopped)? {
-            Durability::Until { .. } => Ok(()),
-            Durability::Failed { reason } => Err(ingest::log::Error::Stopped { reason: reason.clone() }.into()),
+            reached if reached.end() > position => Ok(()),
+            Durability::Until { .. } => Err(Error::Stopped),
+            Durability::Failed { reason, .. } => Err(ingest::log::Error::Stopped { reason: reason.clone() }.into()),
         }
     }
 
@@ -405,22 +485,29 @@ impl LabelTicket {
 }
 
 impl Ticket {
-    /// Scores the event when its turn has come; the decision, once it is durable.
-    pub async fn decide(self) -> Result<Scored, Error> {
-        let engine = self.engine;
-        match self.accepted.await.map_err(|_| Error::Stopped)?? {
-            Accepted::New { case, queue_us, features_us } => {
-                engine.decide(case, queue_us, features_us, self.since, self.terms).await
-            }
-            Accepted::Duplicate { decision } => {
-                let decision = engine.read(decision, Decision::decode).await?;
-                Ok(Scored { status: Status::Duplicate, decision, commit_us: 0 })
-            }
-        }
+    /// The decision, once it is durable.
+    pub async fn decided(self) -> Result<Scored, Error> {
+        self.0.await.map_err(|_| Error::Stopped)?
     }
 }
 
 impl Engine {
+    /// Scores an event when its turn has come.
+    async fn decide_accepted(
+        &self,
+        accepted: oneshot::Receiver<Result<Accepted, Error>>,
+        since: Instant,
+        terms: Terms,
+    ) -> Result<Scored, Error> {
+        match accepted.await.map_err(|_| Error::Stopped)?? {
+            Accepted::New { case, queue_us, features_us } => self.decide(case, queue_us, features_us, since, terms).await,
+            Accepted::Duplicate { decision } => {
+                let decision = self.read(decision, Decision::decode).await?;
+                Ok(Scored { status: Status::Duplicate, decision, commit_us: 0 })
+            }
+        }
+    }
+
     async fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Scored, Error> {
         let deciders = self.deciders.load_full();
         let started = Instant::now();
@@ -428,7 +515,7 @@ impl Engine {
         let said = if is_in_time { ask(&case, &deciders) } else { Err(Degradation::OutOfTime) };
         let scored = Instant::now();
         // A clock that steps back decides nothing before it came.
-        let decided_at = self.clock.now().max(case.received_at);
+        let decided_at = self.now().max(case.received_at);
         let status = if case.event.supersedes.is_some() { Status::Superseding } else { Status::New };
         let mut decision = decide(case, said, &deciders, terms.reasons, decided_at);
         decision.timings_us.queue = queue_us;

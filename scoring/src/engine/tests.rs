@@ -65,13 +65,14 @@ fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>)
     let registry = Arc::new(FileRegistry::open(&folder.join("registry")).expect("a registry"));
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
     let snapshots = Snapshots::open(&folder.join("snapshots")).expect("a folder");
-    let settings = Settings { queue: 16, snapshots: Some(SnapshotPolicy { snapshots, every_records: 1_000_000 }) };
+    let settings =
+        Settings { queue: 16, patience: PATIENCE, snapshots: Some(SnapshotPolicy { snapshots, every_records: 1_000_000 }) };
     let engine =
         Engine::start(Arc::clone(pipeline), Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
     (engine, log)
 }
 
-async fn promote(engine: &Engine, folder: &Path) {
+async fn promote(engine: &Arc<Engine>, folder: &Path) {
     let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
     let artifact = artifact(engine.pipeline());
     let version = registry.publish(&artifact).expect("published");
@@ -89,6 +90,8 @@ fn event(id: &str, second: i64, minor: i64) -> Event {
     }
 }
 
+/// Longer than any test lasts.
+const PATIENCE: Duration = Duration::from_secs(60);
 const NOW: Timestamp = Timestamp::from_micros(5);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,6 +144,31 @@ async fn an_event_sent_many_times_at_once_gets_one_decision() {
     assert_eq!(answers.iter().filter(|answer| answer.status == Status::New).count(), 1);
     assert!(answers.iter().all(|answer| answer.decision == answers[0].decision));
     assert_eq!(engine.standing().await.expect("a standing").events, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_is_decided_whoever_waits_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    // More than may be under way, so that places are given back, too.
+    for number in 0..40 {
+        drop(engine.submit(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("accepted"));
+    }
+    while engine.standing().await.expect("a standing").decisions < 40 {
+        tokio::task::yield_now().await;
+    }
+    let wishes = || {
+        let control = log.read(Position(0)).expect("read").map(|record| record.expect("whole"));
+        control
+            .filter(|record| record.topic == Topic::Control && record.payload.windows(7).any(|part| part == b"carried"))
+            .count()
+    };
+    drop(timeout(Duration::ZERO, engine.want_retraining("tests", "to be carried through")).await);
+    while wishes() == 0 {
+        tokio::task::yield_now().await;
+    }
+    engine.stop().await.expect("stopped");
+    assert_eq!(wishes(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -360,7 +388,7 @@ async fn snapshots_are_taken_while_the_engine_goes_on() {
     let registry = Arc::new(FileRegistry::open(&folder.path().join("registry")).expect("a registry"));
     let snapshots = Snapshots::open(&folder.path().join("snapshots")).expect("a folder");
     let policy = SnapshotPolicy { snapshots: snapshots.clone(), every_records: 10 };
-    let settings = Settings { queue: 16, snapshots: Some(policy) };
+    let settings = Settings { queue: 16, patience: PATIENCE, snapshots: Some(policy) };
     let clock = Arc::new(ManualClock::at(NOW));
     let engine = Engine::start(pipeline, Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
     for number in 0..40 {
@@ -389,7 +417,7 @@ async fn a_feature_that_served_never_changes_its_meaning() {
             Arc::clone(&log),
             Arc::clone(&registry),
             clock,
-            Settings { queue: 16, snapshots: None },
+            Settings { queue: 16, patience: PATIENCE, snapshots: None },
             &mut |_| {},
         )
     };

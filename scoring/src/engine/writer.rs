@@ -63,7 +63,6 @@ impl Writer {
     /// After `Stop` the door is closed; what is queued, decisions under way among it, is still applied.
     fn run(mut self) {
         while let Some(command) = self.queue.blocking_recv() {
-            self.metrics.queued.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
             match command {
                 Command::Stop => self.queue.close(),
                 command => self.apply(command),
@@ -142,10 +141,7 @@ impl Writer {
                 };
                 Ok(Accepted::Duplicate { decision })
             }
-            Err(error) => {
-                self.metrics.refused.inc();
-                Err(error)
-            }
+            Err(error) => Err(error),
         };
         let _ = reply.send(answer);
     }

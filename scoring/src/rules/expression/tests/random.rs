@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::parse::parse;
+use super::super::tree::Node;
 use super::*;
 use crate::rules::tests::OnLists;
 
@@ -215,74 +216,77 @@ fn facts() -> impl Strategy<Value = (Event, Vec<f64>, Option<u16>, Option<f64>)>
     )
 }
 
+/// Pieces of conditions.
+const PIECES: &[&str] = &[
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ".",
+    ",",
+    "?",
+    ":",
+    "!",
+    "-",
+    "+",
+    "*",
+    "/",
+    "%",
+    "==",
+    "!=",
+    "<",
+    ">=",
+    "=",
+    "&&",
+    "||",
+    "&",
+    "in",
+    " ",
+    "\n",
+    "'",
+    "\"",
+    "'''",
+    "r'",
+    "b'",
+    "\\",
+    "//",
+    "true",
+    "null",
+    "1",
+    "1u",
+    "1.5",
+    "1e9",
+    "0x",
+    "9223372036854775808",
+    "é",
+    "event",
+    "event.channel",
+    "entity.card",
+    "lists.stolen_cards",
+    "score",
+    "x",
+    "has(",
+    ".exists(x,",
+    ".all(",
+    ".map(",
+    ".matches(",
+    "size(",
+    "math.",
+    "duration('1h')",
+    "timestamp(",
+    ".getHours(",
+    "`",
+    "\u{0}",
+    "𝄞",
+    "if",
+    "not",
+];
+
 /// Pieces of conditions, in no order.
 fn soup() -> Written {
-    let piece = one_of(&[
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ".",
-        ",",
-        "?",
-        ":",
-        "!",
-        "-",
-        "+",
-        "*",
-        "/",
-        "%",
-        "==",
-        "!=",
-        "<",
-        ">=",
-        "=",
-        "&&",
-        "||",
-        "&",
-        "in",
-        " ",
-        "\n",
-        "'",
-        "\"",
-        "'''",
-        "r'",
-        "b'",
-        "\\",
-        "//",
-        "true",
-        "null",
-        "1",
-        "1u",
-        "1.5",
-        "1e9",
-        "0x",
-        "9223372036854775808",
-        "é",
-        "event",
-        "event.channel",
-        "entity.card",
-        "lists.stolen_cards",
-        "score",
-        "x",
-        "has(",
-        ".exists(x,",
-        ".all(",
-        ".map(",
-        ".matches(",
-        "size(",
-        "math.",
-        "duration('1h')",
-        "timestamp(",
-        ".getHours(",
-        "`",
-        "\u{0}",
-        "𝄞",
-        "if",
-        "not",
-    ]);
+    let piece = one_of(PIECES);
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat()).boxed()
 }
 
@@ -307,6 +311,36 @@ fn taken_or_refused(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+type Given = (Event, Vec<f64>, Option<u16>, Option<f64>);
+
+/// Compiled it means the same as walked.
+fn agree(text: &str, expression: &Expression, tree: &Node, given: &Given) -> Result<(), TestCaseError> {
+    let (event, vector, score, probability) = given;
+    let facts = Facts::new(event, vector, &OnLists).scored(*score, *probability);
+    // Of two errors either may be the one that is told.
+    prop_assert_eq!(expression.holds(&facts).ok(), oracle::holds(tree, &facts).ok(), "{} for {:?} {:?}", text, event, vector);
+    Ok(())
+}
+
+/// Text of any kind. Led by what the parser does, as `cargo bolero test` leads it, it finds its way in; meanwhile pieces of the language do.
+#[test]
+fn no_bytes_are_too_wild() {
+    let time = std::time::Duration::from_secs(4);
+    let (schema, plan, names) = (toml::from_str(SCHEMA).unwrap(), plan(), lists());
+    let names = Names::new(&schema, &plan, &names);
+    let given = (event(), vector().to_vec(), Some(640), Some(0.25));
+    bolero::check!().with_test_time(time).with_type::<Vec<u8>>().for_each(|bytes| {
+        let pieces = bytes.iter().map(|byte| PIECES[usize::from(*byte) % PIECES.len()]);
+        for text in [String::from_utf8_lossy(bytes).into_owned(), pieces.collect()] {
+            let told = taken_or_refused(&text).and_then(|()| match (Expression::new(&text, &names), parse(&text)) {
+                (Ok(expression), Ok(tree)) => agree(&text, &expression, &tree, &given),
+                _ => Ok(()),
+            });
+            told.unwrap_or_else(|error| panic!("{text:?}: {error}"));
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(150)))]
 
@@ -317,10 +351,8 @@ proptest! {
         let tree = parse(&text).map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
         let expression = Expression::new(&text, &Names::new(&schema, &plan, &names));
         let expression = expression.map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
-        for (event, vector, score, probability) in &all {
-            let facts = Facts::new(event, vector, &OnLists).scored(*score, *probability);
-            // Of two errors either may be the one that is told.
-            prop_assert_eq!(expression.holds(&facts).ok(), oracle::holds(&tree, &facts).ok(), "{} for {:?} {:?}", text, event, vector);
+        for facts in &all {
+            agree(&text, &expression, &tree, facts)?;
         }
     }
 
