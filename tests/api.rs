@@ -47,7 +47,7 @@ fn the_life_of_a_payment() {
     for line in [
         "riskflow_scoring_events_total 1",
         "riskflow_scoring_duplicates_total 1",
-        "riskflow_scoring_refused_total 1",
+        r#"riskflow_scoring_refused_total{cause="conflict"} 1"#,
         "riskflow_scoring_labels_total 1",
     ] {
         assert!(metrics.lines().any(|each| each == line), "{line} is not in\n{metrics}");

@@ -3,15 +3,11 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ingest::log::file::{FileLog, Options};
-use ingest::log::{Position, Readable, Topic};
-use scoring::Decision;
-use support::{json_lines, riskflow, run_well, text};
+use support::{decisions, json_lines, riskflow, run_well, text};
 
 const SMALL_WORLD: [&str; 8] = ["--customers", "250", "--terminals", "400", "--days", "45", "--port", "0"];
 
@@ -28,31 +24,6 @@ fn demo_with_snapshots<'a>(data: &'a Path, config: &'a Path) -> Vec<&'a str> {
 fn log_bytes(data: &Path) -> u64 {
     let Ok(segments) = std::fs::read_dir(data.join("log")) else { return 0 };
     segments.filter_map(|segment| Some(segment.ok()?.metadata().ok()?.len())).sum()
-}
-
-/// Every decision of a log, by event: what was decided from what. Two decisions about one event are an error.
-fn decisions(data: &Path) -> BTreeMap<String, String> {
-    let (log, opened) = FileLog::open(&data.join("log"), Options::default()).expect("the log opens");
-    assert!(opened.torn.is_none(), "the last run ended well");
-    let mut all = BTreeMap::new();
-    let mut events = BTreeMap::new();
-    for record in log.read(Position(0)).expect("it can be read") {
-        let record = record.expect("it is whole");
-        match record.topic {
-            Topic::Decision => {
-                let decision = Decision::decode(&record.payload).expect("a decision");
-                let said = format!("{:?} {:?} {:?} {:?}", decision.decision, decision.score, decision.vector, decision.reasons);
-                assert_eq!(all.insert(decision.event_id.to_string(), said), None, "{} was decided twice", decision.event_id);
-            }
-            Topic::Event | Topic::History => {
-                let (event, _) =
-                    ingest::log::record::decode_event(&record.payload, &support::handbook().schema).expect("an event");
-                assert_eq!(events.insert(event.event_id.to_string(), ()), None, "{} was accepted twice", event.event_id);
-            }
-            Topic::Label | Topic::Control | Topic::Shadow => {}
-        }
-    }
-    all
 }
 
 /// A seeded stream of numbers below a bound.

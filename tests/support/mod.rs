@@ -1,12 +1,16 @@
 //! What the integration tests share: the program itself, started as a user starts it, and small worlds for it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-use std::io::{BufRead, BufReader, Read};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
+use ingest::log::file::{FileLog, Options};
+use ingest::log::{Position, Readable, Topic};
 use scoring::registry::Published;
-use scoring::{Artifact, FileRegistry, Model, Pipeline, Registry, Scorer, model::Linear};
+use scoring::{Artifact, Decision, FileRegistry, Model, Pipeline, Registry, Scorer, model::Linear};
 
 /// The pipeline file that ships with the program.
 pub const HANDBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/card_fraud_handbook.toml");
@@ -67,6 +71,8 @@ pub fn text(path: &Path) -> &str {
 /// A server that was started as a user does, on a port of its own.
 pub struct Server {
     child: Child,
+    process: u32,
+    freezer: Option<(ChildStdin, BufReader<ChildStdout>)>,
     pub url: String,
 }
 
@@ -78,9 +84,70 @@ impl Server {
 
     /// The same with a pipeline file and more arguments.
     pub fn start_with(data: &Path, pipeline: &Path, more: &[&str]) -> Self {
+        Self::spawn(&mut riskflow(&Self::arguments(data, pipeline, more)))
+    }
+
+    /// The same with threads that can be stopped; `None` where there is no Python, and that is said.
+    pub fn start_with_freezer(data: &Path, more: &[&str]) -> Option<Self> {
+        let program = riskflow(&Self::arguments(data, Path::new(HANDBOOK), more));
+        let mut command = Command::new("python3");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/freezer.py"));
+        for (name, _) in program.get_envs().filter(|(_, value)| value.is_none()) {
+            command.env_remove(name);
+        }
+        command.arg(program.get_program()).args(program.get_args()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if Command::new("python3").arg("--version").output().is_err() {
+            eprintln!("skipped: no python3 for the freezer");
+            return None;
+        }
+        let mut server = Self::spawn(&mut command);
+        let orders = server.child.stdin.take().expect("it is piped");
+        let mut answers = BufReader::new(server.child.stdout.take().expect("it is piped"));
+        let mut process = String::new();
+        answers.read_line(&mut process).expect("it speaks UTF-8");
+        server.process = process.trim().parse().expect("a number of a process");
+        server.freezer = Some((orders, answers));
+        Some(server)
+    }
+
+    /// Stops a thread; `false` where the machine does not allow that, and that is said.
+    pub fn freeze(&mut self, thread: &str) -> bool {
+        let is_done = self.order(thread) == "done";
+        if !is_done {
+            eprintln!("skipped: threads of other programs cannot be stopped here");
+        }
+        is_done
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
+        assert_eq!(self.order(""), "done");
+    }
+
+    fn order(&mut self, order: &str) -> String {
+        let (orders, answers) = self.freezer.as_mut().expect("it was started with one");
+        writeln!(orders, "{order}").expect("it reads");
+        let mut answer = String::new();
+        answers.read_line(&mut answer).expect("it speaks UTF-8");
+        answer.trim().to_owned()
+    }
+
+    /// The same with files that grow no larger than so many blocks of 512 bytes: as on a disk that is full.
+    pub fn start_on_small_disk(data: &Path, blocks: u32) -> Self {
+        let arguments = Self::arguments(data, Path::new(HANDBOOK), &[]);
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_riskflow")]).args(arguments);
+        Self::spawn(&mut command)
+    }
+
+    fn arguments<'a>(data: &'a Path, pipeline: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
         let arguments = ["run", "--pipeline", text(pipeline), "--data-dir", text(data), "--listen", "127.0.0.1:0"];
-        let arguments = [&arguments, more].concat();
-        let mut child = riskflow(&arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
+        [&arguments, more].concat()
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut said = String::new();
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let url = loop {
@@ -92,15 +159,15 @@ impl Server {
         };
         // Somebody has to listen, or the program blocks when the pipe is full.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, url }
+        Self { process: child.id(), child, freezer: None, url }
     }
 
     pub fn get(&self, path: &str) -> Answer {
-        answer(agent().get(format!("{}{path}", self.url)).call())
+        get(&self.url, path)
     }
 
     pub fn post(&self, path: &str, body: &str) -> Answer {
-        answer(agent().post(format!("{}{path}", self.url)).header("content-type", "application/json").send(body))
+        post(&self.url, path, body)
     }
 
     pub fn put(&self, path: &str, body: &str) -> Answer {
@@ -111,10 +178,25 @@ impl Server {
         answer(agent().delete(format!("{}{path}", self.url)).call())
     }
 
+    /// A figure of `/metrics`, by its name with its labels; 0 where it was not counted yet.
+    pub fn metric(&self, name: &str) -> u64 {
+        metric(&self.get("/metrics").body, name)
+    }
+
+    /// Waits until a figure of `/metrics` is that.
+    pub fn until(&self, name: &str, expect: u64) {
+        until(name, || self.metric(name) == expect);
+    }
+
+    /// Waits for it to end; how it did.
+    pub fn ended(mut self) -> ExitStatus {
+        self.freezer = None;
+        self.child.wait().expect("it ends")
+    }
+
     /// Sends it a signal, by its name: `HUP`.
     pub fn signal(&self, name: &str) {
-        let sent =
-            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill is there");
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.process.to_string()]).status().expect("kill is there");
         assert!(sent.success());
     }
 
@@ -125,10 +207,9 @@ impl Server {
     }
 
     /// Ends it as an operator does; it must end well.
-    pub fn stop(mut self) {
-        let ended = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill is there");
-        assert!(ended.success());
-        assert!(self.child.wait().expect("it ends").success());
+    pub fn stop(self) {
+        self.signal("TERM");
+        assert!(self.ended().success());
     }
 }
 
@@ -145,7 +226,18 @@ impl Drop for Server {
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
+    /// After how many seconds it may be tried again, where that is said.
+    pub retry_after: Option<String>,
     pub body: String,
+}
+
+/// Asks again and again, until it is so.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
 }
 
 impl Answer {
@@ -154,16 +246,33 @@ impl Answer {
     }
 }
 
+/// Asks a server.
+pub fn get(url: &str, path: &str) -> Answer {
+    answer(agent().get(format!("{url}{path}")).call())
+}
+
+/// Sends a server something.
+pub fn post(url: &str, path: &str, body: &str) -> Answer {
+    answer(agent().post(format!("{url}{path}")).header("content-type", "application/json").send(body))
+}
+
+/// A figure of metrics, by its name with its labels; 0 where it was not counted yet.
+pub fn metric(metrics: &str, name: &str) -> u64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0, |value| value.parse().unwrap_or_else(|error| panic!("{name} {value}: {error}")))
+}
+
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut response = result.expect("the server answers");
-    let content_type = response.headers().get("content-type").map_or("", |value| value.to_str().expect("ASCII")).to_owned();
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().expect("ASCII").to_owned());
+    let (content_type, retry_after) = (header("content-type").unwrap_or_default(), header("retry-after"));
     let mut body = String::new();
     response.body_mut().as_reader().read_to_string(&mut body).expect("a body");
-    Answer { status: response.status().as_u16(), content_type, body }
+    Answer { status: response.status().as_u16(), content_type, retry_after, body }
 }
 
 /// The handbook pipeline.
@@ -201,6 +310,33 @@ pub fn with_champion(data: &Path) {
         "to have one",
     ];
     run_well(&arguments);
+}
+
+/// Every decision of a log, by event: what was decided from what. Two decisions about one event are an error, as is an event that is there
+/// twice, and one without a decision.
+pub fn decisions(data: &Path) -> BTreeMap<String, String> {
+    let (log, opened) = FileLog::open(&data.join("log"), Options::default()).expect("the log opens");
+    assert!(opened.torn.is_none(), "the last run ended well");
+    let (mut all, mut events) = (BTreeMap::new(), BTreeMap::new());
+    for record in log.read(Position(0)).expect("it can be read") {
+        let record = record.expect("it is whole");
+        match record.topic {
+            Topic::Decision => {
+                let decision = Decision::decode(&record.payload).expect("a decision");
+                let said = format!("{:?} {:?} {:?} {:?}", decision.decision, decision.score, decision.vector, decision.reasons);
+                assert_eq!(all.insert(decision.event_id.to_string(), said), None, "{} was decided twice", decision.event_id);
+            }
+            Topic::Event | Topic::History => {
+                let (event, _) = ingest::log::record::decode_event(&record.payload, &handbook().schema).expect("an event");
+                let (id, is_live) = (event.event_id.to_string(), record.topic == Topic::Event);
+                assert_eq!(events.insert(id, is_live), None, "{} was accepted twice", event.event_id);
+            }
+            Topic::Label | Topic::Control | Topic::Shadow => {}
+        }
+    }
+    let live = events.into_iter().filter(|(_, is_live)| *is_live).map(|(id, _)| id);
+    assert!(live.eq(all.keys().cloned()), "every event that was accepted is decided, and nothing else");
+    all
 }
 
 /// A payment as the API takes it.
