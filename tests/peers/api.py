@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method"
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method,ignored_auth"
 LISTS = '\n[[lists]]\nname = "stolen_cards"\nkind = "block"\nof = "customer"\n'
 SMALL_WORLD = ["--customers", "250", "--terminals", "400", "--days", "45", "--port", "0"]
 
