@@ -54,7 +54,7 @@ fn bodies_of_requests() {
     let schema = handbook().schema;
     let supersedes = payment("t1", "2026-04-23T12:00:00.5+02:00", 1).replacen('{', r#"{"supersedes":"t0","#, 1);
     let whole = [payment("t1", "2026-04-23T12:00:00Z", 100), supersedes, LABEL.to_owned()];
-    bolero::check!().with_test_time(TIME).with_iterations(1_000_000).with_type::<(u8, Vec<Edit>)>().for_each(|(which, edits)| {
+    bolero::check!().with_test_time(TIME).with_type::<(u8, Vec<Edit>)>().for_each(|(which, edits)| {
         let body = edited(whole[usize::from(*which) % whole.len()].as_bytes(), edits);
         match decode::json::event(&body, &schema) {
             Ok(event) => {
@@ -95,7 +95,7 @@ fn payloads_of_records() {
     for topic in [Topic::Event, Topic::Decision, Topic::Label, Topic::Control] {
         assert!(whole.iter().any(|record| record.topic == topic), "{topic:?}");
     }
-    bolero::check!().with_test_time(TIME).with_iterations(1_000_000).with_type::<(u8, Vec<Edit>)>().for_each(|(which, edits)| {
+    bolero::check!().with_test_time(TIME).with_type::<(u8, Vec<Edit>)>().for_each(|(which, edits)| {
         let payload = edited(&whole[usize::from(*which) % whole.len()].payload, edits);
         if let Ok((event, received_at)) = record::decode_event(&payload, &schema) {
             let kept = record::encode_event(&event, received_at, &schema);
@@ -121,7 +121,7 @@ fn a_file_of_the_log() {
     let name = format!("{:020}.log", 0);
     let whole = std::fs::read(folder.path().join("whole").join(&name)).expect("a segment");
     let place = folder.path().join("edited");
-    bolero::check!().with_test_time(TIME).with_iterations(1_000_000).with_type::<Vec<Edit>>().for_each(|edits| {
+    bolero::check!().with_test_time(TIME).with_type::<Vec<Edit>>().for_each(|edits| {
         let _ = std::fs::remove_dir_all(&place);
         std::fs::create_dir(&place).expect("made");
         std::fs::write(place.join(&name), edited(&whole, edits)).expect("written");
@@ -178,7 +178,7 @@ fn snapshots() {
         Ok::<_, features::snapshot::Error>(engine)
     };
     assert!(load(&whole).is_ok());
-    bolero::check!().with_test_time(TIME).with_iterations(1_000_000).with_type::<Vec<Edit>>().for_each(|edits| {
+    bolero::check!().with_test_time(TIME).with_type::<Vec<Edit>>().for_each(|edits| {
         let damaged = edited(&whole, edits);
         assert!(damaged == whole || load(&damaged).is_err(), "a changed byte is noticed");
         // A program of ours never writes these; what reads them may refuse them or not, and does not panic.

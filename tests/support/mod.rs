@@ -1,12 +1,10 @@
 //! What the integration tests share: the program itself, started as a user starts it, and small worlds for it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
-pub mod frozen;
-
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ingest::log::file::{FileLog, Options};
@@ -73,6 +71,8 @@ pub fn text(path: &Path) -> &str {
 /// A server that was started as a user does, on a port of its own.
 pub struct Server {
     child: Child,
+    process: u32,
+    freezer: Option<(ChildStdin, BufReader<ChildStdout>)>,
     pub url: String,
 }
 
@@ -85,6 +85,51 @@ impl Server {
     /// The same with a pipeline file and more arguments.
     pub fn start_with(data: &Path, pipeline: &Path, more: &[&str]) -> Self {
         Self::spawn(&mut riskflow(&Self::arguments(data, pipeline, more)))
+    }
+
+    /// The same with threads that can be stopped; `None` where there is no Python, and that is said.
+    pub fn start_with_freezer(data: &Path, more: &[&str]) -> Option<Self> {
+        let program = riskflow(&Self::arguments(data, Path::new(HANDBOOK), more));
+        let mut command = Command::new("python3");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/freezer.py"));
+        for (name, _) in program.get_envs().filter(|(_, value)| value.is_none()) {
+            command.env_remove(name);
+        }
+        command.arg(program.get_program()).args(program.get_args()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if Command::new("python3").arg("--version").output().is_err() {
+            eprintln!("skipped: no python3 for the freezer");
+            return None;
+        }
+        let mut server = Self::spawn(&mut command);
+        let orders = server.child.stdin.take().expect("it is piped");
+        let mut answers = BufReader::new(server.child.stdout.take().expect("it is piped"));
+        let mut process = String::new();
+        answers.read_line(&mut process).expect("it speaks UTF-8");
+        server.process = process.trim().parse().expect("a number of a process");
+        server.freezer = Some((orders, answers));
+        Some(server)
+    }
+
+    /// Stops a thread; `false` where the machine does not allow that, and that is said.
+    pub fn freeze(&mut self, thread: &str) -> bool {
+        let is_done = self.order(thread) == "done";
+        if !is_done {
+            eprintln!("skipped: threads of other programs cannot be stopped here");
+        }
+        is_done
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
+        assert_eq!(self.order(""), "done");
+    }
+
+    fn order(&mut self, order: &str) -> String {
+        let (orders, answers) = self.freezer.as_mut().expect("it was started with one");
+        writeln!(orders, "{order}").expect("it reads");
+        let mut answer = String::new();
+        answers.read_line(&mut answer).expect("it speaks UTF-8");
+        answer.trim().to_owned()
     }
 
     /// The same with files that grow no larger than so many blocks of 512 bytes: as on a disk that is full.
@@ -114,7 +159,7 @@ impl Server {
         };
         // Somebody has to listen, or the program blocks when the pipe is full.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { child, url }
+        Self { process: child.id(), child, freezer: None, url }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -133,11 +178,6 @@ impl Server {
         answer(agent().delete(format!("{}{path}", self.url)).call())
     }
 
-    /// Its process.
-    pub fn process(&self) -> u32 {
-        self.child.id()
-    }
-
     /// A figure of `/metrics`, by its name with its labels; 0 where it was not counted yet.
     pub fn metric(&self, name: &str) -> u64 {
         metric(&self.get("/metrics").body, name)
@@ -150,13 +190,13 @@ impl Server {
 
     /// Waits for it to end; how it did.
     pub fn ended(mut self) -> ExitStatus {
+        self.freezer = None;
         self.child.wait().expect("it ends")
     }
 
     /// Sends it a signal, by its name: `HUP`.
     pub fn signal(&self, name: &str) {
-        let sent =
-            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill is there");
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.process.to_string()]).status().expect("kill is there");
         assert!(sent.success());
     }
 
@@ -167,10 +207,9 @@ impl Server {
     }
 
     /// Ends it as an operator does; it must end well.
-    pub fn stop(mut self) {
-        let ended = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill is there");
-        assert!(ended.success());
-        assert!(self.child.wait().expect("it ends").success());
+    pub fn stop(self) {
+        self.signal("TERM");
+        assert!(self.ended().success());
     }
 }
 

@@ -41,8 +41,19 @@ pub(super) fn document(pipeline: &Pipeline, more: utoipa::openapi::OpenApi) -> V
     for (path, schema) in [("/v1/score", one("Event")), ("/v1/labels", one("Label")), ("/v1/score/batch", batch)] {
         document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"] = schema;
     }
+    name_lists(&mut document, &pipeline.list_names());
     add_common(&mut document);
     document
+}
+
+/// Says which lists there are, where a path wants the name of one.
+fn name_lists(document: &mut Value, names: &[String]) {
+    let paths = document["paths"].as_object_mut().expect("a document has paths");
+    let operations = paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut);
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten();
+    for parameter in parameters.filter(|parameter| parameter["name"] == "list" && !names.is_empty()) {
+        parameter["schema"]["enum"] = json!(names);
+    }
 }
 
 /// What any call may be answered with, whatever it is for.
@@ -55,8 +66,11 @@ const ANY_CALL: [(&str, &str); 5] = [
 ];
 
 /// What a call with a body may be answered with beside it.
-const ANY_BODY: [(&str, &str); 2] =
-    [("413", "the body is too large"), ("422", "the request is not valid; `field` names what is wrong")];
+const ANY_BODY: [(&str, &str); 3] = [
+    ("400", "the body ended early"),
+    ("413", "the body is too large"),
+    ("422", "the request is not valid; `field` names what is wrong"),
+];
 
 /// Puts the answers that calls have in common, and keys, into a document.
 fn add_common(document: &mut Value) {
@@ -204,6 +218,19 @@ mod tests {
         let score = ["200", "400", "401", "403", "409", "413", "422", "429", "500", "503"];
         assert_eq!(statuses("/v1/score", "post"), score);
         assert!(document["paths"]["/livez"]["get"].get("security").is_none());
+    }
+
+    #[test]
+    fn lists_are_named_where_there_are_any() {
+        let text = include_str!("../../../pipelines/card_fraud_handbook.toml");
+        let lists = "[[lists]]\nname = \"stolen\"\nkind = \"block\"\nof = \"customer\"\n";
+        let named = |text: &str| {
+            let pipeline = Pipeline::parse(text, "p.toml").expect("it fits");
+            let document = document(&pipeline, utoipa::openapi::OpenApi::default());
+            document["paths"]["/v1/lists/{list}/entries"]["delete"]["parameters"][0]["schema"]["enum"].clone()
+        };
+        assert_eq!(named(text), Value::Null);
+        assert_eq!(named(&format!("{text}{lists}")), json!(["stolen"]));
     }
 
     #[test]

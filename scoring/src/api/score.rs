@@ -95,8 +95,7 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     let mut tickets = Vec::new();
     let mut is_busy = false;
     for event in events(&body)? {
-        let event = checked(&api.engine, &event, received_at);
-        let ticket = match event {
+        let ticket = match checked(&api.engine, &event, received_at) {
             Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy).await.map_err(Problem::from),
             Err(problem) => Err(problem),
         };
@@ -132,6 +131,7 @@ async fn submit(
     is_busy: &mut bool,
 ) -> Result<Ticket, Error> {
     if *is_busy {
+        engine.metrics().refused(Error::Busy.cause());
         return Err(Error::Busy);
     }
     let ticket = engine.submit(event, received_at, Terms::live(reasons)).await;

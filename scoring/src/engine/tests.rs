@@ -170,6 +170,31 @@ async fn what_is_accepted_is_decided_whoever_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_is_decided_whoever_waits_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    // More than may be under way, so that places are given back, too.
+    for number in 0..40 {
+        drop(engine.submit(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("accepted"));
+    }
+    while engine.standing().await.expect("a standing").decisions < 40 {
+        tokio::task::yield_now().await;
+    }
+    let wishes = || {
+        let control = log.read(Position(0)).expect("read").map(|record| record.expect("whole"));
+        control
+            .filter(|record| record.topic == Topic::Control && record.payload.windows(7).any(|part| part == b"carried"))
+            .count()
+    };
+    drop(timeout(Duration::ZERO, engine.want_retraining("tests", "to be carried through")).await);
+    while wishes() == 0 {
+        tokio::task::yield_now().await;
+    }
+    engine.stop().await.expect("stopped");
+    assert_eq!(wishes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_event_without_a_decision_is_decided_at_the_next_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let pipeline = pipeline("decline");

@@ -153,14 +153,16 @@ fn after_a_failed_write_it_goes_on_when_the_cause_is_gone() {
 fn a_disk_that_comes_back_loses_nothing_and_keeps_nothing_twice() {
     const MANY: usize = 2;
     let flushes = flushes(6);
-    for steps in 0.. {
+    // Opening is the first step.
+    for steps in 1.. {
         let folder = tempfile::tempdir().unwrap();
         drop(ParquetWarehouse::open(folder.path()).unwrap());
         let warehouse = ParquetWarehouse::open_on(folder.path(), Disk::failing(steps..steps + 3), MANY).unwrap();
         let mut failures = 0;
         while append_rest(&warehouse, &flushes).is_err() {
             failures += 1;
-            assert!(failures <= 3, "it fails for more than the disk does");
+            // Once more where the rows were kept after all, and were given again.
+            assert!(failures <= 4, "it fails for more than the disk does");
         }
         // A merged file that could not be removed goes now.
         drop(warehouse);
