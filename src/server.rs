@@ -196,7 +196,7 @@ impl Rate {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Status {
+struct ProgramStatus {
     pipeline: String,
     engine_mode: &'static str,
     model: Option<ModelStatus>,
@@ -274,9 +274,9 @@ impl Program {
     get,
     path = "/v1/status",
     tag = "operation",
-    responses((status = 200, description = "how the program is as a whole", body = Status)),
+    responses((status = 200, description = "how the program is as a whole", body = ProgramStatus)),
 )]
-async fn status(State(program): State<Program>) -> Json<Status> {
+async fn status(State(program): State<Program>) -> Json<ProgramStatus> {
     let standing = program.engine.standing();
     let champion = program.engine.champion();
     let projected = program.projected.borrow().clone();
@@ -285,7 +285,7 @@ async fn status(State(program): State<Program>) -> Json<Status> {
         let next = Rate::next(*rate, Instant::now(), standing.events);
         *rate.insert(next)
     };
-    Json(Status {
+    Json(ProgramStatus {
         pipeline: program.engine.pipeline().name.clone(),
         engine_mode: match program.engine.failure() {
             Some(_) => "stopped",

@@ -9,5 +9,4 @@ fn no_answer_is_one_that_the_document_does_not_know() {
     let asked = ["--riskflow", env!("CARGO_BIN_EXE_riskflow"), "--pipeline", HANDBOOK, "--seconds", "40"];
     let Some((is_well, said)) = peer("api.py", &asked) else { return };
     assert!(is_well, "{said}");
-    assert!(said.contains("No issues found"), "{said}");
 }

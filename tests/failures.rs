@@ -409,7 +409,7 @@ async fn the_clock_steps_back() {
     let folder = tempfile::tempdir().expect("a folder");
     with_champion(folder.path());
     let noon: Timestamp = NOON.parse().expect("a time");
-    let later = |seconds: i64| Timestamp::from_micros(noon.micros() + seconds * 1_000_000);
+    let later = move |seconds: i64| Timestamp::from_micros(noon.micros() + seconds * 1_000_000);
     let clock = Arc::new(ManualClock::at(noon));
     let settings = [("RISKFLOW_DATA".to_owned(), text(folder.path()).to_owned())];
     let config = Config::load(None, settings.into_iter()).expect("it fits");

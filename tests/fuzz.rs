@@ -152,11 +152,11 @@ fn snapshot_of(folder: &Path, plan: &Arc<features::Plan>) -> Vec<u8> {
 }
 
 /// A snapshot whose only frame with state has other bytes, with checksums that fit.
-fn sealed(whole: &[u8], edits: &[Edit]) -> Vec<u8> {
+fn sealed(whole: &[u8], change: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().expect("four bytes"));
     let header_end = 16 + number(8) as usize;
     let body_end = header_end + 8 + number(header_end) as usize;
-    let body = edited(&whole[header_end + 8..body_end], edits);
+    let body = change(&whole[header_end + 8..body_end]);
     let (header_check, check) = (number(12), crc32fast::hash(&body));
     let all = crc32fast::hash(&[header_check.to_le_bytes(), check.to_le_bytes()].concat());
     let length = u32::try_from(body.len()).expect("it is short");
@@ -168,7 +168,7 @@ fn snapshots() {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = Arc::clone(&handbook().plan);
     let whole = snapshot_of(folder.path(), &plan);
-    assert_eq!(sealed(&whole, &[]), whole, "the test knows the format");
+    assert_eq!(sealed(&whole, <[u8]>::to_vec), whole, "the test knows the format");
     let path = folder.path().join("edited");
     let load = |bytes: &[u8]| {
         std::fs::write(&path, bytes).expect("written");
@@ -178,10 +178,22 @@ fn snapshots() {
         Ok::<_, features::snapshot::Error>(engine)
     };
     assert!(load(&whole).is_ok());
+    // Numbers that once asked the machine for more memory than it has, or that had nothing below them.
+    for number in [u64::MAX, 1 << 63, 0x0fff_ffff, 0x7fff_ffff, 0x7fff_ffff_7fff_ffff] {
+        for width in [4, 8] {
+            for at in 0..whole.len() {
+                let _ = load(&sealed(&whole, |body| {
+                    let (mut body, until) = (body.to_vec(), (at + width).min(body.len()));
+                    body[at.min(until)..until].copy_from_slice(&number.to_le_bytes()[..until - at.min(until)]);
+                    body
+                }));
+            }
+        }
+    }
     bolero::check!().with_test_time(TIME).with_type::<Vec<Edit>>().for_each(|edits| {
         let damaged = edited(&whole, edits);
         assert!(damaged == whole || load(&damaged).is_err(), "a changed byte is noticed");
         // A program of ours never writes these; what reads them may refuse them or not, and does not panic.
-        let _ = load(&sealed(&whole, edits));
+        let _ = load(&sealed(&whole, |body| edited(body, edits)));
     });
 }

@@ -26,9 +26,12 @@ struct Latency {
     path = "/v1/monitor/{question}",
     tag = "monitor",
     params(
-        ("question" = String, Path, description = "`volume`, `decision-mix`, `score-distribution`, `latency` or `detection`"),
-        ("from" = Option<String>, Query, description = "the first day, as 2018-08-01"),
-        ("to" = Option<String>, Query, description = "the last day, as 2018-08-01"),
+        (
+            "question" = String, Path, pattern = "^(volume|decision-mix|score-distribution|latency|detection)$",
+            description = "what is asked",
+        ),
+        ("from" = Option<String>, Query, format = Date, description = "the first day, as 2018-08-01"),
+        ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
     ),
     responses(
         (status = 200, description = "the answer, as the page draws it", body = serde_json::Value),
@@ -74,9 +77,9 @@ const MOST_LISTED: u32 = 500;
     path = "/v1/decisions",
     tag = "decisions",
     params(
-        ("limit" = Option<u32>, Query, description = "1 to 500, 50 by default"),
-        ("from" = Option<String>, Query, description = "the first day, as 2018-08-01"),
-        ("to" = Option<String>, Query, description = "the last day, as 2018-08-01"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "1 to 500, 50 by default"),
+        ("from" = Option<String>, Query, format = Date, description = "the first day, as 2018-08-01"),
+        ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
     ),
     responses(
         (status = 200, description = "the newest decisions", body = Vec<Object>),

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use ingest::waiting::Waiting;
 
 /// The least events of a generation; one is as large as an eighth of all that are kept, so that there are never many.
-const LEAST: u64 = 32_768;
+pub(super) const LEAST: u64 = 32_768;
 
 /// So many events are entered into the table at once: the waits for their places in it pass together.
 const AT_ONCE: u32 = 16;

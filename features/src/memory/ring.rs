@@ -335,7 +335,7 @@ impl Ring {
 
     /// Makes room for a twelfth more rows, at least four.
     pub(super) fn grow(&mut self, shape: Shape) {
-        let capacity = self.capacity + (self.capacity / 12).max(4);
+        let capacity = grown(self.capacity);
         let rows = HEADER + shape.cursors;
         let mut words = Vec::with_capacity(rows + capacity as usize * shape.row);
         words.extend_from_slice(&self.words[..rows]);
@@ -352,6 +352,18 @@ impl Ring {
     const fn end(&self, shape: Shape) -> usize {
         self.capacity as usize * shape.row
     }
+}
+
+/// The next larger capacity.
+const fn grown(capacity: u32) -> u32 {
+    let more = capacity / 12;
+    capacity + if more > 4 { more } else { 4 }
+}
+
+/// The largest capacity of a ring that grows only while it has fewer than `max_events` rows.
+pub(super) const fn most_capacity(max_events: u32) -> u32 {
+    let before = if max_events > FIRST_CAPACITY { max_events } else { FIRST_CAPACITY };
+    before.saturating_add(before / 12).saturating_add(4)
 }
 
 /// Visits each cursor. Most have one total: of those the compiler knows where they lie.

@@ -10,10 +10,10 @@ use super::Memory;
 use super::decay::Decayed;
 use super::key::Key;
 use super::keys::Keys;
-use super::labels::{Generation, Labelled};
+use super::labels::{Generation, LEAST, Labelled};
 use super::order::Order;
 use super::parts::Parts;
-use super::ring::{HEADER, TOTALS};
+use super::ring::{HEADER, TOTALS, most_capacity};
 use super::seen::Seen;
 use super::table::Table;
 use crate::plan::{EntityPlan, Plan};
@@ -58,9 +58,11 @@ impl Memory {
         }
         let Some(labels) = labels else { return Ok(memory) };
         let mut slots = vec![0; plan.entities.len()];
+        // Room is made before anything is put there: more than there can be is damage, and must not be asked of the machine.
+        let most = LEAST.max(input.header().position.0);
         for _ in 0..input.u32()? {
             let (capacity, events) = (input.u32()?, input.u32()?);
-            if events > capacity {
+            if events > capacity || u64::from(capacity) > most {
                 return Err(input.damaged("a generation has more events than fit"));
             }
             let mut generation = Generation::new(capacity, slots.len());
@@ -166,7 +168,8 @@ fn load_key(plan: &EntityPlan, input: &mut Reader) -> Result<Option<Key>, Error>
     let mut key = Key::new(CompactString::from(name), plan);
     let shape = plan.shape;
     let (capacity, len) = (input.u32()?, input.u32()?);
-    let fits = len <= capacity && capacity as u64 * shape.row as u64 <= u64::from(u32::MAX);
+    let most = most_capacity(plan.max_events);
+    let fits = len <= capacity && capacity <= most && capacity as u64 * shape.row as u64 <= u64::from(u32::MAX);
     if !fits {
         return Err(input.damaged("a key has more rows than fit"));
     }
@@ -181,6 +184,9 @@ fn load_key(plan: &EntityPlan, input: &mut Reader) -> Result<Option<Key>, Error>
         input.words(totals)?;
     }
     key.ring.len = len;
+    if key.ring.tail().checked_sub(i64::from(len)).is_none() {
+        return Err(input.damaged("the rows of a key have no numbers"));
+    }
     for number in key.ring.first()..key.ring.tail() {
         input.words(key.ring.row_mut(shape, number))?;
     }

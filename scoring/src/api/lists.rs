@@ -46,7 +46,7 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Vec<ListAnswer>> {
     get,
     path = "/v1/lists/{list}/entries",
     tag = "lists",
-    params(("list" = String, Path, description = "the list"), ("limit" = Option<usize>, Query, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    params(("list" = String, Path, description = "the list"), ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "what is on it, by value", body = Page<Entry>),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),

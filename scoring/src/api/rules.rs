@@ -39,7 +39,7 @@ pub(super) struct RuleDraft {
     get,
     path = "/v1/rules",
     tag = "rules",
-    params(("limit" = Option<usize>, Query, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+    params(("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "1 to 1000, 100 by default"), ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "rules by their ids", body = Page<Rule>),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),

@@ -157,29 +157,6 @@ async fn what_is_accepted_is_decided_whoever_waits_for_it() {
     while engine.standing().decisions < 40 {
         tokio::task::yield_now().await;
     }
-    let change = engine.want_retraining("tests", "to be carried through");
-    drop(timeout(Duration::ZERO, change).await);
-    engine.change_all(Vec::new()).await.expect("one change after another");
-    engine.stop().await.expect("stopped");
-    let wishes = log.read(Position(0)).expect("read").filter(|record| {
-        record
-            .as_ref()
-            .is_ok_and(|record| record.topic == Topic::Control && record.payload.windows(7).any(|part| part == b"carried"))
-    });
-    assert_eq!(wishes.count(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_accepted_is_decided_whoever_waits_for_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (engine, log) = start(folder.path(), &pipeline("review"));
-    // More than may be under way, so that places are given back, too.
-    for number in 0..40 {
-        drop(engine.submit(event(&format!("e{number}"), number, 100), NOW, Terms::default()).await.expect("accepted"));
-    }
-    while engine.standing().await.expect("a standing").decisions < 40 {
-        tokio::task::yield_now().await;
-    }
     let wishes = || {
         let control = log.read(Position(0)).expect("read").map(|record| record.expect("whole"));
         control

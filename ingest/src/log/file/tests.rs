@@ -333,7 +333,7 @@ fn threads_get_positions_in_the_order_of_the_file_and_read_meanwhile() {
             let append = |thread: u64| {
                 let payloads = (0..EACH).map(move |number| format!("{thread} {number}").into_bytes());
                 // Half of them are pushed by who comes after.
-                let mut append = |payload: &[u8]| match payload.len() % 2 {
+                let append = |payload: &[u8]| match payload.len() % 2 {
                     0 => log.append(Topic::Event, payload).unwrap(),
                     _ => log.put(Topic::Event, payload).unwrap(),
                 };
