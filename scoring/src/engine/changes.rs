@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::Engine;
 use super::writer::Command;
 use crate::control::{Control, State, declared};
-use crate::decide::{Champion, Deciders, Problem};
+use crate::decide::{Champion, Deciders, Models, Problem};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
@@ -72,21 +72,11 @@ impl Engine {
     /// Makes what decides after some changes, records them, and swaps; the position of the last one. Refuses what cannot be used, and what would
     /// leave something unusable that was not so before.
     async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
-        let mut next = state.clone();
-        for control in &controls {
-            check(control, &next, &pipeline)?;
-            next.apply(control.clone(), Position(0));
-        }
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
-        let named: Vec<String> = controls.iter().flat_map(names_of).collect();
+        let (before, wanted) = (state.clone(), controls.clone());
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
-            let (deciders, problems) = Deciders::new(&next, &pipeline, &mut models);
-            let is_new = |problem: &Problem| named.contains(&problem.what) || !present.missing.contains(&problem.what);
-            match problems.into_iter().find(is_new) {
-                Some(problem) => Err(problem.error),
-                None => Ok(deciders),
-            }
+            after(&wanted, before, &present.missing, &pipeline, &mut models)
         });
         let mut deciders = made.await.map_err(|_| Error::Stopped)??;
         let mut last = None;
@@ -104,6 +94,27 @@ impl Engine {
         self.metrics.rules_changed(&deciders.rules);
         self.deciders.store(Arc::new(deciders));
         Ok(last)
+    }
+}
+
+/// What decides after some changes. Refuses what cannot be used, and what would leave something unusable that was not `missing` before.
+pub(crate) fn after(
+    controls: &[Control],
+    mut state: State,
+    missing: &[String],
+    pipeline: &Arc<Pipeline>,
+    models: &mut Models<'_>,
+) -> Result<Deciders, Error> {
+    for control in controls {
+        check(control, &state, pipeline)?;
+        state.apply(control.clone(), Position(0));
+    }
+    let named: Vec<String> = controls.iter().flat_map(names_of).collect();
+    let (deciders, problems) = Deciders::new(&state, pipeline, models);
+    let is_new = |problem: &Problem| named.contains(&problem.what) || !missing.contains(&problem.what);
+    match problems.into_iter().find(is_new) {
+        Some(problem) => Err(problem.error),
+        None => Ok(deciders),
     }
 }
 

@@ -3,6 +3,7 @@
 //! One thread owns all state and applies events in the order of the log. Callers encode before it and score after it, in
 //! parallel; they answer only when the log says that the decision is durable.
 
+mod backtest;
 mod changes;
 mod core;
 mod ledger;
@@ -24,6 +25,7 @@ use ingest::timeline::Known;
 use ingest::{Clock, Event, EventId, Label, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub(crate) use self::changes::after;
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
 pub use self::replay::{Difference, Replayed};
