@@ -8,6 +8,7 @@ use ingest::decode::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::backtest::Refused;
 use crate::error::Error;
 
 /// A problem, as the caller sees it.
@@ -68,6 +69,11 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "/problems/too-many-requests", "too many requests", detail)
     }
 
+    /// Something that is done for somebody else at the moment.
+    pub(super) fn busy(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "/problems/busy", "one at a time", detail)
+    }
+
     /// Something that does not answer at the moment.
     pub fn unavailable(detail: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "not available", detail)
@@ -105,6 +111,10 @@ impl From<Error> for Problem {
             Error::NeedsRestart { .. } => Self::invalid(None, detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
+            Error::Backtest(Refused::Nothing { .. }) => Self::invalid(Some("from".to_owned()), detail),
+            Error::Backtest(Refused::TooMany { .. }) => Self::invalid(Some("to".to_owned()), detail),
+            Error::Backtest(Refused::Thresholds { .. }) => Self::invalid(Some("thresholds".to_owned()), detail),
+            Error::Backtest(Refused::TooLong { .. } | Refused::Abandoned) => Self::unavailable(detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail),
             Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
                 tracing::error!(error = %detail, "a request was refused");
