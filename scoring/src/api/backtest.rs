@@ -74,7 +74,9 @@ pub(super) async fn backtest(
     }
     let known = api.engine.control().await.rules.into_iter().find(|rule| rule.id.as_str() == rule_id);
     let rule = match (rule, known) {
-        (None, known) => known.ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`, and the body has none")))?,
+        (None, known) => {
+            known.ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`, and the body has none")))?
+        }
         (Some(draft), known) => {
             let id = RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))?;
             draft.rule(id, known.map_or(1, |known| known.version + 1), author)

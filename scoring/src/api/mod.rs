@@ -91,12 +91,7 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics) -> Router {
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(large_bodies())
-        .with_state(Api {
-            engine,
-            more_metrics,
-            replays: Arc::new(Semaphore::new(1)),
-            backtests: Arc::new(Semaphore::new(1)),
-        })
+        .with_state(Api { engine, more_metrics, replays: Arc::new(Semaphore::new(1)), backtests: Arc::new(Semaphore::new(1)) })
 }
 
 /// Whether it runs at all.

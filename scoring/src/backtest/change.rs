@@ -82,8 +82,7 @@ impl fmt::Display for Change {
             Self::Rule(rule) => write!(f, "rule {}, {}", rule.id, tried(rule.state.clone()).name()),
             Self::Thresholds { review, decline } => {
                 let named = [("review", review), ("decline", decline)];
-                let given: Vec<String> =
-                    named.iter().filter_map(|(name, at)| at.map(|at| format!("{name} from {at}"))).collect();
+                let given: Vec<String> = named.iter().filter_map(|(name, at)| at.map(|at| format!("{name} from {at}"))).collect();
                 f.write_str(&given.join(", "))
             }
             Self::Listed { list, entries } => write!(f, "{} entries on list {list}", entries.len()),

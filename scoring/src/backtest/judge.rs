@@ -140,7 +140,12 @@ impl<'a> Judge<'a> {
             request: self.request,
             rules: self.tried.iter().map(|id| (id, is_asked(id))).collect(),
             missing: &self.present.missing,
-            learned_until: self.candidate.champion.as_ref().filter(|_| self.has_other_model).map(|model| model.artifact.about.trained_on.1),
+            learned_until: self
+                .candidate
+                .champion
+                .as_ref()
+                .filter(|_| self.has_other_model)
+                .map(|model| model.artifact.about.trained_on.1),
             undecided,
             labels_from_the_future,
             seconds: took.as_secs_f64(),

@@ -20,10 +20,10 @@ use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::change::Change;
-pub use self::proportion::{Proportion, wilson};
-pub use self::report::{Day, Figures, Money, Move, Picked, Report, RuleFigures, Sides};
 use self::judge::Judge;
 use self::past::Past;
+pub use self::proportion::{Proportion, wilson};
+pub use self::report::{Day, Figures, Money, Move, Picked, Report, RuleFigures, Sides};
 use crate::control::declared;
 use crate::decide::{Champion, Deciders, Models};
 use crate::engine::after;
@@ -103,7 +103,9 @@ pub enum Refused {
         reason: String,
     },
     /// More events than whoever asks may have decided again.
-    #[error("more than {most} decided events lie in the range: choose a shorter one, or run `riskflow backtest`, which has no limit")]
+    #[error(
+        "more than {most} decided events lie in the range: choose a shorter one, or run `riskflow backtest`, which has no limit"
+    )]
     TooMany {
         /// The most.
         most: u64,

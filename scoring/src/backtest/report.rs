@@ -197,10 +197,9 @@ impl Report {
             }
         }
         let total = Figures::new(header, &total);
-        let days = by_day.iter().map(|(day, cells)| Day {
-            day: Timestamp::start_of_day(*day).date(),
-            figures: Figures::new(header, cells),
-        });
+        let days = by_day
+            .iter()
+            .map(|(day, cells)| Day { day: Timestamp::start_of_day(*day).date(), figures: Figures::new(header, cells) });
         Self {
             pipeline: header.pipeline.name.clone(),
             changes: header.request.changes.iter().map(ToString::to_string).collect(),
@@ -360,10 +359,7 @@ fn notes(header: &Header<'_>, tally: &Tally<'_>, total: &Figures) -> Vec<String>
         total.unlabelled > 0,
         format!("{} events have no label and are in no precision and no recall: {matured}", total.unlabelled),
     );
-    note(
-        total.bad > 0 && total.good == 0,
-        "no event is known to be good, so that precision says nothing".to_owned(),
-    );
+    note(total.bad > 0 && total.good == 0, "no event is known to be good, so that precision says nothing".to_owned());
     note(total.bad == 0, "no event is known to be bad, so that there is no recall".to_owned());
     if let Some(until) = header.learned_until.filter(|until| until > from) {
         note(true, format!("the model has learned from events up to {}: its figures before that flatter it", until.date()));

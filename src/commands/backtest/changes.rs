@@ -19,7 +19,8 @@ pub(super) fn of(args: &Args) -> anyhow::Result<Vec<Change>> {
     }
     changes.extend(args.thresholds.clone());
     for (list, path) in &args.list {
-        let entries = import::entries(&read(path)?, "riskflow backtest").with_context(|| format!("{} is no list", path.display()))?;
+        let entries =
+            import::entries(&read(path)?, "riskflow backtest").with_context(|| format!("{} is no list", path.display()))?;
         changes.push(Change::Listed { list: list.clone(), entries });
     }
     changes.extend(args.model.clone());
@@ -73,7 +74,8 @@ pub(super) fn thresholds(text: &str) -> Result<Change, String> {
 
 /// `stolen_cards=cards.csv`.
 pub(super) fn list(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, path) = text.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty()).ok_or("write it as NAME=FILE")?;
+    let (name, path) =
+        text.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty()).ok_or("write it as NAME=FILE")?;
     Ok((name.to_owned(), PathBuf::from(path)))
 }
 

@@ -56,10 +56,9 @@ const fn before(against: Against) -> &'static str {
 fn sides(report: &Report) -> anyhow::Result<()> {
     let (baseline, candidate) = (&report.total.baseline, &report.total.candidate);
     let mut rows = Vec::new();
-    for (name, before, after) in [
-        ("declined", &baseline.declined, &candidate.declined),
-        ("not approved", &baseline.not_approved, &candidate.not_approved),
-    ] {
+    for (name, before, after) in
+        [("declined", &baseline.declined, &candidate.declined), ("not approved", &baseline.not_approved, &candidate.not_approved)]
+    {
         let mut row = |what: &str, of: &dyn Fn(&Picked) -> String| {
             rows.push(vec![format!("{name}: {what}"), of(before), of(after)]);
         };
@@ -68,7 +67,8 @@ fn sides(report: &Report) -> anyhow::Result<()> {
         row("precision", &|picked| share(picked.precision));
         row("recall", &|picked| share(picked.recall));
         for currency in currencies(&[before, after]) {
-            let money = |picked: &Picked| picked.money.as_ref().and_then(|money| money.get(currency)).copied().unwrap_or_default();
+            let money =
+                |picked: &Picked| picked.money.as_ref().and_then(|money| money.get(currency)).copied().unwrap_or_default();
             row(&format!("money stopped, {currency} minor"), &|picked| thousands(money(picked).stopped_minor));
             row(&format!("money wrongly stopped, {currency} minor"), &|picked| thousands(money(picked).wrongly_stopped_minor));
         }
@@ -84,9 +84,7 @@ fn share(share: Option<Proportion>) -> String {
     let percent = |share: f64| share * 100.0;
     share.map_or_else(
         || "-".to_owned(),
-        |Proportion { point, lower, upper }| {
-            format!("{:.1} % ({:.1} to {:.1})", percent(point), percent(lower), percent(upper))
-        },
+        |Proportion { point, lower, upper }| format!("{:.1} % ({:.1} to {:.1})", percent(point), percent(lower), percent(upper)),
     )
 }
 

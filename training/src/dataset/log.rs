@@ -73,7 +73,9 @@ impl Examples {
         let known = Known { as_of: source.as_of, maturity: source.maturity };
         let mut decided = Decided::new(RowBuilder::new(pipeline, period.from), period, known, progress);
         let mut push = |position: Position, event: &Event, vector: &[f64]| -> Result<(), Error> {
-            decided.take(event.occurred_at, labels.is_bad(&event.event_id), |rows, is_bad| rows.push(position.0 as i64, event, is_bad, vector))
+            decided.take(event.occurred_at, labels.is_bad(&event.event_id), |rows, is_bad| {
+                rows.push(position.0 as i64, event, is_bad, vector)
+            })
         };
         let other_definitions = match source.vectors {
             Vectors::Logged => logged(source, pipeline, &mut push)?,
