@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+    backtest, bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
 };
 
 /// Streaming risk scoring and monitoring for finance
@@ -27,6 +27,7 @@ enum Command {
     Retrain(retrain::Args),
     Tune(tune::Args),
     Evaluate(evaluate::Args),
+    Backtest(backtest::Args),
     Model(model::Args),
     Promote(promote::Args),
     Key(key::Args),
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Retrain(args) => retrain::run(&args).await,
         Command::Tune(args) => tune::run(&args).await,
         Command::Evaluate(args) => evaluate::run(&args).await,
+        Command::Backtest(args) => backtest::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
         Command::Key(args) => key::run(&args),

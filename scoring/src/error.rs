@@ -101,6 +101,9 @@ pub enum Error {
     /// A rule cannot take this state.
     #[error(transparent)]
     Forbidden(#[from] crate::rules::Forbidden),
+    /// A backtest that there cannot be.
+    #[error(transparent)]
+    Backtest(#[from] crate::backtest::Refused),
     /// A model does not fit the pipeline.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),

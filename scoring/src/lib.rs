@@ -4,11 +4,13 @@
 
 #[cfg(feature = "http")]
 pub mod api;
+pub mod backtest;
 pub mod control;
 pub mod decide;
 pub mod decision;
 pub mod engine;
 mod error;
+mod labels;
 pub mod lists;
 pub mod metrics;
 pub mod model;
@@ -26,6 +28,7 @@ pub use decision::{
 };
 pub use engine::{Engine, Scored, Status, Terms};
 pub use error::Error;
+pub use labels::Labels;
 pub use model::{Model, Scorecard, Scorer};
 pub use pipeline::{Pipeline, PipelineError};
 pub use profile::Profile;

@@ -1,5 +1,6 @@
 //! The commands. Each reads its arguments, calls one part of the program, and prints what came of it.
 
+pub mod backtest;
 pub mod bench;
 pub mod demo;
 pub mod evaluate;

@@ -62,6 +62,12 @@ pub fn decode<'a, T: Deserialize<'a>>(kind: &'static str, body: &'a [u8]) -> Res
     }
 }
 
+/// Reads the first fields of a body, and nothing of what comes after them.
+pub fn decode_first<'a, T: Deserialize<'a>>(kind: &'static str, body: &'a [u8]) -> Result<T, RecordError> {
+    let malformed = |error: postcard::Error| RecordError::Malformed { kind, reason: error.to_string() };
+    postcard::take_from_bytes(body).map(|(value, _)| value).map_err(malformed)
+}
+
 #[derive(Serialize)]
 struct EventOut<'a> {
     event_id: &'a EventId,
@@ -106,6 +112,13 @@ pub fn encode_event(event: &Event, received_at: Timestamp, schema: &Schema) -> V
 /// 64 bits that stand for what an encoded event says, whenever it came: two sendings of one event have the same.
 pub fn event_content(payload: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(payload.get(EVENT_HEADER..).unwrap_or(&[]))
+}
+
+/// When an encoded event happened, without reading the rest of it.
+pub fn event_time(payload: &[u8]) -> Result<Timestamp, RecordError> {
+    check_version("event", payload, EVENT_VERSION)?;
+    let (_, occurred_at): (&str, Timestamp) = decode_first("event", payload.get(EVENT_HEADER..).unwrap_or(&[]))?;
+    Ok(occurred_at)
 }
 
 /// An event by the schema of today: what that does not declare is left out, what the record lacks is absent.
@@ -200,9 +213,12 @@ mod tests {
         );
         assert_eq!(hex(&payload), expect);
         assert_eq!(decode_event(&payload, &schema), Ok((event.clone(), Timestamp::from_micros(2))));
+        assert_eq!(event_time(&payload), Ok(event.occurred_at));
+        assert!((0..12).all(|length| event_time(&payload[..length]).is_err()));
         let correction = Event { supersedes: EventId::new("e0"), ..event };
         let payload = encode_event(&correction, Timestamp::from_micros(2), &schema);
         assert_eq!(hex(&payload), format!("02{}026530", &expect[2..]));
+        assert_eq!(event_time(&payload), Ok(correction.occurred_at));
         assert_eq!(decode_event(&payload, &schema), Ok((correction, Timestamp::from_micros(2))));
     }
 

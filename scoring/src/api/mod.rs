@@ -3,6 +3,7 @@
 
 pub mod access;
 mod answer;
+mod backtest;
 mod decisions;
 mod in_path;
 mod lists;
@@ -50,6 +51,8 @@ struct Api {
     document: Arc<serde_json::Value>,
     /// A replay reads much of the log: one at a time.
     replays: Arc<Semaphore>,
+    /// A backtest reads all of it: one at a time, and nobody waits in line.
+    backtests: Arc<Semaphore>,
 }
 
 /// A body, or why it was not read.
@@ -82,6 +85,7 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
         .route("/v1/rules", get(rules::list))
         .route("/v1/rules/check", post(rules::check))
         .route("/v1/rules/{rule_id}", get(rules::get).put(rules::put))
+        .route("/v1/rules/{rule_id}/backtest", post(backtest::backtest))
         .route("/v1/lists", get(lists::list))
         .route("/v1/lists/{list}/entries", get(lists::entries).post(lists::add).delete(lists::remove))
         .route("/v1/models", get(models::list))
@@ -93,7 +97,13 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(large_bodies())
-        .with_state(Api { engine, more_metrics, document, replays: Arc::new(Semaphore::new(1)) })
+        .with_state(Api {
+            engine,
+            more_metrics,
+            document,
+            replays: Arc::new(Semaphore::new(1)),
+            backtests: Arc::new(Semaphore::new(1)),
+        })
 }
 
 /// Whether it runs at all.

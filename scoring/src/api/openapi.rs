@@ -6,7 +6,7 @@ use ingest::schema::{Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{answer, decisions, lists, models, page, problem, rules, score};
+use super::{answer, backtest, decisions, lists, models, page, problem, rules, score};
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]
@@ -14,12 +14,12 @@ use crate::pipeline::Pipeline;
     info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists and models."),
     paths(
         score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
-        rules::check, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
+        rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
         answer::ScoreAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
-        rules::RuleDraft, rules::Condition, rules::Checked, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
+        rules::RuleDraft, rules::Condition, rules::Checked, backtest::Wanted, crate::backtest::Report, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>,
     ))

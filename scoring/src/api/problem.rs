@@ -8,6 +8,7 @@ use ingest::decode::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::backtest::Refused;
 use crate::error::Error;
 
 /// A problem, as the caller sees it.
@@ -114,6 +115,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", rejection.body_text())
     }
 
+    /// Something that is done for somebody else at the moment.
+    pub(super) fn one_at_a_time(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "/problems/one-at-a-time", "one at a time", detail)
+    }
+
     /// Something that does not answer at the moment.
     pub fn unavailable(detail: String) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "not available", detail)
@@ -156,6 +162,10 @@ impl From<Error> for Problem {
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "busy", detail)
                 .engine("degraded", cause)
                 .retry_after(1),
+            Error::Backtest(Refused::Nothing { .. }) => Self::invalid(Some("from".to_owned()), detail),
+            Error::Backtest(Refused::TooMany { .. }) => Self::invalid(Some("to".to_owned()), detail),
+            Error::Backtest(Refused::Thresholds { .. }) => Self::invalid(Some("thresholds".to_owned()), detail),
+            Error::Backtest(Refused::TooLong { .. } | Refused::Abandoned) => Self::unavailable(detail),
             Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
                 tracing::error!(error = %detail, "a request was refused");
                 let detail = "the engine has stopped; see the log of the server".to_owned();

@@ -34,6 +34,13 @@ pub(super) struct RuleDraft {
     reason: Option<RuleReason>,
 }
 
+impl RuleDraft {
+    pub(super) fn rule(self, id: RuleId, version: u32, author: String) -> Rule {
+        let Self { name, description, when, action, score_modifier, priority, state, reason } = self;
+        Rule { id, version, name, description, when, action, score_modifier, priority, state, author, reason }
+    }
+}
+
 /// All rules, in the order of their ids.
 #[utoipa::path(
     get,
@@ -91,14 +98,11 @@ pub(super) async fn put(
         .engine
         .change_with(move |state| {
             let known = state.rules.iter().find(|rule| rule.id == id);
-            let state = match known.filter(|known| known.state != draft.state) {
-                Some(known) => known.state.clone().to(draft.state)?,
-                None => draft.state,
-            };
-            let RuleDraft { name, description, when, action, score_modifier, priority, reason, .. } = draft;
-            let version = known.map_or(1, |known| known.version + 1);
+            if let Some(known) = known.filter(|known| known.state != draft.state) {
+                known.state.clone().to(draft.state.clone())?;
+            }
             let by = author.clone();
-            let rule = Rule { id, version, name, description, when, action, score_modifier, priority, state, author, reason };
+            let rule = draft.rule(id, known.map_or(1, |known| known.version + 1), author);
             Ok((Control::Ruled { rules: vec![rule.clone()], by, at }, rule))
         })
         .await?;

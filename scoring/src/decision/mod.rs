@@ -9,7 +9,7 @@ use std::fmt;
 
 use features::{Placement, Plan};
 use ingest::log::Position;
-use ingest::log::record::{RecordError, check_version, decode, encode};
+use ingest::log::record::{RecordError, check_version, decode, decode_first, encode};
 use ingest::{EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -283,5 +283,12 @@ impl Decision {
             1 | 2 => old::decode(payload[0], body),
             _ => decode("decision", body),
         }
+    }
+
+    /// Where the event of an encoded decision lies in the log, without reading the rest of it.
+    pub fn event_position_of(payload: &[u8]) -> Result<Position, RecordError> {
+        let body = check_version("decision", payload, DECISION_VERSION)?;
+        let (_, position): (&str, Position) = decode_first("decision", body)?;
+        Ok(position)
     }
 }

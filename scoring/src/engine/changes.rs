@@ -7,7 +7,7 @@ use ingest::log::Position;
 
 use super::Engine;
 use crate::control::{Control, State, declared};
-use crate::decide::{Champion, Deciders, Problem};
+use crate::decide::{Champion, Deciders, Models, Problem};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
@@ -84,21 +84,11 @@ impl Engine {
     /// Makes what decides after some changes, records them, and swaps; the position of the last one. Refuses what cannot be used, and what would
     /// leave something unusable that was not so before.
     async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
-        let mut next = state.clone();
-        for control in &controls {
-            check(control, &next, &pipeline)?;
-            next.apply(control.clone(), Position(0));
-        }
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
-        let named: Vec<String> = controls.iter().flat_map(names_of).collect();
+        let (before, wanted) = (state.clone(), controls.clone());
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
-            let (deciders, problems) = Deciders::new(&next, &pipeline, &mut models);
-            let is_new = |problem: &Problem| named.contains(&problem.what) || !present.missing.contains(&problem.what);
-            match problems.into_iter().find(is_new) {
-                Some(problem) => Err(problem.error),
-                None => Ok(deciders),
-            }
+            after(&wanted, before, &present.missing, &pipeline, &mut models)
         });
         let mut deciders = made.await.map_err(|_| Error::Stopped)??;
         let mut last = None;
@@ -120,6 +110,27 @@ impl Engine {
 /// Does what was begun, whoever still waits for it.
 async fn carried<T: Send + 'static>(change: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
     tokio::spawn(change).await.map_err(|_| Error::Stopped)?
+}
+
+/// What decides after some changes. Refuses what cannot be used, and what would leave something unusable that was not `missing` before.
+pub(crate) fn after(
+    controls: &[Control],
+    mut state: State,
+    missing: &[String],
+    pipeline: &Arc<Pipeline>,
+    models: &mut Models<'_>,
+) -> Result<Deciders, Error> {
+    for control in controls {
+        check(control, &state, pipeline)?;
+        state.apply(control.clone(), Position(0));
+    }
+    let named: Vec<String> = controls.iter().flat_map(names_of).collect();
+    let (deciders, problems) = Deciders::new(&state, pipeline, models);
+    let is_new = |problem: &Problem| named.contains(&problem.what) || !missing.contains(&problem.what);
+    match problems.into_iter().find(is_new) {
+        Some(problem) => Err(problem.error),
+        None => Ok(deciders),
+    }
 }
 
 /// A version of a model: the one that serves already, or else out of the registry.

@@ -4,6 +4,7 @@
 //! the order of the log. Callers encode before it and score after it, in parallel and on the thread that they are on: nothing is handed
 //! from one to another. They answer only when the log says that the decision is durable. How many may be under way is bounded.
 
+mod backtest;
 mod changes;
 mod core;
 mod ledger;
@@ -26,6 +27,7 @@ use ingest::{Clock, Event, EventId, Label, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
+pub(crate) use self::changes::after;
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
 pub use self::replay::{Difference, Replayed};

@@ -1,13 +1,13 @@
 //! A dataset from the log of a running program: the events that were decided, their features as they were logged or as the engine gives
 //! them again, and the labels that were known at a point in time. Both ways give the same rows, bit for bit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ingest::log::record::{RecordError, decode_event, decode_label};
+use ingest::log::record::{RecordError, decode_event};
 use ingest::log::{Position, Readable, Record, Topic};
 use ingest::{Duration, Event, Timestamp};
-use scoring::{Decision, Pipeline, engine};
+use scoring::{Decision, Labels, Pipeline, engine};
 use serde::{Deserialize, Serialize};
 
 use super::build::RowBuilder;
@@ -69,18 +69,19 @@ impl Examples {
         delay: Duration,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, Error> {
-        let mut labels_from_the_future = 0;
-        let labels = known_labels(source, &mut labels_from_the_future)?;
+        let labels = Labels::read(&*source.log, source.as_of)?;
         let known = Known { as_of: source.as_of, maturity: source.maturity };
         let mut decided = Decided::new(RowBuilder::new(pipeline, period.from), period, known, progress);
         let mut push = |position: Position, event: &Event, vector: &[f64]| -> Result<(), Error> {
-            let label = labels.get(&event.event_id.fingerprint()).map(|label| label.is_bad);
-            decided.take(event.occurred_at, label, |rows, is_bad| rows.push(position.0 as i64, event, is_bad, vector))
+            decided.take(event.occurred_at, labels.is_bad(&event.event_id), |rows, is_bad| {
+                rows.push(position.0 as i64, event, is_bad, vector)
+            })
         };
         let other_definitions = match source.vectors {
             Vectors::Logged => logged(source, pipeline, &mut push)?,
             Vectors::Replayed => replayed(source, pipeline, &mut push)?,
         };
+        let labels_from_the_future = labels.from_the_future;
         decided.passed = Passed { labels_from_the_future, other_definitions, ..decided.passed };
         decided.examples(delay)
     }
@@ -134,38 +135,6 @@ fn replayed(source: &LogSource, pipeline: &Arc<Pipeline>, push: Push<'_>) -> Res
         }
     })?;
     pushed.map(|()| 0)
-}
-
-/// The label of an event that was observed last, by the event's fingerprint.
-struct Label {
-    observed_at: Timestamp,
-    is_bad: bool,
-}
-
-fn known_labels(source: &LogSource, from_the_future: &mut u64) -> Result<HashMap<u128, Label>, Error> {
-    let mut labels: HashMap<u128, Label> = HashMap::new();
-    for record in source.log.read(Position(0))? {
-        let record = record?;
-        if record.topic != Topic::Label {
-            continue;
-        }
-        let (label, _) = decode_label(&record.payload).map_err(unreadable(&record))?;
-        if label.observed_at > source.as_of {
-            *from_the_future += 1;
-            continue;
-        }
-        let known = Label { observed_at: label.observed_at, is_bad: label.label.is_bad() };
-        labels
-            .entry(label.event_id.fingerprint())
-            // Of equals the one that came last.
-            .and_modify(|before| {
-                if known.observed_at >= before.observed_at {
-                    *before = Label { ..known };
-                }
-            })
-            .or_insert(known);
-    }
-    Ok(labels)
 }
 
 fn unreadable(record: &Record) -> impl FnOnce(RecordError) -> Error {

@@ -1,22 +1,16 @@
 //! Intervals of proportions, of their ratio and of their difference, for independent rows.
 
+use scoring::backtest::wilson;
+
 use super::figure::{Figure, Method, Missing};
 
-/// `part` of `whole` with Wilson's interval (1927), which holds at few rows and at shares near 0 and 1; `empty` says why there is
+/// `part` of `whole` with [Wilson's interval](wilson); `empty` says why there is
 /// no share of nothing. `z` is the [reach](super::distributions::reach) of the level.
 pub(super) fn share(part: u64, whole: u64, z: f64, empty: Missing) -> Figure {
     match wilson(part, whole, z) {
         Some((lower, upper)) => Figure::within(part as f64 / whole as f64, lower, upper, Method::Wilson),
         None => empty.into(),
     }
-}
-
-fn wilson(part: u64, whole: u64, z: f64) -> Option<(f64, f64)> {
-    let [part, whole, square] = [part as f64, whole as f64, z * z];
-    let middle = part + square / 2.0;
-    let half = z * (part * (whole - part) / whole + square / 4.0).sqrt();
-    let end = |at: f64| (at / (whole + square)).clamp(0.0, 1.0);
-    (whole > 0.0).then(|| (end(middle - half), end(middle + half)))
 }
 
 /// A part of a whole.

@@ -157,6 +157,12 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         (&Method::GET | &Method::HEAD, _) | (_, "/v1/rules/check") => Some(Scope::Read),
         (_, "/v1/score" | "/v1/score/batch") => Some(Scope::Score),
         (_, "/v1/labels") => Some(Scope::Label),
+        (&Method::POST, path) if is_backtest(path) => Some(Scope::Read),
         _ => Some(Scope::Admin),
     }
+}
+
+/// A backtest reads, and changes nothing.
+fn is_backtest(path: &str) -> bool {
+    path.strip_prefix("/v1/rules/").is_some_and(|rest| rest.ends_with("/backtest"))
 }

@@ -86,6 +86,9 @@ fn what_a_request_needs() {
     check(Method::GET, "/metrics", Some(Scope::Read));
     check(Method::POST, "/v1/rules/check", Some(Scope::Read));
     check(Method::PUT, "/v1/rules/r", Some(Scope::Admin));
+    check(Method::POST, "/v1/rules/r/backtest", Some(Scope::Read));
+    check(Method::PUT, "/v1/rules/r/backtest", Some(Scope::Admin));
+    check(Method::POST, "/v1/rules/backtest", Some(Scope::Admin));
     check(Method::DELETE, "/v1/lists/l/entries", Some(Scope::Admin));
     check(Method::POST, "/v1/unknown", Some(Scope::Admin));
 }
