@@ -155,7 +155,8 @@ def xgboost_cases(cases: Cases) -> None:
     cases.refuse("xgboost_multiclass", "json", bytes(many.save_raw("json")), "multi:softprob")
     poisson = xgboost.train({**XGBOOST, "objective": "count:poisson"}, xgboost_matrix(x, y), 2)
     cases.refuse("xgboost_poisson", "ubj", bytes(poisson.save_raw("ubj")), "count:poisson")
-    linear = xgboost.train({"objective": "binary:logistic", "booster": "gblinear", "nthread": 1, "updater": "coord_descent"}, xgboost_matrix(x, y), 20)
+    options = {"objective": "binary:logistic", "booster": "gblinear", "updater": "coord_descent", "nthread": 1}
+    linear = xgboost.train(options, xgboost_matrix(x, y), 20)
     rows = golden([])
     for ext, raw in (("json", "json"), ("ubj", "ubj")):
         predictions = linear.predict(xgboost_matrix(rows))

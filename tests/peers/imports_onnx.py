@@ -104,7 +104,8 @@ def onnx_cases(cases: Cases) -> None:
     )
     codes = make_column_transformer((make_pipeline(one_hot(sparse_output=False), StandardScaler()), [4]))
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    for name, encoder in (("one_hot", one_hot()), ("one_hot_dropped", one_hot(drop="first")), ("ordinal", ordinal)):
+    encoders = {"one_hot": one_hot(), "one_hot_dropped": one_hot(drop="first"), "ordinal": ordinal}
+    for name, encoder in encoders.items():
         sklearn(f"logistic_{name}", make_pipeline(mixed(encoder), LogisticRegression()), encoded=True)
         sklearn(f"forest_{name}", make_pipeline(mixed(encoder), RandomForestClassifier(**forest)), encoded=True)
     sklearn("logistic_filled", make_pipeline(filled, LogisticRegression()), missing=True, encoded=True)
@@ -120,8 +121,8 @@ def onnx_cases(cases: Cases) -> None:
     booster = xgboost.XGBClassifier(n_estimators=30, max_depth=4, random_state=7, n_jobs=1).fit(x, y)
     add("xgboost", onnxmltools.convert_xgboost(booster, initial_types=inputs), booster, True)
 
-    softmax = xgboost.XGBClassifier(n_estimators=30, max_depth=4, random_state=7, n_jobs=1, objective="multi:softprob", num_class=2)
-    softmax.fit(x, y)
+    options = {"n_estimators": 30, "max_depth": 4, "objective": "multi:softprob", "num_class": 2}
+    softmax = xgboost.XGBClassifier(random_state=7, n_jobs=1, **options).fit(x, y)
     add("xgboost_softmax", onnxmltools.convert_xgboost(softmax, initial_types=inputs), None, True)
 
     x, y = training(missing=False)

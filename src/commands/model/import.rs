@@ -81,6 +81,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let published = Published { at: SystemClock.now(), by: args.by.clone() };
     let (source, features) = (imported.source.name(), imported.features);
     let mut artifact = Artifact::foreign(&name, source, features, &pipeline.plan, imported.scorer, published)?;
+    if let Model::Network(network) = &artifact.scorer.model {
+        artifact.about.settings = serde_json::to_value(network)?;
+    }
     artifact.card = card(&artifact, exactness.rows as u64, exactness.largest_difference);
     let version = args.registry.open()?.publish(&artifact)?;
     let line = Line {

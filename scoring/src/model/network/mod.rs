@@ -1,6 +1,6 @@
 //! A neural network: an ONNX file that another program wrote, what its numbers mean, and what a missing feature counts as. The file
-//! is kept as it came; it is made ready once, and run one event at a time in the precision of its input, so that many events get the
-//! very numbers that one gets.
+//! is kept as it came; it is made ready once, and run one event at a time in single precision, so that many events get the very numbers
+//! that one gets.
 //!
 //! A network says nothing of its reasons. What a feature contributes is found by occlusion: the log-odds of the event minus the
 //! log-odds of the same event with the feature at its usual value (Robnik-Šikonja and Kononenko, "Explaining classifications for

@@ -16,15 +16,8 @@ use super::plain;
 /// A network that is ready to run.
 pub(super) struct Plan {
     model: Arc<TypedRunnableModel>,
-    inputs: Vec<Input>,
-}
-
-/// Some of the features, beside each other.
-#[derive(Clone, Debug, PartialEq)]
-struct Input {
-    width: usize,
-    /// Whether it is read in double precision, or else in single.
-    is_double: bool,
+    /// How many features each input reads.
+    widths: Vec<usize>,
 }
 
 impl Plan {
@@ -41,19 +34,15 @@ impl Plan {
     fn numbers(&self, values: &[f64]) -> TractResult<Option<Vec<f64>>> {
         let mut rest = values;
         let mut given = TVec::new();
-        for input in &self.inputs {
-            let (values, behind) = rest.split_at(input.width);
+        for &width in &self.widths {
+            let (values, behind) = rest.split_at(width);
             rest = behind;
+            let singles: Vec<f32> = values.iter().map(|&value| value as f32).collect();
             // Kernels make a number of what is none, so that the output would not show it.
-            let is_beyond = |value: &f64| if input.is_double { value.is_infinite() } else { (*value as f32).is_infinite() };
-            if values.iter().any(is_beyond) {
+            if singles.iter().any(|value| value.is_infinite()) {
                 return Ok(None);
             }
-            let shape = [1, input.width];
-            given.push(match input.is_double {
-                true => Tensor::from_shape(&shape, values)?.into(),
-                false => Tensor::from_shape(&shape, &values.iter().map(|&value| value as f32).collect::<Vec<_>>())?.into(),
-            });
+            given.push(Tensor::from_shape(&[1, width], &singles)?.into());
         }
         let out = self.model.run(given)?;
         let numbers = out[0].cast_to::<f64>()?;
@@ -81,27 +70,25 @@ fn make(onnx: &[u8], output: &str, width: usize) -> Result<Plan, String> {
             return Err(format!("{} is not supported", plain::named(node, number)));
         }
     }
-    let inputs = graph.input.iter().map(input).collect::<Result<Vec<_>, _>>()?;
-    let reads: usize = inputs.iter().map(|input| input.width).sum();
+    let widths = graph.input.iter().map(columns).collect::<Result<Vec<_>, _>>()?;
+    let reads: usize = widths.iter().sum();
     if reads != width {
         return Err(format!("it reads {reads} features and not {width}"));
     }
-    let model = optimised(&framework, &file, &inputs).map_err(|error| told(&error))?;
+    let model = optimised(&framework, &file, &widths).map_err(|error| told(&error))?;
     let fact = model.output_fact(0).map_err(|error| told(&error))?;
     let numbers = fact.shape.as_concrete().map(|shape| shape.iter().product());
-    let is_float = [f32::datum_type(), f64::datum_type()].contains(&fact.datum_type);
     match numbers {
-        Some(1 | 2) if is_float => {}
+        Some(1 | 2) if fact.datum_type == f32::datum_type() => {}
         _ => return Err(format!("its output {output} is neither one number nor two, but {fact:?}")),
     }
-    Ok(Plan { model: model.into_runnable().map_err(|error| told(&error))?, inputs })
+    Ok(Plan { model: model.into_runnable().map_err(|error| told(&error))?, widths })
 }
 
-fn optimised(framework: &tract_onnx::Onnx, file: &tract_onnx::pb::ModelProto, inputs: &[Input]) -> TractResult<TypedModel> {
+fn optimised(framework: &tract_onnx::Onnx, file: &tract_onnx::pb::ModelProto, widths: &[usize]) -> TractResult<TypedModel> {
     let mut model = framework.model_for_proto_model(file)?;
-    for (place, input) in inputs.iter().enumerate() {
-        let kind = if input.is_double { f64::datum_type() } else { f32::datum_type() };
-        model.set_input_fact(place, InferenceFact::dt_shape(kind, [1, input.width]))?;
+    for (place, &width) in widths.iter().enumerate() {
+        model.set_input_fact(place, InferenceFact::dt_shape(f32::datum_type(), [1, width]))?;
     }
     model.into_optimized()
 }
@@ -125,23 +112,19 @@ fn keep(graph: &mut GraphProto, output: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// An input of rows, as many as may be, of a known width.
-fn input(info: &ValueInfoProto) -> Result<Input, String> {
-    let wrong = |what: &str| format!("its input {} {what}", info.name);
-    let Some(TensorType(tensor)) = info.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
+/// How many features an input reads, which is of rows, as many as may be or one.
+fn columns(input: &ValueInfoProto) -> Result<usize, String> {
+    let wrong = |what: &str| format!("its input {} {what}", input.name);
+    let Some(TensorType(tensor)) = input.r#type.as_ref().and_then(|kind| kind.value.as_ref()) else {
         return Err(wrong("is no tensor"));
     };
-    let is_double = match DataType::try_from(tensor.elem_type) {
-        Ok(DataType::Float) => false,
-        Ok(DataType::Double) => true,
-        _ => return Err(wrong("is not of floating-point numbers")),
-    };
+    if DataType::try_from(tensor.elem_type) != Ok(DataType::Float) {
+        return Err(wrong("is not in single precision: export the network so"));
+    }
     let lengths: Vec<_> = tensor.shape.iter().flat_map(|shape| &shape.dim).map(|dim| dim.value.as_ref()).collect();
     match lengths[..] {
         [Some(DimValue(rows)), _] if *rows > 1 => Err(wrong(&format!("is of {rows} rows at once"))),
-        [_, Some(DimValue(width))] => {
-            usize::try_from(*width).map(|width| Input { width, is_double }).map_err(|_| wrong("is of no width"))
-        }
+        [_, Some(DimValue(width))] => usize::try_from(*width).map_err(|_| wrong("is of no width")),
         _ => Err(wrong("is not of rows of features")),
     }
 }

@@ -35,16 +35,18 @@ pub(super) fn classifier(operator: &Operator, columns: &[Column], width: usize) 
         return Err(operator.damaged(format!("has weights for class {id}")));
     }
     let [has_first, has_second] = [0, 1].map(|class| ids.contains(&class));
+    // Of two classes this is the logistic function of the difference.
+    let softmax = operator.text("post_transform", "NONE")? == "SOFTMAX" && has_first && has_second;
     let (class, base, shape) = match (has_second, base.as_slice()) {
+        (_, []) if softmax => (1, 0.0, Shape::Complementary),
+        (_, &[against, base]) if softmax => (1, base - against, Shape::Complementary),
         (false, []) => (0, 0.0, Shape::Complementary),
         (false, &[base]) => (0, base, Shape::Complementary),
         // What runtimes make of more is not what the standard says.
         (true, base) if base.iter().all(|&base| base == 0.0) && base.len() < 2 => (1, 0.0, Shape::Two),
         _ => return Err(operator.unsupported("base_values for two classes")),
     };
-    // Of two classes this is the logistic function of the difference.
-    let softmax = operator.text("post_transform", "NONE")? == "SOFTMAX" && has_first && has_second;
-    let (link, shape) = if softmax { (Link::Logistic, Shape::Complementary) } else { (link(operator)?, shape) };
+    let link = if softmax { Link::Logistic } else { link(operator)? };
     let weights = Weights::new(operator, "class", class, softmax)?;
     if has_first && has_second && !softmax {
         weights.in_every_leaf(operator)?;
