@@ -166,7 +166,7 @@ fn said(path: &Path) -> Said {
     let text = fs::read_to_string(path.with_extension("said")).unwrap_or_default();
     let missing = text.strip_prefix("missing=").map(|value| match value {
         "nan" => Missing::Given,
-        value => Missing::Value(value.parse().unwrap()),
+        value => Missing::Value(value.parse().expect("it is a number")),
     });
     let gives = if text == "log-odds" { Gives::LogOdds } else { Gives::Probability };
     Said { gives, missing: missing.into_iter().map(|missing| (None, missing)).collect() }
