@@ -222,7 +222,7 @@ fn a_model_is_judged_compared_shown_and_exported() {
     };
     let import = ["model", "import", "--pipeline", HANDBOOK, "--data-dir", text(&at), "--file", text(&exported)];
     let arguments = [import.as_slice(), &["--golden", text(&golden), "--by", "bob", "--json"]].concat();
-    let probability = imported.model.probability(&values);
+    let probability = imported.scorer.model.probability(&values);
     fs::write(&golden, row(probability + 1e-3)).expect("write");
     let refused = run(&arguments);
     assert!(!refused.status.success() && refused.stderr.contains("row 1"), "{}", refused.stderr);

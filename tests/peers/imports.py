@@ -1,4 +1,4 @@
-"""Small models of LightGBM, XGBoost and scikit-learn with their own predictions, which riskflow's imports must give as well.
+"""Small models of LightGBM, XGBoost and scikit-learn, and neural networks, with their own predictions, which riskflow's imports must give as well.
 
 Writes for each case the model `<case>.<ext>`, `<case>.csv` with 200 rows (the features by name, an empty cell for a missing value, and
 `prediction`, the probability that the program itself gives, ONNX Runtime for ONNX), and for trees whose file tells the training rows of
@@ -19,6 +19,7 @@ import numpy as np
 import shap
 import xgboost
 from imports_cases import EXPLAINED, NAMES, Cases, golden, sigmoid, training
+from imports_networks import network_cases
 from imports_onnx import check, hand_made_cases, onnx_cases
 
 LIGHTGBM = {
@@ -154,8 +155,12 @@ def xgboost_cases(cases: Cases) -> None:
     cases.refuse("xgboost_multiclass", "json", bytes(many.save_raw("json")), "multi:softprob")
     poisson = xgboost.train({**XGBOOST, "objective": "count:poisson"}, xgboost_matrix(x, y), 2)
     cases.refuse("xgboost_poisson", "ubj", bytes(poisson.save_raw("ubj")), "count:poisson")
-    linear = xgboost.train({"objective": "binary:logistic", "booster": "gblinear"}, xgboost_matrix(x, y), 2)
-    cases.refuse("xgboost_linear", "json", bytes(linear.save_raw("json")), "gblinear")
+    options = {"objective": "binary:logistic", "booster": "gblinear", "updater": "coord_descent", "nthread": 1}
+    linear = xgboost.train(options, xgboost_matrix(x, y), 20)
+    rows = golden([])
+    for ext, raw in (("json", "json"), ("ubj", "ubj")):
+        predictions = linear.predict(xgboost_matrix(rows))
+        cases.write(f"xgboost_linear_{ext}", ext, bytes(linear.save_raw(raw)), NAMES, rows, predictions)
 
 
 def main() -> int:
@@ -171,6 +176,7 @@ def main() -> int:
     xgboost_cases(cases)
     onnx_cases(cases)
     hand_made_cases(cases)
+    network_cases(cases)
     print(f"{len(list(arguments.out.glob('*.csv')))} tables in {arguments.out}")
     return 0
 

@@ -55,6 +55,7 @@ pub fn write(about: &About, profile: &Profile, scorer: &Scorer, split: &Split, n
 fn model(scorer: &Scorer) -> String {
     let model = match &scorer.model {
         Model::Linear(linear) => format!("A weighted sum of {} features", linear.weights.len()),
+        Model::Network(network) => format!("A neural network over {} features", network.width()),
         Model::Trees(trees) if trees.combine == Combine::PathLength => format!(
             "An isolation forest of {} trees with {} nodes over {} features, which saw no labels: it says how unlike the others an event is",
             trees.roots.len(),
@@ -73,6 +74,9 @@ fn model(scorer: &Scorer) -> String {
         ),
         Some(Preparation::Evidence(_)) => {
             format!("{model}, each cut into bins and replaced by the weight of evidence of its bin")
+        }
+        Some(Preparation::Encoded(features)) => {
+            format!("{model}, which are made of {}: some of them are encoded", features.len())
         }
     }
 }

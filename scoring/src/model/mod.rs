@@ -1,9 +1,10 @@
-//! Models as scoring runs them: trees flattened into one array and linear models, both plain data, both pure functions from a
-//! feature vector to a probability. Training makes them; nothing here learns.
+//! Models as scoring runs them: trees flattened into one array, linear models and neural networks, all plain data, all pure functions
+//! from a feature vector to a probability. Training makes them or others do; nothing here learns.
 
 pub mod calibration;
 pub mod compiled;
 pub mod linear;
+pub mod network;
 pub mod preparation;
 pub mod reasons;
 pub mod runnable;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use calibration::Calibration;
 pub use compiled::CompiledTrees;
 pub use linear::Linear;
+pub use network::Network;
 pub use preparation::Preparation;
 pub use reasons::Reasons;
 pub use runnable::Runnable;
@@ -39,6 +41,8 @@ pub enum Model {
     Linear(Linear),
     /// A sum or mean of trees.
     Trees(Trees),
+    /// A neural network.
+    Network(Network),
 }
 
 impl Model {
@@ -47,6 +51,7 @@ impl Model {
         match self {
             Self::Linear(linear) => linear.weights.len(),
             Self::Trees(trees) => trees.width,
+            Self::Network(network) => network.width(),
         }
     }
 
@@ -55,14 +60,17 @@ impl Model {
         match self {
             Self::Linear(linear) => linear.check(),
             Self::Trees(trees) => trees.check(),
+            Self::Network(network) => network.check(),
         }
     }
 
-    /// The probability, 0 to 1, that the event is bad. `values` has one number a feature, NaN where one is missing.
+    /// The probability, 0 to 1, that the event is bad. `values` has one number a feature, NaN where one is missing. NaN where a network
+    /// gives no such number.
     pub fn probability(&self, values: &[f64]) -> f64 {
         match self {
             Self::Linear(linear) => sigmoid(linear.margin(values)),
             Self::Trees(trees) => trees.probability(values),
+            Self::Network(network) => network.probability(values),
         }
     }
 
@@ -81,20 +89,23 @@ impl Model {
     }
 
     /// What each feature adds to the model's output, on the scale that it adds up on (log-odds; probability for a mean of trees; the binary
-    /// logarithm of the strangeness for an isolation forest): contributions and the expected output sum to the output.
+    /// logarithm of the strangeness for an isolation forest): contributions and the expected output sum to the output,
+    /// but for a network, whose are those of [`Network::contributions`].
     pub fn contributions(&self, values: &[f64]) -> Vec<f64> {
         match self {
             Self::Linear(linear) => linear.contributions(values),
             Self::Trees(trees) => reasons::tree_contributions(trees, values),
+            Self::Network(network) => network.contributions(values),
         }
     }
 
     /// The output that contributions start from: the mean over the training rows for trees, the output at the mean of every
-    /// feature for a linear model.
+    /// feature for a linear model, and where every feature is usual for a network.
     pub fn expected_output(&self) -> f64 {
         match self {
             Self::Linear(linear) => linear.intercept,
             Self::Trees(trees) => trees.expected_output(),
+            Self::Network(network) => network.expected_output(),
         }
     }
 }
@@ -147,6 +158,12 @@ pub enum Invalid {
         bins: usize,
         /// How many ends.
         ends: usize,
+    },
+    /// A network that cannot be made ready.
+    #[error("the neural network cannot be run: {what}")]
+    Network {
+        /// Why not; it names what it cannot do.
+        what: String,
     },
     /// A mean of no trees.
     #[error("the model is a mean of no trees")]

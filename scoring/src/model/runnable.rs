@@ -2,7 +2,7 @@
 //! its features where a pipeline's vector has them, and is stored nowhere.
 
 use super::reasons::Reasons;
-use super::{Calibration, CompiledTrees, Linear, Model, Preparation, Scorer, by_rows, sigmoid};
+use super::{Calibration, CompiledTrees, Linear, Model, Network, Preparation, Scorer, by_rows, sigmoid};
 
 /// A scorer made ready to be run.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ enum Ready {
     /// With where each of its features lies.
     Linear(Linear, Vec<usize>),
     Trees(CompiledTrees, Reasons),
+    /// With where each of its features lies.
+    Network(Network, Vec<usize>),
 }
 
 impl Runnable {
@@ -42,7 +44,7 @@ impl Runnable {
     }
 
     /// The probability, 0 to 1, that the event is bad. `vector` has NaN where a value is missing. Nothing is allocated, but for what
-    /// a preparation makes.
+    /// a preparation makes and a network needs.
     pub fn probability(&self, vector: &[f64]) -> f64 {
         self.raw_and_calibrated(vector).1
     }
@@ -83,7 +85,7 @@ impl Runnable {
 
 impl Prepared {
     fn row(&self, vector: &[f64]) -> Vec<f64> {
-        self.preparation.row(&self.places.iter().map(|&place| vector[place]).collect::<Vec<_>>())
+        self.preparation.row(&picked(&self.places, vector))
     }
 
     fn columns(&self, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
@@ -97,6 +99,7 @@ impl Ready {
         match model {
             Model::Linear(linear) => Self::Linear(linear.clone(), places),
             Model::Trees(trees) => Self::Trees(CompiledTrees::new(trees, place), Reasons::new(trees, place)),
+            Model::Network(network) => Self::Network(network.clone(), places),
         }
     }
 
@@ -104,6 +107,7 @@ impl Ready {
         match self {
             Self::Linear(linear, places) => sigmoid(linear.margin_of(|feature| values[places[feature]])),
             Self::Trees(trees, _) => trees.probability(values),
+            Self::Network(network, places) => network.probability(&picked(places, values)),
         }
     }
 
@@ -117,6 +121,16 @@ impl Ready {
                 }
                 contributions
             }
+            Self::Network(network, places) => {
+                let mut contributions = vec![0.0; values.len()];
+                let of_features = network.contributions(&picked(places, values));
+                places.iter().zip(of_features).for_each(|(&place, of_feature)| contributions[place] += of_feature);
+                contributions
+            }
         }
     }
+}
+
+fn picked(places: &[usize], values: &[f64]) -> Vec<f64> {
+    places.iter().map(|&place| values[place]).collect()
 }

@@ -1,5 +1,5 @@
 //! The embedded registry, `file://`. A version is a folder, `<folder>/<name>/<version>/`: what it is, the model, the reference profile,
-//! the card and who published it, each a file of its own, and their hashes as `sha256sum -c` reads them.
+//! the card, who published it and the ONNX file of a neural network, each a file of its own, and their hashes as `sha256sum -c` reads them.
 
 use std::fs;
 use std::io::Write;
@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{ARTIFACT_FORMAT, Artifact, Error, Registry, old};
+use crate::model::{Model, Scorer};
 
 const ABOUT: &str = "artifact.json";
 const MODEL: &str = "model.json";
 const PROFILE: &str = "profile.json";
 const CARD: &str = "card.md";
 const PUBLISHED: &str = "published.json";
+/// The ONNX file of a network; other models have none.
+const NETWORK: &str = "network.onnx";
 const MANIFEST: &str = "artifact.sha256";
 
 /// A registry in a folder.
@@ -95,15 +98,20 @@ impl Registry for FileRegistry {
 }
 
 /// The files of an artifact.
-fn files(artifact: &Artifact) -> [(&'static str, Vec<u8>); 5] {
+fn files(artifact: &Artifact) -> Vec<(&'static str, Vec<u8>)> {
     let Artifact { about, scorer, profile, card, published } = artifact;
-    [
+    let network = match &scorer.model {
+        Model::Network(network) => Some((NETWORK, network.onnx().to_vec())),
+        Model::Linear(_) | Model::Trees(_) => None,
+    };
+    let always = [
         (ABOUT, json(about)),
         (MODEL, json(scorer)),
         (PROFILE, json(profile)),
         (CARD, card.clone().into_bytes()),
         (PUBLISHED, json(published)),
-    ]
+    ];
+    always.into_iter().chain(network).collect()
 }
 
 fn json(part: &impl serde::Serialize) -> Vec<u8> {
@@ -117,9 +125,13 @@ fn read(folder: &Path, manifest: &str) -> Result<Artifact, Error> {
         let (hash, _) = hash.ok_or_else(|| damaged(&folder.join(MANIFEST), format!("it does not list {name}")))?;
         whole(&folder.join(name), hash)
     };
+    let mut scorer: Scorer = parse(folder, MODEL, &part(MODEL)?)?;
+    if let Model::Network(network) = scorer.model {
+        scorer.model = Model::Network(network.with_file(part(NETWORK)?));
+    }
     Ok(Artifact {
         about: parse(folder, ABOUT, &part(ABOUT)?)?,
-        scorer: parse(folder, MODEL, &part(MODEL)?)?,
+        scorer,
         profile: parse(folder, PROFILE, &part(PROFILE)?)?,
         card: String::from_utf8(part(CARD)?).map_err(|error| unreadable(&folder.join(CARD))(error.to_string()))?,
         published: parse(folder, PUBLISHED, &part(PUBLISHED)?)?,
@@ -289,6 +301,30 @@ mod tests {
         check(&wider, "the preparation makes 2 columns, the model reads 1");
         let longer = |artifact: &mut Artifact| artifact.scorer.preparation = Some(Preparation::Linear(vec![flagged; 2]));
         check(&longer, "its model reads 2 features and it names 1");
+    }
+
+    #[cfg(feature = "networks")]
+    #[test]
+    fn a_network_has_its_file_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let registry = FileRegistry::open(folder.path()).expect("open");
+        let onnx = include_bytes!("../../tests/network.onnx");
+        let network = crate::model::Network::new(onnx.to_vec(), "probability".to_owned(), 2);
+        let mut published = artifact();
+        published.scorer = Scorer::plain(Model::Network(network));
+        for list in [&mut published.about.features, &mut published.about.feature_versions] {
+            list.push("risk".to_owned());
+        }
+        registry.publish(&published).expect("publish");
+        let loaded = registry.load("card_fraud", 1).expect("it is whole");
+        assert_eq!(loaded, published);
+        assert!((0.5..1.0).contains(&loaded.scorer.probability(&[8.0, -4.0])));
+        let path = folder.path().join("card_fraud/1").join(NETWORK);
+        assert_eq!(fs::read(&path).expect("it is there"), onnx);
+        let mut flipped = onnx.to_vec();
+        flipped[100] ^= 1;
+        fs::write(&path, flipped).expect("write");
+        assert!(matches!(registry.load("card_fraud", 1), Err(Error::Damaged { path, .. }) if path.ends_with(NETWORK)));
     }
 
     /// Like the other, but reading weights of evidence.

@@ -139,7 +139,7 @@ fn measure(args: &Args, pipeline: &Pipeline, deciders: &Deciders) -> anyhow::Res
     }
     let trees = match &champion.artifact.scorer.model {
         scoring::Model::Trees(trees) => trees.roots.len(),
-        scoring::Model::Linear(_) => 0,
+        scoring::Model::Linear(_) | scoring::Model::Network(_) => 0,
     };
     let share = |count: u64| count as f64 / decided as f64;
     let Quantiles { p50_us, p99_us } = without.quantiles();

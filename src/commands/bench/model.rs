@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use anyhow::Context;
 use hdrhistogram::Histogram;
-use scoring::Scorer;
 use scoring::model::Runnable;
 use serde::Serialize;
 use training::import::{GoldenRows, read, verify};
@@ -55,8 +54,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let imported = read(&bytes).with_context(|| format!("{} cannot be imported", args.lightgbm.display()))?;
     let golden = std::fs::read(&args.rows).with_context(|| format!("cannot read {}", args.rows.display()))?;
     let rows = GoldenRows::read(&golden, &imported.features).with_context(|| args.rows.display().to_string())?;
-    let exactness = verify(&imported.model, &rows).with_context(|| args.rows.display().to_string())?;
-    let scorer = Scorer::plain(imported.model);
+    let exactness = verify(&imported.scorer, &rows).with_context(|| args.rows.display().to_string())?;
+    let scorer = imported.scorer;
     let places: Vec<usize> = (0..scorer.width()).collect();
     let started = Instant::now();
     let runnable = Runnable::new(&scorer, &places);

@@ -12,7 +12,7 @@ use crate::output;
 /// Export a model as ONNX, for any runtime that knows ai.onnx.ml
 ///
 /// The input is one vector of doubles, the features in the order of the model; the output the probability. A calibration is not part of
-/// it, which is said. A model of prepared features (`preparation` under [training.logistic]) is refused.
+/// it, which is said. A neural network is written as the file that it came in. A model of prepared features (`preparation` under [training.logistic]) is refused.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow model export --version 3 --out card_fraud.onnx --data-dir riskflow-data")]
 pub(super) struct Args {

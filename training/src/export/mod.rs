@@ -6,7 +6,7 @@ use scoring::Scorer;
 
 pub use onnx::onnx;
 
-/// What scoring runs as an ONNX file, up to the calibration, which is not part of it; see [`onnx`]. A model that reads prepared features
+/// What scoring runs as an ONNX file, up to the calibration, which is not part of it; see [`onnx`]. A network is the file that came in. A model that reads prepared features
 /// is refused: the file would give other probabilities for the features as they are.
 pub fn scorer_as_onnx(scorer: &Scorer, features: &[String]) -> Result<Vec<u8>, Error> {
     match &scorer.preparation {
@@ -20,7 +20,7 @@ pub fn scorer_as_onnx(scorer: &Scorer, features: &[String]) -> Result<Vec<u8>, E
 pub enum Error {
     /// It reads what a preparation makes of the features.
     #[error(
-        "a model with the preparation `{preparation}` cannot be written as ONNX: its bins or fillings have no place in the file"
+        "a model with the preparation `{preparation}` cannot be written as ONNX: its bins, fillings or codes have no place in the file"
     )]
     Prepared {
         /// The preparation, as pipeline files call it.

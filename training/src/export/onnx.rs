@@ -19,12 +19,13 @@ const INPUT: &str = "features";
 const OUTPUT: &str = "probability";
 
 /// The bytes of an ONNX file that predicts what the model predicts: trees to 1e-6, since ONNX adds their values up to a single, and
-/// linear models to the last digits. The features' names, their covers and everything else that [`crate::import::read`] needs come
+/// linear models to the last digits; a network's is the file that it came in. The features' names, their covers and everything else that [`crate::import::read`] needs come
 /// along.
 pub fn onnx(model: &Model, features: &[String]) -> Vec<u8> {
     let graph = match model {
         Model::Trees(trees) => trees_graph(trees),
         Model::Linear(linear) => linear_graph(linear),
+        Model::Network(network) => return network.onnx().to_vec(),
     };
     let names = serde_json::Value::from(features);
     let file = proto::Model {

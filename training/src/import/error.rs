@@ -59,6 +59,35 @@ pub enum Error {
         /// What is wrong where.
         what: String,
     },
+    /// Something is said that only a network has open.
+    #[error("the file is no neural network: what a missing value counts as and what its output is stand in it")]
+    NoNetwork,
+    /// Something is said of a feature that there is not.
+    #[error("the model does not read {feature}, so that it cannot be missing")]
+    NoFeature {
+        /// Its name.
+        feature: String,
+    },
+    /// A value is missing of which nothing is said.
+    #[error("row {row} of the known predictions lacks {feature}, and nothing says what a missing value counts as")]
+    Missing {
+        /// The row, from 1, not counting the header.
+        row: usize,
+        /// The feature.
+        feature: String,
+    },
+    /// A network shall deal with a missing value, and nothing shows that it does.
+    #[error("no row of the known predictions lacks {feature}, so that nothing shows what the network makes of it")]
+    Unseen {
+        /// The feature.
+        feature: String,
+    },
+    /// A network fails, or what it gives is no probability.
+    #[error("row {row} of the known predictions gives no number from 0 to 1; perhaps the network gives log-odds")]
+    NoProbability {
+        /// The row, from 1, not counting the header.
+        row: usize,
+    },
     /// A prediction is not the known one.
     #[error("row {row} of the known predictions gives {found} and not {expected}")]
     Differs {

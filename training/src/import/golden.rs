@@ -3,12 +3,14 @@
 use std::str;
 
 use csv_core::{ReadRecordResult, Reader};
-use scoring::Model;
+use scoring::{Model, Scorer};
 
 use super::Error;
 
 /// The largest difference in probability that counts as equal. Other programs add up in single precision.
 const TOLERANCE: f64 = 1e-6;
+/// The same for networks, which add up in single precision here, too, in another order and layer by layer.
+const TOLERANCE_OF_NETWORKS: f64 = 1e-5;
 
 /// The column of known predictions.
 const PREDICTION: &str = "prediction";
@@ -27,21 +29,25 @@ pub struct GoldenRows {
 pub struct Exactness {
     /// How many rows there were.
     pub rows: usize,
-    /// The largest difference in probability, at most 1e-6.
+    /// The largest difference in probability, at most 1e-6, of a network 1e-5.
     pub largest_difference: f64,
 }
 
 /// Holds a model against known predictions; an error names the first row that differs.
-pub fn verify(model: &Model, rows: &GoldenRows) -> Result<Exactness, Error> {
+pub fn verify(scorer: &Scorer, rows: &GoldenRows) -> Result<Exactness, Error> {
+    let tolerance = match scorer.model {
+        Model::Network(_) => TOLERANCE_OF_NETWORKS,
+        Model::Linear(_) | Model::Trees(_) => TOLERANCE,
+    };
     let mut largest_difference: f64 = 0.0;
     for (row, (values, &expected)) in rows.values.iter().zip(&rows.predictions).enumerate() {
-        if values.len() != model.width() {
-            let what = format!("row {} has {} values, the model {} features", row + 1, values.len(), model.width());
+        if values.len() != scorer.width() {
+            let what = format!("row {} has {} values, the model {} features", row + 1, values.len(), scorer.width());
             return Err(Error::GoldenRows { what });
         }
-        let found = model.probability(values);
+        let found = scorer.probability(values);
         let difference = (found - expected).abs();
-        if difference.is_nan() || difference > TOLERANCE {
+        if difference.is_nan() || difference > tolerance {
             return Err(Error::Differs { row: row + 1, expected, found });
         }
         largest_difference = largest_difference.max(difference);
@@ -70,6 +76,12 @@ impl GoldenRows {
         }
         Ok(rows)
     }
+}
+
+/// The names of all columns but that of predictions.
+pub(super) fn features(bytes: &[u8]) -> Result<Vec<String>, Error> {
+    let header = records(bytes)?.into_iter().next().ok_or_else(|| wrong("there is no header"))?;
+    Ok(header.into_iter().filter(|name| name != PREDICTION).collect())
 }
 
 fn wrong(what: impl Into<String>) -> Error {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::str::{self, FromStr};
 
+use scoring::Scorer;
 use scoring::model::trees::Combine;
 
 use super::grow::{Foreign, Grove, Question};
@@ -44,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Imported, Error> {
     // Leaves hold their values after shrinkage and the first tree the average; a forest is the mean of its trees' log-odds.
     let mean = if header.flag("average_output") { 1.0 / trees.max(1) as f64 } else { 1.0 };
     let (model, has_cover) = grove.finish(Combine::LogisticSum, 0.0, mean * sigmoid(&header)?);
-    Ok(Imported { source: FORMAT, features, model, has_cover })
+    Ok(Imported { source: FORMAT, features, scorer: Scorer::plain(model), has_cover })
 }
 
 fn check_supported(header: &Block, rest: &str) -> Result<(), Error> {

@@ -1,10 +1,11 @@
-//! Models that other programs trained, read into the layout that scoring runs. A model comes over with all its predictions or not
+//! Models that other programs trained, read into what scoring runs. A model comes over with all its predictions or not
 //! at all: what the layout cannot say exactly is refused by its name, and a file that is damaged is an error and never a panic.
 
 mod error;
 mod golden;
 mod grow;
 mod lightgbm;
+mod network;
 pub(crate) mod onnx;
 #[cfg(test)]
 mod tests;
@@ -14,10 +15,11 @@ mod xgboost;
 
 use std::fmt;
 
-use scoring::Model;
+use scoring::Scorer;
 
 pub use error::Error;
 pub use golden::{Exactness, GoldenRows, verify};
+pub use network::{Said, settle};
 
 /// A model that has been read.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,10 +28,10 @@ pub struct Imported {
     pub source: Source,
     /// The names of its features, in the order of the vector it reads. `f0`, `f1`, … where the file names none.
     pub features: Vec<String>,
-    /// The model, checked.
-    pub model: Model,
+    /// The model, checked, with what is done to the features before.
+    pub scorer: Scorer,
     /// Whether the file says how many training rows came to each leaf. Without it the reasons take all leaves for equally
-    /// frequent: predictions are exact, contributions are not those of the training data. True for linear models.
+    /// frequent: predictions are exact, contributions are not those of the training data. True for linear models, false for networks.
     pub has_cover: bool,
 }
 
@@ -42,7 +44,7 @@ pub enum Source {
     XgBoostJson,
     /// What XGBoost's `save_model` writes to a file that ends in `.ubj`.
     XgBoostUbjson,
-    /// The Open Neural Network Exchange, of which trees and linear models are read.
+    /// The Open Neural Network Exchange: trees, linear models and networks.
     Onnx,
 }
 
@@ -83,7 +85,7 @@ pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
         Source::XgBoostUbjson => xgboost::read(Source::XgBoostUbjson, &ubjson::read(bytes)?),
         Source::Onnx => onnx::read(bytes),
     }?;
-    imported.model.check()?;
+    imported.scorer.check()?;
     Ok(imported)
 }
 
@@ -100,6 +102,17 @@ fn format(bytes: &[u8]) -> Option<Source> {
             (b'{', b'L' | b'l' | b'I' | b'i' | b'U') => Some(Source::XgBoostUbjson),
             _ => None,
         },
+    }
+}
+
+impl Imported {
+    /// Where the file names no features, and the rows do not call them `f0`, `f1`, …, the columns of the rows are they, in their order.
+    pub fn name_features(&mut self, golden: &[u8]) -> Result<(), Error> {
+        let columns = golden::features(golden)?;
+        if self.features == numbered(columns.len()) && !columns.contains(&self.features[0]) {
+            self.features = columns;
+        }
+        Ok(())
     }
 }
 

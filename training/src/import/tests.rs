@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use scoring::Model;
 use serde_json::{Value, json};
 
 use super::*;
@@ -21,7 +22,9 @@ fn a_format_is_known_by_its_first_bytes() {
 fn lightgbm_sends_what_is_missing_its_way() {
     // -1 on the left and 1 on the right of a threshold, by decision type: none 0, zero 4, NaN 8, and 2 for the left by default.
     let check = |decision: u8, threshold: &str, values: [f64; 5]| {
-        let Model::Trees(trees) = read(lightgbm(decision, threshold).as_bytes()).unwrap().model else { panic!("no trees") };
+        let Model::Trees(trees) = read(lightgbm(decision, threshold).as_bytes()).unwrap().scorer.model else {
+            panic!("no trees")
+        };
         let found = [f64::NAN, 0.0, 1e-36, -2.0, 2.0].map(|value| trees.output(&[value, 0.0]));
         assert_eq!(found, values, "{decision} {threshold}");
     };
@@ -43,7 +46,7 @@ fn lightgbm_sends_categories_of_a_set_left() {
     // 0, 5 and 32 and 33: bits of two words.
     let text = lightgbm(1, "0").replace("num_cat=0", "num_cat=1\ncat_boundaries=0 2\ncat_threshold=33 3");
     let imported = read(text.as_bytes()).unwrap();
-    let Model::Trees(trees) = &imported.model else { panic!("no trees") };
+    let Model::Trees(trees) = &imported.scorer.model else { panic!("no trees") };
     let check = |value: f64, left: bool| assert_eq!(trees.output(&[value, 0.0]), if left { -1.0 } else { 1.0 }, "{value}");
     for value in [0.0, 0.9, -0.9, 5.0, 5.9, 32.0, 33.0, 33.9] {
         check(value, true);
@@ -53,7 +56,7 @@ fn lightgbm_sends_categories_of_a_set_left() {
     }
     // The reasons are those of one split, 30 rows to 10: 0.5 on average.
     assert!((trees.expected_output() - 0.5).abs() < 1e-12 && imported.has_cover);
-    let contributions = imported.model.contributions(&[5.0, 0.0]);
+    let contributions = imported.scorer.model.contributions(&[5.0, 0.0]);
     assert!((contributions[0] + 1.5).abs() < 1e-12 && contributions[1] == 0.0, "{contributions:?}");
 }
 
@@ -88,7 +91,7 @@ fn a_lightgbm_file_that_is_damaged_or_not_known_is_named() {
 
 #[test]
 fn xgboost_compares_singles_and_starts_from_its_base_score() {
-    let Model::Trees(trees) = read(&xgboost_json(&xgboost())).unwrap().model else { panic!("no trees") };
+    let Model::Trees(trees) = read(&xgboost_json(&xgboost())).unwrap().scorer.model else { panic!("no trees") };
     let check = |value: f64, expect: f64| assert_eq!(trees.output(&[value, 0.0]), expect, "{value}");
     let threshold = f64::from(0.1f32);
     check(f64::NAN, -1.0);
@@ -100,7 +103,7 @@ fn xgboost_compares_singles_and_starts_from_its_base_score() {
     let base = |edit: &dyn Fn(&mut Value)| {
         let mut file = xgboost();
         edit(&mut file["learner"]);
-        read(&xgboost_json(&file)).map(|imported| imported.model.probability(&[0.0, 0.0]))
+        read(&xgboost_json(&file)).map(|imported| imported.scorer.probability(&[0.0, 0.0]))
     };
     let score = |text: &'static str| base(&|learner| learner["learner_model_param"]["base_score"] = json!(text));
     let margin = |odds: f64| scoring::model::sigmoid(odds.ln() - 1.0);
@@ -126,19 +129,39 @@ fn xgboost_compares_singles_and_starts_from_its_base_score() {
 }
 
 #[test]
+fn weights_of_xgboost_are_a_linear_model() {
+    let mut file = xgboost();
+    file["learner"]["gradient_booster"] =
+        json!({"name": "gblinear", "model": {"boosted_rounds": 1, "weights": [0.1, -2.0, 0.5]}});
+    let imported = read(&xgboost_json(&file)).unwrap();
+    let check = |values: [f64; 2], margin: f64| {
+        let expect = scoring::model::sigmoid(margin);
+        assert!((imported.scorer.probability(&values) - expect).abs() < 1e-15, "{values:?}");
+    };
+    check([0.0, 0.0], 0.5);
+    check([10.0, 0.25], 0.5 + 10.0 * f64::from(0.1f32) - 0.5);
+    check([f64::NAN, 1.0], -1.5);
+    file["learner"]["gradient_booster"]["model"]["weights"] = json!([0.1, -2.0]);
+    assert_eq!(
+        read(&xgboost_json(&file)).unwrap_err().to_string(),
+        "the XGBoost JSON file is damaged: learner.gradient_booster.model.weights has 2 numbers and not 3"
+    );
+}
+
+#[test]
 fn both_encodings_of_xgboost_are_one_model() {
     let (json, binary) = (read(&xgboost_json(&xgboost())).unwrap(), read(&ubjson(&xgboost())).unwrap());
-    assert_eq!(json.model, binary.model);
+    assert_eq!(json.scorer, binary.scorer);
     assert_eq!((json.source, binary.source), (Source::XgBoostJson, Source::XgBoostUbjson));
     assert_eq!(json.features, ["amount", "risk"]);
 }
 
 #[test]
 fn golden_rows_prove_a_model_or_name_the_row_that_differs() {
-    let model = read(lightgbm(2, "1").as_bytes()).unwrap().model;
+    let scorer = read(lightgbm(2, "1").as_bytes()).unwrap().scorer;
     let features = ["amount".to_owned(), "risk".to_owned()];
     let check = |text: &str, expect: Result<usize, &str>| {
-        let rows = GoldenRows::read(text.as_bytes(), &features).and_then(|rows| verify(&model, &rows));
+        let rows = GoldenRows::read(text.as_bytes(), &features).and_then(|rows| verify(&scorer, &rows));
         assert_eq!(
             rows.map(|exactness| exactness.rows).map_err(|error| error.to_string()),
             expect.map_err(str::to_owned),
@@ -168,7 +191,7 @@ fn samples() -> [Vec<u8>; 5] {
     let linear =
         scoring::model::Linear { intercept: -1.0, weights: vec![1.0, 2.0], means: vec![0.5; 2], deviations: vec![3.0; 2] };
     [
-        export::onnx(&imported.model, &imported.features),
+        export::onnx(&imported.scorer.model, &imported.features),
         export::onnx(&Model::Linear(linear), &imported.features),
         text.into_bytes(),
         xgboost_json(&xgboost()),
@@ -182,7 +205,7 @@ fn a_file_that_ends_early_is_an_error() {
         for end in 0..bytes.len() {
             // A text may lose what comes after its trees.
             if let Ok(imported) = read(&bytes[..end]) {
-                assert_eq!(imported.model.check(), Ok(()));
+                assert_eq!(imported.scorer.check(), Ok(()));
             }
         }
     }
@@ -200,8 +223,8 @@ proptest! {
             bytes[at] ^= 1 << bit;
         }
         if let Ok(imported) = read(&bytes) {
-            prop_assert_eq!(imported.model.check(), Ok(()));
-            let probability = imported.model.probability(&vec![f64::NAN; imported.model.width()]);
+            prop_assert_eq!(imported.scorer.check(), Ok(()));
+            let probability = imported.scorer.probability(&vec![f64::NAN; imported.scorer.width()]);
             prop_assert!((0.0..=1.0).contains(&probability));
         }
     }

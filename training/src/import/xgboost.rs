@@ -1,10 +1,12 @@
-//! XGBoost's JSON, of versions 1 to 3, for models of one output whose trees add up to log-odds.
+//! XGBoost's JSON, of versions 1 to 3, for models of one output whose trees, or weighted features (`gblinear`), add up to log-odds.
 //!
 //! XGBoost rounds values to single precision and sends one left when it is below the threshold; a missing one takes the default way.
 //! A split on categories cuts the decimals off and sends those of its set right. A leaf keeps its value among the thresholds, and
 //! the base score is a probability.
 
+use scoring::model::Linear;
 use scoring::model::trees::Combine;
+use scoring::{Model, Scorer};
 use serde_json::Value;
 
 use super::grow::{Foreign, Grove, Question};
@@ -31,8 +33,15 @@ pub(super) fn read(format: Source, file: &Value) -> Result<Imported, Error> {
         }
     }
     let width = parameters.part("num_feature").written::<usize>()?;
+    let base = base(&parameters.part("base_score"), objective)?;
+    let features = names(&learner.part("feature_names"), width)?;
+    let gradient_booster = learner.part("gradient_booster");
+    if gradient_booster.part("name").text()? == "gblinear" {
+        let model = Model::Linear(linear(&gradient_booster.part("model").part("weights"), width, base)?);
+        return Ok(Imported { source: format, features, scorer: Scorer::plain(model), has_cover: true });
+    }
     let mut grove = Grove::new(format, width)?;
-    let (model, drops) = booster(&learner.part("gradient_booster"))?;
+    let (model, drops) = booster(&gradient_booster)?;
     let trees = model.part("trees").parts()?;
     if trees.len() != model.part("gbtree_model_param").part("num_trees").written::<usize>()? {
         return Err(model.damaged("does not have num_trees trees"));
@@ -45,8 +54,16 @@ pub(super) fn read(format: Source, file: &Value) -> Result<Imported, Error> {
         };
         grove.plant(&foreign_tree(tree, weight)?, 0)?;
     }
-    let (model, has_cover) = grove.finish(Combine::LogisticSum, base(&parameters.part("base_score"), objective)?, 1.0);
-    Ok(Imported { source: format, features: names(&learner.part("feature_names"), width)?, model, has_cover })
+    let (model, has_cover) = grove.finish(Combine::LogisticSum, base, 1.0);
+    Ok(Imported { source: format, features, scorer: Scorer::plain(model), has_cover })
+}
+
+/// A weight for each feature and the bias. A missing value adds nothing, as one of zero does.
+fn linear(weights: &Part, width: usize, base: f64) -> Result<Linear, Error> {
+    // In single precision, as XGBoost keeps them.
+    let mut weights: Vec<f64> = weights.numbers_of(width + 1)?.iter().map(|&weight| f64::from(weight as f32)).collect();
+    let bias = weights.split_off(width)[0];
+    Ok(Linear { intercept: base + bias, weights, means: vec![0.0; width], deviations: vec![1.0; width] })
 }
 
 /// The part with the trees and, of dart, what each tree counts for.

@@ -1,6 +1,8 @@
-//! What is done to a vector before a model reads it: gaps are filled and tails clipped, or each number is replaced by the weight of
-//! evidence of its bin. Plain data, and pure functions from one vector to another; training fits it, nothing here learns.
+//! What is done to a vector before a model reads it: gaps are filled and tails clipped, each number is replaced by the weight of
+//! evidence of its bin, or it is encoded. Plain data, and pure functions from one vector to another; training fits it or it comes with a
+//! model, nothing here learns.
 
+mod encoded;
 mod evidence;
 mod filled;
 #[cfg(test)]
@@ -8,6 +10,7 @@ pub(super) mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::encoded::{Encoded, Piece};
 pub use self::evidence::{Bin, Evidence};
 pub use self::filled::Filled;
 
@@ -21,6 +24,8 @@ pub enum Preparation {
     Linear(Vec<Filled>),
     /// The weight of evidence of the feature's bin: one column a feature.
     Evidence(Vec<Evidence>),
+    /// The number itself, and whether it lies in each of some pieces: as many columns as that are, or none.
+    Encoded(Vec<Encoded>),
 }
 
 impl Preparation {
@@ -29,6 +34,7 @@ impl Preparation {
         match self {
             Self::Linear(_) => "linear",
             Self::Evidence(_) => "evidence",
+            Self::Encoded(_) => "encoded",
         }
     }
 
@@ -37,6 +43,7 @@ impl Preparation {
         match self {
             Self::Linear(features) => features.len(),
             Self::Evidence(features) => features.len(),
+            Self::Encoded(features) => features.len(),
         }
     }
 
@@ -45,14 +52,17 @@ impl Preparation {
         (0..self.width()).map(|feature| match self {
             Self::Linear(features) => features[feature].columns(),
             Self::Evidence(_) => 1,
+            Self::Encoded(features) => features[feature].columns(),
         })
     }
 
-    /// What the model reads of an event. `values` has one number a feature, NaN where one is missing; no NaN comes out.
+    /// What the model reads of an event. `values` has one number a feature, NaN where one is missing. Only an encoded one
+    /// that is missing comes out so.
     pub fn row(&self, values: &[f64]) -> Vec<f64> {
         match self {
             Self::Linear(features) => features.iter().zip(values).flat_map(|(filled, value)| filled.cells(*value)).collect(),
             Self::Evidence(features) => features.iter().zip(values).map(|(evidence, value)| evidence.weight(*value)).collect(),
+            Self::Encoded(features) => features.iter().zip(values).flat_map(|(encoded, value)| encoded.cells(*value)).collect(),
         }
     }
 
@@ -61,6 +71,7 @@ impl Preparation {
         match self {
             Self::Linear(features) => features.iter().zip(columns).flat_map(|(filled, column)| filled.made(column)).collect(),
             Self::Evidence(features) => features.iter().zip(columns).map(|(evidence, column)| evidence.made(column)).collect(),
+            Self::Encoded(features) => features.iter().zip(columns).flat_map(|(encoded, column)| encoded.made(column)).collect(),
         }
     }
 
@@ -81,6 +92,7 @@ impl Preparation {
         match self {
             Self::Linear(features) => features.iter().try_for_each(Filled::check),
             Self::Evidence(features) => features.iter().try_for_each(Evidence::check),
+            Self::Encoded(features) => features.iter().try_for_each(Encoded::check),
         }
     }
 }

@@ -55,6 +55,26 @@ fn numbers_become_what_a_model_reads() {
 }
 
 #[test]
+fn numbers_become_the_pieces_that_they_lie_in() {
+    let piece = |above, up_to, missing| Piece { above, up_to, missing };
+    let pieces = vec![piece(None, Some(1.0), false), piece(Some(1.0), Some(2.0), false), piece(None, None, true)];
+    let both = Encoded { number: true, pieces: pieces.clone() };
+    let preparation = Preparation::Encoded(vec![both, Encoded { number: false, pieces }]);
+    let scorer = scorer(preparation.clone(), Model::Linear(linear(&[1.0; 7])));
+    let check = |values: [f64; 2], expect: [f64; 7]| {
+        let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+        let made: Vec<f64> = preparation.columns(&values.map(|value| vec![value])).concat();
+        assert!(same(&preparation.row(&values), &expect) && same(&made, &expect), "{values:?}");
+        let sum = scorer.expected_output() + scorer.contributions(&values).iter().sum::<f64>();
+        assert!((scorer.probability(&values) - sigmoid(sum)).abs() < 1e-12);
+    };
+    check([0.5, 1.0], [0.5, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    check([2.0, 1.0_f64.next_up()], [2.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
+    check([7.0, f64::INFINITY], [7.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    check([f64::NAN, f64::NAN], [f64::NAN, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
 fn a_broken_preparation_is_named() {
     let check = |preparation: Preparation, expect: &str| {
         let width = preparation.spans().sum();

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column::{Change, Column};
+use super::column::{Change, Codes, Column};
 use super::operator::{Operator, numbers};
 use super::proto::{Graph, Node, ValueInfo, element};
 use super::score::{Link, Score, Shape};
@@ -45,10 +45,13 @@ pub(super) fn follow(graph: &Graph) -> Result<(Score, Vec<String>), Error> {
             "LinearRegressor" if ml(node) => linear::regressor(&operator, columns(&operator, read(0)?)?, features.len())?,
             "Scaler" if ml(node) => scaler(&operator, columns(&operator, read(0)?)?)?,
             "Imputer" if ml(node) => imputer(&operator, columns(&operator, read(0)?)?)?,
+            "OneHotEncoder" if ml(node) => one_hot(&operator, columns(&operator, read(0)?)?)?,
+            "LabelEncoder" if ml(node) => codes(&operator, columns(&operator, read(0)?)?)?,
             "ArrayFeatureExtractor" if ml(node) => pick(&operator, read(0)?, read(1)?)?,
             "ZipMap" | "Normalizer" if ml(node) => unchanged(&operator, read(0)?)?,
             _ if !node.domain.is_empty() && node.domain != "ai.onnx" => return Err(operator.not_known()),
-            "Identity" => read(0)?.clone(),
+            "Identity" | "Dropout" => read(0)?.clone(),
+            "Reshape" => reshape(&operator, read(0)?, read(1)?)?,
             "Constant" => {
                 let numbers = operator.tensor("value").and_then(numbers);
                 Value::Constant(numbers.ok_or_else(|| operator.unsupported("anything but a tensor of numbers"))?)
@@ -95,7 +98,7 @@ pub(super) fn follow(graph: &Graph) -> Result<(Score, Vec<String>), Error> {
 }
 
 /// The last output that is no label.
-fn probability(graph: &Graph) -> Result<&str, Error> {
+pub(super) fn probability(graph: &Graph) -> Result<&str, Error> {
     let kind =
         |output: &ValueInfo| output.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref()).map(|tensor| tensor.elem_type);
     let no_label = |output: &&ValueInfo| !matches!(kind(output), Some(element::INT64 | element::STRING | element::INT32));
@@ -105,7 +108,7 @@ fn probability(graph: &Graph) -> Result<&str, Error> {
 }
 
 /// All that the output depends on, by name.
-fn needed<'a>(graph: &'a Graph, output: &'a str) -> HashSet<&'a str> {
+pub(super) fn needed<'a>(graph: &'a Graph, output: &'a str) -> HashSet<&'a str> {
     let mut givers = HashMap::new();
     for node in &graph.node {
         givers.extend(node.output.iter().map(|name| (name.as_str(), node)));
@@ -120,7 +123,7 @@ fn needed<'a>(graph: &'a Graph, output: &'a str) -> HashSet<&'a str> {
 }
 
 /// The constants and inputs, and the names of the features.
-fn given<'a>(graph: &'a Graph, needed: &HashSet<&str>) -> Result<(HashMap<&'a str, Value>, Vec<String>), Error> {
+pub(super) fn given<'a>(graph: &'a Graph, needed: &HashSet<&str>) -> Result<(HashMap<&'a str, Value>, Vec<String>), Error> {
     let mut values = HashMap::new();
     for tensor in graph.initializer.iter().filter(|tensor| needed.contains(tensor.name.as_str())) {
         let numbers = numbers(tensor).ok_or_else(|| FORMAT.damaged(format!("the tensor {} is not whole", tensor.name)))?;
@@ -198,6 +201,57 @@ fn imputer(operator: &Operator, columns: &[Column]) -> Result<Value, Error> {
     Ok(Value::Columns(changed(columns, &fills, Change::Fill)))
 }
 
+/// For each category a column, 1 where a value with its decimals cut off is it. A value that is none is 0 in all of them, also where
+/// the file would have it refused.
+fn one_hot(operator: &Operator, columns: &[Column]) -> Result<Value, Error> {
+    let categories = operator.ints("cats_int64s");
+    if categories.is_empty() {
+        return Err(operator.unsupported("categories that are no whole numbers"));
+    }
+    let is = |column: &Column, category: i64| {
+        let codes = Codes::new([(category as f64, 1.0)], 0.0);
+        column.clone().cast(false).then(Change::Truncate).then(Change::Encode(codes)).cast(true)
+    };
+    Ok(Value::Columns(columns.iter().flat_map(|column| categories.iter().map(move |&category| is(column, category))).collect()))
+}
+
+/// For some values others, all by lists or tensors of numbers.
+fn codes(operator: &Operator, columns: &[Column]) -> Result<Value, Error> {
+    let list = |names: [&str; 2]| -> Result<Vec<f64>, Error> {
+        let whole = operator.ints(names[1]);
+        if whole.is_empty() { operator.numbers(names[0]) } else { Ok(whole.iter().map(|&number| number as f64).collect()) }
+    };
+    let tensor = |name: &str| operator.tensor(name).and_then(numbers);
+    let keys = tensor("keys_tensor").map_or_else(|| list(["keys_floats", "keys_int64s"]), Ok)?;
+    let values = tensor("values_tensor").map_or_else(|| list(["values_floats", "values_int64s"]), Ok)?;
+    if keys.is_empty() || keys.len() != values.len() {
+        return Err(operator.unsupported("anything but as many numbers as there are keys, which are numbers"));
+    }
+    let otherwise = match tensor("default_tensor").as_deref() {
+        Some(&[otherwise]) => otherwise,
+        Some(_) => return Err(operator.damaged("has several defaults")),
+        None if operator.ints("values_int64s").is_empty() => f64::from(operator.number("default_float", 0.0)),
+        None => operator.int("default_int64", -1) as f64,
+    };
+    let codes = Codes::new(keys.into_iter().zip(values), otherwise);
+    Ok(Value::Columns(columns.iter().map(|column| column.clone().then(Change::Encode(codes.clone()))).collect()))
+}
+
+/// Rows of the width that they have already.
+fn reshape(operator: &Operator, value: &Value, shape: &Value) -> Result<Value, Error> {
+    match (value, shape) {
+        (Value::Columns(columns), Value::Constant(shape)) if matches!(shape[..], [-1.0 | 0.0, width] if width == columns.len() as f64 || width == -1.0 && shape[0] == 0.0) => {
+            Ok(value.clone())
+        }
+        (Value::Score(score), Value::Constant(shape))
+            if score.shape == Shape::One && matches!(shape[..], [-1.0] | [-1.0, 1.0]) =>
+        {
+            Ok(value.clone())
+        }
+        _ => Err(operator.unsupported("anything but rows of the width that they have")),
+    }
+}
+
 /// Where(IsNaN(columns), constants, columns).
 fn fill(operator: &Operator, condition: &Value, fills: &Value, otherwise: &Value) -> Result<Value, Error> {
     match (condition, fills, otherwise) {
@@ -209,10 +263,13 @@ fn fill(operator: &Operator, condition: &Value, fills: &Value, otherwise: &Value
 }
 
 fn cast(operator: &Operator, value: &Value) -> Result<Value, Error> {
-    let single = match operator.int("to", 0) as i32 {
-        element::FLOAT => true,
-        element::DOUBLE => false,
-        other => return Err(operator.unsupported(format!("the type {other}"))),
+    let single = match (operator.int("to", 0) as i32, value) {
+        (element::FLOAT, _) => true,
+        (element::DOUBLE, _) => false,
+        (element::INT64, Value::Columns(columns)) => {
+            return Ok(Value::Columns(columns.iter().map(|column| column.clone().cast(false).then(Change::Truncate)).collect()));
+        }
+        (other, _) => return Err(operator.unsupported(format!("the type {other}"))),
     };
     Ok(match value {
         Value::Columns(columns) => Value::Columns(columns.iter().map(|column| column.clone().cast(single)).collect()),

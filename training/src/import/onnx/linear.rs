@@ -1,8 +1,9 @@
 //! Linear classifiers and regressors, whose features come through scalers and imputers.
 
-use scoring::model::Linear;
+use scoring::model::preparation::{Encoded, Piece};
+use scoring::model::{Linear, Preparation};
 
-use super::column::Column;
+use super::column::{Coded, Column};
 use super::graph::Value;
 use super::operator::Operator;
 use super::score::{Link, Score, Shape, Sum};
@@ -32,8 +33,8 @@ pub(super) fn classifier(operator: &Operator, columns: &[Column], width: usize) 
         (_, _, "NONE" | "LOGISTIC" | "SOFTMAX") => return Err(operator.damaged("has weights or intercepts that do not fit")),
         (_, _, post) => return Err(operator.unsupported(format!("post_transform {post}"))),
     };
-    let linear = linear(operator, columns, &weights, intercept, width)?;
-    Ok(Value::Score(Score { sum: Sum::Linear(linear), link: if post == "NONE" { Link::None } else { Link::Logistic }, shape }))
+    let sum = linear(operator, columns, &weights, intercept, width)?;
+    Ok(Value::Score(Score { sum, link: if post == "NONE" { Link::None } else { Link::Logistic }, shape }))
 }
 
 pub(super) fn regressor(operator: &Operator, columns: &[Column], width: usize) -> Result<Value, Error> {
@@ -51,39 +52,64 @@ pub(super) fn regressor(operator: &Operator, columns: &[Column], width: usize) -
         "LOGISTIC" => Link::Logistic,
         post => return Err(operator.unsupported(format!("post_transform {post}"))),
     };
-    let linear = linear(operator, columns, &operator.numbers("coefficients")?, intercept, width)?;
-    Ok(Value::Score(Score { sum: Sum::Linear(linear), link, shape: Shape::One }))
+    let sum = linear(operator, columns, &operator.numbers("coefficients")?, intercept, width)?;
+    Ok(Value::Score(Score { sum, link, shape: Shape::One }))
 }
 
 /// Features times a column of weights.
 pub(super) fn product(operator: &Operator, columns: &[Column], weights: &Value, width: usize) -> Result<Value, Error> {
     let Value::Constant(weights) = weights else { return Err(operator.unsupported("weights that are not constant")) };
-    let linear = linear(operator, columns, weights, 0.0, width)?;
-    Ok(Value::Score(Score { sum: Sum::Linear(linear), link: Link::None, shape: Shape::One }))
+    let sum = linear(operator, columns, weights, 0.0, width)?;
+    Ok(Value::Score(Score { sum, link: Link::None, shape: Shape::One }))
 }
 
 /// A feature without a column has no weight. One that is missing counts as what it is filled in with, and as the mean where the
-/// file has nothing to say.
-fn linear(operator: &Operator, columns: &[Column], weights: &[f64], mut intercept: f64, width: usize) -> Result<Linear, Error> {
+/// file has nothing to say. Columns that are encoded become pieces of their feature's values, each with a weight.
+fn linear(operator: &Operator, columns: &[Column], weights: &[f64], mut intercept: f64, width: usize) -> Result<Sum, Error> {
     if weights.len() != columns.len() {
         return Err(operator.unsupported(format!("{} weights for {} features", weights.len(), columns.len())));
     }
-    let mut linear = Linear { intercept: 0.0, weights: vec![0.0; width], means: vec![0.0; width], deviations: vec![1.0; width] };
-    let mut seen = vec![false; width];
+    let mut numbers = vec![None; width];
+    let mut pieces = vec![Vec::new(); width];
     for (column, &weight) in columns.iter().zip(weights) {
-        if !column.keeps_order() {
-            return Err(operator.unsupported("a feature that is not scaled by a number above zero"));
+        if let Some(coded) = column.coded() {
+            let Coded { pieces: of_values, otherwise, missing } = coded;
+            if ![otherwise, missing].iter().all(|code| code.is_finite()) {
+                return Err(operator.unsupported("a code that is no number"));
+            }
+            intercept += weight * otherwise;
+            let of_feature: &mut Vec<(Piece, f64)> = &mut pieces[column.feature];
+            let mut add = |above, up_to, missing, code: f64| {
+                if code != otherwise {
+                    of_feature.push((Piece { above, up_to, missing }, weight * (code - otherwise)));
+                }
+            };
+            of_values.iter().for_each(|&(above, up_to, code)| add(above, up_to, false, code));
+            add(None, None, true, missing);
+            continue;
         }
-        if std::mem::replace(&mut seen[column.feature], true) {
-            return Err(operator.unsupported("a feature that comes twice"));
+        if !column.is_affine() {
+            return Err(operator.unsupported("a feature that is not scaled by a number above zero"));
         }
         let affine = column.affine();
         let mean = affine.missing.unwrap_or(affine.mean);
         intercept += weight * (mean - affine.mean) / affine.deviation;
-        linear.weights[column.feature] = weight;
-        linear.means[column.feature] = mean;
-        linear.deviations[column.feature] = affine.deviation;
+        if numbers[column.feature].replace((weight, mean, affine.deviation)).is_some() {
+            return Err(operator.unsupported("a feature that comes twice"));
+        }
     }
-    linear.intercept = intercept;
-    Ok(linear)
+    let is_encoded = pieces.iter().any(|pieces| !pieces.is_empty());
+    let mut linear = Linear { intercept, weights: Vec::new(), means: Vec::new(), deviations: Vec::new() };
+    let mut encoded = Vec::new();
+    for (number, pieces) in numbers.into_iter().zip(pieces) {
+        let has_number = number.is_some() || !is_encoded;
+        let number = has_number.then(|| number.unwrap_or((0.0, 0.0, 1.0)));
+        for (weight, mean, deviation) in number.into_iter().chain(pieces.iter().map(|(_, weight)| (*weight, 0.0, 1.0))) {
+            linear.weights.push(weight);
+            linear.means.push(mean);
+            linear.deviations.push(deviation);
+        }
+        encoded.push(Encoded { number: has_number, pieces: pieces.into_iter().map(|(piece, _)| piece).collect() });
+    }
+    Ok(Sum::Linear(linear, is_encoded.then_some(Preparation::Encoded(encoded))))
 }

@@ -1,8 +1,8 @@
 //! What a model of the graph gives: a sum over trees or features that has yet to become a probability.
 
-use scoring::Model;
-use scoring::model::Linear;
 use scoring::model::trees::Combine;
+use scoring::model::{Linear, Preparation};
+use scoring::{Model, Scorer};
 
 use super::FORMAT;
 use crate::import::Error;
@@ -32,12 +32,9 @@ pub(super) enum Link {
 #[derive(Clone, Debug)]
 pub(super) enum Sum {
     /// Trees and what is added to their sum or mean.
-    Trees {
-        grove: Grove,
-        base: f64,
-        mean: bool,
-    },
-    Linear(Linear),
+    Trees { grove: Grove, base: f64, mean: bool },
+    /// With what becomes of the features before.
+    Linear(Linear, Option<Preparation>),
 }
 
 /// How many numbers there are.
@@ -63,28 +60,31 @@ impl Score {
         }
         match &mut self.sum {
             Sum::Trees { base, .. } => *base += number,
-            Sum::Linear(linear) => linear.intercept += number,
+            Sum::Linear(linear, _) => linear.intercept += number,
         }
         Some(self)
     }
 
-    /// The model that this is, and whether it has covers.
-    pub(super) fn finish(self) -> Result<(Model, bool), Error> {
+    /// The model that this is, with what is done to the features before, and whether it has covers.
+    pub(super) fn finish(self) -> Result<(Scorer, bool), Error> {
         match (self.sum, self.link) {
-            (Sum::Linear(linear), Link::Logistic) => Ok((Model::Linear(linear), true)),
-            (Sum::Linear(_), Link::None | Link::PowerOfTwo) => {
+            (Sum::Linear(linear, preparation), Link::Logistic) => {
+                Ok((Scorer { preparation, ..Scorer::plain(Model::Linear(linear)) }, true))
+            }
+            (Sum::Linear(..), Link::None | Link::PowerOfTwo) => {
                 Err(FORMAT.unsupported("a linear model whose output is no probability"))
             }
             (Sum::Trees { grove, base, mean }, link) => {
                 let trees = grove.len().max(1) as f64;
-                Ok(match (link, mean) {
+                let (model, has_cover) = match (link, mean) {
                     (Link::Logistic, false) => grove.finish(Combine::LogisticSum, base, 1.0),
                     (Link::Logistic, true) => grove.finish(Combine::LogisticSum, base, 1.0 / trees),
                     (Link::None, true) => grove.finish(Combine::Mean, base, 1.0),
                     (Link::None, false) => grove.finish(Combine::Mean, base, trees),
                     (Link::PowerOfTwo, true) => grove.finish(Combine::PathLength, base, 1.0),
                     (Link::PowerOfTwo, false) => grove.finish(Combine::PathLength, base, trees),
-                })
+                };
+                Ok((Scorer::plain(model), has_cover))
             }
         }
     }

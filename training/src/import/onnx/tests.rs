@@ -104,8 +104,8 @@ fn our_models_survive_as_onnx() {
         let again = crate::import::read(&export::onnx(&model, &names)).unwrap();
         assert_eq!((again.features.as_slice(), again.has_cover), (names.as_slice(), true));
         for values in [[0.0, 0.1], [2e300, 0.1f64.next_up()], [f64::NAN, 3.0], [5.0, f64::NAN]] {
-            assert!((model.probability(&values) - again.model.probability(&values)).abs() < 1e-15, "{model:?} {values:?}");
-            assert!((model.expected_output() - again.model.expected_output()).abs() < 1e-15, "{model:?}");
+            assert!((model.probability(&values) - again.scorer.probability(&values)).abs() < 1e-15, "{model:?} {values:?}");
+            assert!((model.expected_output() - again.scorer.model.expected_output()).abs() < 1e-15, "{model:?}");
         }
     }
 }

@@ -35,16 +35,20 @@ pub(super) fn classifier(operator: &Operator, columns: &[Column], width: usize) 
         return Err(operator.damaged(format!("has weights for class {id}")));
     }
     let [has_first, has_second] = [0, 1].map(|class| ids.contains(&class));
+    // Of two classes this is the logistic function of the difference.
+    let softmax = operator.text("post_transform", "NONE")? == "SOFTMAX" && has_first && has_second;
     let (class, base, shape) = match (has_second, base.as_slice()) {
+        (_, []) if softmax => (1, 0.0, Shape::Complementary),
+        (_, &[against, base]) if softmax => (1, base - against, Shape::Complementary),
         (false, []) => (0, 0.0, Shape::Complementary),
         (false, &[base]) => (0, base, Shape::Complementary),
         // What runtimes make of more is not what the standard says.
         (true, base) if base.iter().all(|&base| base == 0.0) && base.len() < 2 => (1, 0.0, Shape::Two),
         _ => return Err(operator.unsupported("base_values for two classes")),
     };
-    let link = link(operator)?;
-    let weights = Weights::new(operator, "class", class)?;
-    if has_first && has_second {
+    let link = if softmax { Link::Logistic } else { link(operator)? };
+    let weights = Weights::new(operator, "class", class, softmax)?;
+    if has_first && has_second && !softmax {
         weights.in_every_leaf(operator)?;
     }
     let grove = grow(operator, columns, width, &weights)?;
@@ -68,7 +72,7 @@ pub(super) fn regressor(operator: &Operator, columns: &[Column], width: usize) -
         _ => return Err(operator.damaged("has several base_values")),
     };
     let link = link(operator)?;
-    let grove = grow(operator, columns, width, &Weights::new(operator, "target", 0)?)?;
+    let grove = grow(operator, columns, width, &Weights::new(operator, "target", 0, false)?)?;
     Ok(Value::Score(Score { sum: Sum::Trees { grove, base, mean }, link, shape: Shape::One }))
 }
 
@@ -92,6 +96,14 @@ pub(super) fn question(
     if threshold.is_nan() {
         return Err(operator.damaged("has a threshold that is not a number"));
     }
+    let feature = u16::try_from(column.feature).map_err(|_| operator.damaged("compares a feature that does not exist"))?;
+    if let Some(coded) = column.coded() {
+        let otherwise = mode.holds(coded.otherwise, threshold);
+        let differ = coded.pieces.iter().filter(|(.., code)| mode.holds(*code, threshold) != otherwise);
+        let ends = differ.flat_map(|(before, end, _)| [*before, *end]);
+        let missing_left = mode.holds(coded.missing, threshold) || (coded.missing.is_nan() && tracks_true);
+        return Ok(Question::new(feature, ends, otherwise, missing_left));
+    }
     if !column.keeps_order() {
         return Err(operator.unsupported("a feature that is not scaled by a number above zero"));
     }
@@ -107,7 +119,6 @@ pub(super) fn question(
     };
     let missing = column.apply(f64::NAN);
     let missing_left = mode.holds(missing, threshold) || (missing.is_nan() && tracks_true);
-    let feature = u16::try_from(column.feature).map_err(|_| operator.damaged("compares a feature that does not exist"))?;
     Ok(Question::new(feature, ends, first_left, missing_left))
 }
 
@@ -133,7 +144,8 @@ struct Weights {
 }
 
 impl Weights {
-    fn new(operator: &Operator, prefix: &str, class: i64) -> Result<Self, Error> {
+    /// Those of a class, `against` the other's or by themselves.
+    fn new(operator: &Operator, prefix: &str, class: i64, against: bool) -> Result<Self, Error> {
         let list = |name: &str| operator.ints(&format!("{prefix}_{name}"));
         let (trees, nodes, ids) = (list("treeids"), list("nodeids"), list("ids"));
         let weights = operator.numbers(&format!("{prefix}_weights"))?;
@@ -143,8 +155,8 @@ impl Weights {
         let leaves: Vec<_> = trees.iter().copied().zip(nodes.iter().copied()).collect();
         let mut of = HashMap::new();
         for ((&leaf, &id), weight) in leaves.iter().zip(ids).zip(weights) {
-            if id == class {
-                *of.entry(leaf).or_insert(0.0) += weight;
+            if id == class || against {
+                *of.entry(leaf).or_insert(0.0) += if id == class { weight } else { -weight };
             }
         }
         Ok(Self { of, leaves })
