@@ -46,6 +46,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
+    // Whoever reads that it listens may tell it to stop at once.
+    let stop = server::stop_signal();
     output::message(&format!("riskflow listens on {}", listener.url()));
     match riskflow.engine.champion() {
         Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.about.name, champion.version)),
@@ -55,7 +57,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
-    let served = server::serve(listener, server::router(&riskflow, Live::default(), access), server::stop_signal()).await;
+    let served = server::serve(listener, server::router(&riskflow, Live::default(), access), stop).await;
     reloading.abort();
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;
