@@ -111,9 +111,11 @@ pub(crate) async fn serve(
 
 /// Answers with 503 what takes too long; what was accepted is decided all the same.
 async fn within(limit: Duration, late: Arc<AtomicU64>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
     let slow = || {
         late.fetch_add(1, Ordering::Relaxed);
-        Problem::slow(format!("the request took longer than {} s; what it asked for may be done all the same", limit.as_secs()))
+        let seconds = limit.as_secs();
+        Problem::slow(&path, format!("the request took longer than {seconds} s; what it asked for may be done all the same"))
     };
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow().into_response())
 }

@@ -28,7 +28,7 @@ pub struct Problem {
     field: Option<String>,
     /// How the engine is, where that is why nothing was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
-    engine: Option<Condition>,
+    engine: Option<Box<Condition>>,
     /// After how many seconds it may be tried again.
     #[serde(skip)]
     retry_after_s: Option<u32>,
@@ -84,11 +84,10 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "/problems/too-many-requests", "too many requests", detail)
     }
 
-    /// A call that took too long. What it asked for may be done all the same.
-    pub fn slow(detail: String) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/slow", "it took too long", detail)
-            .engine("degraded", "out_of_time")
-            .retry_after(1)
+    /// A call to `path` that took too long. What it asked for may be done all the same.
+    pub fn slow(path: &str, detail: String) -> Self {
+        let slow = Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/slow", "it took too long", detail).retry_after(1);
+        if path.starts_with("/v1/score") { slow.engine("degraded", "out_of_time") } else { slow }
     }
 
     /// A path under which there is nothing.
@@ -103,7 +102,7 @@ impl Problem {
     }
 
     fn engine(self, mode: &'static str, cause: &'static str) -> Self {
-        Self { engine: Some(Condition { mode, cause }), ..self }
+        Self { engine: Some(Box::new(Condition { mode, cause })), ..self }
     }
 
     fn retry_after(self, seconds: u32) -> Self {
