@@ -114,7 +114,40 @@ fn within_limits(progress: Progress, took: Span, is_abandoned: bool) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Bytes;
+    use axum::response::IntoResponse;
+    use ingest::ManualClock;
+    use ingest::log::file::{FileLog, Options};
+    use tokio::sync::Semaphore;
+
     use super::*;
+    use crate::engine::{Engine, Settings};
+    use crate::{FileRegistry, Pipeline};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_at_a_time_and_nobody_waits() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = include_str!("../../../pipelines/card_fraud_handbook.toml");
+        let pipeline = Arc::new(Pipeline::parse(text, "p.toml").expect("it ships with the program"));
+        let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
+        let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
+        let settings = Settings { queue: 16, snapshots: None };
+        let engine = Engine::start(pipeline, Arc::new(log), Arc::new(registry), clock, settings, &mut |_| {}).expect("it starts");
+        let one = || Arc::new(Semaphore::new(1));
+        let api = Api { engine, more_metrics: Arc::new(|_| {}), replays: one(), backtests: one() };
+        let ask = || {
+            let body = r#"{"from":"2026-04-01T00:00:00Z","to":"2026-04-02T00:00:00Z",
+                "rule":{"name":"r","when":"true","state":"draft"}}"#;
+            let body = Ok(Bytes::from_static(body.as_bytes()));
+            backtest(State(api.clone()), Caller("ada".to_owned()), Path("r".to_owned()), body)
+        };
+        let status = |answer: Result<Json<Report>, Problem>| answer.expect_err("it has no events").into_response().status();
+        let turn = Arc::clone(&api.backtests).try_acquire_owned().expect("nobody has it");
+        assert_eq!(status(ask().await), 409);
+        drop(turn);
+        assert_eq!(status(ask().await), 422, "its turn: there are no events");
+    }
 
     #[test]
     fn it_ends_at_its_limits() {
