@@ -27,7 +27,7 @@ enum Command {
     Retrain(retrain::Args),
     Tune(tune::Args),
     Evaluate(evaluate::Args),
-    Backtest(backtest::Args),
+    Backtest(Box<backtest::Args>),
     Model(model::Args),
     Promote(promote::Args),
     Key(key::Args),
