@@ -35,7 +35,7 @@ pub(super) fn classifier(operator: &Operator, columns: &[Column], width: usize) 
         return Err(operator.damaged(format!("has weights for class {id}")));
     }
     let [has_first, has_second] = [0, 1].map(|class| ids.contains(&class));
-    // Of two classes this is the logistic function of the difference.
+    // Of two classes this is the logistic function of the difference, which ONNX Runtime 1.32 does not give.
     let softmax = operator.text("post_transform", "NONE")? == "SOFTMAX" && has_first && has_second;
     let (class, base, shape) = match (has_second, base.as_slice()) {
         (_, []) if softmax => (1, 0.0, Shape::Complementary),
