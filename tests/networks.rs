@@ -16,7 +16,7 @@ fn import(data: &Path, rows: &str, more: &[&str]) -> Ended {
     let golden = data.join("rows.csv");
     std::fs::write(&golden, rows).expect("written");
     let known = ["model", "import", "--pipeline", HANDBOOK, "--data-dir", text(data), "--by", "ada", "--file", ONNX];
-    run(&[&known, &["--golden", text(&golden)], more].concat())
+    run(&[&known[..], &["--golden", text(&golden)], more].concat())
 }
 
 #[test]
