@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use ingest::Timestamp;
+use scoring::Model;
+use scoring::model::network::Missing;
 use scoring::model::probability_at;
 use scoring::{Artifact, Champion, FileRegistry, Pipeline, Registry};
 use training::dataset::Rows;
@@ -148,6 +150,14 @@ pub(super) fn judge(
         ..Settings::default()
     };
     let mut evaluation = evaluate(&judged, &settings)?;
+    if let Model::Network(network) = &model.artifact.scorer.model
+        && network.missing.contains(&Missing::Refused)
+    {
+        output::message(
+            "the network gives no score where a feature is missing: how stable it is has not been measured (see `model import --missing`)",
+        );
+        return Ok(evaluation);
+    }
     let every = rows.matrix.rows().div_ceil(STABILITY_ROWS);
     let sample = rows.matrix.select(&(0..rows.matrix.rows()).step_by(every).collect::<Vec<_>>());
     let features: Vec<Feature<'_>> =
