@@ -22,7 +22,7 @@ fn decide(server: &Server) -> Vec<i64> {
     let mut declined = Vec::new();
     for number in 0..40 {
         let (id, day) = (format!("p{number}"), 23 + number / 20);
-        let event = payment(&id, &format!("2026-04-{day}T12:{number:02}:00Z"), i64::from(number) * 500);
+        let event = payment(&id, &format!("2026-04-{day}T12:{number:02}:00Z"), number * 500);
         let answer = server.post("/v1/score", &event);
         assert_eq!(answer.status, 200, "{}", answer.body);
         if answer.json()["decision"] == "decline" {

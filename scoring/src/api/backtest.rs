@@ -132,15 +132,16 @@ mod tests {
         let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
         let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
-        let settings = Settings { queue: 16, snapshots: None };
+        let settings = Settings { queue: 16, patience: Span::from_secs(60), snapshots: None };
         let engine = Engine::start(pipeline, Arc::new(log), Arc::new(registry), clock, settings, &mut |_| {}).expect("it starts");
         let one = || Arc::new(Semaphore::new(1));
-        let api = Api { engine, more_metrics: Arc::new(|_| {}), replays: one(), backtests: one() };
+        let (more_metrics, document): (crate::api::MoreMetrics, _) = (Arc::new(|_| {}), Arc::default());
+        let api = Api { engine, more_metrics, document, replays: one(), backtests: one() };
         let ask = || {
             let body = r#"{"from":"2026-04-01T00:00:00Z","to":"2026-04-02T00:00:00Z",
                 "rule":{"name":"r","when":"true","state":"draft"}}"#;
             let body = Ok(Bytes::from_static(body.as_bytes()));
-            backtest(State(api.clone()), Caller("ada".to_owned()), Path("r".to_owned()), body)
+            backtest(State(api.clone()), Caller("ada".to_owned()), InPath("r".to_owned()), body)
         };
         let status = |answer: Result<Json<Report>, Problem>| answer.expect_err("it has no events").into_response().status();
         let turn = Arc::clone(&api.backtests).try_acquire_owned().expect("nobody has it");
