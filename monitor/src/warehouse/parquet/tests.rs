@@ -153,9 +153,8 @@ fn after_a_failed_write_it_goes_on_when_the_cause_is_gone() {
 fn a_disk_that_comes_back_loses_nothing_and_keeps_nothing_twice() {
     const MANY: usize = 2;
     let flushes = flushes(6);
-    let mut failed = 0;
-    // Opening is the first step.
-    for steps in 1..110 {
+    // Opening is the first step; at the last ones merged files are removed, which can wait and is no failure.
+    for steps in 1..88 {
         let folder = tempfile::tempdir().unwrap();
         drop(ParquetWarehouse::open(folder.path()).unwrap());
         let warehouse = ParquetWarehouse::open_on(folder.path(), Disk::failing(steps..steps + 3), MANY).unwrap();
@@ -169,10 +168,8 @@ fn a_disk_that_comes_back_loses_nothing_and_keeps_nothing_twice() {
         drop(warehouse);
         let warehouse = ParquetWarehouse::open_on(folder.path(), Disk::real(), MANY).unwrap();
         check_whole(&warehouse, &flushes);
-        failed += u32::from(failures > 0);
+        assert!(failures > 0, "nothing failed at step {steps}");
     }
-    // The others failed where a merged file was to be removed, which can wait.
-    assert!(failed > 80, "only {failed} runs were disturbed");
 }
 
 #[test]
