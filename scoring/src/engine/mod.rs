@@ -160,7 +160,9 @@ pub struct Ticket {
     terms: Terms,
     since: Instant,
     accepted: Option<Accepted>,
-    _place: OwnedSemaphorePermit,
+    /// What was decided, until it is durable.
+    decided: Option<Decided>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// A label that is in the order of application.
@@ -286,7 +288,7 @@ impl Engine {
         let since = Instant::now();
         let entered = self.enter(event, received_at, terms, since).await;
         let (place, accepted) = entered.inspect_err(|error| self.metrics.refused(error.cause()))?;
-        Ok(Ticket { engine: Arc::clone(self), terms, since, accepted: Some(accepted), _place: place })
+        Ok(Ticket { engine: Arc::clone(self), terms, since, accepted: Some(accepted), decided: None, place: Some(place) })
     }
 
     /// Scores an event: the decision, once it is durable. It is carried through even when the caller goes away.
@@ -505,7 +507,11 @@ impl Ticket {
         let scored = match self.accepted.take() {
             Some(Accepted::New { case, queue_us, features_us }) => {
                 match engine.decide(case, queue_us, features_us, self.since, self.terms) {
-                    Ok(decided) => engine.committed(decided).await,
+                    Ok(decided) => {
+                        let durable = engine.durable(self.decided.insert(decided).position).await;
+                        let decided = self.decided.take().expect("it was put there");
+                        durable.map(|()| engine.committed(decided))
+                    }
                     Err(error) => Err(error),
                 }
             }
@@ -521,12 +527,23 @@ impl Ticket {
 }
 
 impl Drop for Ticket {
-    /// What is accepted is decided, whoever listens.
+    /// What is accepted is decided, whoever listens, and has its place until it is durable.
     fn drop(&mut self) {
-        if let Some(Accepted::New { case, queue_us, features_us }) = self.accepted.take()
-            && let Err(error) = self.engine.decide(case, queue_us, features_us, self.since, self.terms)
-        {
-            self.engine.metrics.refused(error.cause());
+        if let Some(Accepted::New { case, queue_us, features_us }) = self.accepted.take() {
+            match self.engine.decide(case, queue_us, features_us, self.since, self.terms) {
+                Ok(decided) => self.decided = Some(decided),
+                Err(error) => self.engine.metrics.refused(error.cause()),
+            }
+        }
+        if let (Some(decided), Ok(runtime)) = (self.decided.take(), tokio::runtime::Handle::try_current()) {
+            let (engine, place) = (Arc::clone(&self.engine), self.place.take());
+            runtime.spawn(async move {
+                match engine.durable(decided.position).await {
+                    Ok(()) => drop(engine.committed(decided)),
+                    Err(error) => engine.metrics.refused(error.cause()),
+                }
+                drop(place);
+            });
         }
     }
 }
@@ -565,12 +582,12 @@ impl Engine {
         Ok(Decided { status, decision, position, at })
     }
 
-    async fn committed(&self, decided: Decided) -> Result<Scored, Error> {
-        let Decided { status, decision, position, at } = decided;
-        self.durable(position).await?;
+    /// A decision that is durable now.
+    fn committed(&self, decided: Decided) -> Scored {
+        let Decided { status, decision, at, .. } = decided;
         let commit_us = micros(at.elapsed());
         self.metrics.decided(&decision, commit_us);
-        Ok(Scored { status, decision, commit_us })
+        Scored { status, decision, commit_us }
     }
 
     async fn repeated(&self, decision: Position) -> Result<Scored, Error> {
