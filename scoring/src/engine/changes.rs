@@ -98,6 +98,7 @@ impl Engine {
             last = Some(position);
         }
         if let Some(last) = last {
+            self.log.push();
             self.durable(last).await?;
         }
         deciders.version = state.version;

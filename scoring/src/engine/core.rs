@@ -1,5 +1,5 @@
-//! All state that changes with the log, and the only code that changes it. It puts records into the log's buffer, and never waits for a
-//! disk, a model or a client.
+//! All state that changes with the log, and the only code that changes it. It puts records into the log's buffer for
+//! whoever holds it to push, and never waits for a disk, a model or a client.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -226,14 +226,14 @@ impl Core {
 
     /// Takes a label: into the log, into the ledger, into the features.
     pub fn label(&mut self, label: &Label, received_at: Timestamp) -> Result<Position, Error> {
-        let position = self.log.append(Topic::Label, &record::encode_label(label, received_at))?;
+        let position = self.log.put(Topic::Label, &record::encode_label(label, received_at))?;
         self.learn(label, position);
         Ok(position)
     }
 
-    /// Appends a change of what decides.
+    /// Takes a change of what decides: into the log.
     pub fn control(&self, control: &Control) -> Result<Position, Error> {
-        Ok(self.log.append(Topic::Control, &control.encode())?)
+        Ok(self.log.put(Topic::Control, &control.encode())?)
     }
 
     /// Every event that was accepted.

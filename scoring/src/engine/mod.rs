@@ -200,6 +200,7 @@ impl Engine {
             let position = core.control(&control)?;
             state.apply(control, position);
         }
+        log.push();
         let mut load =
             |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
         let (deciders, problems) = Deciders::new(&state, &pipeline, &mut load);
@@ -326,6 +327,7 @@ impl Engine {
     ) -> Result<LabelTicket, Error> {
         let place = self.place(terms).await?;
         let position = self.writer()?.label(&label, received_at)?;
+        self.log.push();
         Ok(LabelTicket { engine: Arc::clone(self), position, _place: place })
     }
 
