@@ -99,7 +99,8 @@ fn what_is_lower_than_all_is_not_missing() {
     for learner in [Learner::Forest, Learner::ExtraTrees, Learner::Isolation] {
         let model = learner.fit(&rows, &Settings::default(), 3, 1).unwrap();
         let of = |value: f64| model.probability(&[value]);
-        for below in [lowest - 0.5, lowest - 2.0, -1e9, f64::MIN] {
+        // The very lowest number there is stands for what is missing.
+        for below in [lowest - 0.5, lowest - 2.0, -1e9, f64::MIN / 2.0] {
             assert_eq!(of(below), of(lowest), "{learner:?} {below}");
         }
         assert_ne!(of(f64::NAN), of(lowest), "{learner:?}");
@@ -152,7 +153,11 @@ fn a_forest_learns_from_weights_within_a_label() {
     for learner in [Learner::Forest, Learner::ExtraTrees, Learner::Boosting] {
         let of = |matrix: &Matrix| probabilities(&learner.fit(matrix, &Settings::default(), 3, 2).unwrap(), &fresh);
         let (plain, weighted, repeated) = (of(&rows), of(&weighted), of(&repeated));
-        let gap = |scores: &[f64]| scores.iter().zip(&repeated).map(|(one, other)| (one - other).abs()).sum::<f64>() / 500.0;
+        // Forests draw: a single row says little, all of those that the weights are about say much.
+        let about = |scores: &[f64]| {
+            scores.iter().zip(&fresh.columns()[1]).filter(|(_, value)| **value > 0.5).map(|(score, _)| score).sum::<f64>()
+        };
+        let gap = |scores: &[f64]| (about(scores) - about(&repeated)).abs();
         assert!(gap(&weighted) < gap(&plain) / 2.0, "{learner:?}: {} with weights, {} without", gap(&weighted), gap(&plain));
     }
 }
