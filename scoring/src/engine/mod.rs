@@ -304,12 +304,17 @@ impl Engine {
             Known::Event { event, .. } => Past::Event(Arrival::new(event, received_at, &self.pipeline)),
             Known::Label(label) => Past::Label(label, received_at),
         };
+        let mut taken = Ok(());
         for past in past.into_iter().map(encode) {
             self.room().await;
-            self.writer()?.past(past)?;
+            taken = self.writer().and_then(|mut writer| writer.past(past));
+            if taken.is_err() {
+                break;
+            }
         }
+        // Also what was taken before one that was not.
         self.log.push();
-        Ok(())
+        taken
     }
 
     /// What the ledger knows of events, in their order.
