@@ -1,10 +1,12 @@
+mod disks;
+
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::sync::mpsc;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use self::disks::{Call, Failing, allow, gate};
 use super::segment::{FRAME_BYTES, Frames, HEADER_BYTES, INDEX_BYTES};
 use super::*;
 
@@ -602,76 +604,6 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => any::<prop::sample::Index>().prop_map(Operation::Read),
         2 => any::<prop::sample::Index>().prop_map(Operation::Get),
     ]
-}
-
-/// A disk that is full after so many calls, and writes half of what it should then.
-#[derive(Debug)]
-struct Failing {
-    calls: usize,
-}
-
-impl Failing {
-    fn call(&mut self) -> io::Result<()> {
-        self.calls = self.calls.checked_sub(1).ok_or_else(|| io::Error::other("the disk is full"))?;
-        Ok(())
-    }
-}
-
-impl Disk for Failing {
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.call() {
-            file.write_all(&bytes[..bytes.len() / 2])?;
-            return Err(error);
-        }
-        file.write_all(bytes)
-    }
-
-    fn sync(&mut self, _: &File) -> io::Result<()> {
-        self.call()
-    }
-}
-
-/// A disk that tells of every call, and waits until it is allowed; it fails when no more can be.
-#[derive(Debug)]
-struct Gate {
-    calls: mpsc::Sender<Call>,
-    go: mpsc::Receiver<()>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Call {
-    Write(usize),
-    Sync,
-}
-
-fn gate() -> (Box<dyn Disk>, mpsc::Receiver<Call>, mpsc::Sender<()>) {
-    let (calls, called) = mpsc::channel();
-    let (allow, go) = mpsc::channel();
-    (Box::new(Gate { calls, go }), called, allow)
-}
-
-fn allow(go: &mpsc::Sender<()>, calls: usize) {
-    for _ in 0..calls {
-        go.send(()).unwrap();
-    }
-}
-
-impl Gate {
-    fn call(&mut self, call: Call) -> io::Result<()> {
-        self.calls.send(call).unwrap();
-        self.go.recv().map_err(io::Error::other)
-    }
-}
-
-impl Disk for Gate {
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        self.call(Call::Write(bytes.len()))?;
-        file.write_all(bytes)
-    }
-
-    fn sync(&mut self, _: &File) -> io::Result<()> {
-        self.call(Call::Sync)
-    }
 }
 
 fn options(segment_bytes: u64) -> Options {
