@@ -1,6 +1,6 @@
 //! The evaluation of a model on rows whose outcome is known: how well it ranks, whether its scores are true, what decisions at
 //! thresholds come to in rows and in money, for whom and when that differs, and whether it beats the champion. Each figure has an
-//! interval, and a figure that does not exist says why. Nothing here reads files or draws a chart; [`report`] makes a page of it.
+//! interval, and a figure that does not exist says why. Nothing here reads files or draws a chart.
 
 mod calibration;
 mod comparison;
@@ -16,17 +16,17 @@ mod gains;
 mod groups;
 mod judged;
 mod measures;
+pub mod metrics;
 mod proportion;
 mod ranking;
-pub mod report;
 mod resample;
 mod settings;
 mod stability;
+pub mod threads;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use calibration::line as calibration_line;
-pub use calibration::{Bin, Calibration, HosmerLemeshow};
+pub use calibration::{Bin, Calibration, HosmerLemeshow, line as calibration_line};
 pub use comparison::{Comparison, Flips, Mcnemar};
 pub use decisions::{Cut, Decision, RateCut};
 pub use delong::Difference;
@@ -37,6 +37,7 @@ pub use figures::{Capacity, Figures};
 pub use gains::{Column, Curves, Point, Slice};
 pub use groups::{Group, Segment};
 pub use judged::Judged;
+pub use metrics::Metrics;
 pub use settings::{Settings, Threshold};
 pub use stability::{Disturbed, Effect, Feature, Stability, stability};
 

@@ -1,10 +1,10 @@
 //! The tables on what thresholds do, on parts of the rows, and on protected groups.
 
 use super::About;
-use crate::evaluation::{Cut, Decision, Evaluation, Fairness, Figure, Group, Segment, Threshold, Treatment};
 use crate::page::frame::share;
 use crate::page::table::{Cell, Column, figure, heading, named, plain, ranged, row, section};
 use crate::page::text::{count, escape, money, optional, percent, plainly, signed};
+use evaluation::{Cut, Decision, Evaluation, Fairness, Figure, Group, Segment, Threshold, Treatment};
 
 /// What each decision threshold comes to: a column for each.
 pub(super) fn decisions(evaluation: &Evaluation, about: &About) -> String {
