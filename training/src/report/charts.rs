@@ -52,10 +52,9 @@ fn thresholds(frame: &Frame<'_>, down: f64, points: impl Iterator<Item = (String
 
 fn roc(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String {
     let frame = Frame::small(["good rows flagged", "bad rows caught"], Axis::shares(), Axis::shares());
-    let decisions = evaluation
-        .decisions
-        .iter()
-        .map(|decision| (decision.threshold.name.clone(), decision.false_positive_rate.point(), decision.recall.point()));
+    let decisions = evaluation.decisions.iter().map(|decision| {
+        (decision.threshold.name.clone(), decision.flagging.false_positive_rate.point(), decision.flagging.recall.point())
+    });
     let inside = || {
         let chance = frame.line("chance", [(0.0, 0.0), (1.0, 1.0)].into_iter());
         frame.draw(
@@ -74,7 +73,7 @@ fn precision_recall(evaluation: &Evaluation, legend: Vec<(&'static str, String)>
     let decisions = evaluation
         .decisions
         .iter()
-        .map(|decision| (decision.threshold.name.clone(), decision.recall.point(), decision.precision.point()));
+        .map(|decision| (decision.threshold.name.clone(), decision.flagging.recall.point(), decision.flagging.precision.point()));
     let inside = || {
         let chance = frame.line("chance", [(0.0, base), (1.0, base)].into_iter());
         let lines = lines(&frame, evaluation, |curves| &curves.precision_recall);
@@ -92,7 +91,7 @@ fn gains(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String
     let decisions = evaluation
         .decisions
         .iter()
-        .map(|decision| (decision.threshold.name.clone(), decision.rate.point(), decision.recall.point()));
+        .map(|decision| (decision.threshold.name.clone(), decision.flagging.rate.point(), decision.flagging.recall.point()));
     let inside = || {
         let chance = frame.line("chance", [(0.0, 0.0), (1.0, 1.0)].into_iter());
         let lines = lines(&frame, evaluation, |curves| &curves.gains);
