@@ -92,7 +92,7 @@ pub(super) fn comparison(
     }
 }
 
-fn flips(judged: &Judged<'_>, champion_scores: &[f64], threshold: &Threshold) -> Flips {
+pub(super) fn flips(judged: &Judged<'_>, champion_scores: &[f64], threshold: &Threshold) -> Flips {
     // Rows that only the model flags, and rows that only the champion does.
     let (mut model, mut champion) = (Tally::default(), Tally::default());
     for ((score, other), bad) in judged.scores.iter().zip(champion_scores).zip(judged.labels) {

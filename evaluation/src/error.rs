@@ -60,6 +60,27 @@ pub enum Error {
         /// The level.
         level: f64,
     },
+    /// A probability of a false alarm that is none.
+    #[error("alpha is {alpha}, which does not lie between 0 and 0.5")]
+    Alpha {
+        /// The probability.
+        alpha: f64,
+    },
+    /// A share from which on a cohort counts as mature that is none.
+    #[error("a cohort cannot be mature from a share of {share} on, which does not lie between 0 and 1")]
+    Mature {
+        /// The share.
+        share: f64,
+    },
+    /// There is nothing to compare with.
+    #[error("there are no champion scores to compare with")]
+    NoChampion,
+    /// What a wrong stop costs is no share of its money.
+    #[error("a wrong stop costs {share} of its money, which is not a number from 0 to 1")]
+    Cost {
+        /// The share.
+        share: f64,
+    },
     /// Nobody to look at anything.
     #[error("the review capacity is zero a day")]
     Capacity,

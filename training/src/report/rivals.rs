@@ -2,10 +2,10 @@
 
 use super::About;
 use super::tables::level;
-use crate::evaluation::{Comparison, Effect, Evaluation, Figure, Mcnemar, Stability, Threshold};
 use crate::page::frame::share;
 use crate::page::table::{Cell, Column, figure, heading, plain, ranged, row, section};
 use crate::page::text::{chance, count, escape, optional, percent, plainly, signed};
+use evaluation::{Comparison, Effect, Evaluation, Figure, Mcnemar, Stability, Threshold};
 
 /// The model against the champion.
 pub(super) fn comparison(evaluation: &Evaluation, comparison: &Comparison, about: &About) -> String {

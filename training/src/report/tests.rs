@@ -1,7 +1,50 @@
+use evaluation::{Feature, Judged, Settings, Threshold, evaluate, stability};
+use proptest::prelude::*;
+
 use super::*;
-use crate::evaluation::tests::{Rows, settings};
-use crate::evaluation::{Feature, Judged, Settings, evaluate, stability};
 use crate::page::tests::{check_alone, check_tags};
+
+/// Days of payments where what is risky is bad more often, with a champion that knows less.
+struct Rows {
+    scores: Vec<f64>,
+    champion: Vec<f64>,
+    labels: Vec<bool>,
+    minor: Vec<i64>,
+    days: Vec<i32>,
+    ages: Vec<&'static str>,
+}
+
+impl Rows {
+    /// From a risk and a chance of each, in hundredths.
+    fn new(draws: &[(u8, u8)]) -> Self {
+        let of = |score: fn(&(u8, u8)) -> u8| draws.iter().map(|draw| f64::from(score(draw)) / 100.0).collect();
+        let rows = || 0..draws.len();
+        Self {
+            scores: of(|draw| draw.0),
+            champion: of(|draw| draw.0 / 2 + draw.1 / 2),
+            labels: draws.iter().map(|(risk, chance)| chance < risk).collect(),
+            minor: rows().map(|row| (row as i64 * 37) % 1000).collect(),
+            days: rows().map(|row| 17_700 + row as i32 / 5).collect(),
+            ages: rows().map(|row| ["<b>", "", "older"][row % 3]).collect(),
+        }
+    }
+
+    fn many() -> Self {
+        Self::new(&(0..600_u32).map(|row| ((row * 37 % 101) as u8, (row * 61 % 101) as u8)).collect::<Vec<_>>())
+    }
+
+    fn judged(&self) -> Judged<'_> {
+        let judged = Judged::new(&self.scores, &self.labels).unwrap();
+        let judged = judged.with_amounts(&self.minor).unwrap().with_days(&self.days).unwrap();
+        let judged = judged.with_segment("age", &self.ages).unwrap().with_protected("age", &self.ages).unwrap();
+        judged.with_champion(&self.champion).unwrap()
+    }
+}
+
+fn settings() -> Settings {
+    let threshold = |name: &str, at| Threshold { name: name.to_owned(), at };
+    Settings { thresholds: vec![threshold("review", 0.6), threshold("decline", 0.9)], capacity_a_day: 5, ..Settings::default() }
+}
 
 fn about() -> About {
     About {
@@ -15,9 +58,7 @@ fn about() -> About {
 }
 
 fn whole_page() -> String {
-    let mut rows = Rows::of_fixtures();
-    rows.segments[0] = "<b>".to_owned();
-    rows.segments[1] = String::new();
+    let rows = Rows::many();
     let mut evaluation = evaluate(&rows.judged(), &settings()).unwrap();
     let feature = Feature { name: "a<b", values: &rows.champion };
     let score = |row: &[f64]| if row[0].is_nan() { 0.1 } else { row[0].clamp(0.0, 1.0) };
@@ -76,4 +117,16 @@ fn what_is_not_known_leaves_no_hole() {
     check(&[0.0, 1.0], &[false, false], "no bad rows");
     check(&[0.5], &[true], "no good rows");
     check(&[0.5, 0.5], &[true, false], "one score only");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn any_rows_have_a_page(draws in prop::collection::vec((0..=100_u8, 0..=100_u8), 0..60)) {
+        let rows = Rows::new(&draws);
+        let settings = Settings { rounds: 10, least_bad: 3, least_rows: 5, ..settings() };
+        let page = html(&evaluate(&rows.judged(), &settings).unwrap(), &about());
+        prop_assert!(!page.contains("NaN") && !page.contains("inf"));
+    }
 }

@@ -79,7 +79,7 @@ pub(super) fn coin(heads: u64, tosses: u64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::tests::{close, fixtures};
+    use crate::tests::{close, fixtures};
 
     #[test]
     fn as_scipy_has_it() {

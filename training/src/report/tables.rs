@@ -1,10 +1,10 @@
 //! The tables on what thresholds do, on parts of the rows, and on protected groups.
 
 use super::About;
-use crate::evaluation::{Cut, Decision, Evaluation, Fairness, Figure, Group, Segment, Threshold, Treatment};
 use crate::page::frame::share;
 use crate::page::table::{Cell, Column, figure, heading, named, plain, ranged, row, section};
 use crate::page::text::{count, escape, money, optional, percent, plainly, signed};
+use evaluation::{Cut, Decision, Evaluation, Fairness, Figure, Group, Segment, Threshold, Treatment};
 
 /// What each decision threshold comes to: a column for each.
 pub(super) fn decisions(evaluation: &Evaluation, about: &About) -> String {
@@ -23,17 +23,19 @@ pub(super) fn decisions(evaluation: &Evaluation, about: &About) -> String {
         line(&about.with_currency(name), &|decision| figure(of(decision), |minor| money(minor, about.minor_digits)))
     };
     let body = [
-        line("flagged, rows", &|decision| Cell::Ranged(count(decision.flagged), format!("{} bad", count(decision.caught)))),
-        of_rows("flagged, of all rows", |decision| &decision.rate),
-        of_rows("precision", |decision| &decision.precision),
-        of_rows("recall", |decision| &decision.recall),
-        line("F1", &|decision| figure(&decision.f1, plainly(&decision.f1))),
-        of_rows("accuracy", |decision| &decision.accuracy),
-        of_rows("good rows flagged", |decision| &decision.false_positive_rate),
-        line("good flagged for each bad", &|decision| figure(&decision.false_positive_ratio, |ratio| signed(ratio, 2))),
-        of_rows("value detection rate", |decision| &decision.value_detection_rate),
-        amount("money stopped", |decision| &decision.money_stopped_minor),
-        amount("money wrongly stopped", |decision| &decision.money_wrongly_stopped_minor),
+        line("flagged, rows", &|decision| {
+            Cell::Ranged(count(decision.flagging.flagged), format!("{} bad", count(decision.flagging.caught)))
+        }),
+        of_rows("flagged, of all rows", |decision| &decision.flagging.rate),
+        of_rows("precision", |decision| &decision.flagging.precision),
+        of_rows("recall", |decision| &decision.flagging.recall),
+        line("F1", &|decision| figure(&decision.flagging.f1, plainly(&decision.flagging.f1))),
+        of_rows("accuracy", |decision| &decision.flagging.accuracy),
+        of_rows("good rows flagged", |decision| &decision.flagging.false_positive_rate),
+        line("good flagged for each bad", &|decision| figure(&decision.flagging.false_positive_ratio, |ratio| signed(ratio, 2))),
+        of_rows("value detection rate", |decision| &decision.flagging.value_detection_rate),
+        amount("money stopped", |decision| &decision.flagging.money_stopped_minor),
+        amount("money wrongly stopped", |decision| &decision.flagging.money_wrongly_stopped_minor),
     ];
     let text = format!("What each threshold decides on these rows; small numbers are {} intervals.", level(evaluation));
     section("Decisions", &text, &columns, &body.concat())

@@ -129,7 +129,7 @@ struct Fit {
 
 /// The most likely intercept and slope of the log-odds of scores, where each row counts as often as its weight says; `None` where there
 /// are none.
-pub(crate) fn line(scores: &[f64], labels: &[bool], weights: Option<&[f64]>) -> Option<[f64; 2]> {
+pub fn line(scores: &[f64], labels: &[bool], weights: Option<&[f64]>) -> Option<[f64; 2]> {
     let judged = Judged::new(scores, labels).ok()?;
     let ranking = Ranking::new(scores, &judged);
     let Some(weights) = weights else { return Some(recalibration(&ranking).ok()?.at) };

@@ -147,7 +147,7 @@ pub(super) fn histogram(ranking: &Ranking) -> Vec<Column> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::Judged;
+    use crate::Judged;
 
     #[test]
     fn slices_worked_by_hand() {

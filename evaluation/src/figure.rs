@@ -57,6 +57,12 @@ pub enum Method {
     Katz,
     /// Newcombe's interval of a difference of two proportions.
     Newcombe,
+    /// One that holds at every look; see [`Sequential`](crate::Sequential).
+    Sequential,
+    /// The spread of what outcomes come to that are drawn from the scores; see [`expected`](crate::expected).
+    Expected,
+    /// Greenwood's variance of a product of shares.
+    Greenwood,
 }
 
 /// Why a number does not exist.

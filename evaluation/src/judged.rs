@@ -102,7 +102,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    fn check_length(&self, column: &str, rows: usize) -> Result<(), Error> {
+    pub(super) fn check_length(&self, column: &str, rows: usize) -> Result<(), Error> {
         check_length(column, rows, self.labels.len())
     }
 }

@@ -10,6 +10,11 @@ pub(super) fn fixtures() -> Value {
     serde_json::from_str(include_str!("fixtures/figures.json")).unwrap()
 }
 
+/// What Python says of live figures; `tests/peers/live_figures.py` made it.
+pub(super) fn live_fixtures() -> Value {
+    serde_json::from_str(include_str!("fixtures/live.json")).unwrap()
+}
+
 pub(super) fn close(got: f64, expect: f64, relative: f64) {
     assert!((got - expect).abs() <= relative * expect.abs(), "{got} is not {expect}");
 }
@@ -113,7 +118,7 @@ fn figures_are_those_of_python() {
     assert_eq!(test.freedom as f64, expect("bins"));
     close(test.statistic, expect("hosmer_lemeshow"), 1e-10);
     close(test.p, expect("hosmer_lemeshow_p"), 1e-8);
-    let review = &evaluation.decisions[0];
+    let review = &evaluation.decisions[0].flagging;
     check("accuracy", review.accuracy);
     check_interval("accuracy_interval", review.accuracy);
     check("precision", review.precision);
@@ -142,6 +147,26 @@ fn figures_are_those_of_python() {
     check_interval("impact_interval", young.adverse_impact_ratio);
     check("opportunity", young.equal_opportunity_difference);
     check_interval("opportunity_interval", young.equal_opportunity_difference);
+}
+
+#[test]
+fn parts_of_an_evaluation_are_those_of_the_whole() {
+    let rows = Rows::of_fixtures();
+    let evaluation = evaluate(&rows.judged(), &settings()).unwrap();
+    let Scored { figures, capacity, calibration } = scored(&rows.judged(), &settings()).unwrap();
+    assert_eq!((figures, capacity, calibration), (evaluation.figures, evaluation.capacity, evaluation.calibration));
+    let flagged: Vec<bool> = rows.scores.iter().map(|score| *score >= 0.6).collect();
+    let flagging = decided(&rows.judged(), &flagged, &settings()).unwrap();
+    // Resamples differ, since rows that tie are ordered by what else is known of them.
+    let (mine, theirs) = (flagging, evaluation.decisions[0].flagging);
+    assert_eq!(
+        (mine.flagged, mine.caught, mine.recall, mine.false_positive_ratio),
+        (theirs.flagged, theirs.caught, theirs.recall, theirs.false_positive_ratio)
+    );
+    assert_eq!(mine.money_stopped_minor.point(), theirs.money_stopped_minor.point());
+    close(mine.alerts_per_bad().point().unwrap(), mine.flagged as f64 / mine.caught as f64, 1e-12);
+    let error = decided(&rows.judged(), &flagged[1..], &settings()).unwrap_err();
+    assert_eq!(error.to_string(), "decisions has 1499 rows, where there are 1500 labels");
 }
 
 #[test]
@@ -187,7 +212,7 @@ fn what_does_not_exist_says_why() {
         };
         assert_eq!([why(auc), why(ks), why(average_precision), why(brier)], [ranked, ranked, with_bad, loss], "{labels:?}");
         assert_eq!(why(evaluation.capacity.recall), Some(Missing::NoDays));
-        assert_eq!(why(evaluation.decisions[0].money_stopped_minor), Some(Missing::NoAmounts));
+        assert_eq!(why(evaluation.decisions[0].flagging.money_stopped_minor), Some(Missing::NoAmounts));
         let text = serde_json::to_string(&evaluation).unwrap();
         assert_eq!(serde_json::from_str::<Evaluation>(&text).unwrap(), evaluation);
     };
@@ -306,6 +331,6 @@ fn cuts_and_reviews_worked_by_hand() {
     // A fifth of six rows is two of them, and both score 0.9.
     let cut = evaluation.by_rate.last().unwrap();
     assert_eq!((cut.asked, cut.cut.threshold, cut.cut.flagged), (0.2, 0.9, 2));
-    let review = &evaluation.decisions[0];
+    let review = &evaluation.decisions[0].flagging;
     assert_eq!((review.false_positive_ratio.point(), review.value_detection_rate.point()), (Some(1.0), Some(0.375)));
 }

@@ -1,42 +1,53 @@
 //! The evaluation of a model on rows whose outcome is known: how well it ranks, whether its scores are true, what decisions at
 //! thresholds come to in rows and in money, for whom and when that differs, and whether it beats the champion. Each figure has an
-//! interval, and a figure that does not exist says why. Nothing here reads files or draws a chart; [`report`] makes a page of it.
+//! interval, and a figure that does not exist says why. Nothing here reads files or draws a chart.
 
+mod bands;
 mod calibration;
 mod comparison;
+mod contest;
 mod days;
 mod decisions;
 mod delong;
 mod distributions;
 mod error;
+mod expected;
 mod fairness;
 mod figure;
 mod figures;
 mod gains;
 mod groups;
 mod judged;
+mod maturity;
 mod measures;
+pub mod metrics;
 mod proportion;
 mod ranking;
-pub mod report;
 mod resample;
+mod sequential;
 mod settings;
 mod stability;
+pub mod threads;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use calibration::line as calibration_line;
-pub use calibration::{Bin, Calibration, HosmerLemeshow};
+pub use bands::{Band, Bands};
+pub use calibration::{Bin, Calibration, HosmerLemeshow, line as calibration_line};
 pub use comparison::{Comparison, Flips, Mcnemar};
-pub use decisions::{Cut, Decision, RateCut};
+pub use contest::{Contest, Contestant, Contested, Lead, contest};
+pub use decisions::{Cut, Decision, Flagging, RateCut, decided};
 pub use delong::Difference;
 pub use error::Error;
+pub use expected::{Expected, ExpectedDecision, expected};
 pub use fairness::{Fairness, Treatment};
 pub use figure::{Estimate, Figure, Interval, Method, Missing};
-pub use figures::{Capacity, Figures};
+pub use figures::{Capacity, Figures, Scored, scored};
 pub use gains::{Column, Curves, Point, Slice};
 pub use groups::{Group, Segment};
 pub use judged::Judged;
+pub use maturity::{Known, Maturity, check_share};
+pub use metrics::Metrics;
+pub use sequential::Sequential;
 pub use settings::{Settings, Threshold};
 pub use stability::{Disturbed, Effect, Feature, Stability, stability};
 
@@ -120,7 +131,10 @@ pub fn evaluate(judged: &Judged<'_>, settings: &Settings) -> Result<Evaluation, 
     let rounds: Vec<[Measures; 2]> = resampling.rounds(both);
     let own: Vec<Measures> = rounds.iter().map(|[own, _]| own.clone()).collect();
     let figures = figures::figures(&ranking, &points[0], &own, z);
-    let decision = |(place, threshold)| decisions::decision(threshold, place, &ranking, &points[0], &own, z, with_money);
+    let decision = |(place, threshold): (usize, &Threshold)| {
+        let flagging = decisions::flagging(threshold.at, place, &ranking, &points[0], &own, z, with_money);
+        Decision { threshold: threshold.clone(), flagging }
+    };
     let measured = comparison::Measured { points: &points, rounds: &rounds };
     let comparison = champion.as_ref().map(|(scores, champion)| {
         comparison::comparison(judged, scores, [&ranking, champion], &measured, &settings.thresholds, z)

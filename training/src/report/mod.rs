@@ -5,9 +5,9 @@ mod charts;
 mod rivals;
 mod tables;
 
-use super::{Evaluation, Figure, Method};
 use crate::page;
 use crate::page::text::{count, escape, percent, plainly, range};
+use evaluation::{Evaluation, Figure, Method};
 
 /// What the page says of the model besides its evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::distributions;
+use super::error::Error;
 use super::figure::{Figure, Missing};
-use super::measures::{Flagged, Measures};
+use super::judged::Judged;
+use super::measures::{Flagged, Measures, Walk};
 use super::proportion::share;
 use super::ranking::{Ranking, Tally};
-use super::resample::figure;
-use super::settings::Threshold;
+use super::resample::{Resampling, figure};
+use super::settings::{Settings, Threshold};
 
 /// Shares of rows to review, from a thousandth to a fifth.
 const REVIEW_RATES: [f64; 20] = [
@@ -22,7 +25,15 @@ const SCORES: [f64; 15] = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5
 pub struct Decision {
     /// The threshold.
     pub threshold: Threshold,
-    /// Rows that reach it.
+    /// What flagging the rows that reach it comes to.
+    #[serde(flatten)]
+    pub flagging: Flagging,
+}
+
+/// What it comes to that some rows are flagged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flagging {
+    /// Rows that are flagged.
     pub flagged: u64,
     /// Bad ones among them.
     pub caught: u64,
@@ -46,6 +57,26 @@ pub struct Decision {
     pub money_stopped_minor: Figure,
     /// Good money that is flagged, in minor units.
     pub money_wrongly_stopped_minor: Figure,
+}
+
+impl Flagging {
+    /// Rows flagged for each bad one among them, at least 1: what an analyst looks at for one find.
+    pub fn alerts_per_bad(&self) -> Figure {
+        self.false_positive_ratio.map(|ratio| ratio + 1.0)
+    }
+}
+
+/// What decisions came to that were made already, by whatever made them: rows and their money, each flagged or let pass.
+pub fn decided(judged: &Judged<'_>, flagged: &[bool], settings: &Settings) -> Result<Flagging, Error> {
+    settings.check()?;
+    judged.check_length("decisions", flagged.len())?;
+    // A decision is a score of two values.
+    let scores: Vec<f64> = flagged.iter().map(|flagged| f64::from(u8::from(*flagged))).collect();
+    let ranking = Ranking::new(&scores, judged);
+    let resampling = Resampling::new(judged, &ranking, settings);
+    let walk = Walk::new(judged, &ranking, &resampling, vec![ranking.groups_from(1.0)], &[], None);
+    let rounds = resampling.rounds(|weights| walk.measure(weights));
+    Ok(flagging(1.0, 0, &ranking, &walk.points(), &rounds, distributions::reach(settings.level), judged.minor.is_some()))
 }
 
 /// What any threshold comes to, as plain numbers.
@@ -80,23 +111,22 @@ pub struct RateCut {
     pub cut: Cut,
 }
 
-pub(super) fn decision(
-    threshold: &Threshold,
+pub(super) fn flagging(
+    at: f64,
     place: usize,
     ranking: &Ranking,
     points: &Measures,
     rounds: &[Measures],
     z: f64,
     with_money: bool,
-) -> Decision {
-    let (all, flagged) = (ranking.all(), ranking.above(ranking.groups_from(threshold.at)));
+) -> Flagging {
+    let (all, flagged) = (ranking.all(), ranking.above(ranking.groups_from(at)));
     let resampled = |pick: fn(&Flagged) -> Option<f64>, most: f64, missing| {
         figure(points, rounds, |round: &Measures| pick(&round.flagged[place]), (0.0, most), z, missing)
     };
     let no_money = if with_money { Missing::NoBadMoney } else { Missing::NoAmounts };
     let precision = share(flagged.bad, flagged.rows(), z, Missing::NoneFlagged);
-    Decision {
-        threshold: threshold.clone(),
+    Flagging {
         flagged: flagged.rows(),
         caught: flagged.bad,
         rate: share(flagged.rows(), all.rows(), z, Missing::NoRows),

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::days::card_precision;
-use super::delong;
+use super::calibration::{self, Calibration};
+use super::days::{Days, card_precision};
+use super::error::Error;
 use super::figure::{Figure, Missing};
 use super::judged::Judged;
-use super::measures::{Measures, Reviewed};
+use super::measures::{Measures, Reviewed, Walk};
 use super::ranking::Ranking;
-use super::resample::figure;
+use super::resample::{Resampling, figure};
+use super::settings::Settings;
+use super::{delong, distributions};
 
 /// The figures of the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,36 @@ pub struct Figures {
     pub log_loss: Figure,
     /// The mean distance of predicted and observed over the bins of calibration, 0 to 1; lower is better.
     pub calibration_error: Figure,
+}
+
+/// How good scores are, without what thresholds make of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// The figures of the whole.
+    pub figures: Figures,
+    /// What people get to see who can look at so much a day.
+    pub capacity: Capacity,
+    /// Whether scores are true.
+    pub calibration: Calibration,
+}
+
+/// The part of an [evaluation](super::evaluate) that does not know thresholds, groups or a champion; each costs time, and live figures are many.
+pub fn scored(judged: &Judged<'_>, settings: &Settings) -> Result<Scored, Error> {
+    settings.check()?;
+    let z = distributions::reach(settings.level);
+    let ranking = Ranking::new(judged.scores, judged);
+    let resampling = Resampling::new(judged, &ranking, settings);
+    let days = Days::new(judged, &ranking, &resampling, settings.capacity_a_day);
+    let bins = calibration::bin_ends(&ranking);
+    let walk = Walk::new(judged, &ranking, &resampling, Vec::new(), &bins, days.as_ref());
+    let rounds = resampling.rounds(|weights| walk.measure(weights));
+    let points = walk.points();
+    let figures = figures(&ranking, &points, &rounds, z);
+    Ok(Scored {
+        capacity: capacity(judged, &points, &rounds, settings.capacity_a_day, z),
+        calibration: calibration::calibration(&ranking, &bins, figures.calibration_error, z),
+        figures,
+    })
 }
 
 /// What people get to see who can look at so many events, or entities, a day.

@@ -1,10 +1,10 @@
 //! The charts. Each is a card with a title, a sentence that says how to read it, a legend where there are two kinds of marks, and
 //! a drawing, or a word in its place where there is nothing to draw.
 
-use crate::evaluation::{Curves, Evaluation, Figure, Group, Point};
 use crate::page::card::Card;
 use crate::page::frame::{Axis, Frame, share};
 use crate::page::text::{escape, percent};
+use evaluation::{Curves, Evaluation, Figure, Group, Point};
 
 /// Where less than this share of rows is bad on average, calibration is drawn in powers of ten.
 const RARE: f64 = 0.1;
@@ -52,10 +52,9 @@ fn thresholds(frame: &Frame<'_>, down: f64, points: impl Iterator<Item = (String
 
 fn roc(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String {
     let frame = Frame::small(["good rows flagged", "bad rows caught"], Axis::shares(), Axis::shares());
-    let decisions = evaluation
-        .decisions
-        .iter()
-        .map(|decision| (decision.threshold.name.clone(), decision.false_positive_rate.point(), decision.recall.point()));
+    let decisions = evaluation.decisions.iter().map(|decision| {
+        (decision.threshold.name.clone(), decision.flagging.false_positive_rate.point(), decision.flagging.recall.point())
+    });
     let inside = || {
         let chance = frame.line("chance", [(0.0, 0.0), (1.0, 1.0)].into_iter());
         frame.draw(
@@ -74,7 +73,7 @@ fn precision_recall(evaluation: &Evaluation, legend: Vec<(&'static str, String)>
     let decisions = evaluation
         .decisions
         .iter()
-        .map(|decision| (decision.threshold.name.clone(), decision.recall.point(), decision.precision.point()));
+        .map(|decision| (decision.threshold.name.clone(), decision.flagging.recall.point(), decision.flagging.precision.point()));
     let inside = || {
         let chance = frame.line("chance", [(0.0, base), (1.0, base)].into_iter());
         let lines = lines(&frame, evaluation, |curves| &curves.precision_recall);
@@ -92,7 +91,7 @@ fn gains(evaluation: &Evaluation, legend: Vec<(&'static str, String)>) -> String
     let decisions = evaluation
         .decisions
         .iter()
-        .map(|decision| (decision.threshold.name.clone(), decision.rate.point(), decision.recall.point()));
+        .map(|decision| (decision.threshold.name.clone(), decision.flagging.rate.point(), decision.flagging.recall.point()));
     let inside = || {
         let chance = frame.line("chance", [(0.0, 0.0), (1.0, 1.0)].into_iter());
         let lines = lines(&frame, evaluation, |curves| &curves.gains);
@@ -148,7 +147,7 @@ fn reliability(evaluation: &Evaluation) -> String {
     let frame = Frame::small(names, axis(), axis());
     let least = if rare { 10_f64.powi(power) } else { 0.0 };
     let inside = || {
-        let mark = |bin: &crate::evaluation::Bin| {
+        let mark = |bin: &evaluation::Bin| {
             let observed = bin.observed.point()?;
             let whisker = bin.observed.interval().map(|at| frame.whisker("model", bin.predicted, (at.lower, at.upper)));
             let class = if rare && observed == 0.0 { "empty" } else { "model" };
@@ -168,7 +167,7 @@ fn histogram(evaluation: &Evaluation) -> String {
     let most = columns.iter().map(|column| column.good.max(column.bad)).max().unwrap_or(0);
     let frame = Frame::small(["score", "rows, in powers of ten"], Axis::shares(), Axis::Counts { most });
     let inside = || {
-        let steps = |class: &str, of: fn(&crate::evaluation::Column) -> u64| {
+        let steps = |class: &str, of: fn(&evaluation::Column) -> u64| {
             let width = 1.0 / columns.len() as f64;
             let start = format!("{:.1},{:.1}", frame.x(0.0), frame.floor());
             let step = |(place, column)| {
@@ -178,7 +177,7 @@ fn histogram(evaluation: &Evaluation) -> String {
             let path: String = columns.iter().enumerate().map(step).collect();
             format!("<polygon class=\"steps {class}\" points=\"{start}{path} {:.1},{:.1}\"/>", frame.x(1.0), frame.floor())
         };
-        let marker = |decision: &crate::evaluation::Decision| {
+        let marker = |decision: &evaluation::Decision| {
             let x = frame.x(decision.threshold.at);
             let line = format!("<line class=\"marker\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"24\" y2=\"{:.1}\"/>", frame.floor());
             let anchor = if x > frame.width - 80.0 { "end" } else { "start" };
