@@ -3,6 +3,7 @@
 
 pub mod calibrate;
 pub mod card;
+pub mod columns;
 pub mod dataset;
 mod error;
 pub mod evaluation;
@@ -29,6 +30,7 @@ pub mod threads;
 pub mod train;
 pub mod tuning;
 
+pub use columns::Columns;
 pub use dataset::log::{LogSource, Passed, Vectors};
 pub use dataset::warehouse::WarehouseSource;
 pub use dataset::{Examples, Period, Source, Split};
