@@ -6,6 +6,7 @@
 mod error;
 #[cfg(test)]
 mod fixture;
+pub mod points;
 pub mod projection;
 pub mod projector;
 pub mod questions;
@@ -16,5 +17,5 @@ pub use error::Error;
 pub use projection::Projection;
 pub use projector::{Progress, Projector};
 pub use questions::{Days, Question};
-pub use tables::{Projected, Table};
+pub use tables::{Derived, Projected, Slot, Table, Window};
 pub use warehouse::{ParquetWarehouse, Warehouse};
