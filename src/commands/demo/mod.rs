@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use ingest::simulator::{self, Settings, Simulator};
+use ingest::simulator::{self, Injection, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
 use scoring::Pipeline;
 use scoring::api::access::{Access, KeyFile};
@@ -160,7 +160,9 @@ fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join("simulated-transactions.parquet");
     if !path.exists() {
         let bar = output::bar("simulating", u64::from(args.world.days));
-        simulator::parquet::write(Simulator::new(args.world.settings())?, &path, &mut |days| bar.set_position(u64::from(days)))?;
+        let simulator = Simulator::new(args.world.settings())?;
+        let progress = &mut |days| bar.set_position(u64::from(days));
+        simulator::parquet::write(simulator, &mut Injection::none(), &path, progress)?;
         bar.finish_and_clear();
     }
     Ok(path)
