@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+    backtest, bench, demo, evaluate, features, import, key, model, notify, promote, retrain, run, score, simulate, train, tune,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -34,6 +34,7 @@ enum Command {
     Backtest(Box<backtest::Args>),
     Model(model::Args),
     Promote(promote::Args),
+    Notify(notify::Args),
     Key(key::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -56,6 +57,7 @@ async fn main() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
+        Command::Notify(args) => notify::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),

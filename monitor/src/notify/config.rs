@@ -7,11 +7,12 @@ use std::time::Duration as Span;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ingest::Duration;
+use ingest::{Duration, Timestamp};
 use serde::Deserialize;
 
 use super::Error;
-use super::notification::{Kind, Notification, Severity};
+use super::notification::{Kind, Notification, Severity, What};
+use super::transport::Transport;
 
 /// One sink, as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -125,6 +126,17 @@ impl Sink {
             checked.map_err(|reason| Error::Sink { sink: config.name.clone(), reason })
         });
         sinks.collect()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends a test once, past the queue; why it was not taken, if it was not.
+    pub fn test(self, now: Timestamp) -> Result<(), String> {
+        let test = Notification::new(now, Severity::Low, "none", What::Test);
+        Transport::new(self.target).deliver(&test, now).map_err(|failure| failure.reason)
     }
 
     fn new(config: &SinkConfig, data: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {

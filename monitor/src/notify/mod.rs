@@ -89,6 +89,12 @@ impl Notifier {
         }
     }
 
+    /// Tells nobody more. What was told last is tried for some seconds, and a try that is under way is waited for; whatever is not delivered
+    /// is on the disk.
+    pub fn stop(&self) {
+        self.senders.iter().for_each(Sender::stop);
+    }
+
     /// How each sink is doing.
     pub fn figures(&self) -> Vec<Figures> {
         self.senders.iter().map(Sender::figures).collect()

@@ -88,8 +88,6 @@ pub enum What {
         model: String,
         /// The versions that are new.
         versions: Vec<String>,
-        /// Why it was trained.
-        reason: String,
     },
     /// A training gave nothing.
     RetrainFailed {
@@ -197,8 +195,8 @@ impl fmt::Display for What {
                 write!(f, "experiment {experiment}, {challenger} against {champion}: {verdict}. {evidence}")
             }
             Self::Alert { alert_id, subject, reason } => write!(f, "alert {alert_id} about {subject}: {reason}"),
-            Self::RetrainDone { model, versions, reason } => {
-                write!(f, "{model} was trained anew ({reason}): {}", versions.join(", "))
+            Self::RetrainDone { model, versions } => {
+                write!(f, "{model} was trained anew, its candidates are {}", versions.join(", "))
             }
             Self::RetrainFailed { model, reason } => write!(f, "{model} could not be trained anew: {reason}"),
             Self::WarehouseGone { reason } => write!(f, "the warehouse takes no rows, they wait in the log: {reason}"),

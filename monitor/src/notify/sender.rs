@@ -21,6 +21,9 @@ use super::transport::{Failure, Transport};
 /// How many may wait in one queue.
 pub(super) const CAPACITY: usize = 10_000;
 
+/// How long what was told last is tried when the process ends, as long as the sink takes it.
+const LAST_TRIES: Span = Span::from_secs(5);
+
 /// How a sink is doing, since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -45,7 +48,7 @@ pub struct Figures {
 pub(super) struct Sender {
     filter: Filter,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -66,7 +69,8 @@ struct State {
     /// Of those that failed: how often, and when they are due again.
     failed: HashMap<String, (u32, Instant)>,
     figures: Figures,
-    stop: bool,
+    /// It is to end: what was not tried yet is tried until then.
+    stop: Option<Instant>,
 }
 
 impl Sender {
@@ -76,12 +80,13 @@ impl Sender {
         let path = folder.join(&name).with_extension("jsonl");
         let queue = Queue::open(&path, CAPACITY)?;
         let figures = Figures { sink: name, waiting: queue.waiting().len() as u64, ..Figures::default() };
-        let state = Mutex::new(State { queue, failed: HashMap::new(), figures, stop: false });
+        let state = Mutex::new(State { queue, failed: HashMap::new(), figures, stop: None });
         let shared = Arc::new(Shared { state, changed: Condvar::new(), clock });
         let worker =
             Worker { shared: Arc::clone(&shared), transport: Transport::new(target), retry, dead: path.with_extension("dead.jsonl") };
         let thread = std::thread::Builder::new().name("notifier".to_owned()).spawn(move || worker.run());
-        Ok(Self { filter, shared, thread: Some(thread.map_err(io("start a thread for", &path))?) })
+        let thread = Mutex::new(Some(thread.map_err(io("start a thread for", &path))?));
+        Ok(Self { filter, shared, thread })
     }
 
     /// Takes it, when it is wanted.
@@ -105,20 +110,25 @@ impl Sender {
         }
     }
 
+    /// Ends, after the try that is under way and first tries of what has had none.
+    pub(super) fn stop(&self) {
+        self.shared.state().stop.get_or_insert(Instant::now() + LAST_TRIES);
+        self.shared.changed.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+
     pub(super) fn figures(&self) -> Figures {
         self.shared.state().figures.clone()
     }
 }
 
 impl Drop for Sender {
-    /// Waits for the try that is under way, which has a bound.
     fn drop(&mut self) {
-        self.shared.state().stop = true;
-        self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
+        self.stop();
     }
 }
 
@@ -147,10 +157,12 @@ impl Worker {
     fn next(&self) -> Option<Waiting> {
         let mut state = self.shared.state();
         loop {
-            if state.stop {
-                return None;
-            }
             let now = Instant::now();
+            if let Some(until) = state.stop {
+                let is_new = |waiting: &&Waiting| !state.failed.contains_key(&waiting.notification.id);
+                let is_in_time = now < until && state.figures.failed.is_none();
+                return state.queue.waiting().iter().find(is_new).filter(|_| is_in_time).cloned();
+            }
             let due = |waiting: &&Waiting| state.failed.get(&waiting.notification.id).map_or(now, |(_, due)| *due);
             let wait = match state.queue.waiting().iter().min_by_key(due) {
                 Some(first) => match due(&first).checked_duration_since(now) {

@@ -86,8 +86,8 @@ fn what_receivers_read() {
     };
     check(What::Test, r#""summary":"this is a test: nothing happened","kind":"test"}"#);
     check(
-        What::RetrainDone { model: "m".to_owned(), versions: vec!["7".to_owned()], reason: "drift".to_owned() },
-        r#""summary":"m was trained anew (drift): 7","kind":"retrain_done","details":{"model":"m","versions":["7"],"reason":"drift"}}"#,
+        What::RetrainDone { model: "m".to_owned(), versions: vec!["7".to_owned()] },
+        r#""summary":"m was trained anew, its candidates are 7","kind":"retrain_done","details":{"model":"m","versions":["7"]}}"#,
     );
     check(
         What::GuardrailBroke {

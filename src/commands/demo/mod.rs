@@ -25,6 +25,7 @@ use self::claim::Claim;
 use self::periods::Periods;
 use self::replay::Replay;
 use super::{ConfigArgs, WorldArgs};
+use crate::signals::Signals;
 use crate::server::{self, Listener, Live};
 use crate::{Riskflow, output};
 
@@ -111,10 +112,13 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access), until));
+    let signals = Signals::start(&config, "demo")?;
+    let router = server::router(&riskflow, live.clone(), access, signals.clone());
+    let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
     let served = serving.await?;
     riskflow.stop().await?;
+    signals.stop().await?;
     replayed.and(served)
 }
 
