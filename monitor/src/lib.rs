@@ -7,6 +7,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 pub mod notify;
+pub mod points;
 pub mod projection;
 pub mod projector;
 pub mod questions;
@@ -17,5 +18,5 @@ pub use error::Error;
 pub use projection::Projection;
 pub use projector::{Progress, Projector};
 pub use questions::{Days, Question};
-pub use tables::{Projected, Table};
+pub use tables::{Derived, Projected, Slot, Table, Window};
 pub use warehouse::{ParquetWarehouse, Warehouse};

@@ -4,7 +4,7 @@ use std::fs;
 use arrow::array::RecordBatchReader;
 
 use super::*;
-use crate::fixture::{decision, event, label, project, time};
+use crate::fixture::{change, decision, event, label, project, time};
 use crate::questions::{Days, volume};
 
 /// The rows of so many flushes of an event and its decision each; every third has a label, every other falls on the next day.
@@ -15,7 +15,7 @@ fn flushes(count: u64) -> Vec<Projected> {
         let first = number * 3;
         let last = match number.is_multiple_of(3) {
             true => label(first + 2, &id, "fraud", "2018-08-09"),
-            false => crate::fixture::record(first + 2, ingest::log::Topic::Control, b""),
+            false => change(first + 2, day),
         };
         project(&[event(first, &id, day, 100), decision(first + 1, first, &id, day), last])
     };
@@ -30,7 +30,7 @@ fn append_rest(warehouse: &ParquetWarehouse, flushes: &[Projected]) -> Result<()
 /// Every row once and no other, and on the disk nothing but what counts.
 fn check_whole(warehouse: &ParquetWarehouse, flushes: &[Projected]) {
     let parts = Arc::clone(&warehouse.live().parts);
-    for table in Table::ALL {
+    for table in Table::PROJECTED {
         let of_table = parts.iter().filter(|((of, _), _)| *of == table).flat_map(|(_, parts)| parts);
         let mut found: Vec<u64> = of_table.flat_map(|part| positions(&read(&part.path))).collect();
         found.sort_unstable();
@@ -51,7 +51,7 @@ fn positions(rows: &RecordBatch) -> Vec<u64> {
 
 /// The files of the tables.
 fn files(folder: &Path) -> BTreeSet<PathBuf> {
-    let days = Table::ALL.iter().filter_map(|table| fs::read_dir(folder.join(table.name())).ok()).flatten();
+    let days = Table::PROJECTED.iter().filter_map(|table| fs::read_dir(folder.join(table.name())).ok()).flatten();
     let files = days.flat_map(|day| fs::read_dir(day.unwrap().path()).unwrap());
     files.map(|file| file.unwrap().path()).collect()
 }
@@ -60,7 +60,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 #[test]
 fn a_crash_between_any_two_steps_loses_nothing_and_keeps_nothing_twice() {
     const MANY: usize = 2;
-    let flushes = flushes(6);
+    let flushes = flushes(4);
     for steps in 0.. {
         let folder = tempfile::tempdir().unwrap();
         let run = ParquetWarehouse::open_on(folder.path(), Disk::crashing_after(steps), MANY)
@@ -234,8 +234,8 @@ fn what_is_wrong_with_a_folder_is_said() {
     check(folder.path(), "warehouse FOLDER is in use by another riskflow process");
 
     let folder = filled();
-    fs::write(folder.path().join("checkpoint.json"), r#"{"version":2,"new":true}"#).unwrap();
-    check(folder.path(), "the checkpoint FOLDER/checkpoint.json has version 2, this program reads up to 1");
+    fs::write(folder.path().join("checkpoint.json"), r#"{"version":3,"new":true}"#).unwrap();
+    check(folder.path(), "the checkpoint FOLDER/checkpoint.json has version 3, this program reads up to 2");
 
     let folder = filled();
     fs::write(folder.path().join("checkpoint.json"), "{").unwrap();
@@ -259,6 +259,29 @@ fn what_is_wrong_with_a_folder_is_said() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     check(&file, "cannot create FOLDER");
+}
+
+/// The tables of an earlier version go, whatever they hold, also when that is interrupted; and the log fills the new ones.
+#[test]
+fn a_warehouse_of_an_earlier_version_is_made_again() {
+    let flushes = flushes(4);
+    for steps in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        append_rest(&ParquetWarehouse::open(folder.path()).unwrap(), &flushes[..3]).unwrap();
+        fs::remove_dir_all(folder.path().join("scores")).unwrap();
+        fs::write(folder.path().join("decisions/day=2018-08-01/part-1-1.parquet"), "other columns").unwrap();
+        let checkpoint = r#"{"version":1,"reached":9,"rows":{"decisions":3,"events":3,"labels":1}}"#;
+        fs::write(folder.path().join("checkpoint.json"), checkpoint).unwrap();
+        let run = ParquetWarehouse::open_on(folder.path(), Disk::crashing_after(steps), 2).map(drop);
+
+        let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+        assert_eq!(warehouse.reached(), Position(0));
+        append_rest(&warehouse, &flushes).unwrap();
+        check_whole(&warehouse, &flushes);
+        if run.is_ok() {
+            break;
+        }
+    }
 }
 
 #[tokio::test]
