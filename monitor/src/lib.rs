@@ -6,6 +6,7 @@
 mod error;
 #[cfg(test)]
 mod fixture;
+pub mod notify;
 pub mod points;
 pub mod projection;
 pub mod projector;
