@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+    backtest, bench, changes, demo, evaluate, experiments, features, import, key, model, promote, retrain, rollback, run, score,
+    simulate, train, tune,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -34,6 +35,9 @@ enum Command {
     Backtest(Box<backtest::Args>),
     Model(model::Args),
     Promote(promote::Args),
+    Rollback(rollback::Args),
+    Changes(changes::Args),
+    Experiments(experiments::Args),
     Key(key::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -56,6 +60,9 @@ async fn main() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
+        Command::Rollback(args) => rollback::run(&args).await,
+        Command::Changes(args) => changes::run(&args).await,
+        Command::Experiments(args) => experiments::run(&args).await,
         Command::Key(args) => key::run(&args),
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),

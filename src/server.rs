@@ -11,7 +11,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router, ServiceExt};
+use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
@@ -94,7 +94,7 @@ pub(crate) async fn serve(
     // Around the router as a whole: laid around its routes, each layer would have every request copy all of them.
     let guarded = from_fn_with_state(access, guard).layer(router);
     let service = from_fn(move |request, next| within(limit, Arc::clone(&late), request, next)).layer(guarded);
-    let service = ServiceExt::<Request>::into_make_service(service);
+    let service = Router::new().fallback_service(service).into_make_service();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {

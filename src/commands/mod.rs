@@ -2,8 +2,11 @@
 
 pub mod backtest;
 pub mod bench;
+pub mod changes;
+mod client;
 pub mod demo;
 pub mod evaluate;
+pub mod experiments;
 pub mod features;
 pub mod history;
 pub mod import;
@@ -12,9 +15,11 @@ mod made_up;
 pub mod model;
 pub mod promote;
 pub mod retrain;
+pub mod rollback;
 pub mod run;
 pub mod score;
 pub mod simulate;
+mod target;
 pub mod train;
 pub mod tune;
 

@@ -43,6 +43,12 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             listener.url()
         );
     }
+    if access.is_open() && pipeline.governance.four_eyes.as_ref().is_some_and(|kinds| !kinds.is_empty()) {
+        bail!(
+            "{} asks for four eyes, and without keys nobody is told from anybody: make a key for each person with `riskflow key add`, or write `four_eyes = []` in [governance]",
+            args.pipeline.display()
+        );
+    }
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
@@ -57,8 +63,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
+    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard());
     let served = server::serve(listener, server::router(&riskflow, Live::default(), access), stop).await;
     reloading.abort();
+    guarding.abort();
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;
     served
