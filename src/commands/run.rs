@@ -44,6 +44,12 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             listener.url()
         );
     }
+    if access.is_open() && pipeline.governance.four_eyes.as_ref().is_some_and(|kinds| !kinds.is_empty()) {
+        bail!(
+            "{} asks for four eyes, and without keys nobody is told from anybody: make a key for each person with `riskflow key add`, or write `four_eyes = []` in [governance]",
+            args.pipeline.display()
+        );
+    }
     let signals = Signals::start(&config, "run")?;
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
@@ -62,9 +68,11 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline().name.clone();
     let progress = riskflow.projector.progress();
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
+    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard());
     let router = server::router(&riskflow, Live::default(), access, signals.clone());
     let served = server::serve(listener, router, stop).await;
     reloading.abort();
+    guarding.abort();
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;
     watching.await?;
