@@ -11,11 +11,12 @@ use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router, ServiceExt};
+use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
 use ingest::log::Durability;
+use monitor::Watch;
 use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
@@ -94,7 +95,7 @@ pub(crate) async fn serve(
     // Around the router as a whole: laid around its routes, each layer would have every request copy all of them.
     let guarded = from_fn_with_state(access, guard).layer(router);
     let service = from_fn(move |request, next| within(limit, Arc::clone(&late), request, next)).layer(guarded);
-    let service = ServiceExt::<Request>::into_make_service(service);
+    let service = Router::new().fallback_service(service).into_make_service();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
@@ -146,7 +147,7 @@ pub(crate) struct Served {
 }
 
 /// The routes of all parts, behind the keys of those who may call them.
-pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Served {
+pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>, watch: Arc<Watch>) -> Served {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -159,7 +160,12 @@ pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Se
     let mut described = Described::openapi();
     described.merge(dashboards::openapi());
     let router = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
-        .merge(dashboards::router(Arc::clone(&riskflow.warehouse)).merge(own).layer(CompressionLayer::new()))
+        .merge(
+            dashboards::router(Arc::clone(&riskflow.warehouse))
+                .merge(dashboards::drift_router(watch))
+                .merge(own)
+                .layer(CompressionLayer::new()),
+        )
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
     Served { router, access, late: program.late }

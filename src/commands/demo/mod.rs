@@ -15,6 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use ingest::simulator::{self, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
+use monitor::Monitoring;
 use scoring::Pipeline;
 use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
@@ -67,9 +68,13 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let pipeline = match &args.pipeline {
-        Some(path) => crate::read_pipeline(path)?,
-        None => Pipeline::parse(PIPELINE, PIPELINE_NAME)?,
+    let (pipeline, monitoring) = match &args.pipeline {
+        Some(path) => {
+            let pipeline = crate::read_pipeline(path)?;
+            let monitoring = crate::read_monitoring(path, &pipeline)?;
+            (pipeline, monitoring)
+        }
+        None => (Pipeline::parse(PIPELINE, PIPELINE_NAME)?, Monitoring::default()),
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server)?;
@@ -88,6 +93,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     if riskflow.engine.champion().is_none() {
         train(&data, &riskflow, periods).await?;
     }
+    let (drift, observer) = riskflow.observe(monitoring)?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -111,9 +117,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access), until));
+    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access, drift), until));
     let replayed = replaying.await;
     let served = serving.await?;
+    observer.stop().await;
     riskflow.stop().await?;
     replayed.and(served)
 }
