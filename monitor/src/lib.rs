@@ -8,6 +8,7 @@ mod error;
 mod file;
 #[cfg(test)]
 mod fixture;
+pub mod notify;
 pub mod observer;
 pub mod points;
 pub mod profile;

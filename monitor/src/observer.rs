@@ -14,7 +14,7 @@ use scoring::Decision;
 use tokio::sync::watch;
 
 use crate::drift::{Against, Moved, Severity, window_start};
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::points::{self, DriftPoint};
 use crate::profile::{Hour, ProfilePoint};
 use crate::questions::Days;
@@ -118,7 +118,7 @@ async fn follow(log: &dyn Log, watch: &Watch, publish: &watch::Sender<Observed>,
                 wait_for_more(&mut durability, &mut orders, until).await;
             }
             Err(error) => {
-                let reason = crate::projector::with_causes(&error);
+                let reason = with_causes(&error);
                 tracing::warn!(reason, "profiles and drift are not kept up to date; it is tried again");
                 // What is in memory may be ahead of what is kept.
                 follower = None;

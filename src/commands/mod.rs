@@ -11,6 +11,7 @@ pub mod import;
 pub mod key;
 mod made_up;
 pub mod model;
+pub mod notify;
 pub mod promote;
 pub mod retrain;
 pub mod run;
