@@ -59,7 +59,7 @@ async function refresh() {
     byId("to").value = shown.to;
     if (now === text) return;
     text = now;
-    answer = arranged(JSON.parse(now));
+    answer = arranged(JSON.parse(now), shown);
     show();
   } catch (error) {
     const said = error instanceof TypeError ? "riskflow does not answer; trying again" : error.message;
@@ -69,7 +69,7 @@ async function refresh() {
 }
 
 // The cells by name and window; where two models decided in a window, the one that decided more.
-function arranged(data) {
+function arranged(data, shown) {
   const cells = new Map();
   for (const moved of data.moved) {
     const of = cells.get(moved.name) ?? new Map();
@@ -77,7 +77,7 @@ function arranged(data) {
     const before = of.get(moved.window_start);
     if (!before || before.figures.current_rows < moved.figures.current_rows) of.set(moved.window_start, moved);
   }
-  const columns = [...new Set(data.moved.map(moved => moved.window_start))].sort();
+  const columns = data.moved.length ? windows(data.window, shown) : [];
   const worst = name => Math.max(...[...cells.get(name).values()].map(moved => RANK.indexOf(moved.severity)));
   const most = name => Math.max(...[...cells.get(name).values()].map(moved => moved.figures.psi?.value ?? 0));
   const kind = name => ["score", "decision", "feature"].indexOf([...cells.get(name).values()][0].kind);
@@ -86,6 +86,14 @@ function arranged(data) {
     return apart || worst(b) - worst(a) || most(b) - most(a);
   });
   return { ...data, cells, columns, names };
+}
+
+// Every window of the days shown, whether it has decisions or not.
+function windows(window, { from, to }) {
+  const first = dayNumber(from) - (window === "week" ? (dayNumber(from) + 3) % 7 : 0);
+  const days = Array.from({ length: Math.max(1, dayNumber(to) - first + 1) }, (_, day) => isoDay(first + day));
+  if (window === "hour") return days.flatMap(day => Array.from({ length: 24 }, (_, hour) => `${day}T${String(hour).padStart(2, "0")}:00:00Z`));
+  return days.filter((_, place) => window === "day" || place % 7 === 0).map(day => `${day}T00:00:00Z`);
 }
 
 function show() {
@@ -106,7 +114,10 @@ function show() {
       const once = found.seen !== found.severity && RANK.indexOf(found.seen) > 1 ? found.seen : null;
       return { severity: found.severity, once };
     },
-    read: (row, column) => reading(cells.get(names[row]).get(columns[column])),
+    read: (row, column) => {
+      const found = cells.get(names[row]).get(columns[column]);
+      return found ? reading(found) : { title: `${names[row]}, ${long(columns[column])}`, rows: [], note: "no data: nothing was decided" };
+    },
     chosen,
     choose: (row, column) => change({ feature: names[row], at: columns[column] }),
   });
@@ -133,7 +144,7 @@ function showControls() {
   options("against", AGAINST, against);
   const known = segment && !segments.includes(segment) ? [segment, ...segments] : segments;
   options("segment", [["", "all decisions"], ...known.map(name => [name, name])], segment);
-  const legend = [["stable", "stable"], ["watch", "watch"], ["drift", "drift"], ["insufficient_data", "insufficient data"], ["once", "seen, not yet confirmed"]];
+  const legend = [["stable", "stable"], ["watch", "watch"], ["drift", "drift"], ["insufficient_data", "insufficient data"], ["nothing", "no data"], ["once", "seen, not yet confirmed"]];
   byId("legend").replaceChildren(...legend.map(([kind, word]) => html("li", { class: kind }, word)));
 }
 
@@ -202,7 +213,7 @@ function showDetail(moved) {
     ["PSI", figure(figures.psi?.value)],
     ["noise stays below (99 %)", figure(figures.psi?.noise)],
     ["chance of as much without change", figure(figures.psi?.p)],
-    ["KS, of the bins", figure(moved.ks?.statistic)],
+    moved.ks && ["KS, of the bins", figure(moved.ks.statistic)],
     ["Jensen-Shannon distance", figure(figures.js)],
     moved.chi_square && ["Cramér's V", figure(moved.chi_square.cramers_v)],
     moved.kind !== "decision" && ["missing then", share(figures.missing?.reference_rate)],

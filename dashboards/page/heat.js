@@ -6,7 +6,7 @@ const ROW = 22;
 const TOP = 20;
 const NAME = 220;
 const LEAST = 5;
-const MOST = 30;
+const MOST = 40;
 const tooltip = document.getElementById("tooltip");
 
 // `rows` are names, `columns` {key, label}; `cell(row, column)` is {severity, once} or null for no data, `read(row, column)` what a
@@ -30,10 +30,9 @@ export function drawHeat(element, { rows, columns, cell, read, chosen, choose })
     marks.push(svg("text", { x: NAME - 10, y: y(row) + 15, "text-anchor": "end", class: kind }, svg("title", {}, name), short));
     columns.forEach((_, column) => {
       const found = cell(row, column);
-      if (!found) return;
       const box = { x: x(column) + 0.5, y: y(row) + 1.5, width: width - gap, height: ROW - 3, rx: gap * 2 };
-      marks.push(svg("rect", { ...box, class: `cell ${found.severity}`, "data-row": row, "data-column": column }));
-      if (found.once) marks.push(svg("circle", { cx: x(column) + width / 2, cy: y(row) + ROW / 2, r: Math.min(3, width / 3), class: `once ${found.once}` }));
+      marks.push(svg("rect", { ...box, class: found ? `cell ${found.severity}` : "cell nothing", "data-row": row, "data-column": column }));
+      if (found?.once) marks.push(svg("circle", { cx: x(column) + width / 2, cy: y(row) + ROW / 2, r: Math.min(3, width / 3), class: `once ${found.once}` }));
     });
   });
   if (chosen) {
