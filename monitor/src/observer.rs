@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time;
 
 use ingest::log::record::decode_event;
 use ingest::log::{Durability, Log, Position, Topic, reached};
-use ingest::{Event, Timestamp, Value, background};
+use ingest::{Duration, Event, Timestamp, Value, background};
 use scoring::Decision;
 use tokio::sync::watch;
 
@@ -28,10 +28,11 @@ const CHUNK: usize = 100_000;
 const MOST_WAITING: usize = 100_000;
 
 /// How long nothing new is looked at after the last look: what is watched are hours.
-const PAUSE: Duration = Duration::from_secs(20);
+const PAUSE: time::Duration = time::Duration::from_secs(20);
 
-/// The windows whose drift is written down; weeks are computed when they are asked for.
-const WINDOWS: [Window; 2] = [Window::Hour, Window::Day];
+/// The windows whose drift is written down, and how far behind the newest decision at most. What is older, and weeks, are computed when
+/// they are asked for.
+const WRITTEN: [(Window, Duration); 2] = [(Window::Hour, Duration::days(2)), (Window::Day, Duration::days(35))];
 
 /// The running observer. Dropped, it stops without anybody waiting for it.
 #[derive(Debug)]
@@ -172,6 +173,8 @@ struct Follower {
     hours: BTreeMap<Timestamp, Hour>,
     /// Hours whose drift has not been written since they changed.
     changed: BTreeSet<Timestamp>,
+    /// Whether it has just been opened: the last drift before it ended may not have been written.
+    is_new: bool,
 }
 
 /// Some decisions in the order of the log, with the segments of their events.
@@ -185,7 +188,7 @@ impl Follower {
         let epoch = Timestamp::from_micros(0);
         let rows = points::read::<ProfilePoint>(watch.warehouse(), Days::between(Some(epoch), Some(epoch))).await?;
         let kept = rows.into_iter().find(|filed| filed.series == POSITION);
-        Ok(Self { until: Position(kept.map_or(0, |filed| filed.point.complete_until)), ..Self::default() })
+        Ok(Self { until: Position(kept.map_or(0, |filed| filed.point.complete_until)), is_new: true, ..Self::default() })
     }
 
     fn read(&mut self, log: &dyn Log, watch: &Watch) -> Result<Decided, Error> {
@@ -243,6 +246,10 @@ impl Follower {
         if !decided.decisions.is_empty() {
             self.keep_position(watch)?;
         }
+        if let Some(first) = changed.first().filter(|_| self.is_new) {
+            self.changed.insert(*first - Duration::days(2));
+            self.is_new = false;
+        }
         self.changed.append(&mut changed);
         // What came last is what changes next.
         while self.hours.len() > HOURS_HELD {
@@ -251,12 +258,15 @@ impl Follower {
         Ok(())
     }
 
-    /// The hours of a day, as they are kept.
+    /// All hours of a day, as they are kept, so that each day is read once.
     async fn load(&mut self, watch: &Watch, start: Timestamp) -> Result<(), Error> {
         for (start, hour) in watch.hours(Days::between(Some(start), Some(start))).await? {
             self.hours.entry(start).or_insert(hour);
         }
-        self.hours.entry(start).or_default();
+        let midnight = Timestamp::start_of_day(start.day());
+        for hour in 0..24 {
+            self.hours.entry(midnight + Duration::seconds(hour * 3_600)).or_default();
+        }
         Ok(())
     }
 
@@ -270,8 +280,8 @@ impl Follower {
     /// Writes the drift of windows that changed, and of those after them.
     async fn write_drift(&mut self, watch: &Watch) -> Result<(), Error> {
         let (Some(first), Some(last)) = (self.changed.first().copied(), self.changed.last().copied()) else { return Ok(()) };
-        for window in WINDOWS {
-            let first = window_start(window, first);
+        for (window, behind) in WRITTEN {
+            let first = window_start(window, first.max(last - behind));
             let hours = watch.hours(earlier(Days::between(Some(first), Some(last)), window)).await?;
             let segments: BTreeSet<&str> =
                 hours.range(first..).flat_map(|(_, hour)| hour.profiles.keys()).map(|key| key.segment.as_str()).collect();
