@@ -74,7 +74,10 @@ fn a_test_reaches_every_sink_and_its_signature_holds() {
     let arguments = ["notify", "--data-dir", text(folder.path()), "--config", &config];
     assert_eq!(run_well(&arguments).stdout, "told: took it\npager: took it\n");
     let received = webhook.next();
-    assert_eq!((&received["valid"], &received["body"]["kind"], &received["id"]), (&true.into(), &"test".into(), &received["body"]["id"]));
+    assert_eq!(
+        (&received["valid"], &received["body"]["kind"], &received["id"]),
+        (&true.into(), &"test".into(), &received["body"]["id"])
+    );
     let told = fs::read_to_string(folder.path().join("told.jsonl")).expect("it was told");
     assert_eq!((told.lines().count(), told.contains("\"kind\":\"test\"")), (1, true));
 
@@ -108,7 +111,10 @@ fn a_warehouse_that_is_gone_is_told_and_that_it_is_back() {
     };
     until("that it is gone", || told().len() == 1);
     let gone = told().remove(0);
-    assert_eq!((&gone["kind"], &gone["severity"], &gone["pipeline"]), (&"warehouse_gone".into(), &"high".into(), &"card_fraud_handbook".into()));
+    assert_eq!(
+        (&gone["kind"], &gone["severity"], &gone["pipeline"]),
+        (&"warehouse_gone".into(), &"high".into(), &"card_fraud_handbook".into())
+    );
     fs::remove_file(&here).expect("it is there");
     fs::rename(&away, &here).expect("it is there");
     until("that it is back", || told().len() == 2);
@@ -266,12 +272,18 @@ fn a_dashboard_asks_only_for_what_there_is() {
                     || *next == '('
                     || tables.contains(word)
                     || made.contains(word);
-                assert!(is_other || of_tables.iter().any(|columns| columns.contains(*word)), "{title}: no column {word} in {tables:?}");
+                assert!(
+                    is_other || of_tables.iter().any(|columns| columns.contains(*word)),
+                    "{title}: no column {word} in {tables:?}"
+                );
             }
         }
     }
     assert!(asked > 30, "{asked}");
-    assert_eq!(queried.into_iter().collect::<Vec<_>>(), ["alerts", "decisions", "drift_points", "experiment_points", "metric_points"]);
+    assert_eq!(
+        queried.into_iter().collect::<Vec<_>>(),
+        ["alerts", "decisions", "drift_points", "experiment_points", "metric_points"]
+    );
 }
 
 /// How many rows a file has on each day, how many of its terminals are empty, and the sum of its amounts.
@@ -293,7 +305,8 @@ fn by_day(path: &Path) -> BTreeMap<i64, (u64, u64, i64)> {
 fn the_handbooks_own_data_drifts_from_a_day_on() {
     let Some(data) = shared_data("fraud_fdh/transactions.parquet") else { return };
     let out = tempfile::tempdir().expect("a folder");
-    let drifts = ["--drift", "spending:2.0@2018-08-15", "--drift", "bursts:20@2018-08-22", "--drift", "missing:TERMINAL_ID@2018-08-29"];
+    let drifts =
+        ["--drift", "spending:2.0@2018-08-15", "--drift", "bursts:20@2018-08-22", "--drift", "missing:TERMINAL_ID@2018-08-29"];
     let arguments = ["simulate", "--history", text(&data), "--out", text(out.path()), "--json"];
     let written = json_lines(&run_well(&[arguments.as_slice(), &drifts].concat())).remove(0);
     let added = written["added"].as_u64().expect("a number");

@@ -3,6 +3,7 @@
 pub mod backtest;
 pub mod bench;
 pub mod demo;
+pub mod drift;
 pub mod evaluate;
 pub mod features;
 pub mod history;

@@ -6,9 +6,9 @@ mod otlp;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -224,7 +224,10 @@ impl Sender {
                 Err(error) => {
                     self.figures.lost.fetch_add(count, Ordering::Relaxed);
                     if !is_failing {
-                        tracing::warn!(reason = error.to_string(), "the collector of traces took nothing; what it misses is counted");
+                        tracing::warn!(
+                            reason = error.to_string(),
+                            "the collector of traces took nothing; what it misses is counted"
+                        );
                     }
                     is_failing = true;
                 }

@@ -44,13 +44,8 @@ fn parents_are_read_as_they_are_written() {
 #[test]
 fn stages_lie_within_the_request() {
     let at = Timestamp::from_micros;
-    let asked = Asked {
-        method: Method::POST,
-        path: "/v1/score".to_owned(),
-        status: 200,
-        started_at: at(1_000),
-        ended_at: at(1_900),
-    };
+    let asked =
+        Asked { method: Method::POST, path: "/v1/score".to_owned(), status: 200, started_at: at(1_000), ended_at: at(1_900) };
     let trace = Trace {
         event_id: EventId::new("e1").unwrap(),
         decision: "review",

@@ -114,11 +114,7 @@ impl Retry {
 
 impl Sink {
     /// Checks all of them. `data` is the folder for relative files, `environment` gives variables.
-    pub fn all(
-        configs: &[SinkConfig],
-        data: &Path,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Vec<Self>, Error> {
+    pub fn all(configs: &[SinkConfig], data: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Vec<Self>, Error> {
         let mut names = BTreeSet::new();
         let sinks = configs.iter().map(|config| {
             let is_new = names.insert(config.name.as_str());
@@ -189,9 +185,7 @@ fn secrets(
         (Some(name), None) if name.starts_with("RISKFLOW_") => {
             return Err(format!("secret_env {name}: names that begin with RISKFLOW_ are settings"));
         }
-        (Some(name), None) => {
-            (environment(name).ok_or_else(|| format!("environment variable {name} is not set"))?, name.clone())
-        }
+        (Some(name), None) => (environment(name).ok_or_else(|| format!("environment variable {name} is not set"))?, name.clone()),
         (None, Some(file)) => {
             let path = data.join(file);
             let text = std::fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;

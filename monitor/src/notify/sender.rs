@@ -82,8 +82,12 @@ impl Sender {
         let figures = Figures { sink: name, waiting: queue.waiting().len() as u64, ..Figures::default() };
         let state = Mutex::new(State { queue, failed: HashMap::new(), figures, stop: None });
         let shared = Arc::new(Shared { state, changed: Condvar::new(), clock });
-        let worker =
-            Worker { shared: Arc::clone(&shared), transport: Transport::new(target), retry, dead: path.with_extension("dead.jsonl") };
+        let worker = Worker {
+            shared: Arc::clone(&shared),
+            transport: Transport::new(target),
+            retry,
+            dead: path.with_extension("dead.jsonl"),
+        };
         let thread = std::thread::Builder::new().name("notifier".to_owned()).spawn(move || worker.run());
         let thread = Mutex::new(Some(thread.map_err(io("start a thread for", &path))?));
         Ok(Self { filter, shared, thread })

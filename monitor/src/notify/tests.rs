@@ -171,12 +171,8 @@ fn a_sink_is_told_what_it_asked_for() {
 
 #[test]
 fn pauses_double_up_to_the_longest() {
-    let retry = Retry {
-        first: Span::from_secs(1),
-        longest: Span::from_secs(300),
-        most_tries: 20,
-        give_up_after: Duration::days(1),
-    };
+    let retry =
+        Retry { first: Span::from_secs(1), longest: Span::from_secs(300), most_tries: 20, give_up_after: Duration::days(1) };
     let check = |tries: u32, lot: f64, seconds: f64| assert_eq!(retry.pause(tries, lot).as_secs_f64(), seconds, "{tries} {lot}");
     check(1, 0.0, 1.0);
     check(1, 1.0, 0.5);
@@ -190,7 +186,8 @@ fn pauses_double_up_to_the_longest() {
 fn a_queue_is_what_its_file_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new/pager.jsonl");
-    let named = |queue: &Queue| -> Vec<String> { queue.waiting().iter().map(|waiting| waiting.notification.id.clone()).collect() };
+    let named =
+        |queue: &Queue| -> Vec<String> { queue.waiting().iter().map(|waiting| waiting.notification.id.clone()).collect() };
     let [one, two, three] = ["one", "two", "three"].map(drift);
     let mut queue = Queue::open(&path, 2).unwrap();
     assert!(queue.put(&one, at()).unwrap() && queue.put(&two, at()).unwrap());
@@ -270,8 +267,13 @@ fn receive(listener: TcpListener, answers: &[Answer]) -> Receiver<Request> {
             let Some(request) = read(&stream, &requests) else { continue };
             let answer = answers.pop_front().unwrap_or(Answer::Status(204));
             let _ = match answer {
-                Answer::Status(code) => write!(stream, "HTTP/1.1 {code} Said\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
-                Answer::Busy => write!(stream, "HTTP/1.1 429 Busy\r\nretry-after: 3600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+                Answer::Status(code) => write!(
+                    stream,
+                    "HTTP/1.1 {code} Said\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                ),
+                Answer::Busy => {
+                    write!(stream, "HTTP/1.1 429 Busy\r\nretry-after: 3600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                }
                 Answer::Never => {
                     open.push(stream);
                     Ok(())

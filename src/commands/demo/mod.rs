@@ -25,8 +25,8 @@ use self::claim::Claim;
 use self::periods::Periods;
 use self::replay::Replay;
 use super::{ConfigArgs, WorldArgs};
-use crate::signals::Signals;
 use crate::server::{self, Listener, Live};
+use crate::signals::Signals;
 use crate::{Riskflow, output};
 
 /// The pipeline of the demo, when no other is named.

@@ -12,9 +12,9 @@ use std::time::Duration as Span;
 
 use anyhow::{Context, bail};
 use ingest::{Clock, Duration, SystemClock, Timestamp};
+use monitor::notify::{Notification, Notifier, Severity, What};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
-use monitor::notify::{Notification, Notifier, Severity, What};
 use training::Schedule;
 
 use self::child::{Done, Order, Training};
