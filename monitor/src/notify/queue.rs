@@ -87,13 +87,14 @@ impl Queue {
         }
         let line = Line::Put(Waiting { queued_at: now, notification: notification.clone() });
         self.append(&line)?;
+        self.file.sync_data().map_err(io("write", &self.path))?;
         if let Line::Put(waiting) = line {
             self.waiting.push(waiting);
         }
         Ok(true)
     }
 
-    /// One needs no more delivery. Should the disk not take that, it is delivered once more after a restart.
+    /// One needs no more delivery. Should the disk not have that when the power goes, it is delivered once more.
     pub(super) fn done(&mut self, id: &str) -> Result<(), Error> {
         self.forget(id);
         self.append(&Line::Done(id.to_owned()))?;
@@ -115,8 +116,7 @@ impl Queue {
 
     fn append(&mut self, line: &Line) -> Result<(), Error> {
         let before = self.file.metadata().map_err(io("write", &self.path))?.len();
-        let written = self.file.write_all(&bytes(line)).and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
+        if let Err(source) = self.file.write_all(&bytes(line)) {
             // Half a line would spoil the next one; should this fail too, the next start says which line it is.
             let _ = self.file.set_len(before);
             return Err(io("write", &self.path)(source));

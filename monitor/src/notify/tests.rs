@@ -2,13 +2,12 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender as Channel, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration as Span, Instant};
 
 use ingest::{Duration, ManualClock, Timestamp};
 
 use super::config::{Retry, Secret, Target};
-use super::notification::Drift;
 use super::queue::Queue;
 use super::transport::sign;
 use super::*;
@@ -264,7 +263,7 @@ fn receive(listener: TcpListener, answers: &[Answer]) -> Receiver<Request> {
         let mut open = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let Some(request) = read(&stream, &requests) else { continue };
+            let Some(request) = read(&stream) else { continue };
             let answer = answers.pop_front().unwrap_or(Answer::Status(204));
             let _ = match answer {
                 Answer::Status(code) => write!(
@@ -287,7 +286,7 @@ fn receive(listener: TcpListener, answers: &[Answer]) -> Receiver<Request> {
     received
 }
 
-fn read(stream: &std::net::TcpStream, _: &Channel<Request>) -> Option<Request> {
+fn read(stream: &std::net::TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
