@@ -18,7 +18,7 @@ use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
-use monitor::{ParquetWarehouse, Projector, Warehouse};
+use monitor::{Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -99,7 +99,21 @@ pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Trainin
     Ok(Training::parse(&text, &path.display().to_string(), pipeline)?)
 }
 
+/// Reads what a pipeline file says of monitoring.
+pub fn read_monitoring(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Monitoring> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Monitoring::parse(&text, &path.display().to_string(), pipeline)?)
+}
+
 impl Riskflow {
+    /// What is seen of drift, and what keeps it up to date behind the projection.
+    pub fn observe(&self, monitoring: Monitoring) -> anyhow::Result<(Arc<Watch>, Observer)> {
+        let pipeline = Arc::clone(self.engine.pipeline());
+        let watch = Arc::new(Watch::new(Arc::clone(&self.warehouse), Arc::clone(&self.registry), pipeline, monitoring));
+        let observer = Observer::start(Arc::clone(&self.log), Arc::clone(&watch)).context("cannot start to observe drift")?;
+        Ok((watch, observer))
+    }
+
     /// Makes a version of the pipeline's model champion.
     pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {
         self.engine.promote(&self.engine.pipeline().model.name, version, by, reason).await?;

@@ -5,6 +5,7 @@
 
 mod answers;
 mod assets;
+mod drift;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
-use monitor::Warehouse;
+use monitor::{Warehouse, Watch};
 use utoipa::OpenApi;
 
 /// Scripts and styles come as files of their own from here; markup made from text is refused even if a script should try it.
@@ -38,10 +39,19 @@ pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
         .layer(map_response(harden))
 }
 
+/// The page of drift at `/drift`, and what it draws under `/v1/monitor/drift`.
+pub fn drift_router(watch: Arc<Watch>) -> Router {
+    Router::new()
+        .route("/drift", get(assets::drift_page))
+        .route("/v1/monitor/drift", get(drift::drift))
+        .with_state(watch)
+        .layer(map_response(harden))
+}
+
 /// What of it an API document describes: the answers, not the page.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(answers::answer, answers::newest))]
+    #[openapi(paths(answers::answer, answers::newest, drift::drift))]
     struct Described;
     Described::openapi()
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use ingest::log::Position;
 use monitor::warehouse::{Answer, RecordBatch};
-use monitor::{Days, Error, Projected, Question, Slot, Warehouse};
+use monitor::{Days, Error, Monitoring, Projected, Question, Slot, Warehouse, Watch};
+use scoring::{FileRegistry, Pipeline};
 use serde_json::Value;
 
 use crate::assets::ASSETS;
@@ -59,7 +60,11 @@ impl Reply {
 async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
-    let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Arc::new(FileRegistry::open(folder.path()).unwrap());
+    let pipeline = Pipeline::parse(include_str!("../../pipelines/card_fraud_handbook.toml"), "p.toml").unwrap();
+    let watch = Watch::new(Arc::clone(warehouse) as _, registry, Arc::new(pipeline), Monitoring::default());
+    let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>).merge(crate::drift_router(Arc::new(watch)));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let asked = tokio::task::spawn_blocking(move || {
         let mut response = ureq::get(url).config().http_status_as_error(false).build().call().unwrap();
@@ -123,6 +128,28 @@ async fn a_bad_parameter_is_named() {
 }
 
 #[tokio::test]
+async fn drift_is_asked_for_by_window_and_reference() {
+    let warehouse = Arc::new(Asked::default());
+    let query = "window=week&against=same_hours&segment=channel%3Decom&from=2018-08-06&to=2018-08-12";
+    let reply = get(&warehouse, &format!("/v1/monitor/drift?{query}")).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let answer = reply.json();
+    assert_eq!((&answer["window"], &answer["against"]), (&"week".into(), &"same_hours".into()));
+    assert_eq!((&answer["segment"], &answer["moved"]), (&"channel=ecom".into(), &serde_json::json!([])));
+    assert_eq!(answer["rules"]["drift"], 0.25);
+    let check = async |query: &str, field: &str, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/monitor/drift?{query}")).await;
+        assert_eq!((reply.status, &reply.json()["field"], &reply.json()["detail"]), (400, &field.into(), &detail.into()));
+    };
+    check("window=month", "window", "`window` is `month`, which is none of hour, day, week").await;
+    check("against=x", "against", "`against`: `x` is none of training, week_before, same_hours").await;
+    check("from=x", "from", "`from` is not a day: write it as 2018-08-01, not `x`").await;
+    let missing = Arc::new(Asked { missing: true, ..Asked::default() });
+    assert_eq!(get(&missing, "/v1/monitor/drift").await.status, 503);
+    assert_eq!(get(&warehouse, "/drift").await.header("content-type"), "text/html; charset=utf-8");
+}
+
+#[tokio::test]
 async fn a_path_asks_its_questions_of_its_days() {
     let check = async |path: &str, expect: &[Question], answer: &str| {
         let warehouse = Arc::new(Asked::default());
@@ -161,7 +188,7 @@ fn every_file_of_the_page_is_in_the_binary() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
     let files: BTreeSet<String> = (std::fs::read_dir(folder).unwrap())
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "index.html")
+        .filter(|name| !name.ends_with(".html"))
         .collect();
     assert_eq!(files, ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
@@ -169,8 +196,8 @@ fn every_file_of_the_page_is_in_the_binary() {
 #[test]
 fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
     let known: BTreeSet<&str> = ASSETS.iter().map(|(name, _)| *name).collect();
-    let page = [("index.html", include_str!("../page/index.html"))];
-    for (name, text) in page.into_iter().chain(ASSETS) {
+    let pages = [("index.html", include_str!("../page/index.html")), ("drift.html", include_str!("../page/drift.html"))];
+    for (name, text) in pages.into_iter().chain(ASSETS) {
         let quoted = |before: &str| -> Vec<String> {
             text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
         };
