@@ -73,7 +73,7 @@ fn until(notifier: &Notifier, what: &str, is_so: impl Fn(&Figures) -> bool) -> F
 #[test]
 fn what_receivers_read() {
     let told = drift("customer_amount_mean_1d");
-    let expect = r#"{"id":"ntf_ID","at":"2018-08-16T00:00:00Z","severity":"high","pipeline":"card_fraud","summary":"customer_amount_mean_1d has psi 0.3142 (threshold 0.25) by day against training, and has drifted","kind":"drift_fired","details":{"subject":"customer_amount_mean_1d","statistic":"psi","value":0.31415,"threshold":0.25,"window":"day","reference":"training"}}"#;
+    let expect = r#"{"id":"ntf_ID","at":"2018-08-16T00:00:00Z","severity":"high","pipeline":"card_fraud","summary":"customer_amount_mean_1d has psi 0.3141 (threshold 0.25) by day against training, and has drifted","kind":"drift_fired","details":{"subject":"customer_amount_mean_1d","statistic":"psi","value":0.31415,"threshold":0.25,"window":"day","reference":"training"}}"#;
     assert_eq!(serde_json::to_string(&told).unwrap(), expect.replace("ntf_ID", &told.id));
     assert_eq!(drift("customer_amount_mean_1d").id, told.id, "the same, told again");
     assert_ne!(drift("night").id, told.id);
