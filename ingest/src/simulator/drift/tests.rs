@@ -100,7 +100,8 @@ fn spending_changes_amounts_and_nothing_else() {
 fn narrow_numbers_of_payments_become_wide() {
     let before = plain();
     let narrow = |array: &arrow::array::ArrayRef| arrow::compute::cast(array, &arrow::datatypes::DataType::Int32).unwrap();
-    let columns = before.schema().fields().iter().zip(before.columns()).map(|(field, array)| {
+    let schema = before.schema();
+    let columns = schema.fields().iter().zip(before.columns()).map(|(field, array)| {
         let array = if field.name() == parquet::ID { narrow(array) } else { array.clone() };
         (field.name().clone(), array)
     });
