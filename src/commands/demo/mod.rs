@@ -123,6 +123,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
     let served = serving.await?;
+    // What was replayed is looked at to its end, also where nothing comes after it.
+    let end = tokio::task::block_in_place(|| riskflow.log.flush())?;
+    observer.catch_up(end).await?;
     observer.stop().await;
     riskflow.stop().await?;
     signals.stop().await?;
