@@ -17,6 +17,8 @@ pub struct Monitoring {
     pub rules: Rules,
     /// How many windows have to agree before something is told, or is no longer.
     pub hysteresis: Hysteresis,
+    /// Whether a training is asked for when a feature or the score has come to drift.
+    pub retrain: bool,
 }
 
 /// More would multiply what is kept beyond what anybody looks at.
@@ -43,6 +45,7 @@ struct DriftFile {
     false_discovery_rate: Option<f64>,
     minimum_rows: Option<u64>,
     hysteresis: Option<Hysteresis>,
+    retrain: bool,
 }
 
 impl Monitoring {
@@ -75,7 +78,7 @@ impl Monitoring {
             minimum_rows: drift.minimum_rows.unwrap_or(usual.minimum_rows),
         };
         let rules = rules.check().map_err(|error| fail(error.to_string(), span))?;
-        Ok(Self { segments, rules, hysteresis: drift.hysteresis.unwrap_or_default() })
+        Ok(Self { segments, rules, hysteresis: drift.hysteresis.unwrap_or_default(), retrain: drift.retrain })
     }
 }
 

@@ -36,7 +36,7 @@ fn decide(log: &FileLog, event: Position, at: &str) {
 }
 
 async fn observe(parts: &Parts) {
-    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch)).unwrap();
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| {})).unwrap();
     observer.catch_up(parts.log.flush().unwrap()).await.unwrap();
     observer.stop().await;
 }
@@ -116,7 +116,7 @@ async fn drift_is_written_down_by_hour_and_day() {
 async fn a_warehouse_that_is_away_is_said_and_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let parts = open(folder.path());
-    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch)).unwrap();
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| {})).unwrap();
     let (there, away) = (folder.path().join("warehouse"), folder.path().join("away"));
     observer.catch_up(Position(0)).await.unwrap();
     std::fs::rename(&there, &away).unwrap();
