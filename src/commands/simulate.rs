@@ -15,7 +15,7 @@ Drift, from a day on (UTC), or from a day until another one, as often as wanted:
   --drift spending:2.0@2018-07-01          every customer pays twice as much; what is fraud stays what it was
   --drift spending:2.0:0.3@2018-07-01      three in ten customers do, the same ones on every day
   --drift bursts:20@2018-07-01             a new fraud: 20 customers a day are robbed of 6 to 12 payments of 1.00 to 5.00, seconds
-                                           apart, at terminals where they never paid before; scenario 4, numbered from 10^12 on
+                                           apart, at terminals where they never paid before; scenario 4, numbered from 2,000,000,000 on
   --drift missing:TERMINAL_ID@2018-07-01..2018-07-08
                                            a column is empty for a week; missing:TERMINAL_ID:0.5@... empties half of it
 

@@ -19,8 +19,8 @@ use crate::simulator::Error;
 use crate::simulator::parquet::{AMOUNT, CUSTOMER, FRAUD, ID, SCENARIO, TERMINAL, TIME};
 use crate::time::Timestamp;
 
-/// Added payments are numbered from here on: no other number may be so large.
-const ADDED_FROM: u64 = 1_000_000_000_000;
+/// Added payments are numbered from here on: no other number may be so large. Files with numbers of 32 bits have room for them.
+const ADDED_FROM: u64 = 2_000_000_000;
 
 /// The way of fraud that bursts are.
 const BURST: i8 = 4;

@@ -118,7 +118,7 @@ fn bursts_are_added_in_the_order_of_time() {
     let ids = numbers(&after, parquet::ID);
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
     let rows = |is_added: bool| {
-        let rows = ids.iter().zip(0_u32..).filter(|(id, _)| (**id >= 1_000_000_000_000) == is_added).map(|(_, row)| row);
+        let rows = ids.iter().zip(0_u32..).filter(|(id, _)| (**id >= 2_000_000_000) == is_added).map(|(_, row)| row);
         take_record_batch(&after, &UInt32Array::from_iter_values(rows)).unwrap()
     };
     assert_eq!(rows(false), before, "what was there is as it was");
@@ -206,7 +206,7 @@ fn what_does_not_fit_is_named() {
     assert!(error.starts_with("cannot change the payments: payments are not in the order of time: one of 2018-04-01"), "{error}");
     let twice = drifted(&rows, &["bursts:2@2018-04-05"], 0, 1_000).unwrap();
     let error = drifted(&twice, &["bursts:2@2018-04-05"], 0, 1_000).unwrap_err().to_string();
-    assert!(error.ends_with("has a number that only those have which are added: 1000000000000 or more"), "{error}");
+    assert!(error.ends_with("has a number that only those have which are added: 2000000000 or more"), "{error}");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn files_are_copied_with_what_else_is_in_them() {
         days(&wider)
             .iter()
             .enumerate()
-            .all(|(row, day)| is_empty(row) == (day.as_str() >= "2018-04-10" || ids[row] >= 1_000_000_000_000))
+            .all(|(row, day)| is_empty(row) == (day.as_str() >= "2018-04-10" || ids[row] >= 2_000_000_000))
     );
 
     let error =
