@@ -4,7 +4,10 @@ use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
 use ingest::schema::{Attribute, Entity, Place, ValueType};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
-use scoring::{Decision, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Role, Thresholds, TimingsUs, Verdict};
+use scoring::engine::ShadowScores;
+use scoring::{
+    Control, Decision, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Role, Thresholds, TimingsUs, Verdict,
+};
 
 use crate::projection::Projection;
 use crate::tables::Projected;
@@ -107,6 +110,30 @@ pub(crate) fn reason() -> Reason {
         usual: None,
         contribution: 0.41,
     }
+}
+
+/// What two models that looked on say.
+pub(crate) fn shadow(position: u64, event_position: u64, event_id: &str, occurred_at: &str) -> Record {
+    let said = |version, probability| ModelScore {
+        name: "card_fraud".to_owned(),
+        version,
+        role: Role::Challenger,
+        raw_probability: probability,
+        probability,
+    };
+    let shadow = ShadowScores {
+        event_id: id(event_id),
+        event_position: Position(event_position),
+        occurred_at: time(occurred_at),
+        scores: vec![said(8, 0.5), said(9, 0.25)],
+    };
+    record(position, Topic::Shadow, &shadow.encode())
+}
+
+/// Somebody wants training.
+pub(crate) fn change(position: u64, at: &str) -> Record {
+    let control = Control::RetrainWanted { by: "drift".to_owned(), reason: "amounts doubled".to_owned(), at: time(at) };
+    record(position, Topic::Control, &control.encode())
 }
 
 pub(crate) fn label(position: u64, event_id: &str, outcome: &str, observed_at: &str) -> Record {

@@ -1,34 +1,27 @@
-//! The fold of the log into rows: a record in, at most one row out, in a table that its topic names. It is pure; reading the log
+//! The fold of the log into rows: a record in, its rows out, in the tables that its topic names. It is pure; reading the log
 //! and writing the warehouse is the [projector](crate::projector)'s.
 
 use ingest::log::record::{decode_event, decode_label};
 use ingest::log::{Position, Record, Topic};
 use ingest::{Schema, Timestamp};
-use scoring::Decision;
+use scoring::engine::ShadowScores;
+use scoring::{Control, Decision};
 
 use crate::error::Error;
-use crate::tables::{DecisionRows, EventRows, LabelRows, Projected, Table};
+use crate::tables::{Projected, Rows};
 
 /// Rows as they gather from a stretch of the log.
 #[derive(Debug)]
 pub struct Projection {
     from: Position,
     until: Position,
-    decisions: DecisionRows,
-    labels: LabelRows,
-    events: EventRows,
+    rows: Rows,
 }
 
 impl Projection {
     /// One that waits for the record at `position`.
     pub fn at(position: Position) -> Self {
-        Self {
-            from: position,
-            until: position,
-            decisions: DecisionRows::default(),
-            labels: LabelRows::default(),
-            events: EventRows::default(),
-        }
+        Self { from: position, until: position, rows: Rows::default() }
     }
 
     /// The position that comes next.
@@ -38,10 +31,10 @@ impl Projection {
 
     /// How many rows have gathered.
     pub fn row_count(&self) -> usize {
-        self.decisions.len() + self.labels.len() + self.events.len()
+        self.rows.len()
     }
 
-    /// Takes the next record. Control records pass without a row, as do shadow scores, and history: it was never decided here.
+    /// Takes the next record. History passes without a row: it was never decided here.
     ///
     /// # Errors
     /// One that names the position, when the record is not the next one or cannot be read; nothing is taken then.
@@ -55,19 +48,29 @@ impl Projection {
             Topic::Event => {
                 let (event, received_at) = decode_event(&record.payload, schema).map_err(malformed)?;
                 check_day(position, event.occurred_at)?;
-                self.events.push(position, &event, received_at, schema);
+                self.rows.push_event(position, &event, received_at, schema);
             }
             Topic::Decision => {
                 let decision = Decision::decode(&record.payload).map_err(malformed)?;
                 check_day(position, decision.occurred_at)?;
-                self.decisions.push(position, &decision);
+                self.rows.push_decision(position, &decision);
             }
             Topic::Label => {
                 let (label, received_at) = decode_label(&record.payload).map_err(malformed)?;
                 check_day(position, label.observed_at)?;
-                self.labels.push(position, &label, received_at);
+                self.rows.push_label(position, &label, received_at);
             }
-            Topic::Control | Topic::History | Topic::Shadow => {}
+            Topic::Shadow => {
+                let shadow = ShadowScores::decode(&record.payload).map_err(malformed)?;
+                check_day(position, shadow.occurred_at)?;
+                self.rows.push_shadow(position, &shadow);
+            }
+            Topic::Control => {
+                let control = Control::decode(&record.payload).map_err(malformed)?;
+                check_day(position, control.at())?;
+                self.rows.push_change(position, &control);
+            }
+            Topic::History => {}
         }
         self.until = position.next();
         Ok(())
@@ -75,12 +78,7 @@ impl Projection {
 
     /// Hands over what has gathered, and goes on from there with nothing.
     pub fn finish(&mut self) -> Projected {
-        let rows = [
-            (Table::Decisions, self.decisions.finish()),
-            (Table::Labels, self.labels.finish()),
-            (Table::Events, self.events.finish()),
-        ];
-        let projected = Projected { from: self.from, until: self.until, rows };
+        let projected = Projected { from: self.from, until: self.until, rows: self.rows.finish() };
         self.from = self.until;
         projected
     }
@@ -98,29 +96,34 @@ mod tests {
     use ingest::Timestamp;
 
     use super::*;
-    use crate::fixture::{self, decision, event, label, record};
+    use crate::fixture::{self, change, decision, event, label, record, shadow};
+    use crate::tables::Table;
 
     #[test]
-    fn a_record_becomes_a_row_of_its_table() {
+    fn a_record_becomes_rows_of_its_tables() {
         let schema = fixture::schema();
         let mut projection = Projection::at(Position(7));
         let records = [
             event(7, "a", "2018-08-01T10:00:00Z", 1_000),
             decision(8, 7, "a", "2018-08-01T10:00:00Z"),
-            label(9, "a", "fraud", "2018-08-09"),
-            record(10, Topic::Control, b"whatever"),
+            shadow(9, 7, "a", "2018-08-01T10:00:00Z"),
+            label(10, "a", "fraud", "2018-08-09"),
+            change(11, "2018-08-10"),
+            record(12, Topic::History, b"whatever"),
         ];
         for record in &records {
             projection.take(record, &schema).unwrap();
         }
-        assert_eq!(projection.row_count(), 3);
+        assert_eq!(projection.row_count(), 7);
 
         let projected = projection.finish();
-        assert_eq!((projected.from, projected.until), (Position(7), Position(11)));
+        assert_eq!((projected.from, projected.until), (Position(7), Position(13)));
+        assert_eq!(projected.rows.iter().map(|(table, _)| *table).collect::<Vec<_>>(), Table::ALL);
         for (table, rows) in &projected.rows {
-            assert_eq!((rows.num_rows(), rows.schema()), (1, table.schema()), "{table}");
+            let expect = if *table == Table::Scores { 3 } else { 1 };
+            assert_eq!((rows.num_rows(), rows.schema()), (expect, table.schema()), "{table}");
         }
-        assert_eq!((projection.row_count(), projection.finish().from), (0, Position(11)));
+        assert_eq!((projection.row_count(), projection.finish().from), (0, Position(13)));
     }
 
     #[test]
@@ -135,6 +138,8 @@ mod tests {
         check(&record(5, Topic::Event, b""), "cannot read record 5 of the log");
         check(&record(5, Topic::Decision, &[1, 200]), "cannot read record 5 of the log");
         check(&record(5, Topic::Label, &[9]), "cannot read record 5 of the log");
+        check(&record(5, Topic::Shadow, &[2]), "cannot read record 5 of the log");
+        check(&record(5, Topic::Control, &[200]), "cannot read record 5 of the log");
         check(
             &fixture::event_at(5, "a", year_12000, 1),
             "record 5 of the log is of 316500000000000000 us, outside the years 1 to 9999",

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Float64Builder, Int64Builder, ListBuilder, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder, UInt16Builder,
-    UInt32Builder, UInt64Builder,
+    Float64Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder, StringViewBuilder, TimestampMicrosecondBuilder,
+    UInt16Builder, UInt32Builder, UInt64Builder,
 };
+use ingest::EventId;
 use ingest::log::Position;
-use scoring::Decision;
+use scoring::rules::{Outcome, RuleHit};
+use scoring::{Decision, Degradation, Ground};
+use serde::Serialize;
 
 use super::{batch, times};
 
@@ -23,6 +26,8 @@ pub(crate) struct DecisionRows {
     score: UInt16Builder,
     model: StringViewBuilder,
     model_version: UInt32Builder,
+    model_role: StringViewBuilder,
+    raw_probability: Float64Builder,
     probability: Float64Builder,
     engine_mode: StringViewBuilder,
     review_threshold: UInt16Builder,
@@ -35,6 +40,17 @@ pub(crate) struct DecisionRows {
     model_us: UInt32Builder,
     policy_us: UInt32Builder,
     total_us: UInt32Builder,
+    ground: StringViewBuilder,
+    ground_id: StringViewBuilder,
+    degradation: StringViewBuilder,
+    /// The ids of the rules that had a say.
+    rules_hit: ListBuilder<StringBuilder>,
+    /// The ids of the rules that hold and only look on.
+    rules_watched: ListBuilder<StringBuilder>,
+    rules: StringViewBuilder,
+    lists: StringViewBuilder,
+    control_version: UInt64Builder,
+    supersedes: StringViewBuilder,
 }
 
 impl Default for DecisionRows {
@@ -51,6 +67,8 @@ impl Default for DecisionRows {
             score: UInt16Builder::new(),
             model: StringViewBuilder::new(),
             model_version: UInt32Builder::new(),
+            model_role: StringViewBuilder::new(),
+            raw_probability: Float64Builder::new(),
             probability: Float64Builder::new(),
             engine_mode: StringViewBuilder::new(),
             review_threshold: UInt16Builder::new(),
@@ -63,6 +81,15 @@ impl Default for DecisionRows {
             model_us: UInt32Builder::new(),
             policy_us: UInt32Builder::new(),
             total_us: UInt32Builder::new(),
+            ground: StringViewBuilder::new(),
+            ground_id: StringViewBuilder::new(),
+            degradation: StringViewBuilder::new(),
+            rules_hit: ListBuilder::new(StringBuilder::new()),
+            rules_watched: ListBuilder::new(StringBuilder::new()),
+            rules: StringViewBuilder::new(),
+            lists: StringViewBuilder::new(),
+            control_version: UInt64Builder::new(),
+            supersedes: StringViewBuilder::new(),
         }
     }
 }
@@ -86,6 +113,8 @@ impl DecisionRows {
         self.score.append_option(decision.score);
         self.model.append_option(champion.map(|model| &model.name));
         self.model_version.append_option(champion.map(|model| model.version));
+        self.model_role.append_option(champion.map(|model| model.role.name()));
+        self.raw_probability.append_option(champion.map(|model| model.raw_probability));
         self.probability.append_option(champion.map(|model| model.probability));
         self.engine_mode.append_value(decision.engine_mode.name());
         self.review_threshold.append_value(decision.thresholds.review);
@@ -93,16 +122,28 @@ impl DecisionRows {
         self.features_version.append_value(&decision.features_version);
         // A missing feature is NaN in a vector and NULL in SQL, where NaN would spoil every sum.
         self.vector.append_value(decision.vector.iter().map(|value| (!value.is_nan()).then_some(*value)));
-        if decision.reasons.is_empty() {
-            self.reasons.append_value("[]");
-        } else {
-            self.reasons.append_value(serde_json::to_string(&decision.reasons).expect("plain data always has a JSON form"));
-        }
+        append_json(&mut self.reasons, &decision.reasons);
         self.queue_us.append_value(decision.timings_us.queue);
         self.features_us.append_value(decision.timings_us.features);
         self.model_us.append_value(decision.timings_us.model);
         self.policy_us.append_value(decision.timings_us.policy);
         self.total_us.append_value(decision.timings_us.total());
+        let (ground, id) = match &decision.ground {
+            Ground::Score => ("score", None),
+            Ground::Rule(id) => ("rule", Some(id)),
+            Ground::List(name) => ("list", Some(name)),
+            Ground::OnFailure => ("on_failure", None),
+        };
+        self.ground.append_value(ground);
+        self.ground_id.append_option(id);
+        self.degradation.append_option(decision.degradation.map(Degradation::name));
+        let watched = |hit: &&RuleHit| hit.shadow && hit.outcome == Outcome::Hit;
+        append_ids(&mut self.rules_hit, decision.rules.iter().filter(|hit| hit.is_effective()));
+        append_ids(&mut self.rules_watched, decision.rules.iter().filter(watched));
+        append_json(&mut self.rules, &decision.rules);
+        append_json(&mut self.lists, &decision.lists);
+        self.control_version.append_value(decision.control_version.0);
+        self.supersedes.append_option(decision.supersedes.as_ref().map(EventId::as_str));
     }
 
     pub(crate) fn finish(&mut self) -> RecordBatch {
@@ -118,6 +159,8 @@ impl DecisionRows {
             ("score", Arc::new(self.score.finish()), true),
             ("model", Arc::new(self.model.finish()), true),
             ("model_version", Arc::new(self.model_version.finish()), true),
+            ("model_role", Arc::new(self.model_role.finish()), true),
+            ("raw_probability", Arc::new(self.raw_probability.finish()), true),
             ("probability", Arc::new(self.probability.finish()), true),
             ("engine_mode", Arc::new(self.engine_mode.finish()), false),
             ("review_threshold", Arc::new(self.review_threshold.finish()), false),
@@ -130,6 +173,28 @@ impl DecisionRows {
             ("model_us", Arc::new(self.model_us.finish()), false),
             ("policy_us", Arc::new(self.policy_us.finish()), false),
             ("total_us", Arc::new(self.total_us.finish()), false),
+            ("ground", Arc::new(self.ground.finish()), false),
+            ("ground_id", Arc::new(self.ground_id.finish()), true),
+            ("degradation", Arc::new(self.degradation.finish()), true),
+            ("rules_hit", Arc::new(self.rules_hit.finish()), false),
+            ("rules_watched", Arc::new(self.rules_watched.finish()), false),
+            ("rules", Arc::new(self.rules.finish()), false),
+            ("lists", Arc::new(self.lists.finish()), false),
+            ("control_version", Arc::new(self.control_version.finish()), false),
+            ("supersedes", Arc::new(self.supersedes.finish()), true),
         ])
     }
+}
+
+/// A list as JSON; most are empty.
+fn append_json(column: &mut StringViewBuilder, items: &[impl Serialize]) {
+    match items {
+        [] => column.append_value("[]"),
+        items => column.append_value(serde_json::to_string(items).expect("plain data always has a JSON form")),
+    }
+}
+
+fn append_ids<'a>(column: &mut ListBuilder<StringBuilder>, hits: impl Iterator<Item = &'a RuleHit>) {
+    hits.for_each(|hit| column.values().append_value(hit.rule_id.as_str()));
+    column.append(true);
 }

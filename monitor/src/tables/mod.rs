@@ -1,10 +1,14 @@
 //! The tables of the warehouse: their columns, and how a record becomes a row of one. Every row carries the log position that
 //! it came from, and every table is partitioned by the day of one of its times.
 
+mod changes;
 mod decisions;
 mod events;
 mod labels;
+mod rows;
+mod scores;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -12,9 +16,11 @@ use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondBuilder};
 use arrow::datatypes::SchemaRef;
 use ingest::log::Position;
 
-pub(crate) use decisions::DecisionRows;
-pub(crate) use events::EventRows;
-pub(crate) use labels::LabelRows;
+pub(crate) use rows::Rows;
+
+/// The version of all tables together: raised with every change of their columns. A warehouse of before is made again from the log.
+/// Version 2 added scores, changes, and what a decision rests on beside its score.
+pub(crate) const VERSION: u64 = 2;
 
 /// A table of the warehouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,11 +31,15 @@ pub enum Table {
     Labels,
     /// One row an event, by its day.
     Events,
+    /// One row for each model that scored an event, by the event's day.
+    Scores,
+    /// One row for each change of what decides, by its day.
+    Changes,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Decisions, Self::Labels, Self::Events];
+    pub const ALL: [Self; 5] = [Self::Decisions, Self::Labels, Self::Events, Self::Scores, Self::Changes];
 
     /// Its name in SQL and on disk.
     pub const fn name(self) -> &'static str {
@@ -37,24 +47,25 @@ impl Table {
             Self::Decisions => "decisions",
             Self::Labels => "labels",
             Self::Events => "events",
+            Self::Scores => "scores",
+            Self::Changes => "changes",
         }
     }
 
     /// The column whose day (UTC) a row is filed under.
     pub const fn time_column(self) -> &'static str {
         match self {
-            Self::Decisions | Self::Events => "occurred_at",
+            Self::Decisions | Self::Events | Self::Scores => "occurred_at",
             Self::Labels => "observed_at",
+            Self::Changes => "at",
         }
     }
 
     /// Its columns, without the `day`.
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 3]> = LazyLock::new(|| {
-            [DecisionRows::default().finish(), LabelRows::default().finish(), EventRows::default().finish()]
-                .map(|rows| rows.schema())
-        });
-        Arc::clone(&SCHEMAS[self as usize])
+        static SCHEMAS: LazyLock<BTreeMap<Table, SchemaRef>> =
+            LazyLock::new(|| Rows::default().finish().into_iter().map(|(table, rows)| (table, rows.schema())).collect());
+        Arc::clone(&SCHEMAS[&self])
     }
 }
 
@@ -71,8 +82,8 @@ pub struct Projected {
     pub from: Position,
     /// One after its last.
     pub until: Position,
-    /// The rows, in the order of the log.
-    pub rows: [(Table, RecordBatch); 3],
+    /// The rows of each table, in the order of the log.
+    pub rows: Vec<(Table, RecordBatch)>,
 }
 
 impl Projected {
@@ -91,3 +102,6 @@ fn times() -> TimestampMicrosecondBuilder {
 fn batch<const N: usize>(columns: [(&str, ArrayRef, bool); N]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns).expect("every row gives one value to every column")
 }
+
+#[cfg(test)]
+mod tests;

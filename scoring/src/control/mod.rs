@@ -136,4 +136,19 @@ impl Control {
     pub fn decode(payload: &[u8]) -> Result<Self, RecordError> {
         decode("control", check_version("control", payload, CONTROL_VERSION)?)
     }
+
+    /// When it was made.
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Promoted { at, .. }
+            | Self::Serving { at, .. }
+            | Self::RetrainWanted { at, .. }
+            | Self::Challenged { at, .. }
+            | Self::Withdrawn { at, .. }
+            | Self::Ruled { at, .. }
+            | Self::Listed { at, .. }
+            | Self::Unlisted { at, .. }
+            | Self::Governed { at, .. } => *at,
+        }
+    }
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
 use crate::error::Error;
+use crate::tables::VERSION;
 
-const VERSION: u64 = 1;
 const NAME: &str = "checkpoint.json";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,9 +43,14 @@ impl Checkpoint {
         };
         let unreadable = |source| Error::Checkpoint { path: path.clone(), source };
         match serde_json::from_slice::<Versioned>(&text).map_err(unreadable)?.version {
-            VERSION => serde_json::from_slice(&text).map(Some).map_err(unreadable),
+            1..=VERSION => serde_json::from_slice(&text).map(Some).map_err(unreadable),
             version => Err(Error::CheckpointVersion { path, version, newest: VERSION }),
         }
+    }
+
+    /// Whether the tables have the columns that this program writes.
+    pub(super) const fn is_current(&self) -> bool {
+        self.version == VERSION
     }
 
     /// Replaces the one before, in one step.

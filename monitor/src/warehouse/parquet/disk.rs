@@ -66,6 +66,10 @@ impl Disk {
         self.step("remove", path, || fs::remove_file(path))
     }
 
+    pub(super) fn remove_folder(&self, path: &Path) -> Result<(), Error> {
+        self.step("remove", path, || fs::remove_dir_all(path))
+    }
+
     fn step<T>(&self, action: &'static str, path: &Path, step: impl FnOnce() -> io::Result<T>) -> Result<T, Error> {
         (self.before)().and_then(|()| step()).map_err(Error::io(action, path))
     }

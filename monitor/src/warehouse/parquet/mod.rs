@@ -97,7 +97,8 @@ impl Live {
 }
 
 impl ParquetWarehouse {
-    /// Opens the warehouse in `folder`; makes an empty one where there is none. What an interrupted write left over is removed.
+    /// Opens the warehouse in `folder`; makes an empty one where there is none, or one of an earlier version, which the log fills again.
+    /// What an interrupted write left over is removed.
     ///
     /// # Errors
     /// When the folder cannot be written, is in use, was written by a newer program, or lacks rows that it once had.
@@ -109,15 +110,16 @@ impl ParquetWarehouse {
         disk.create_folder(folder)?;
         let lock = lock(folder)?;
         let checkpoint = match Checkpoint::read(folder)? {
-            Some(checkpoint) => checkpoint,
+            Some(checkpoint) if checkpoint.is_current() => checkpoint,
+            Some(_) => {
+                tracing::warn!(folder = %folder.display(), "the warehouse has the tables of an earlier version; they are made again from the log");
+                parts::clear(folder, &disk)?;
+                start(folder, &disk)?
+            }
             None if Table::ALL.iter().any(|table| folder.join(table.name()).exists()) => {
                 return Err(Error::NoCheckpoint { path: folder.to_owned() });
             }
-            None => {
-                let checkpoint = Checkpoint::new(Position(0), count(&Parts::new()));
-                checkpoint.write(folder, &disk)?;
-                checkpoint
-            }
+            None => start(folder, &disk)?,
         };
         let live = Live::load(folder, &checkpoint, &disk)?;
         let engine = Engine::start(folder);
@@ -226,6 +228,13 @@ impl Warehouse for ParquetWarehouse {
             answer.map_err(|source| Error::Question { question: name, source: Box::new(source) })
         })
     }
+}
+
+/// The checkpoint of a warehouse without rows.
+fn start(folder: &Path, disk: &Disk) -> Result<Checkpoint, Error> {
+    let checkpoint = Checkpoint::new(Position(0), count(&Parts::new()));
+    checkpoint.write(folder, disk)?;
+    Ok(checkpoint)
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {

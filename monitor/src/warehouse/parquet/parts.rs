@@ -58,6 +58,12 @@ pub(super) fn load(folder: &Path, reached: Position, disk: &Disk) -> Result<Part
     Ok(parts)
 }
 
+/// Removes all tables.
+pub(super) fn clear(folder: &Path, disk: &Disk) -> Result<(), Error> {
+    let folders = Table::ALL.iter().map(|table| folder.join(table.name())).filter(|folder| folder.exists());
+    folders.into_iter().try_for_each(|folder| disk.remove_folder(&folder))
+}
+
 fn load_day(table: Table, day: i32, folder: &Path, reached: Position, disk: &Disk) -> Result<Vec<Arc<Part>>, Error> {
     let mut found = Vec::new();
     for (name, path) in entries(folder)? {

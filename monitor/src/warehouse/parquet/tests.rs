@@ -4,7 +4,7 @@ use std::fs;
 use arrow::array::RecordBatchReader;
 
 use super::*;
-use crate::fixture::{decision, event, label, project, time};
+use crate::fixture::{change, decision, event, label, project, time};
 use crate::questions::{Days, volume};
 
 /// The rows of so many flushes of an event and its decision each; every third has a label, every other falls on the next day.
@@ -15,7 +15,7 @@ fn flushes(count: u64) -> Vec<Projected> {
         let first = number * 3;
         let last = match number.is_multiple_of(3) {
             true => label(first + 2, &id, "fraud", "2018-08-09"),
-            false => crate::fixture::record(first + 2, ingest::log::Topic::Control, b""),
+            false => change(first + 2, day),
         };
         project(&[event(first, &id, day, 100), decision(first + 1, first, &id, day), last])
     };
@@ -60,7 +60,7 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 #[test]
 fn a_crash_between_any_two_steps_loses_nothing_and_keeps_nothing_twice() {
     const MANY: usize = 2;
-    let flushes = flushes(6);
+    let flushes = flushes(4);
     for steps in 0.. {
         let folder = tempfile::tempdir().unwrap();
         let run = ParquetWarehouse::open_on(folder.path(), Disk::crashing_after(steps), MANY)
@@ -234,8 +234,8 @@ fn what_is_wrong_with_a_folder_is_said() {
     check(folder.path(), "warehouse FOLDER is in use by another riskflow process");
 
     let folder = filled();
-    fs::write(folder.path().join("checkpoint.json"), r#"{"version":2,"new":true}"#).unwrap();
-    check(folder.path(), "the checkpoint FOLDER/checkpoint.json has version 2, this program reads up to 1");
+    fs::write(folder.path().join("checkpoint.json"), r#"{"version":3,"new":true}"#).unwrap();
+    check(folder.path(), "the checkpoint FOLDER/checkpoint.json has version 3, this program reads up to 2");
 
     let folder = filled();
     fs::write(folder.path().join("checkpoint.json"), "{").unwrap();
@@ -259,6 +259,29 @@ fn what_is_wrong_with_a_folder_is_said() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     check(&file, "cannot create FOLDER");
+}
+
+/// The tables of an earlier version go, whatever they hold, also when that is interrupted; and the log fills the new ones.
+#[test]
+fn a_warehouse_of_an_earlier_version_is_made_again() {
+    let flushes = flushes(4);
+    for steps in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        append_rest(&ParquetWarehouse::open(folder.path()).unwrap(), &flushes[..3]).unwrap();
+        fs::remove_dir_all(folder.path().join("scores")).unwrap();
+        fs::write(folder.path().join("decisions/day=2018-08-01/part-1-1.parquet"), "other columns").unwrap();
+        let checkpoint = r#"{"version":1,"reached":9,"rows":{"decisions":3,"events":3,"labels":1}}"#;
+        fs::write(folder.path().join("checkpoint.json"), checkpoint).unwrap();
+        let run = ParquetWarehouse::open_on(folder.path(), Disk::crashing_after(steps), 2).map(drop);
+
+        let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+        assert_eq!(warehouse.reached(), Position(0));
+        append_rest(&warehouse, &flushes).unwrap();
+        check_whole(&warehouse, &flushes);
+        if run.is_ok() {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -85,8 +85,8 @@ struct Checkpoint {
     reached: u64,
 }
 
-/// The version of the layout that is read.
-const VERSION: u64 = 1;
+/// The newest version of the tables that is read; what training asks for has been in all of them.
+const NEWEST: u64 = 2;
 
 /// So often the folders are listed until nobody writes meanwhile.
 const ATTEMPTS: usize = 10;
@@ -117,8 +117,8 @@ fn checkpoint(folder: &Path) -> Result<Checkpoint, String> {
     let text = fs::read(folder.join("checkpoint.json")).map_err(|error| format!("checkpoint.json: {error}"))?;
     let checkpoint: Checkpoint = serde_json::from_slice(&text).map_err(|error| format!("checkpoint.json: {error}"))?;
     match checkpoint.version {
-        VERSION => Ok(checkpoint),
-        version => Err(format!("its layout has version {version}, this program reads version {VERSION}")),
+        1..=NEWEST => Ok(checkpoint),
+        version => Err(format!("its tables have version {version}, this program reads up to {NEWEST}")),
     }
 }
 

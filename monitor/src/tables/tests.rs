@@ -1,0 +1,120 @@
+use arrow::array::AsArray;
+use ingest::EventId;
+use scoring::decision::Degradation;
+use scoring::lists::{Kind, Match};
+use scoring::rules::{Fault, Outcome, Points, RuleHit, RuleId};
+use scoring::{Ground, Reason, Verdict};
+
+use super::*;
+use crate::fixture::{change, decided, project, reason, sample, shadow};
+
+fn rows(table: Table, records: &[ingest::log::Record]) -> Vec<serde_json::Value> {
+    let projected = project(records);
+    let (_, rows) = projected.rows.into_iter().find(|(of, _)| *of == table).unwrap();
+    let mut text = Vec::new();
+    let mut writer =
+        arrow::json::writer::WriterBuilder::new().with_explicit_nulls(true).build::<_, arrow::json::writer::JsonArray>(&mut text);
+    writer.write(&rows).unwrap();
+    writer.finish().unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// Whoever changes a column raises the version, or a warehouse of before has other columns than this program asks for.
+#[test]
+fn the_columns_of_the_version_are_pinned() {
+    let describe = |table: Table| {
+        let column = |field: &Arc<arrow::datatypes::Field>| {
+            let optional = if field.is_nullable() { "?" } else { "" };
+            format!("{} {}{optional}", field.name(), field.data_type())
+        };
+        format!("{table}: {}", table.schema().fields().iter().map(column).collect::<Vec<_>>().join(", "))
+    };
+    let text = Table::ALL.map(describe).join("\n");
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    assert_eq!((VERSION, format!("{hash:016x}").as_str()), (2, "71f3173a3c97328b"), "{text}");
+}
+
+#[test]
+fn a_decision_says_what_it_rests_on() {
+    let hit = |id: &str, outcome, shadow| RuleHit {
+        rule_id: RuleId::new(id).unwrap(),
+        version: 3,
+        outcome,
+        shadow,
+        action: Some(Verdict::Review),
+        score_modifier: Points::default(),
+        reason: None,
+        evidence: Vec::new(),
+    };
+    let on_list = Match { list: "stolen".to_owned(), kind: Kind::Block, of: "card".to_owned(), reason: "reported".to_owned() };
+    let decision = scoring::Decision {
+        ground: Ground::Rule("r_1".to_owned()),
+        degradation: Some(Degradation::OutOfTime),
+        rules: vec![
+            hit("r_1", Outcome::Hit, false),
+            hit("r_2", Outcome::Hit, true),
+            hit("r_3", Outcome::Snoozed, false),
+            hit("r_4", Outcome::Error(Fault::Overflow), true),
+        ],
+        lists: vec![on_list],
+        reasons: vec![Reason { value: None, ..reason() }],
+        control_version: Position(41),
+        supersedes: EventId::new("before"),
+        ..sample(0, "a", "2018-08-01")
+    };
+    let row = rows(Table::Decisions, &[decided(0, &decision)]).remove(0);
+    let expect = [
+        ("model_role", serde_json::json!("champion")),
+        ("raw_probability", serde_json::json!(0.125)),
+        ("ground", serde_json::json!("rule")),
+        ("ground_id", serde_json::json!("r_1")),
+        ("degradation", serde_json::json!("out_of_time")),
+        ("rules_hit", serde_json::json!(["r_1"])),
+        ("rules_watched", serde_json::json!(["r_2"])),
+        ("lists", serde_json::json!(r#"[{"list":"stolen","kind":"block","of":"card","reason":"reported"}]"#)),
+        ("control_version", serde_json::json!(41)),
+        ("supersedes", serde_json::json!("before")),
+    ];
+    for (column, value) in expect {
+        assert_eq!(row[column], value, "{column}");
+    }
+    let hits: Vec<RuleHit> = serde_json::from_str(row["rules"].as_str().unwrap()).unwrap();
+    assert_eq!(hits, decision.rules);
+}
+
+#[test]
+fn every_model_that_scored_has_a_row() {
+    let records = [decided(0, &sample(0, "a", "2018-08-01")), shadow(1, 0, "a", "2018-08-01")];
+    let said = |row: &serde_json::Value| {
+        let column = |name: &str| row[name].to_string();
+        ["log_position", "model_version", "role", "decided", "probability", "score", "features_version"].map(column).join(" ")
+    };
+    let found: Vec<_> = rows(Table::Scores, &records).iter().map(said).collect();
+    let expect = [
+        r#"0 7 "champion" true 0.125 730 "abc""#,
+        r#"1 8 "challenger" false 0.5 899 null"#,
+        r#"1 9 "challenger" false 0.25 804 null"#,
+    ];
+    assert_eq!(found, expect);
+    let degraded = scoring::Decision { champion: None, ..sample(0, "a", "2018-08-01") };
+    assert!(rows(Table::Scores, &[decided(0, &degraded)]).is_empty());
+}
+
+#[test]
+fn a_change_says_who_did_what_and_why() {
+    let row = rows(Table::Changes, &[change(3, "2018-08-01T10:00:00Z")]).remove(0);
+    let expect = r#"{"at":"2018-08-01T10:00:00Z","by":"drift","kind":"retrain_wanted","log_position":3,"reason":"amounts doubled","subject":"{}"}"#;
+    assert_eq!(row.to_string(), expect);
+
+    let promoted = scoring::Control::Promoted {
+        name: "card_fraud".to_owned(),
+        version: 8,
+        by: "ann".to_owned(),
+        reason: "better".to_owned(),
+        at: crate::fixture::time("2018-08-01"),
+    };
+    let record = crate::fixture::record(0, ingest::log::Topic::Control, &promoted.encode());
+    let projected = project(&[record]);
+    let subject = projected.rows.last().unwrap().1.column_by_name("subject").unwrap();
+    assert_eq!(subject.as_string_view().value(0), r#"{"name":"card_fraud","version":8}"#);
+}
