@@ -11,11 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use dashboards::Sources;
 use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
-use monitor::{ParquetWarehouse, Projector, Warehouse};
+use monitor::{Monitoring, ParquetWarehouse, Projector, Warehouse};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -47,8 +48,7 @@ pub fn assemble(
     let log = open_log(config)?;
     let registry = open_registry(config)?;
     let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
-    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
-    let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
+    let warehouse = open_warehouse(config)?;
     let snapshots = Snapshots::open(&config.snapshots.url.folder("snapshots", "file", &config.data)?)?;
     let snapshots = Some(SnapshotPolicy { snapshots, every_records: config.snapshots.every_records });
     let patience = std::time::Duration::from_millis(config.engine.busy_after_ms);
@@ -78,6 +78,12 @@ pub fn read_log(config: &Config) -> anyhow::Result<FileReader> {
     Ok(FileReader::open(&config.log.url.folder("log", "file", &config.data)?)?)
 }
 
+/// The warehouse that the configuration names.
+pub fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
+    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
+    Ok(Arc::new(ParquetWarehouse::open(&folder)?))
+}
+
 /// The registry that the configuration names.
 pub fn open_registry(config: &Config) -> anyhow::Result<Arc<dyn Registry>> {
     let folder = config.registry.url.folder("registry", "file", &config.data)?;
@@ -90,6 +96,12 @@ pub fn read_pipeline(path: &Path) -> anyhow::Result<Pipeline> {
     Ok(Pipeline::parse(&text, &path.display().to_string())?)
 }
 
+/// Reads what a pipeline file says of monitoring.
+pub fn read_monitoring(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Monitoring> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Monitoring::parse(&text, &path.display().to_string(), pipeline)?)
+}
+
 /// Reads what a pipeline file, or another, says of training.
 pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Training> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -97,6 +109,18 @@ pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Trainin
 }
 
 impl Riskflow {
+    /// What the pages are made of.
+    fn pages(&self, monitoring: &Monitoring) -> Sources {
+        Sources {
+            warehouse: Arc::clone(&self.warehouse),
+            registry: Arc::clone(&self.registry),
+            model: self.engine.pipeline().model.name.clone(),
+            performance: monitoring.performance.clone(),
+            experiment: monitoring.experiment.clone(),
+            segments: monitoring.segments.clone(),
+        }
+    }
+
     /// Makes a version of the pipeline's model champion.
     pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {
         self.engine.promote(&self.engine.pipeline().model.name, version, by, reason).await?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+    backtest, bench, compare, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
 };
 
 /// Streaming risk scoring and monitoring for finance
@@ -28,6 +28,7 @@ enum Command {
     Tune(tune::Args),
     Evaluate(evaluate::Args),
     Backtest(Box<backtest::Args>),
+    Compare(compare::Args),
     Model(model::Args),
     Promote(promote::Args),
     Key(key::Args),
@@ -50,6 +51,7 @@ async fn main() -> ExitCode {
         Command::Tune(args) => tune::run(&args).await,
         Command::Evaluate(args) => evaluate::run(&args).await,
         Command::Backtest(args) => backtest::run(&args),
+        Command::Compare(args) => compare::run(&args).await,
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
         Command::Key(args) => key::run(&args),

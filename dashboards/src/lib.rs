@@ -5,6 +5,7 @@
 
 mod answers;
 mod assets;
+mod models;
 #[cfg(test)]
 mod tests;
 
@@ -15,33 +16,53 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
-use monitor::Warehouse;
+use monitor::{Warehouse, experiment, performance};
+use scoring::Registry;
 use utoipa::OpenApi;
 
 /// Scripts and styles come as files of their own from here; markup made from text is refused even if a script should try it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
+/// What the pages are made of.
+#[derive(Clone)]
+pub struct Sources {
+    /// Where decisions and labels are asked for.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// Where models are.
+    pub registry: Arc<dyn Registry>,
+    /// The name of the model that decides.
+    pub model: String,
+    /// How performance is measured.
+    pub performance: performance::Policy,
+    /// How a challenger is judged.
+    pub experiment: experiment::Policy,
+    /// The attributes whose values are looked at one by one.
+    pub segments: Vec<String>,
+}
+
+/// The pages at `/` and `/models`, their files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
 /// The page also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
 /// open at that end. What cannot be answered is a problem as in RFC 9457: 400 with the field named, 404, or 503 when the
 /// warehouse fails.
-pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
+pub fn router(sources: Sources) -> Router {
     Router::new()
         .route("/", get(assets::page))
+        .route("/models", get(assets::models))
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))
         .route("/v1/decisions", get(answers::newest))
-        .with_state(warehouse)
+        .with_state(Arc::clone(&sources.warehouse))
+        .merge(models::router(sources))
         .layer(map_response(harden))
 }
 
 /// What of it an API document describes: the answers, not the page.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(answers::answer, answers::newest))]
+    #[openapi(paths(answers::answer, answers::newest, models::performance, models::comparison))]
     struct Described;
     Described::openapi()
 }

@@ -93,9 +93,7 @@ pub fn contest(
 ) -> Result<Contest, Error> {
     settings.check()?;
     sequential.check()?;
-    if !(0.0..=1.0).contains(&wrong_stop_costs) {
-        return Err(Error::Cost { share: wrong_stop_costs });
-    }
+    check_cost(wrong_stop_costs)?;
     let champion_scores = judged.champion.ok_or(Error::NoChampion)?;
     let z = reach(settings.level);
     let rankings = [judged.scores, champion_scores].map(|scores| Ranking::new(scores, judged));
@@ -160,6 +158,11 @@ pub fn contest(
         average_precision: lead(&|measures| measures.average_precision, (-1.0, 1.0), no_bad),
         decisions: settings.thresholds.iter().enumerate().map(contested).collect(),
     })
+}
+
+/// Checks the share of good money that is lost where it is stopped.
+pub fn check_cost(share: f64) -> Result<(), Error> {
+    if (0.0..=1.0).contains(&share) { Ok(()) } else { Err(Error::Cost { share }) }
 }
 
 impl Lead {

@@ -61,6 +61,8 @@ pub enum Method {
     Sequential,
     /// The spread of what outcomes come to that are drawn from the scores; see [`expected`](crate::expected).
     Expected,
+    /// Bonett and Price's interval of a difference of two proportions of the same rows.
+    BonettPrice,
     /// Greenwood's variance of a product of shares.
     Greenwood,
 }

@@ -53,7 +53,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// What is wrong with them, if anything.
+    pub fn check(&self) -> Result<(), Error> {
         if self.capacity_a_day == 0 {
             return Err(Error::Capacity);
         }

@@ -4,8 +4,12 @@
 //! path of a decision, and nothing here changes one.
 
 mod error;
+pub mod experiment;
+mod file;
 #[cfg(test)]
 mod fixture;
+pub mod outcome;
+pub mod performance;
 pub mod projection;
 pub mod projector;
 pub mod questions;
@@ -13,6 +17,7 @@ pub mod tables;
 pub mod warehouse;
 
 pub use error::Error;
+pub use file::Monitoring;
 pub use projection::Projection;
 pub use projector::{Progress, Projector};
 pub use questions::{Days, Question};

@@ -92,6 +92,9 @@ struct PipelineFile {
     /// Read where models are trained.
     #[serde(default, rename = "training")]
     _training: IgnoredAny,
+    /// Read where decisions are watched.
+    #[serde(default, rename = "monitoring")]
+    _monitoring: IgnoredAny,
 }
 
 #[derive(Deserialize)]

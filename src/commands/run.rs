@@ -34,6 +34,7 @@ pub struct Args {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let pipeline = crate::read_pipeline(&args.pipeline)?;
+    let monitoring = crate::read_monitoring(&args.pipeline, &pipeline)?;
     let listener = Listener::bind(args.listen.unwrap_or(config.server.listen), &config.server)?;
     let keys = KeyFile::of(&config.data);
     let access = Arc::new(Access::new(keys.read()?, Arc::new(SystemClock)));
@@ -57,7 +58,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
-    let served = server::serve(listener, server::router(&riskflow, Live::default(), access), stop).await;
+    let served = server::serve(listener, server::router(&riskflow, &monitoring, Live::default(), access), stop).await;
     reloading.abort();
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;

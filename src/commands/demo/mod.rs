@@ -15,6 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use ingest::simulator::{self, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
+use monitor::Monitoring;
 use scoring::Pipeline;
 use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
@@ -71,6 +72,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         Some(path) => crate::read_pipeline(path)?,
         None => Pipeline::parse(PIPELINE, PIPELINE_NAME)?,
     };
+    let monitoring = match &args.pipeline {
+        Some(path) => crate::read_monitoring(path, &pipeline)?,
+        None => Monitoring::parse(PIPELINE, PIPELINE_NAME, &pipeline)?,
+    };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server)?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot create the data folder {}", config.data.display()))?;
@@ -111,7 +116,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access), until));
+    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, &monitoring, live.clone(), access), until));
     let replayed = replaying.await;
     let served = serving.await?;
     riskflow.stop().await?;

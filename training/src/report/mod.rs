@@ -127,6 +127,10 @@ const fn method(method: Method) -> &'static str {
         Method::Likelihood => "Wald",
         Method::Katz => "Katz",
         Method::Newcombe => "Newcombe",
+        Method::BonettPrice => "Bonett and Price",
+        Method::Sequential => "at every look",
+        Method::Expected => "expected",
+        Method::Greenwood => "Greenwood",
     }
 }
 
