@@ -11,7 +11,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Json, Router, ServiceExt};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
@@ -23,6 +23,7 @@ use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
+use tower_layer::Layer;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::Riskflow;
@@ -80,7 +81,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until `stop` is done; requests under way are answered first, unless they take too long.
 pub(crate) async fn serve(
     listener: Listener,
-    Served { router, late }: Served,
+    Served { router, access, late }: Served,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let Listener { listener, config, .. } = listener;
@@ -91,7 +92,10 @@ pub(crate) async fn serve(
         draining.graceful_shutdown(Some(DRAIN));
     });
     let limit = Duration::from_secs(config.request_seconds);
-    let service = router.layer(from_fn(move |request, next| within(limit, Arc::clone(&late), request, next))).into_make_service();
+    // Around the router as a whole: laid around its routes, each layer would have every request copy all of them.
+    let guarded = from_fn_with_state(access, guard).layer(router);
+    let service = from_fn(move |request, next| within(limit, Arc::clone(&late), request, next)).layer(guarded);
+    let service = ServiceExt::<Request>::into_make_service(service);
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
@@ -135,9 +139,10 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// The routes of all parts, and how many requests took longer than they may.
+/// The routes of all parts, who may call them, and how many requests took longer than they may.
 pub(crate) struct Served {
     router: Router,
+    access: Arc<Access>,
     late: Arc<AtomicU64>,
 }
 
@@ -157,9 +162,8 @@ pub(crate) fn router(riskflow: &Riskflow, monitoring: &Monitoring, live: Live, a
     let router = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
         .merge(dashboards::router(riskflow.pages(monitoring)).merge(own).layer(CompressionLayer::new()))
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
-        .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()))
-        .layer(from_fn_with_state(access, guard));
-    Served { router, late: program.late }
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
+    Served { router, access, late: program.late }
 }
 
 /// The routes of this file.

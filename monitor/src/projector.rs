@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ingest::Schema;
 use ingest::log::{Durability, Log, Position, reached};
+use ingest::{Schema, background};
 use tokio::sync::watch;
 
 use crate::error::Error;
@@ -74,7 +74,7 @@ impl Projector {
             }
             ended
         };
-        let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(run)?;
+        let thread = background::spawn("projector", run)?;
         Ok(Self { progress, orders, thread })
     }
 

@@ -1,12 +1,11 @@
 //! `POST /v1/rules/{rule_id}/backtest`: what a rule would have decided about the past, on a thread of its own.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration as Span, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use ingest::{Duration, Timestamp};
+use ingest::{Duration, Timestamp, background};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
@@ -95,7 +94,7 @@ pub(super) async fn backtest(
         // Nobody is left to be told when the caller has gone.
         let _ = reply.send(made);
     };
-    thread::Builder::new().name("riskflow-backtest".to_owned()).spawn(work).map_err(Error::Thread)?;
+    background::spawn("backtest", work).map_err(Error::Thread)?;
     Ok(Json(report.await.map_err(|_| Error::Stopped)??))
 }
 

@@ -70,7 +70,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 /// A body of JSON that says what it must.
-fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+fn json<'a, T: serde::Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::invalid(None, error.to_string()))
 }
 

@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use ingest::Timestamp;
+use ingest::{Timestamp, background};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -32,9 +32,10 @@ impl Engine {
         let environment = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc()?;
         environment.register_object_store(STORE.as_ref(), Arc::new(LocalFileSystem::new_with_prefix(folder)?));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("warehouse").enable_time().build()?;
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(threads).thread_name("warehouse").on_thread_start(background::give_way).enable_time();
         let config = SessionConfig::new().with_target_partitions(threads).with_collect_statistics(false);
-        Ok(Self { runtime: Some(runtime), environment, config })
+        Ok(Self { runtime: Some(runtime.build()?), environment, config })
     }
 
     /// The question's answer from `parts`, which stay on the disk as long as the caller holds them. Whoever stops waiting stops
