@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use ingest::log::Position;
-use monitor::warehouse::Answer;
-use monitor::{Days, Error, Projected, Question, Warehouse};
+use monitor::warehouse::{Answer, RecordBatch};
+use monitor::{Days, Error, Projected, Question, Slot, Warehouse};
 use serde_json::Value;
 
 use scoring::{Artifact, Registry, registry};
@@ -27,6 +27,10 @@ impl Warehouse for Asked {
     }
 
     fn append(&self, _: &Projected) -> Result<(), Error> {
+        unreachable!("the page only asks")
+    }
+
+    fn replace(&self, _: &Slot, _: &RecordBatch) -> Result<(), Error> {
         unreachable!("the page only asks")
     }
 

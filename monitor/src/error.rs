@@ -6,7 +6,7 @@ use ingest::log::Position;
 use ingest::log::record::RecordError;
 use parquet::errors::ParquetError;
 
-use crate::tables::Table;
+use crate::tables::{Derived, Table};
 
 /// What can go wrong between the log and an answer.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,14 @@ pub enum Error {
         reached: Position,
         /// The position that came.
         from: Position,
+    },
+    /// Rows that a derived table cannot take.
+    #[error("cannot write table {table}: {reason}")]
+    Rows {
+        /// The table.
+        table: Derived,
+        /// What does not fit.
+        reason: String,
     },
     /// A record of the log cannot be read.
     #[error("cannot read record {position} of the log")]

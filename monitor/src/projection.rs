@@ -118,7 +118,7 @@ mod tests {
 
         let projected = projection.finish();
         assert_eq!((projected.from, projected.until), (Position(7), Position(13)));
-        assert_eq!(projected.rows.iter().map(|(table, _)| *table).collect::<Vec<_>>(), Table::ALL);
+        assert_eq!(projected.rows.iter().map(|(table, _)| *table).collect::<Vec<_>>(), Table::PROJECTED);
         for (table, rows) in &projected.rows {
             let expect = if *table == Table::Scores { 3 } else { 1 };
             assert_eq!((rows.num_rows(), rows.schema()), (expect, table.schema()), "{table}");

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Error;
+use crate::tables::Derived;
 use crate::warehouse::Warehouse;
 
 /// A range of days (UTC), both ends included.
@@ -112,6 +113,13 @@ pub enum Question {
         /// Of which event.
         event_id: EventId,
     },
+    /// See [`points::read`](crate::points::read).
+    Points {
+        /// Of which table.
+        table: Derived,
+        /// On which days their windows begin.
+        days: Days,
+    },
 }
 
 impl Question {
@@ -132,6 +140,7 @@ impl Question {
             Self::Attributes { .. } => "attributes",
             Self::Moment => "moment",
             Self::Decision { .. } => "decision",
+            Self::Points { .. } => "points",
         }
     }
 }
@@ -410,7 +419,7 @@ pub async fn decision(warehouse: &dyn Warehouse, event_id: EventId) -> Result<Op
     Ok(ask(warehouse, Question::Decision { event_id }).await?.pop())
 }
 
-async fn ask<Row: DeserializeOwned>(warehouse: &dyn Warehouse, question: Question) -> Result<Vec<Row>, Error> {
+pub(crate) async fn ask<Row: DeserializeOwned>(warehouse: &dyn Warehouse, question: Question) -> Result<Vec<Row>, Error> {
     let name = question.name();
     rows(name, &warehouse.answer(question).await?)
 }

@@ -1,8 +1,10 @@
-//! The tables of the warehouse: their columns, and how a record becomes a row of one. Every row carries the log position that
-//! it came from, and every table is partitioned by the day of one of its times.
+//! The tables of the warehouse: their columns, and how a record becomes a row of one. A row that is projected from the log carries the
+//! position that it came from, one that was computed the window that it is about; and every table is partitioned by the day of one of its
+//! times.
 
 mod changes;
 mod decisions;
+mod derived;
 mod events;
 mod labels;
 mod rows;
@@ -16,9 +18,10 @@ use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondBuilder};
 use arrow::datatypes::SchemaRef;
 use ingest::log::Position;
 
+pub use derived::{Derived, Slot, Window};
 pub(crate) use rows::Rows;
 
-/// The version of all tables together: raised with every change of their columns. A warehouse of before is made again from the log.
+/// The version of all projected tables together: raised with every change of their columns. A warehouse of before is made again from the log.
 /// Version 2 added scores, changes, and what a decision rests on beside its score.
 pub(crate) const VERSION: u64 = 2;
 
@@ -35,11 +38,18 @@ pub enum Table {
     Scores,
     /// One row for each change of what decides, by its day.
     Changes,
+    /// What was computed of the others, by the day on which its window begins.
+    Derived(Derived),
 }
 
 impl Table {
+    /// Those that the log is projected into.
+    pub const PROJECTED: [Self; 5] = [Self::Decisions, Self::Labels, Self::Events, Self::Scores, Self::Changes];
+
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Decisions, Self::Labels, Self::Events, Self::Scores, Self::Changes];
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::PROJECTED.into_iter().chain(Derived::ALL.map(Self::Derived))
+    }
 
     /// Its name in SQL and on disk.
     pub const fn name(self) -> &'static str {
@@ -49,6 +59,7 @@ impl Table {
             Self::Events => "events",
             Self::Scores => "scores",
             Self::Changes => "changes",
+            Self::Derived(derived) => derived.name(),
         }
     }
 
@@ -58,13 +69,16 @@ impl Table {
             Self::Decisions | Self::Events | Self::Scores => "occurred_at",
             Self::Labels => "observed_at",
             Self::Changes => "at",
+            Self::Derived(_) => "window_start",
         }
     }
 
     /// Its columns, without the `day`.
     pub fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<BTreeMap<Table, SchemaRef>> =
-            LazyLock::new(|| Rows::default().finish().into_iter().map(|(table, rows)| (table, rows.schema())).collect());
+        static SCHEMAS: LazyLock<BTreeMap<Table, SchemaRef>> = LazyLock::new(|| {
+            let projected = Rows::default().finish().into_iter().map(|(table, rows)| (table, rows.schema()));
+            projected.chain(Derived::ALL.map(|derived| (Table::Derived(derived), derived.schema()))).collect()
+        });
         Arc::clone(&SCHEMAS[&self])
     }
 }

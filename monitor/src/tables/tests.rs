@@ -29,7 +29,7 @@ fn the_columns_of_the_version_are_pinned() {
         };
         format!("{table}: {}", table.schema().fields().iter().map(column).collect::<Vec<_>>().join(", "))
     };
-    let text = Table::ALL.map(describe).join("\n");
+    let text = Table::PROJECTED.map(describe).join("\n");
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     assert_eq!((VERSION, format!("{hash:016x}").as_str()), (2, "71f3173a3c97328b"), "{text}");
 }

@@ -5,13 +5,13 @@ mod parquet;
 
 use std::pin::Pin;
 
-use arrow::array::RecordBatch;
 use ingest::log::Position;
 
 use crate::error::Error;
 use crate::questions::Question;
-use crate::tables::Projected;
+use crate::tables::{Projected, Slot};
 
+pub use arrow::array::RecordBatch;
 pub use parquet::ParquetWarehouse;
 
 /// An answer on its way.
@@ -28,6 +28,13 @@ pub trait Warehouse: Send + Sync {
     /// # Errors
     /// [`Error::NotNext`] unless `rows.from` is the position reached, so that no row is kept twice.
     fn append(&self, rows: &Projected) -> Result<(), Error>;
+
+    /// Keeps these rows, which have the derived table's own columns, in place of those that the slot had; all of them or none. Blocks as
+    /// [`Self::append`] does. A question sees the rows of before or these, never both.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] when they have other columns than the table.
+    fn replace(&self, slot: &Slot, rows: &RecordBatch) -> Result<(), Error>;
 
     /// Answers from what is kept at this moment, all tables as of the same position.
     fn answer(&self, question: Question) -> Answer<'_>;

@@ -64,9 +64,15 @@ impl Drop for Engine {
 }
 
 async fn collect(context: SessionContext, parts: Arc<Parts>, question: Question) -> Result<Vec<RecordBatch>> {
-    for table in Table::ALL {
+    let scan = |table: Table| {
         let of_table = parts.iter().filter(|((of, _), _)| *of == table).flat_map(|(_, parts)| parts).cloned().collect();
-        context.register_table(table.name(), Arc::new(Scan::new(table, of_table)))?;
+        Arc::new(Scan::new(table, of_table))
+    };
+    for table in Table::all() {
+        context.register_table(table.name(), scan(table))?;
+    }
+    if let Question::Points { table, .. } = question {
+        context.register_table("points", scan(Table::Derived(table)))?;
     }
     let (sql, parameters) = query(&question);
     context.sql(sql).await?.with_param_values(parameters)?.collect().await
@@ -108,6 +114,7 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         Question::Decision { event_id } => {
             (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])
         }
+        Question::Points { days, .. } => (include_str!("../../../sql/points.sql"), range(*days)),
     }
 }
 

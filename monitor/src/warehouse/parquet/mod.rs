@@ -3,7 +3,8 @@
 //! ```text
 //! checkpoint.json                                    how far the tables are complete; replaced last, so that an append counts whole
 //! decisions/day=2018-08-01/part-<first>-<last>.parquet     named by the log positions of the first and last row
-//! labels/day=…   events/day=…
+//! labels/day=…   events/day=…   scores/day=…   changes/day=…
+//! drift_points/day=2018-08-01/part-<times>-<times>.parquet     a derived table: all of the day, and how often it was replaced
 //! ```
 
 mod checkpoint;
@@ -16,12 +17,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Schema, TimestampMicrosecondType, UInt64Type};
+use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType, UInt64Type};
 use ingest::Timestamp;
 use ingest::log::Position;
 use parquet::arrow::ArrowWriter;
@@ -38,7 +40,7 @@ use self::parts::{Part, Parts};
 use super::{Answer, Warehouse};
 use crate::error::Error;
 use crate::questions::Question;
-use crate::tables::{Projected, Table};
+use crate::tables::{Projected, Slot, Table};
 
 /// From so many parts of one day on, new rows are merged with small parts before them instead of making one more.
 const MANY_PARTS: usize = 16;
@@ -85,7 +87,7 @@ impl Live {
     fn load(folder: &Path, checkpoint: &Checkpoint, disk: &Disk) -> Result<Self, Error> {
         let parts = parts::load(folder, checkpoint.reached, disk)?;
         let found = count(&parts);
-        for table in Table::ALL {
+        for table in Table::PROJECTED {
             let rows = |counts: &BTreeMap<String, u64>| counts.get(table.name()).copied().unwrap_or_default();
             let (found, expected) = (rows(&found), rows(&checkpoint.rows));
             if found != expected {
@@ -116,7 +118,7 @@ impl ParquetWarehouse {
                 parts::clear(folder, &disk)?;
                 start(folder, &disk)?
             }
-            None if Table::ALL.iter().any(|table| folder.join(table.name()).exists()) => {
+            None if Table::all().any(|table| folder.join(table.name()).exists()) => {
                 return Err(Error::NoCheckpoint { path: folder.to_owned() });
             }
             None => start(folder, &disk)?,
@@ -142,18 +144,52 @@ impl ParquetWarehouse {
         Ok(())
     }
 
+    /// The writer's seat, with the folder as it should be.
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.broken {
+            self.restore(&mut writer)?;
+        }
+        // A folder that was taken away would be made again, without the rows of before.
+        match Checkpoint::exists(&self.folder) {
+            true => Ok(writer),
+            false => Err(Error::Missing { path: self.folder.clone() }),
+        }
+    }
+
+    /// Does a write, after which some parts no longer count.
+    fn change(
+        &self,
+        mut writer: MutexGuard<'_, Writer>,
+        write: impl FnOnce() -> Result<Vec<Arc<Part>>, Error>,
+    ) -> Result<(), Error> {
+        writer.broken = true;
+        let replaced = write()?;
+        writer.broken = false;
+
+        // The rows are kept. A part that stays behind only costs room, and goes at the next opening.
+        writer.merged.extend(replaced);
+        writer.merged.retain(|part| {
+            let in_use = Arc::strong_count(part) > 1;
+            in_use || self.disk.remove(&part.path).inspect_err(|error| tracing::warn!(%error, "a merged file stays")).is_err()
+        });
+        Ok(())
+    }
+
     /// Writes the rows and makes them count; the parts that no longer do because they were merged.
-    fn replace(&self, rows: &Projected) -> Result<Vec<Arc<Part>>, Error> {
+    fn extend(&self, rows: &Projected) -> Result<Vec<Arc<Part>>, Error> {
         let mut parts = Parts::clone(&self.live().parts);
         let (mut new, mut replaced, mut folders) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (table, rows) in &rows.rows {
             for (day, rows) in by_day(*table, rows) {
                 let of_day = parts.entry((*table, day)).or_default();
-                // With the first part of a day the folders above it may be new as well.
-                let new_folders = if of_day.is_empty() { 3 } else { 1 };
+                let is_new_day = of_day.is_empty();
                 let before = of_day.split_off(merge_from(of_day, rows.num_rows() as u64, self.many_parts));
-                let part = Arc::new(self.write(*table, day, &before, &rows)?);
-                folders.extend(part.path.ancestors().skip(1).take(new_folders).map(Path::to_owned));
+                let positions = rows.column(0).as_primitive::<UInt64Type>().values();
+                let first = before.first().map_or(positions[0], |part| part.first);
+                let stretch = first..=positions[positions.len() - 1];
+                let part = Arc::new(self.write(*table, day, stretch, &before, &rows)?);
+                folders.extend(folders_of(&part, is_new_day));
                 of_day.push(Arc::clone(&part));
                 new.push(part);
                 replaced.extend(before);
@@ -168,11 +204,34 @@ impl ParquetWarehouse {
         Ok(replaced)
     }
 
+    /// Writes the day of a slot anew, with these rows for the slot; the part of before.
+    fn put(&self, slot: &Slot, rows: &RecordBatch) -> Result<Vec<Arc<Part>>, Error> {
+        let (table, reached) = (Table::Derived(slot.table), self.reached());
+        let mut parts = Parts::clone(&self.live().parts);
+        let of_day = parts.entry((table, day_of(slot.start.micros()))).or_default();
+        let replaced = std::mem::take(of_day);
+        let others = replaced.iter().map(|part| others(part, slot).map_err(Error::part("read", &part.path)));
+        let others = others.collect::<Result<Vec<_>, _>>()?;
+        let rows = concat_batches(&table.schema(), others.iter().flatten().chain([rows])).expect("all have the table's columns");
+        let times = replaced.last().map_or(0, |part| part.last + 1);
+        let part = Arc::new(self.write(table, day_of(slot.start.micros()), times..=times, &[], &rows)?);
+        self.disk.rename(&unfinished(&part.path), &part.path)?;
+        folders_of(&part, replaced.is_empty()).try_for_each(|folder| self.disk.sync_folder(&folder))?;
+        of_day.push(part);
+        *self.live() = Live { reached, parts: Arc::new(parts) };
+        Ok(replaced)
+    }
+
     /// Writes a part under a temporary name: the rows of `before`, then `rows`.
-    fn write(&self, table: Table, day: i32, before: &[Arc<Part>], rows: &RecordBatch) -> Result<Part, Error> {
-        let positions = rows.column(0).as_primitive::<UInt64Type>().values();
-        let first = before.first().map_or(positions[0], |part| part.first);
-        let last = positions[positions.len() - 1];
+    fn write(
+        &self,
+        table: Table,
+        day: i32,
+        stretch: RangeInclusive<u64>,
+        before: &[Arc<Part>],
+        rows: &RecordBatch,
+    ) -> Result<Part, Error> {
+        let (first, last) = stretch.into_inner();
         let location = parts::location(table, day, first, last);
         let path = self.folder.join(&location);
         let temporary = unfinished(&path);
@@ -192,29 +251,17 @@ impl Warehouse for ParquetWarehouse {
     }
 
     fn append(&self, rows: &Projected) -> Result<(), Error> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if writer.broken {
-            self.restore(&mut writer)?;
-        }
-        // A folder that was taken away would be made again, without the rows of before.
-        if !Checkpoint::exists(&self.folder) {
-            return Err(Error::Missing { path: self.folder.clone() });
-        }
+        let writer = self.writer()?;
         let reached = self.reached();
         if rows.from != reached {
             return Err(Error::NotNext { reached, from: rows.from });
         }
-        writer.broken = true;
-        let replaced = self.replace(rows)?;
-        writer.broken = false;
+        self.change(writer, || self.extend(rows))
+    }
 
-        // The rows are kept. A merged part that stays behind only costs room, and goes at the next opening.
-        writer.merged.extend(replaced);
-        writer.merged.retain(|part| {
-            let in_use = Arc::strong_count(part) > 1;
-            in_use || self.disk.remove(&part.path).inspect_err(|error| tracing::warn!(%error, "a merged file stays")).is_err()
-        });
-        Ok(())
+    fn replace(&self, slot: &Slot, rows: &RecordBatch) -> Result<(), Error> {
+        let rows = slot.file(rows).map_err(|reason| Error::Rows { table: slot.table, reason })?;
+        self.change(self.writer()?, || self.put(slot, &rows))
     }
 
     fn answer(&self, question: Question) -> Answer<'_> {
@@ -253,7 +300,7 @@ fn unfinished(path: &Path) -> PathBuf {
 
 fn count(parts: &Parts) -> BTreeMap<String, u64> {
     let rows = |table| parts.iter().filter(|((of, _), _)| *of == table).flat_map(|(_, parts)| parts).map(|part| part.rows).sum();
-    Table::ALL.into_iter().map(|table| (table.name().to_owned(), rows(table))).collect()
+    Table::PROJECTED.into_iter().map(|table| (table.name().to_owned(), rows(table))).collect()
 }
 
 /// The number of the first part that `rows` more rows are merged with; all before it stay.
@@ -272,14 +319,39 @@ fn merge_from(parts: &[Arc<Part>], rows: u64, many_parts: usize) -> usize {
     from
 }
 
+/// The day of a time in microseconds.
+fn day_of(micros: i64) -> i32 {
+    i32::try_from(Timestamp::from_micros(micros).day()).expect("64 bits of microseconds are 107 million days")
+}
+
+/// The folders whose names have to be made safe for a part; with the first part of a day those above it may be new as well.
+fn folders_of(part: &Part, is_new_day: bool) -> impl Iterator<Item = PathBuf> {
+    part.path.ancestors().skip(1).take(if is_new_day { 3 } else { 1 }).map(Path::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+/// The rows of a part that are of other slots, with the columns that the table has today.
+fn others(part: &Part, slot: &Slot) -> Result<Vec<RecordBatch>, ParquetError> {
+    let schema = Table::Derived(slot.table).schema();
+    let mut others = Vec::new();
+    for rows in ParquetRecordBatchReaderBuilder::try_new(File::open(&part.path)?)?.build()? {
+        let rows = rows?;
+        let column = |field: &Arc<Field>| {
+            rows.column_by_name(field.name()).cloned().unwrap_or_else(|| new_null_array(field.data_type(), rows.num_rows()))
+        };
+        let rows = RecordBatch::try_new(Arc::clone(&schema), schema.fields().iter().map(column).collect())?;
+        let others_only = BooleanArray::from_iter(slot.holds(&rows).into_iter().map(|holds| Some(!holds)));
+        others.push(filter_record_batch(&rows, &others_only)?);
+    }
+    Ok(others)
+}
+
 /// The rows of each day, in the order in which they came.
 fn by_day(table: Table, rows: &RecordBatch) -> Vec<(i32, RecordBatch)> {
     let times = rows.column_by_name(table.time_column()).expect("every table has its time");
     let times = times.as_primitive::<TimestampMicrosecondType>().values();
     let mut days: BTreeMap<i32, Vec<u32>> = BTreeMap::new();
     for (row, time) in times.iter().enumerate() {
-        let day = i32::try_from(Timestamp::from_micros(*time).day()).expect("64 bits of microseconds are 107 million days");
-        days.entry(day).or_default().push(u32::try_from(row).expect("a batch has fewer rows"));
+        days.entry(day_of(*time)).or_default().push(u32::try_from(row).expect("a batch has fewer rows"));
     }
     if let (1, Some(day)) = (days.len(), days.keys().next()) {
         return vec![(*day, rows.clone())];

@@ -1,5 +1,6 @@
 //! The files of the tables. A part's name says which stretch of the log its rows are from, and two rules say which parts count:
 //! one that reaches to the checkpoint or beyond was not finished, and one whose stretch lies within another's was merged into it.
+//! A day of a derived table is one part, whose numbers say how often it was replaced: the highest counts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, File};
@@ -24,9 +25,9 @@ pub(super) struct Part {
     /// The path in the warehouse's folder, with `/`.
     pub(super) location: String,
     pub(super) day: i32,
-    /// The log position of its first row.
+    /// The log position of its first row; of a derived table how often its day was replaced.
     pub(super) first: u64,
-    /// The log position of its last row.
+    /// The log position of its last row; of a derived table the same as `first`.
     pub(super) last: u64,
     pub(super) rows: u64,
     pub(super) bytes: u64,
@@ -44,7 +45,7 @@ pub(super) fn location(table: Table, day: i32, first: u64, last: u64) -> String 
 /// Finds the parts that count and removes what a crash left over.
 pub(super) fn load(folder: &Path, reached: Position, disk: &Disk) -> Result<Parts, Error> {
     let mut parts = Parts::new();
-    for table in Table::ALL {
+    for table in Table::all() {
         let table_folder = folder.join(table.name());
         if !table_folder.exists() {
             continue;
@@ -58,9 +59,9 @@ pub(super) fn load(folder: &Path, reached: Position, disk: &Disk) -> Result<Part
     Ok(parts)
 }
 
-/// Removes all tables.
+/// Removes all projected tables.
 pub(super) fn clear(folder: &Path, disk: &Disk) -> Result<(), Error> {
-    let folders = Table::ALL.iter().map(|table| folder.join(table.name())).filter(|folder| folder.exists());
+    let folders = Table::PROJECTED.iter().map(|table| folder.join(table.name())).filter(|folder| folder.exists());
     folders.into_iter().try_for_each(|folder| disk.remove_folder(&folder))
 }
 
@@ -75,11 +76,15 @@ fn load_day(table: Table, day: i32, folder: &Path, reached: Position, disk: &Dis
     }
     // Of parts that begin alike the longest comes first, so that whatever was merged comes after what it was merged into.
     found.sort();
+    let is_derived = matches!(table, Table::Derived(_));
+    let newest = found.iter().map(|(first, ..)| *first).max();
     let mut kept: Vec<Arc<Part>> = Vec::new();
     for (first, std::cmp::Reverse(last), path) in found {
-        let unfinished = last >= reached.0;
-        let merged = kept.last().is_some_and(|before| last <= before.last);
-        if unfinished || merged {
+        let is_left_over = match is_derived {
+            true => newest != Some(first),
+            false => last >= reached.0 || kept.last().is_some_and(|before| last <= before.last),
+        };
+        if is_left_over {
             tracing::info!(path = %path.display(), "removed a file that an interrupted write left over");
             disk.remove(&path)?;
             continue;

@@ -63,11 +63,12 @@ impl Scan {
 
     fn file(&self, part: &Part) -> PartitionedFile {
         let mut columns = vec![ColumnStatistics::new_unknown(); self.schema.file_schema().fields().len()];
-        // Known from the part's name: the newest rows are found without opening the other files.
-        let position = self.schema.file_schema().index_of("log_position").expect("every table has it");
-        columns[position].min_value = Precision::Exact(ScalarValue::UInt64(Some(part.first)));
-        columns[position].max_value = Precision::Exact(ScalarValue::UInt64(Some(part.last)));
-        columns[position].null_count = Precision::Exact(0);
+        // Known from the part's name: the newest rows are found without opening the other files. Derived tables have no positions.
+        if let Ok(position) = self.schema.file_schema().index_of("log_position") {
+            columns[position].min_value = Precision::Exact(ScalarValue::UInt64(Some(part.first)));
+            columns[position].max_value = Precision::Exact(ScalarValue::UInt64(Some(part.last)));
+            columns[position].null_count = Precision::Exact(0);
+        }
         let rows = Precision::Exact(usize::try_from(part.rows).expect("a file's rows fit into memory"));
         let statistics = Statistics { num_rows: rows, total_byte_size: Precision::Absent, column_statistics: columns };
         PartitionedFile::new(part.location.clone(), part.bytes)
