@@ -4,6 +4,7 @@
 pub mod commands;
 pub mod config;
 mod feed;
+mod judging;
 mod output;
 mod server;
 
@@ -16,6 +17,7 @@ use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
+use monitor::judge::Judge;
 use monitor::{Monitoring, ParquetWarehouse, Projector, Warehouse};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
@@ -109,6 +111,16 @@ pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Trainin
 }
 
 impl Riskflow {
+    /// What judges decisions while the server runs.
+    fn judge(&self, monitoring: &Monitoring) -> Judge {
+        Judge {
+            warehouse: Arc::clone(&self.warehouse),
+            registry: Arc::clone(&self.registry),
+            model: self.engine.pipeline().model.name.clone(),
+            monitoring: monitoring.clone(),
+        }
+    }
+
     /// What the pages are made of.
     fn pages(&self, monitoring: &Monitoring) -> Sources {
         Sources {

@@ -106,12 +106,12 @@ function showFigures() {
   ].map(([name, key, lead]) => [name, interval(contest.champion.figures[key], plain), interval(contest.challenger.figures[key], plain), lead && ahead(lead, plain)]);
   contest.decisions.forEach(({ flips, ...money }, place) => {
     const sides = [contest.champion, contest.challenger].map(side => side.decisions[place]);
-    const row = (name, key, text, lead) => rows.push([`From ${flips.threshold.name}: ${name}`, ...sides.map(side => interval(side[key], text)), lead && ahead(lead, text)]);
+    const row = (name, key, text, lead, lower) => rows.push([`From ${flips.threshold.name}: ${name}`, ...sides.map(side => interval(side[key], text)), lead && ahead(lead, text, lower)]);
     row("precision", "precision", percent);
     row("recall", "recall", percent);
     row("good for each bad", "false_positive_ratio", plain);
     row("money stopped", "money_stopped_minor", amount, money.money_stopped_minor);
-    row("money wrongly stopped", "money_wrongly_stopped_minor", amount, money.money_wrongly_stopped_minor);
+    row("money wrongly stopped", "money_wrongly_stopped_minor", amount, money.money_wrongly_stopped_minor, true);
     const { model_only, champion_only, mid_p } = flips.all;
     rows.push([`From ${flips.threshold.name}: only it is right`, count(champion_only), count(model_only), `McNemar mid-p ${mid_p.toPrecision(2)}`]);
   });
@@ -120,12 +120,13 @@ function showFigures() {
     html("th", { scope: "row" }, name), ...cells.map(cell => td(cell ?? ""))))));
 }
 
-// A lead with the interval that holds at every look; coloured where it leaves zero out.
-function ahead({ difference, at_every_look: always }, text) {
+// A lead with the interval that holds at every look; coloured where it leaves zero out. Of some figures lower is better.
+function ahead({ difference, at_every_look: always }, text, lower = false) {
   if (difference.point === undefined) return difference.missing.replaceAll("_", " ");
   const signed = value => `${value > 0 ? "+" : value < 0 ? "−" : ""}${text(Math.abs(value))}`;
   if (always.lower === undefined) return `${signed(difference.point)}, too few bad events for more`;
-  const kind = always.lower > 0 ? "ahead" : always.upper < 0 ? "behind" : "";
+  const [more, less] = lower ? ["behind", "ahead"] : ["ahead", "behind"];
+  const kind = always.lower > 0 ? more : always.upper < 0 ? less : "";
   return html("span", { class: kind }, `${signed(difference.point)} (${signed(always.lower)} to ${signed(always.upper)})`);
 }
 

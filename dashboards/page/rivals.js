@@ -76,11 +76,12 @@ function calibration() {
         right: 18,
         draw: plot => [
           svg("line", { class: "marker", x1: plot.x(0), y1: plot.y(0), x2: plot.x(PLACES), y2: plot.y(top) }),
-          ...sides.flatMap(({ side, bins }) => bins.map(({ predicted, observed }) => svg("line", {
-            class: `whisker ${side}`, x1: plot.x(x(predicted)), x2: plot.x(x(predicted)), y1: plot.y(observed.lower), y2: plot.y(Math.min(observed.upper, top)),
-          }))),
-          ...sides.map(({ side, bins }) => svg("path", {
-            class: `dot ${side}`, d: bins.map(({ predicted, observed }) => `M${px(plot.x(x(predicted)))} ${px(plot.y(observed.point))}h0`).join(""),
+          ...sides.flatMap(({ side, bins }, place) => bins.map(({ predicted, observed }) => {
+            const across = plot.x(x(predicted)) + 4 * place - 2;
+            return svg("line", { class: `whisker ${side}`, x1: across, x2: across, y1: plot.y(Math.min(observed.lower, top)), y2: plot.y(Math.min(observed.upper, top)) });
+          })),
+          ...sides.map(({ side, bins }, place) => svg("path", {
+            class: `dot ${side}`, d: bins.map(({ predicted, observed }) => `M${px(plot.x(x(predicted)) + 4 * place - 2)} ${px(plot.y(Math.min(observed.point, top)))}h0`).join(""),
           })),
         ],
         read(place) {

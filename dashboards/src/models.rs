@@ -10,14 +10,14 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ingest::Timestamp;
 use ingest::log::Position;
+use ingest::{Timestamp, background};
 use monitor::{Days, experiment, performance};
 use scoring::api::Problem;
 use scoring::registry::Error as RegistryError;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::Sources;
 use crate::answers::{days, unanswered};
@@ -132,24 +132,34 @@ impl Models {
         if let Some(json) = self.known(&key) {
             return Ok(written(json));
         }
-        let worked = tokio::task::spawn_blocking(move || {
-            Handle::current().block_on(async {
-                let _turn = self.turn.acquire().await.expect("turns are never closed");
-                // Who waited may have waited for the same.
-                if let Some(json) = self.known(&key) {
-                    return Ok(json);
-                }
-                let reached = self.sources.warehouse.reached();
-                let answer = work(&self.sources).await?;
-                let json: Arc<str> = serde_json::to_string(&answer).expect("plain data always has a JSON form").into();
-                let mut kept = self.kept();
-                kept.retain(|old| old.key != key);
-                kept.truncate(KEPT - 1);
-                kept.push_front(Kept { key, reached, json: Arc::clone(&json) });
-                Ok(json)
-            })
+        let (done, worked) = oneshot::channel();
+        let runtime = Handle::current();
+        let started = background::spawn("figures", move || {
+            // Whoever asked may have left meanwhile; the answer is kept all the same.
+            let _ = done.send(runtime.block_on(self.worked_out(key, work)));
         });
-        Ok(written(worked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?))
+        started.map_err(|error| failed(&error))?;
+        Ok(written(worked.await.map_err(|error| failed(&error))??))
+    }
+
+    async fn worked_out<T: Serialize>(
+        &self,
+        key: String,
+        work: impl AsyncFnOnce(&Sources) -> Result<T, Problem>,
+    ) -> Result<Arc<str>, Problem> {
+        let _turn = self.turn.acquire().await.map_err(|error| failed(&error))?;
+        // Who waited may have waited for the same.
+        if let Some(json) = self.known(&key) {
+            return Ok(json);
+        }
+        let reached = self.sources.warehouse.reached();
+        let answer = work(&self.sources).await?;
+        let json: Arc<str> = serde_json::to_string(&answer).map_err(|error| failed(&error))?.into();
+        let mut kept = self.kept();
+        kept.retain(|old| old.key != key);
+        kept.truncate(KEPT - 1);
+        kept.push_front(Kept { key, reached, json: Arc::clone(&json) });
+        Ok(json)
     }
 
     /// What was worked out of as much as there is now.
@@ -162,6 +172,11 @@ impl Models {
         // Whoever panicked left whole answers.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "figures could not be worked out");
+    Problem::unavailable("the figures could not be worked out; the log of the server says why".to_owned())
 }
 
 fn written(json: Arc<str>) -> Response {

@@ -14,7 +14,7 @@ earliest AS (
     FROM bad
     GROUP BY event_id
 )
-SELECT decisions.occurred_at, earliest.observed_at
+SELECT decisions.occurred_at AS occurred_at, earliest.observed_at AS observed_at
 FROM decisions
 JOIN held ON held.event_id = decisions.event_id
 JOIN earliest ON earliest.event_id = decisions.event_id

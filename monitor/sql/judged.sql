@@ -5,17 +5,17 @@ WITH known AS (
     WHERE observed_at <= $as_of AND standing IN (SELECT MAX(standing) FROM labels WHERE observed_at <= $as_of GROUP BY event_id)
 )
 SELECT
-    decisions.event_position,
-    decisions.occurred_at,
-    decisions.amount_minor,
-    decisions.decision,
-    decisions.model_version,
-    decisions.probability,
-    decisions.review_threshold,
-    decisions.decline_threshold,
-    decisions.rules_hit,
-    known.bad,
-    known.loss_minor
+    decisions.event_position AS event_position,
+    decisions.occurred_at AS occurred_at,
+    decisions.amount_minor AS amount_minor,
+    decisions.decision AS decision,
+    decisions.model_version AS model_version,
+    decisions.probability AS probability,
+    decisions.review_threshold AS review_threshold,
+    decisions.decline_threshold AS decline_threshold,
+    decisions.rules_hit AS rules_hit,
+    known.bad AS bad,
+    known.loss_minor AS loss_minor
 FROM decisions
 LEFT JOIN known ON known.event_id = decisions.event_id
 WHERE decisions.day BETWEEN $first AND $last AND decisions.occurred_at <= $as_of

@@ -15,18 +15,18 @@ challenger AS (
     WHERE day BETWEEN $first AND $last AND model = $model AND model_version = $challenger
 )
 SELECT
-    decisions.event_position,
-    decisions.occurred_at,
-    decisions.amount_minor,
-    decisions.decision,
-    decisions.model_version,
-    decisions.model_us,
-    decisions.review_threshold,
-    decisions.decline_threshold,
+    decisions.event_position AS event_position,
+    decisions.occurred_at AS occurred_at,
+    decisions.amount_minor AS amount_minor,
+    decisions.decision AS decision,
+    decisions.model_version AS model_version,
+    decisions.model_us AS model_us,
+    decisions.review_threshold AS review_threshold,
+    decisions.decline_threshold AS decline_threshold,
     champion.probability AS champion_probability,
     challenger.probability AS challenger_probability,
-    known.bad,
-    known.loss_minor
+    known.bad AS bad,
+    known.loss_minor AS loss_minor
 FROM decisions
 LEFT JOIN champion ON champion.event_position = decisions.event_position
 LEFT JOIN challenger ON challenger.event_position = decisions.event_position

@@ -125,6 +125,9 @@ pub enum Error {
     /// Figures of rows that cannot be measured, or with settings that make no sense.
     #[error("cannot measure what the warehouse answered")]
     Evaluation(#[from] evaluation::Error),
+    /// A model cannot be read.
+    #[error("cannot read a model that is to be judged")]
+    Registry(#[from] scoring::registry::Error),
     /// A version against itself.
     #[error("{model} {version} cannot be compared with itself")]
     SameVersion {

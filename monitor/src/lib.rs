@@ -8,6 +8,7 @@ pub mod experiment;
 mod file;
 #[cfg(test)]
 mod fixture;
+pub mod judge;
 pub mod outcome;
 pub mod performance;
 pub mod points;

@@ -58,8 +58,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
+    let judging = crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring))?;
     let served = server::serve(listener, server::router(&riskflow, &monitoring, Live::default(), access), stop).await;
     reloading.abort();
+    drop(judging);
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;
     served

@@ -5,6 +5,7 @@
 mod flips;
 mod guardrails;
 mod inputs;
+mod points;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,14 @@ use serde::{Deserialize, Serialize};
 pub use self::flips::Flip;
 pub use self::guardrails::{Guardrail, Name as GuardrailName, State as GuardrailState};
 pub use self::inputs::Inputs;
+pub use self::points::write_points;
 use self::rows::Rows;
 pub use self::verdict::measure::Measure;
 pub use self::verdict::{Finding, Verdict};
 use crate::error::Error;
 use crate::outcome::{Judging, Outcomes};
 use crate::performance::rows::age;
-use crate::performance::{self, State};
+use crate::performance::{self, State, affordable};
 use crate::questions::Days;
 use crate::warehouse::Warehouse;
 
@@ -262,7 +264,7 @@ impl Measured<'_> {
         let minor: Vec<i64> = judged.iter().map(|&row| rows.minor[row]).collect();
         let columns = Judged::new(&challenger, &labels)?.with_champion(&champion)?;
         let columns = if rows.has_money { columns.with_amounts(&minor)? } else { columns };
-        Ok(contest(&columns, settings, &policy.sequential(), policy.wrong_stop_costs)?)
+        Ok(contest(&columns, &affordable(settings, judged.len()), &policy.sequential(), policy.wrong_stop_costs)?)
     }
 
     fn days(&self, both: &[usize], settings: &Settings, policy: &Policy) -> Result<Vec<DayOfTwo>, Error> {

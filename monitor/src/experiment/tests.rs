@@ -164,3 +164,21 @@ fn inputs_that_mean_two_things_are_refused() {
     let refused = "the two cannot be compared on the same events: a is defined otherwise for each";
     assert_eq!(check(&[("a", "1")], &[("a", "2")]), Err(refused.to_owned()));
 }
+
+#[tokio::test]
+async fn points_say_what_was_known_on_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(500, [0.3, 0.9]));
+    let judged_by = performance::Policy::default();
+    let found = compare(&warehouse, &request(), Inputs::default(), &policy(), &judged_by).await.unwrap();
+    write_points(&warehouse, &found).unwrap();
+    write_points(&warehouse, &found).unwrap();
+    let points = crate::points::read::<crate::points::ExperimentPoint>(&warehouse, Days::ALL).await.unwrap();
+    let metrics: Vec<&str> = points.iter().map(|filed| filed.point.metric.as_str()).collect();
+    assert_eq!(metrics[..3], ["auc", "average_precision", "review_money_stopped_minor"]);
+    assert_eq!(metrics.len(), 6);
+    let auc = &points[0];
+    assert_eq!((auc.series.as_str(), auc.window_start), ("card_fraud 7 8", time("2018-08-22")));
+    assert_eq!((auc.point.difference, auc.point.n, auc.point.bad), (found.contest.auc.difference.point(), 500, 100));
+    assert_eq!(auc.point.low, found.contest.auc.at_every_look.interval().map(|interval| interval.lower));
+}

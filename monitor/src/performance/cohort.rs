@@ -6,6 +6,7 @@ use evaluation::{
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::affordable;
 use super::rows::{Rows, age};
 use crate::outcome::Outcomes;
 
@@ -79,9 +80,10 @@ pub(super) fn cohort(name: String, rows: &Rows, some: &[usize], how: &How<'_>) -
         Ok(maturity) => maturity.of(some.iter().map(|&row| age(rows.occurred_at[row], how.as_of))),
         Err(missing) => Figure::from(if some.is_empty() { Missing::NoRows } else { *missing }),
     };
+    let settings = &affordable(how.settings, some.len());
     let judged: Vec<usize> = some.iter().copied().filter(|&row| rows.outcome[row].is_bad().is_some()).collect();
     let with_score: Vec<usize> = judged.iter().copied().filter(|&row| rows.probability[row].is_some()).collect();
-    let flagging = flagging(rows, &judged, |row| rows.flagged[row], how.settings)?;
+    let flagging = flagging(rows, &judged, |row| rows.flagged[row], settings)?;
     let columns = Columns::of(rows, &with_score);
     let probabilities: Vec<f64> = some.iter().filter_map(|&row| rows.probability[row]).collect();
     let approved = some.iter().filter(|&&row| rows.approved[row]).count() as u64;
@@ -98,17 +100,17 @@ pub(super) fn cohort(name: String, rows: &Rows, some: &[usize], how: &How<'_>) -
         outcomes,
         bad_in_the_end: in_the_end(outcomes.bad + outcomes.open_bad, maturity),
         maturity,
-        approval_rate: proportion(approved, some.len() as u64, how.settings.level, Missing::NoRows),
+        approval_rate: proportion(approved, some.len() as u64, settings.level, Missing::NoRows),
         alerts_per_bad: flagging.alerts_per_bad(),
         flagging,
-        scores: scored(&columns.judged(rows.has_money)?, how.settings)?,
-        expected: expected(&probabilities, how.settings)?,
+        scores: scored(&columns.judged(rows.has_money)?, settings)?,
+        expected: expected(&probabilities, settings)?,
     })
 }
 
 pub(super) fn rule(name: &str, rows: &Rows, hits: &[usize], how: &How<'_>) -> Result<RuleCohort, Error> {
     let judged: Vec<usize> = (0..rows.len()).filter(|&row| rows.outcome[row].is_bad().is_some()).collect();
-    let flagging = flagging(rows, &judged, |row| hits.binary_search(&row).is_ok(), how.settings)?;
+    let flagging = flagging(rows, &judged, |row| hits.binary_search(&row).is_ok(), &affordable(how.settings, rows.len()))?;
     let (hits, alerts_per_bad) = (hits.len() as u64, flagging.alerts_per_bad());
     Ok(RuleCohort { name: name.to_owned(), hits, alerts_per_bad, flagging })
 }

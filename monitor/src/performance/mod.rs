@@ -3,6 +3,7 @@
 //! has come. Nothing here changes anything; the figures are plain functions of columns that a warehouse hands over.
 
 mod cohort;
+mod points;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cohort::{Cohort, RuleCohort, State};
 use self::cohort::{How, cohort, rule};
+pub use self::points::{SERIES, write_points};
 use self::rows::Rows;
 use crate::error::Error;
 use crate::outcome::Judging;
@@ -67,6 +69,17 @@ impl Policy {
             ..Settings::default()
         }
     }
+}
+
+/// So many rows are weighed for one cohort, over all resamples together: with millions of rows fewer rounds tell as much.
+const MOST_WEIGHED: usize = 50_000_000;
+/// Fewer rounds tell no spread.
+const FEWEST_ROUNDS: usize = 20;
+
+/// The settings with as many rounds as so many rows can afford.
+pub(crate) fn affordable(settings: &Settings, rows: usize) -> Settings {
+    let rounds = settings.rounds.min((MOST_WEIGHED / rows.max(1)).max(FEWEST_ROUNDS));
+    Settings { rounds, ..settings.clone() }
 }
 
 /// What is asked.

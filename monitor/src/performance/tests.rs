@@ -107,7 +107,7 @@ async fn figures_are_those_of_the_decisions() {
 #[tokio::test]
 async fn contradicting_future_and_unknown_labels() {
     let folder = tempfile::tempdir().unwrap();
-    let of = |id: &str| move |position: u64| decided(position + 1, &sample(position, id, "2018-08-01"));
+    let of = |id: &'static str| move |position: u64| decided(position + 1, &sample(position, id, "2018-08-01"));
     let records = vec![
         event(0, "a", "2018-08-01", 1_000),
         of("a")(0),
@@ -166,4 +166,27 @@ fn policies_that_make_no_sense_are_refused() {
     check(mature, "a cohort cannot be mature from a share of 1.5 on, which does not lie between 0 and 1");
     check(Policy { capacity_a_day: 0, ..Policy::default() }, "the review capacity is zero a day");
     assert_eq!(Policy::default().check(), Ok(()));
+}
+
+#[tokio::test]
+async fn points_are_the_figures_of_their_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(3, 40));
+    let found = performance(&warehouse, &request(None), &Policy::default()).await.unwrap();
+    write_points(&warehouse, "card_fraud", &found).unwrap();
+    let read = async || crate::points::read::<crate::points::MetricPoint>(&warehouse, Days::ALL).await.unwrap();
+    let points = read().await;
+    assert_eq!(points.iter().filter(|filed| filed.point.metric == "recall" && !filed.point.estimated).count(), 3);
+    let of_first = |metric: &str, estimated: bool| {
+        let is_it = |filed: &&crate::points::Filed<crate::points::MetricPoint>| {
+            filed.window_start == time("2018-08-01") && filed.point.metric == metric && filed.point.estimated == estimated
+        };
+        points.iter().find(is_it).unwrap().point.clone()
+    };
+    let recall = of_first("recall", false);
+    assert_eq!((recall.value, recall.n, recall.bad), (found.days[0].flagging.recall.point(), 40, 8));
+    assert_eq!(recall.low, found.days[0].flagging.recall.interval().map(|interval| interval.lower));
+    assert_eq!(of_first("auc", true).value, found.days[0].expected.auc.point());
+    write_points(&warehouse, "card_fraud", &found).unwrap();
+    assert_eq!(read().await, points, "writing them again changes nothing");
 }
