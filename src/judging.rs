@@ -1,12 +1,13 @@
 //! Judges what was decided, again and again while the server runs, on a thread that gives way to those that answer payments. A verdict
 //! that changes is said in the log of the server; people act on it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ingest::background;
+use monitor::experiment::{Comparison, Verdict};
 use monitor::judge::Judge;
+use monitor::notify::{Notification, Notifier, Severity, What};
 use scoring::Engine;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -23,36 +24,43 @@ pub(crate) struct Judging {
 ///
 /// # Errors
 /// When the machine gives no thread.
-pub(crate) fn start(engine: Arc<Engine>, judge: Judge) -> std::io::Result<Judging> {
+pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) -> std::io::Result<Judging> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = Handle::current();
     let work = async move {
-        let mut verdicts = BTreeMap::new();
         let mut ticks = tokio::time::interval(PAUSE);
         loop {
             tokio::select! { _ = &mut stopped => return, _ = ticks.tick() => {} }
-            judge_once(&engine, &judge, &mut verdicts).await;
+            judge_once(&engine, &judge, &notifier).await;
         }
     };
     background::spawn("judge", move || runtime.block_on(work))?;
     Ok(Judging { _stop: stop })
 }
 
-/// The verdicts that were said, by champion and challenger.
-type Verdicts = BTreeMap<(u32, u32), String>;
-
-async fn judge_once(engine: &Engine, judge: &Judge, verdicts: &mut Verdicts) {
+async fn judge_once(engine: &Engine, judge: &Judge, notifier: &Notifier) {
     let champion = engine.champion().map(|champion| champion.version);
     let challengers = engine.control().await.challengers;
     let versions: Vec<u32> = challengers.iter().filter(|each| each.name == judge.model).map(|each| each.version).collect();
-    let compared = match judge.once(champion, &versions).await {
-        Ok(compared) => compared,
-        Err(error) => return tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
-    };
-    for found in compared {
-        let (champion, challenger, summary) = (found.champion, found.challenger, found.finding.summary);
-        if verdicts.insert((champion, challenger), summary.clone()).as_ref() != Some(&summary) {
-            tracing::info!(champion, challenger, verdict = summary, "a challenger was judged");
-        }
+    match judge.once(champion, &versions).await {
+        Ok(judged) => judged.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier)),
+        Err(error) => tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
     }
+}
+
+/// Says a verdict that is another one than before; one that waits for labels is for the log alone.
+fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) {
+    let Comparison { model, champion, challenger, finding, .. } = compared;
+    tracing::info!(champion, challenger, verdict = finding.summary, "a challenger was judged");
+    if matches!(finding.verdict, Verdict::NeedMore { .. }) {
+        return;
+    }
+    let what = What::VerdictReached {
+        experiment: format!("{model} {challenger} against {champion}"),
+        champion: champion.to_string(),
+        challenger: challenger.to_string(),
+        verdict: finding.verdict.name().to_owned(),
+        evidence: finding.reasons.join("; "),
+    };
+    notifier.tell(&Notification::new(compared.as_of, Severity::Medium, &engine.pipeline().name, what));
 }

@@ -5,8 +5,11 @@ pub mod commands;
 pub mod config;
 mod feed;
 mod judging;
+mod metrics;
 mod output;
 mod server;
+mod signals;
+mod telemetry;
 
 use std::path::Path;
 use std::sync::Arc;

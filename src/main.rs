@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, compare, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+    backtest, bench, compare, demo, drift, evaluate, features, import, key, model, notify, promote, retrain, run, score,
+    simulate, train, tune,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -33,8 +34,10 @@ enum Command {
     Evaluate(evaluate::Args),
     Backtest(Box<backtest::Args>),
     Compare(compare::Args),
+    Drift(drift::Args),
     Model(model::Args),
     Promote(promote::Args),
+    Notify(notify::Args),
     Key(key::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -56,8 +59,10 @@ async fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args).await,
         Command::Backtest(args) => backtest::run(&args),
         Command::Compare(args) => compare::run(&args).await,
+        Command::Drift(args) => drift::run(&args).await,
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
+        Command::Notify(args) => notify::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),

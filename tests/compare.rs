@@ -34,7 +34,7 @@ fn world(folder: &Path) -> PathBuf {
     file
 }
 
-const EVENTS: u32 = 800;
+const EVENTS: u32 = 1_200;
 
 /// Every fifth payment is bad, and then larger, though not always.
 fn is_bad(number: u32) -> bool {
@@ -54,8 +54,10 @@ fn event(number: u32) -> Value {
 /// Scores all payments and labels them.
 fn fill(server: &Server) {
     let events: Vec<Value> = (0..EVENTS).map(event).collect();
-    let scored = server.post("/v1/score/batch", &json!({ "events": events }).to_string());
-    assert_eq!(scored.status, 200, "{}", scored.body);
+    for events in events.chunks(600) {
+        let scored = server.post("/v1/score/batch", &json!({ "events": events }).to_string());
+        assert_eq!(scored.status, 200, "{}", scored.body);
+    }
     for number in 0..EVENTS {
         let label = json!({
             "event_id": format!("t{number}"), "label": if is_bad(number) { "fraud" } else { "legit" },

@@ -29,13 +29,22 @@ pub struct Judge {
     pub monitoring: Monitoring,
 }
 
+/// A challenger that was judged.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// It beside the champion.
+    pub compared: Comparison,
+    /// Whether the verdict is another one than was written before.
+    pub is_news: bool,
+}
+
 impl Judge {
-    /// Judges as of the newest moment that the warehouse knows of; the comparisons. Blocks on the warehouse while it writes, so it
+    /// Judges as of the newest moment that the warehouse knows of; the comparisons with every challenger. Blocks on the warehouse while it writes, so it
     /// belongs on a thread of its own.
     ///
     /// # Errors
     /// When the warehouse does not answer or take the figures, or a model cannot be read. What was written until then stays.
-    pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Vec<Comparison>, Error> {
+    pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Vec<Judged>, Error> {
         let Self { warehouse, registry, model, monitoring } = self;
         let as_of = performance::as_of(&**warehouse, None).await?;
         let since = as_of - Duration::from_micros(DAYS * 86_400_000_000);
@@ -50,8 +59,10 @@ impl Judge {
             let request = experiment::Request { model: model.clone(), champion, challenger, days, as_of: Some(as_of) };
             let policies = (&monitoring.experiment, &monitoring.performance);
             let compared = experiment::compare(&**warehouse, &request, inputs, policies.0, policies.1).await?;
+            let before = experiment::last_verdict(&**warehouse, &compared).await?;
             experiment::write_points(&**warehouse, &compared)?;
-            comparisons.push(compared);
+            let is_news = before.as_deref() != Some(compared.finding.verdict.name());
+            comparisons.push(Judged { compared, is_news });
         }
         Ok(comparisons)
     }

@@ -9,6 +9,7 @@ mod file;
 #[cfg(test)]
 mod fixture;
 pub mod judge;
+pub mod notify;
 pub mod outcome;
 pub mod performance;
 pub mod points;

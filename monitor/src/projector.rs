@@ -10,7 +10,7 @@ use ingest::log::{Durability, Log, Position, reached};
 use ingest::{Schema, background};
 use tokio::sync::watch;
 
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::projection::Projection;
 use crate::warehouse::Warehouse;
 
@@ -218,17 +218,6 @@ impl Follower {
     fn told_to_stop(&self) -> bool {
         self.orders.has_changed().is_err() || self.orders.borrow().stop
     }
-}
-
-/// The message of an error with those of its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigArgs;
 use crate::server::{self, Live};
+use crate::signals::{Signals, watch_warehouse};
 use crate::{output, server::Listener};
 
 /// Serve the scoring API and the live page
@@ -44,6 +45,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             listener.url()
         );
     }
+    let signals = Signals::start(&config, "run")?;
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
@@ -58,12 +60,19 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
-    let judging = crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring))?;
-    let served = server::serve(listener, server::router(&riskflow, &monitoring, Live::default(), access), stop).await;
+    let judging =
+        crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;
+    let pipeline = riskflow.engine.pipeline().name.clone();
+    let progress = riskflow.projector.progress();
+    let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
+    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone());
+    let served = server::serve(listener, router, stop).await;
     reloading.abort();
     drop(judging);
     output::message("stopping: what was accepted is written first");
     riskflow.stop().await?;
+    watching.await?;
+    signals.stop().await?;
     served
 }
 

@@ -3,6 +3,7 @@
 
 pub mod calibrate;
 pub mod card;
+pub mod columns;
 pub mod dataset;
 mod error;
 pub mod export;
@@ -27,6 +28,7 @@ pub mod tabular;
 pub mod train;
 pub mod tuning;
 
+pub use columns::Columns;
 pub use dataset::log::{LogSource, Passed, Vectors};
 pub use dataset::warehouse::WarehouseSource;
 pub use dataset::{Examples, Period, Source, Split};

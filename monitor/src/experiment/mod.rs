@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::flips::Flip;
 pub use self::guardrails::{Guardrail, Name as GuardrailName, State as GuardrailState};
 pub use self::inputs::Inputs;
-pub use self::points::write_points;
+pub use self::points::{last_verdict, write_points};
 use self::rows::Rows;
 pub use self::verdict::measure::Measure;
 pub use self::verdict::{Finding, Verdict};

@@ -1,19 +1,30 @@
 //! A comparison as rows of the table of experiment points: what was known on a day, so that the way to a verdict can be seen.
 
 use evaluation::{Figure, Lead};
-use ingest::{Duration, Timestamp};
+use ingest::Timestamp;
 
-use super::{Comparison, Verdict};
+use super::Comparison;
 use crate::error::Error;
-use crate::points::{ExperimentPoint, write};
+use crate::points::{ExperimentPoint, read, write};
+use crate::questions::Days;
 use crate::tables::Window;
 use crate::warehouse::Warehouse;
 
 /// Writes what is known as of the comparison's day, in place of what that day had. Blocks on the disk or the network.
 pub fn write_points(warehouse: &dyn Warehouse, comparison: &Comparison) -> Result<(), Error> {
-    let Comparison { model, champion, challenger, as_of, .. } = comparison;
-    let day = Timestamp::from_micros(0) + Duration::from_micros(as_of.day() * 86_400_000_000);
-    write(warehouse, &format!("{model} {champion} {challenger}"), Window::Day, day, &points(comparison))
+    let day = Timestamp::start_of_day(comparison.as_of.day());
+    write(warehouse, &series(comparison), Window::Day, day, &points(comparison))
+}
+
+/// The verdict that was written last; none where there is none.
+pub async fn last_verdict(warehouse: &dyn Warehouse, comparison: &Comparison) -> Result<Option<String>, Error> {
+    let series = series(comparison);
+    let filed = read::<ExperimentPoint>(warehouse, Days::ALL).await?;
+    Ok(filed.into_iter().rfind(|filed| filed.series == series).map(|filed| filed.point.verdict))
+}
+
+fn series(Comparison { model, champion, challenger, .. }: &Comparison) -> String {
+    format!("{model} {champion} {challenger}")
 }
 
 fn points(comparison: &Comparison) -> Vec<ExperimentPoint> {
@@ -55,12 +66,7 @@ fn point(comparison: &Comparison, metric: &str, [champion, challenger]: [Figure;
         p_value: lead.p,
         n: comparison.outcomes.judged(),
         bad: comparison.outcomes.bad,
-        verdict: match comparison.finding.verdict {
-            Verdict::Promote => "promote",
-            Verdict::Keep => "keep",
-            Verdict::NeedMore { .. } => "need_more",
-        }
-        .to_owned(),
+        verdict: comparison.finding.verdict.name().to_owned(),
         detail: serde_json::json!({ "summary": comparison.finding.summary, "reasons": comparison.finding.reasons }).to_string(),
     }
 }

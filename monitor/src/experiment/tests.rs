@@ -27,6 +27,7 @@ fn records_where(events: u32, knows: [f64; 2], answers: fn(u32) -> bool) -> Vec<
         let position = records.len() as u64;
         let (id, bad) = (format!("e{number}"), number % 5 == 0);
         let at = format!("2018-08-{:02}T10:00:00Z", number * 20 / events + 1);
+        let known = format!("2018-08-{:02}T12:00:00Z", number * 20 / events + 2);
         let score = |place: usize| {
             let risk = if bad { knows[place] } else { 0.0 };
             (0.5 * risk + 0.5 * noise(number, place as u32 + 1)).clamp(0.0, 1.0)
@@ -47,7 +48,7 @@ fn records_where(events: u32, knows: [f64; 2], answers: fn(u32) -> bool) -> Vec<
         if answers(number) {
             records.push(record(position + 2, Topic::Shadow, &shadow.encode()));
         }
-        records.push(label(records.len() as u64, &id, if bad { "fraud" } else { "legit" }, "2018-08-22"));
+        records.push(label(records.len() as u64, &id, if bad { "fraud" } else { "legit" }, &known));
     }
     records
 }
@@ -90,7 +91,7 @@ async fn too_little_says_how_much_more() {
     let few = compared(&records(100, [0.3, 0.9]), &policy()).await;
     assert_eq!(few.finding.verdict, Verdict::NeedMore { bad: Some(30), labels: Some(150) }, "{:?}", few.finding);
     assert_eq!(few.finding.summary, "need 150 more labels, 30 of them bad");
-    let alike = compared(&records(1_500, [0.6, 0.6]), &policy()).await;
+    let alike = compared(&records(1_500, [0.2, 0.2]), &policy()).await;
     let Verdict::NeedMore { bad: Some(bad), labels: Some(labels) } = alike.finding.verdict else { panic!("{:?}", alike.finding) };
     assert_eq!(labels, bad * 5);
 }
@@ -178,7 +179,7 @@ async fn points_say_what_was_known_on_a_day() {
     assert_eq!(metrics[..3], ["auc", "average_precision", "review_money_stopped_minor"]);
     assert_eq!(metrics.len(), 6);
     let auc = &points[0];
-    assert_eq!((auc.series.as_str(), auc.window_start), ("card_fraud 7 8", time("2018-08-22")));
+    assert_eq!((auc.series.as_str(), auc.window_start), ("card_fraud 7 8", time("2018-08-21")));
     assert_eq!((auc.point.difference, auc.point.n, auc.point.bad), (found.contest.auc.difference.point(), 500, 100));
     assert_eq!(auc.point.low, found.contest.auc.at_every_look.interval().map(|interval| interval.lower));
 }

@@ -24,6 +24,17 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Its word in the API and in the warehouse.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Promote => "promote",
+            Self::Keep => "keep",
+            Self::NeedMore { .. } => "need_more",
+        }
+    }
+}
+
 /// A verdict with its reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

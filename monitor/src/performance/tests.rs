@@ -30,8 +30,12 @@ fn records(days: u32, of_each: u32) -> Vec<Record> {
             decided(position, &Decision { event_position: ingest::log::Position(position - 1), ..decision.clone() })
         });
         // A bad one is known after one day or after eight, a good one on the day itself.
-        let late = if bad { if number % 2 == 0 { 1 } else { 8 } } else { 0 };
-        let known = format!("2018-08-{:02}T23:30:00Z", day + late);
+        let late = if number % 2 == 0 { 1 } else { 8 };
+        let known = if bad {
+            format!("2018-08-{:02}T{:02}:00:00Z", day + late, of_day % 24)
+        } else {
+            format!("2018-08-{day:02}T23:30:00Z")
+        };
         push(&|position| label(position, &id, if bad { "fraud" } else { "legit" }, &known));
     }
     records

@@ -33,6 +33,7 @@ use self::access::CallerName;
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::in_path::InPath;
 pub use self::problem::Problem;
+pub use self::score::{Trace, Traced};
 use crate::engine::Engine;
 
 /// The largest request body, in bytes.

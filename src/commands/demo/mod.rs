@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use ingest::simulator::{self, Settings, Simulator};
+use ingest::simulator::{self, Injection, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
 use monitor::Monitoring;
 use scoring::Pipeline;
@@ -27,6 +27,7 @@ use self::periods::Periods;
 use self::replay::Replay;
 use super::{ConfigArgs, WorldArgs};
 use crate::server::{self, Listener, Live};
+use crate::signals::Signals;
 use crate::{Riskflow, output};
 
 /// The pipeline of the demo, when no other is named.
@@ -116,10 +117,13 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, &monitoring, live.clone(), access), until));
+    let signals = Signals::start(&config, "demo")?;
+    let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone());
+    let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
     let served = serving.await?;
     riskflow.stop().await?;
+    signals.stop().await?;
     replayed.and(served)
 }
 
@@ -165,7 +169,9 @@ fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join("simulated-transactions.parquet");
     if !path.exists() {
         let bar = output::bar("simulating", u64::from(args.world.days));
-        simulator::parquet::write(Simulator::new(args.world.settings())?, &path, &mut |days| bar.set_position(u64::from(days)))?;
+        let simulator = Simulator::new(args.world.settings())?;
+        let progress = &mut |days| bar.set_position(u64::from(days));
+        simulator::parquet::write(simulator, &mut Injection::none(), &path, progress)?;
         bar.finish_and_clear();
     }
     Ok(path)

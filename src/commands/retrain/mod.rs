@@ -7,10 +7,12 @@ mod runs;
 mod wanted;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration as Span;
 
 use anyhow::{Context, bail};
 use ingest::{Clock, Duration, SystemClock, Timestamp};
+use monitor::notify::{Notification, Notifier, Severity, What};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use training::Schedule;
@@ -89,6 +91,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         asked: Vec::new(),
         training: None,
         said_due: None,
+        notifier: crate::signals::notifier(&config, "retrain")?,
+        names: [pipeline.name.clone(), pipeline.model.name.clone()],
     };
     if args.now { role.once().await } else { role.follow().await }
 }
@@ -110,6 +114,9 @@ struct Role {
     training: Option<Training>,
     /// The time that the person was told.
     said_due: Option<Timestamp>,
+    notifier: Arc<Notifier>,
+    /// The pipeline's name, and its model's.
+    names: [String; 2],
 }
 
 impl Role {
@@ -201,7 +208,19 @@ impl Role {
     }
 
     fn end(&mut self, (outcome, models): Done, at: Timestamp) -> anyhow::Result<Outcome> {
+        let model = self.names[1].clone();
+        let versions: Vec<String> = models.iter().map(|model| model.version.to_string()).collect();
+        let told = match &outcome {
+            Outcome::Published => Some((Severity::Low, What::RetrainDone { model, versions })),
+            Outcome::Stopped => None,
+            Outcome::OutOfMemory { .. } | Outcome::Failed { .. } => {
+                Some((Severity::Medium, What::RetrainFailed { model, reason: list::words(&outcome) }))
+            }
+        };
         self.enter(&Record::Ended { run: self.runs.count(), at, outcome: outcome.clone(), models })?;
+        if let Some((severity, what)) = told {
+            self.notifier.tell(&Notification::new(at, severity, &self.names[0], what));
+        }
         Ok(outcome)
     }
 
