@@ -21,7 +21,7 @@ use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
 use monitor::judge::Judge;
-use monitor::{Monitoring, ParquetWarehouse, Projector, Warehouse};
+use monitor::{Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -101,16 +101,16 @@ pub fn read_pipeline(path: &Path) -> anyhow::Result<Pipeline> {
     Ok(Pipeline::parse(&text, &path.display().to_string())?)
 }
 
-/// Reads what a pipeline file says of monitoring.
-pub fn read_monitoring(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Monitoring> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Monitoring::parse(&text, &path.display().to_string(), pipeline)?)
-}
-
 /// Reads what a pipeline file, or another, says of training.
 pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Training> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Training::parse(&text, &path.display().to_string(), pipeline)?)
+}
+
+/// Reads what a pipeline file says of monitoring.
+pub fn read_monitoring(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Monitoring> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Monitoring::parse(&text, &path.display().to_string(), pipeline)?)
 }
 
 impl Riskflow {
@@ -124,7 +124,7 @@ impl Riskflow {
         }
     }
 
-    /// What the pages are made of.
+    /// What the page of models is made of.
     fn pages(&self, monitoring: &Monitoring) -> Sources {
         Sources {
             warehouse: Arc::clone(&self.warehouse),
@@ -134,6 +134,14 @@ impl Riskflow {
             experiment: monitoring.experiment.clone(),
             segments: monitoring.segments.clone(),
         }
+    }
+
+    /// What is seen of drift, and what keeps it up to date behind the projection.
+    pub fn observe(&self, monitoring: Monitoring) -> anyhow::Result<(Arc<Watch>, Observer)> {
+        let pipeline = Arc::clone(self.engine.pipeline());
+        let watch = Arc::new(Watch::new(Arc::clone(&self.warehouse), Arc::clone(&self.registry), pipeline, monitoring));
+        let observer = Observer::start(Arc::clone(&self.log), Arc::clone(&watch)).context("cannot start to observe drift")?;
+        Ok((watch, observer))
     }
 
     /// Makes a version of the pipeline's model champion.

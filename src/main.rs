@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, compare, demo, drift, evaluate, features, import, key, model, notify, promote, retrain, run, score,
-    simulate, train, tune,
+    backtest, bench, changes, compare, demo, drift, evaluate, experiments, features, import, key, model, notify, promote,
+    retrain, rollback, run, score, simulate, train, tune,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -38,6 +38,9 @@ enum Command {
     Model(model::Args),
     Promote(promote::Args),
     Notify(notify::Args),
+    Rollback(rollback::Args),
+    Changes(changes::Args),
+    Experiments(experiments::Args),
     Key(key::Args),
     Import(import::Args),
     Simulate(simulate::Args),
@@ -63,6 +66,9 @@ async fn main() -> ExitCode {
         Command::Model(args) => model::run(&args),
         Command::Promote(args) => promote::run(&args).await,
         Command::Notify(args) => notify::run(&args),
+        Command::Rollback(args) => rollback::run(&args).await,
+        Command::Changes(args) => changes::run(&args).await,
+        Command::Experiments(args) => experiments::run(&args).await,
         Command::Key(args) => key::run(&args),
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),

@@ -223,16 +223,17 @@ function showPerformance() {
 function cohortRows(cohorts) {
   const row = cohort => {
     const { flagging, expected, scores, outcomes } = cohort;
-    const beside = (figure, guess, text) => td(interval(figure, text), guess?.point === undefined ? null : html("i", {}, interval(guess, text)));
+    const beside = (figure, guess, text) => html("td", { class: "number" }, ...stacked(figure, text), guess?.point === undefined ? null : html("i", {}, interval(guess, text)));
+    const alone = (figure, text) => beside(figure, undefined, text);
     const review = expected.decisions[0];
     return html("tr", { class: cohort.state === "mature" ? null : "immature" },
       html("th", { scope: "row" }, cohort.name),
-      td(count(cohort.decisions)), td(count(judged(outcomes))), td(count(outcomes.bad)), td(interval(cohort.maturity, percent)),
-      td(interval(cohort.approval_rate, percent)),
+      td(count(cohort.decisions)), td(count(judged(outcomes))), td(count(outcomes.bad)), alone(cohort.maturity, percent),
+      alone(cohort.approval_rate, percent),
       beside(flagging.precision, review?.precision, percent), beside(flagging.recall, review?.recall, percent),
       beside(scores.figures.auc, expected.auc, value => value.toFixed(3)), beside(scores.figures.average_precision, expected.average_precision, value => value.toFixed(3)),
-      td(interval(flagging.value_detection_rate, percent)), td(interval(cohort.alerts_per_bad, plain)),
-      td(interval(flagging.money_stopped_minor, amount)), td(interval(flagging.money_wrongly_stopped_minor, amount)));
+      alone(flagging.value_detection_rate, percent), alone(cohort.alerts_per_bad, plain),
+      alone(flagging.money_stopped_minor, amount), alone(flagging.money_wrongly_stopped_minor, amount));
   };
   const head = ["", "Decisions", "Judged", "Bad", "Bad ones known", "Approved", "Precision", "Recall", "AUC", "AP", "Bad money stopped", "Alerts for each bad", "Money stopped", "Wrongly stopped"];
   return [thead(head), html("tbody", {}, ...cohorts.map(row))];
@@ -272,6 +273,8 @@ function switches(place, choices, chosen, choose) {
   }));
 }
 
+// A figure with its interval below it.
+const stacked = (figure, text) => (figure.lower === undefined ? [interval(figure, text)] : [text(figure.point), html("small", {}, `${text(figure.lower)} to ${text(figure.upper)}`)]);
 const thead = names => html("thead", {}, html("tr", {}, ...names.map((name, place) => html("th", { scope: "col", class: place ? "number" : null }, name))));
 const td = (...cells) => html("td", { class: "number" }, ...cells);
 const plain = value => (Math.abs(value) >= 100 ? count(value) : value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) < 0.1 ? 4 : 3));

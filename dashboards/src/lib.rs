@@ -5,6 +5,7 @@
 
 mod answers;
 mod assets;
+mod drift;
 mod models;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
-use monitor::{Warehouse, experiment, performance};
+use monitor::{Warehouse, Watch, experiment, performance};
 use scoring::Registry;
 use utoipa::OpenApi;
 
@@ -24,7 +25,7 @@ use utoipa::OpenApi;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What the pages are made of.
+/// What the page of models is made of.
 #[derive(Clone)]
 pub struct Sources {
     /// Where decisions and labels are asked for.
@@ -41,28 +42,40 @@ pub struct Sources {
     pub segments: Vec<String>,
 }
 
-/// The pages at `/` and `/models`, their files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
+/// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
 /// The page also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
 /// open at that end. What cannot be answered is a problem as in RFC 9457: 400 with the field named, 404, or 503 when the
 /// warehouse fails.
-pub fn router(sources: Sources) -> Router {
+pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
     Router::new()
         .route("/", get(assets::page))
-        .route("/models", get(assets::models))
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))
         .route("/v1/decisions", get(answers::newest))
-        .with_state(Arc::clone(&sources.warehouse))
-        .merge(models::router(sources))
+        .with_state(warehouse)
+        .layer(map_response(harden))
+}
+
+/// The page of models at `/models`, and what it draws: `/v1/monitor/performance` and `/v1/monitor/comparison`.
+pub fn models_router(sources: Sources) -> Router {
+    Router::new().route("/models", get(assets::models)).merge(models::router(sources)).layer(map_response(harden))
+}
+
+/// The page of drift at `/drift`, and what it draws under `/v1/monitor/drift`.
+pub fn drift_router(watch: Arc<Watch>) -> Router {
+    Router::new()
+        .route("/drift", get(assets::drift_page))
+        .route("/v1/monitor/drift", get(drift::drift))
+        .with_state(watch)
         .layer(map_response(harden))
 }
 
 /// What of it an API document describes: the answers, not the page.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(answers::answer, answers::newest, models::performance, models::comparison))]
+    #[openapi(paths(answers::answer, answers::newest, drift::drift, models::performance, models::comparison))]
     struct Described;
     Described::openapi()
 }

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use ingest::log::Position;
 use monitor::warehouse::{Answer, RecordBatch};
-use monitor::{Days, Error, Projected, Question, Slot, Warehouse};
+use monitor::{Days, Error, Monitoring, Projected, Question, Slot, Warehouse, Watch};
+use scoring::{FileRegistry, Pipeline};
 use serde_json::Value;
-
-use scoring::{Artifact, Registry, registry};
 
 use crate::Sources;
 use crate::assets::ASSETS;
@@ -41,27 +40,6 @@ impl Warehouse for Asked {
     }
 }
 
-/// A registry without models.
-struct NoModels;
-
-impl Registry for NoModels {
-    fn publish(&self, _: &Artifact) -> Result<u32, registry::Error> {
-        unreachable!("the page only asks")
-    }
-
-    fn load(&self, name: &str, version: u32) -> Result<Artifact, registry::Error> {
-        Err(registry::Error::NotFound { name: name.to_owned(), version, registry: "none".to_owned() })
-    }
-
-    fn names(&self) -> Result<Vec<String>, registry::Error> {
-        Ok(Vec::new())
-    }
-
-    fn versions(&self, _: &str) -> Result<Vec<u32>, registry::Error> {
-        Ok(Vec::new())
-    }
-}
-
 /// An answer of the router.
 struct Reply {
     status: u16,
@@ -83,15 +61,20 @@ impl Reply {
 async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Arc::new(FileRegistry::open(folder.path()).unwrap());
+    let pipeline = Pipeline::parse(include_str!("../../pipelines/card_fraud_handbook.toml"), "p.toml").unwrap();
     let sources = Sources {
-        warehouse: Arc::clone(warehouse) as Arc<dyn Warehouse>,
-        registry: Arc::new(NoModels),
+        warehouse: Arc::clone(warehouse) as _,
+        registry: Arc::clone(&registry) as _,
         model: "card_fraud".to_owned(),
         performance: monitor::performance::Policy::default(),
         experiment: monitor::experiment::Policy::default(),
         segments: Vec::new(),
     };
-    let router = crate::router(sources);
+    let watch = Watch::new(Arc::clone(warehouse) as _, registry, Arc::new(pipeline), Monitoring::default());
+    let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
+    let router = router.merge(crate::drift_router(Arc::new(watch))).merge(crate::models_router(sources));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let asked = tokio::task::spawn_blocking(move || {
         let mut response = ureq::get(url).config().http_status_as_error(false).build().call().unwrap();
@@ -153,6 +136,28 @@ async fn a_bad_parameter_is_named() {
     check("from=2018-08-02&to=2018-08-01", "to", "`to` is 2018-08-01, before `from`, which is 2018-08-02").await;
     check("form=2018-08-02", "form", "there is no parameter `form`; there are `from` and `to`").await;
     assert!(warehouse.questions.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn drift_is_asked_for_by_window_and_reference() {
+    let warehouse = Arc::new(Asked::default());
+    let query = "window=week&against=same_hours&segment=channel%3Decom&from=2018-08-06&to=2018-08-12";
+    let reply = get(&warehouse, &format!("/v1/monitor/drift?{query}")).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let answer = reply.json();
+    assert_eq!((&answer["window"], &answer["against"]), (&"week".into(), &"same_hours".into()));
+    assert_eq!((&answer["segment"], &answer["moved"]), (&"channel=ecom".into(), &serde_json::json!([])));
+    assert_eq!(answer["rules"]["drift"], 0.25);
+    let check = async |query: &str, field: &str, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/monitor/drift?{query}")).await;
+        assert_eq!((reply.status, &reply.json()["field"], &reply.json()["detail"]), (400, &field.into(), &detail.into()));
+    };
+    check("window=month", "window", "`window` is `month`, which is none of hour, day, week").await;
+    check("against=x", "against", "`against`: `x` is none of training, week_before, same_hours").await;
+    check("from=x", "from", "`from` is not a day: write it as 2018-08-01, not `x`").await;
+    let missing = Arc::new(Asked { missing: true, ..Asked::default() });
+    assert_eq!(get(&missing, "/v1/monitor/drift").await.status, 503);
+    assert_eq!(get(&warehouse, "/drift").await.header("content-type"), "text/html; charset=utf-8");
 }
 
 #[tokio::test]
@@ -220,7 +225,11 @@ fn every_file_of_the_page_is_in_the_binary() {
 #[test]
 fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
     let known: BTreeSet<&str> = ASSETS.iter().map(|(name, _)| *name).collect();
-    let pages = [("index.html", include_str!("../page/index.html")), ("models.html", include_str!("../page/models.html"))];
+    let pages = [
+        ("index.html", include_str!("../page/index.html")),
+        ("drift.html", include_str!("../page/drift.html")),
+        ("models.html", include_str!("../page/models.html")),
+    ];
     for (name, text) in pages.into_iter().chain(ASSETS) {
         let quoted = |before: &str| -> Vec<String> {
             text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()

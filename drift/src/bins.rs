@@ -60,21 +60,21 @@ impl Bins {
                 *above += chunk.iter().map(|value| u64::from(value > edge)).sum::<u64>();
             }
         }
-        self.from_above(&above, present, values.len() as u64 - present)
+        counts(&above, present, values.len() as u64 - present)
     }
 
     /// The same of a column in order.
     pub fn count_sorted(&self, sorted: &Sorted) -> Vec<u64> {
         let above: Vec<u64> = self.edges.iter().map(|edge| (sorted.present() - sorted.not_above(*edge)) as u64).collect();
-        self.from_above(&above, sorted.present() as u64, sorted.missing())
+        counts(&above, sorted.present() as u64, sorted.missing())
     }
+}
 
-    /// Counts from how many lie above each edge.
-    fn from_above(&self, above: &[u64], present: u64, missing: u64) -> Vec<u64> {
-        let not_below = std::iter::once(present).chain(above.iter().copied());
-        let in_bins = not_below.zip(above.iter().copied().chain([0])).map(|(from, until)| from - until);
-        in_bins.chain([missing]).collect()
-    }
+/// Counts from how many lie above each edge.
+fn counts(above: &[u64], present: u64, missing: u64) -> Vec<u64> {
+    let not_below = std::iter::once(present).chain(above.iter().copied());
+    let in_bins = not_below.zip(above.iter().copied().chain([0])).map(|(from, until)| from - until);
+    in_bins.chain([missing]).collect()
 }
 
 /// Values that stay in the nearest cache while they are compared with one edge after the other.

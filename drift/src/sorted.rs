@@ -1,5 +1,5 @@
-//! A column in rising order. Numbers become whole numbers of the same order, which a radix sort puts in place in six passes, however they
-//! are distributed; the exact figures of two samples are walks over such columns.
+//! A column in rising order. Numbers become whole numbers of the same order, which a radix sort puts in place in three passes and a few
+//! comparisons; the exact figures of two samples are walks over such columns.
 
 /// The present values of a column in rising order; the missing ones are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,19 +59,22 @@ pub(crate) const fn number(key: u64) -> f64 {
 }
 
 const DIGIT_BITS: usize = 11;
-const DIGITS: usize = 64_usize.div_ceil(DIGIT_BITS);
+const DIGITS: usize = 3;
 const SIZE: usize = 1 << DIGIT_BITS;
+
+/// The bits below the digits: sign, exponent and 21 bits of the fraction tell most values apart.
+const REST: usize = 64 - DIGITS * DIGIT_BITS;
 
 /// From here on passes over all digits are quicker than comparing.
 const LEAST_FOR_RADIX: usize = 4_096;
 
-/// Sorts by the lowest digit first. A digit that all keys share, as the lowest of whole numbers, is passed over.
+/// Sorts by the leading digits, the lowest of them first; what shares them is compared.
 fn sort(keys: &mut Vec<u64>) {
     if keys.len() < LEAST_FOR_RADIX || u32::try_from(keys.len()).is_err() {
         keys.sort_unstable();
         return;
     }
-    let digit = |key: u64, place: usize| (key >> (place * DIGIT_BITS)) as usize % SIZE;
+    let digit = |key: u64, place: usize| (key >> (REST + place * DIGIT_BITS)) as usize % SIZE;
     let mut counts = vec![[0_u32; SIZE]; DIGITS];
     for key in keys.iter() {
         for (place, counts) in counts.iter_mut().enumerate() {
@@ -93,6 +96,17 @@ fn sort(keys: &mut Vec<u64>) {
             *next += 1;
         }
         std::mem::swap(keys, &mut sorted);
+    }
+    for alike in keys.chunk_by_mut(|a, b| a >> REST == b >> REST) {
+        match alike {
+            [_] => {}
+            [a, b] => {
+                if *a > *b {
+                    std::mem::swap(a, b);
+                }
+            }
+            more => more.sort_unstable(),
+        }
     }
 }
 

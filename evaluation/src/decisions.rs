@@ -125,6 +125,11 @@ pub(super) fn flagging(
         figure(points, rounds, |round: &Measures| pick(&round.flagged[place]), (0.0, most), z, missing)
     };
     let none_of = |missing: Missing| if all.rows() == 0 { Missing::NoRows } else { missing };
+    // Of no rows nothing was stopped, which is not to say that it was nothing.
+    let money = |pick: fn(&Flagged) -> Option<f64>| match all.rows() {
+        0 => Missing::NoRows.into(),
+        _ => resampled(pick, f64::MAX, Missing::NoAmounts),
+    };
     let no_money = if with_money { Missing::NoBadMoney } else { Missing::NoAmounts };
     let precision = share(flagged.bad, flagged.rows(), z, Missing::NoneFlagged);
     Flagging {
@@ -138,8 +143,8 @@ pub(super) fn flagging(
         false_positive_rate: share(flagged.good, all.good, z, none_of(Missing::NoGood)),
         false_positive_ratio: false_positive_ratio(flagged, z),
         value_detection_rate: resampled(|flagged| flagged.value_detected, 1.0, no_money),
-        money_stopped_minor: resampled(|flagged| flagged.bad_minor, f64::MAX, Missing::NoAmounts),
-        money_wrongly_stopped_minor: resampled(|flagged| flagged.good_minor, f64::MAX, Missing::NoAmounts),
+        money_stopped_minor: money(|flagged| flagged.bad_minor),
+        money_wrongly_stopped_minor: money(|flagged| flagged.good_minor),
     }
 }
 

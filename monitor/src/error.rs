@@ -158,6 +158,12 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A profile in the warehouse is not as this program writes it.
+    #[error("cannot use the table of profiles")]
+    Profile(#[from] crate::profile::BadRow),
+    /// The registry could not say what a model has learned from.
+    #[error("cannot read from the registry what a model has learned from")]
+    Registry(#[from] scoring::registry::Error),
     /// The projection has failed or ended, so that what was waited for has not come.
     #[error("the projection into the warehouse stopped at position {reached}: {reason}")]
     Stopped {

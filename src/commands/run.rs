@@ -45,10 +45,17 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             listener.url()
         );
     }
+    if access.is_open() && pipeline.governance.four_eyes.as_ref().is_some_and(|kinds| !kinds.is_empty()) {
+        bail!(
+            "{} asks for four eyes, and without keys nobody is told from anybody: make a key for each person with `riskflow key add`, or write `four_eyes = []` in [governance]",
+            args.pipeline.display()
+        );
+    }
     let signals = Signals::start(&config, "run")?;
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
+    let (watch, observer) = riskflow.observe(monitoring.clone())?;
     // Whoever reads that it listens may tell it to stop at once.
     let stop = server::stop_signal();
     output::message(&format!("riskflow listens on {}", listener.url()));
@@ -65,11 +72,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline().name.clone();
     let progress = riskflow.projector.progress();
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
-    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone());
+    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard());
+    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch);
     let served = server::serve(listener, router, stop).await;
     reloading.abort();
+    guarding.abort();
     drop(judging);
     output::message("stopping: what was accepted is written first");
+    observer.stop().await;
     riskflow.stop().await?;
     watching.await?;
     signals.stop().await?;

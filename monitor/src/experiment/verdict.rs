@@ -70,11 +70,13 @@ pub(super) fn finding(
     {
         beside.push(format!("only {:.0} % of the bad events are known by now", share * 100.0));
     }
-    let broken: Vec<String> = guardrails.iter().filter(|guardrail| guardrail.state == State::Broken).map(broken_text).collect();
+    let measured = measured(contest, policy);
+    let mut broken: Vec<String> =
+        guardrails.iter().filter(|guardrail| guardrail.state == State::Broken).map(broken_text).collect();
     if !broken.is_empty() {
+        broken.extend(measured.first().and_then(said));
         return Finding::new(Verdict::Keep, broken, beside);
     }
-    let measured = measured(contest, policy);
     let least = policy.sequential().least;
     if contest.bad < least {
         let reason = format!("{} bad events are known, and below {least} nothing is said", contest.bad);
@@ -91,10 +93,7 @@ pub(super) fn finding(
         return Finding::new(need(None, contest), vec![format!("{} cannot be compared", first.name)], beside);
     };
     let lead = first.lead.difference.point().unwrap_or_default();
-    let said = format!(
-        "{}: {lead:+.4}, with an interval that holds at every look from {:+.4} to {:+.4}",
-        first.name, interval.lower, interval.upper
-    );
+    let said = said(first).unwrap_or_default();
     if interval.lower > 0.0 {
         let worse: Vec<String> = others.iter().filter(|other| is_worse(other.lead)).map(worse_text).collect();
         if !worse.is_empty() {
@@ -128,6 +127,13 @@ fn measured<'a>(contest: &'a Contest, policy: &Policy) -> Vec<Measured<'a>> {
         Measure::AveragePrecision => [precision, auc].into_iter().chain(money).collect(),
         Measure::MoneySaved => money.into_iter().flat_map(|money| [money, precision, auc]).collect(),
     }
+}
+
+/// A lead in words; nothing where it has no interval that holds at every look.
+fn said(measured: &Measured<'_>) -> Option<String> {
+    let (lead, interval) = (measured.lead.difference.point()?, measured.lead.at_every_look.interval()?);
+    let (name, lower, upper) = (measured.name, interval.lower, interval.upper);
+    Some(format!("{name}: {lead:+.4}, with an interval that holds at every look from {lower:+.4} to {upper:+.4}"))
 }
 
 fn is_worse(lead: &Lead) -> bool {

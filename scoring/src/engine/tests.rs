@@ -1,5 +1,7 @@
 //! The engine on a real log in a folder: idempotent, in order, and the same after a restart.
 
+mod governance;
+
 use std::path::Path;
 use std::sync::Arc;
 

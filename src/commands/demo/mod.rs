@@ -69,13 +69,13 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let pipeline = match &args.pipeline {
-        Some(path) => crate::read_pipeline(path)?,
-        None => Pipeline::parse(PIPELINE, PIPELINE_NAME)?,
-    };
-    let monitoring = match &args.pipeline {
-        Some(path) => crate::read_monitoring(path, &pipeline)?,
-        None => Monitoring::parse(PIPELINE, PIPELINE_NAME, &pipeline)?,
+    let (pipeline, monitoring) = match &args.pipeline {
+        Some(path) => {
+            let pipeline = crate::read_pipeline(path)?;
+            let monitoring = crate::read_monitoring(path, &pipeline)?;
+            (pipeline, monitoring)
+        }
+        None => (Pipeline::parse(PIPELINE, PIPELINE_NAME)?, Monitoring::default()),
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server)?;
@@ -94,6 +94,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     if riskflow.engine.champion().is_none() {
         train(&data, &riskflow, periods).await?;
     }
+    let (drift, observer) = riskflow.observe(monitoring.clone())?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -118,10 +119,11 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
     let signals = Signals::start(&config, "demo")?;
-    let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone());
+    let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift);
     let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
     let served = serving.await?;
+    observer.stop().await;
     riskflow.stop().await?;
     signals.stop().await?;
     replayed.and(served)
