@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod config;
+mod drifting;
 mod feed;
 mod judging;
 mod metrics;
@@ -21,6 +22,7 @@ use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
 use monitor::judge::Judge;
+use monitor::notify::Notifier;
 use monitor::{Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
@@ -137,10 +139,12 @@ impl Riskflow {
     }
 
     /// What is seen of drift, and what keeps it up to date behind the projection.
-    pub fn observe(&self, monitoring: Monitoring) -> anyhow::Result<(Arc<Watch>, Observer)> {
+    pub(crate) fn observe(&self, monitoring: Monitoring, notifier: &Arc<Notifier>) -> anyhow::Result<(Arc<Watch>, Observer)> {
         let pipeline = Arc::clone(self.engine.pipeline());
+        let tell = drifting::tell(&self.engine, notifier, monitoring.rules.drift, monitoring.retrain);
         let watch = Arc::new(Watch::new(Arc::clone(&self.warehouse), Arc::clone(&self.registry), pipeline, monitoring));
-        let observer = Observer::start(Arc::clone(&self.log), Arc::clone(&watch)).context("cannot start to observe drift")?;
+        let observer =
+            Observer::start(Arc::clone(&self.log), Arc::clone(&watch), tell).context("cannot start to observe drift")?;
         Ok((watch, observer))
     }
 

@@ -222,6 +222,11 @@ fn words(text: &str) -> Vec<(&str, char)> {
     words
 }
 
+/// The words that follow on a keyword.
+fn behind<'a>(words: &[(&'a str, char)], keyword: &str) -> Vec<&'a str> {
+    words.windows(2).filter(|pair| pair[0].0 == keyword).map(|pair| pair[1].0).collect()
+}
+
 /// Leaves out what stands between quotes.
 fn unquoted(sql: &str) -> String {
     sql.split('\'').step_by(2).collect()
@@ -257,10 +262,7 @@ fn a_dashboard_asks_only_for_what_there_is() {
             let Some(sql) = target["rawSql"].as_str() else { continue };
             let sql = unquoted(sql);
             let words = words(&sql);
-            let behind = |keyword: &str| -> Vec<&str> {
-                words.windows(2).filter(|pair| pair[0].0 == keyword).map(|pair| pair[1].0).collect()
-            };
-            let (tables, made) = (behind("FROM"), behind("AS"));
+            let (tables, made) = (behind(&words, "FROM"), behind(&words, "AS"));
             let of_tables: Vec<&BTreeSet<String>> =
                 tables.iter().map(|table| columns.get(table).unwrap_or_else(|| panic!("{title}: no table {table}"))).collect();
             queried.extend(tables.iter().map(|table| (*table).to_owned()));

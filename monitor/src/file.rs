@@ -23,6 +23,8 @@ pub struct Monitoring {
     pub rules: Rules,
     /// How many windows have to agree before something is told, or is no longer.
     pub hysteresis: Hysteresis,
+    /// Whether a training is asked for when a feature or the score has come to drift.
+    pub retrain: bool,
 }
 
 /// More would multiply what is kept beyond what anybody looks at.
@@ -51,6 +53,7 @@ struct DriftFile {
     false_discovery_rate: Option<f64>,
     minimum_rows: Option<u64>,
     hysteresis: Option<Hysteresis>,
+    retrain: bool,
 }
 
 impl Monitoring {
@@ -93,6 +96,7 @@ impl Monitoring {
             experiment: read.experiment.map(Spanned::into_inner).unwrap_or_default(),
             rules: rules.check().map_err(|error| fail(error.to_string(), span))?,
             hysteresis: drift.hysteresis.unwrap_or_default(),
+            retrain: drift.retrain,
         })
     }
 }

@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time;
 
 use ingest::log::record::decode_event;
 use ingest::log::{Durability, Log, Position, Topic, reached};
-use ingest::{Event, Timestamp, Value, background};
+use ingest::{Duration, Event, Timestamp, Value, background};
 use scoring::Decision;
 use tokio::sync::watch;
 
-use crate::drift::{Against, Moved, Severity, window_start};
+use crate::drift::{Against, Moved, Severity, Turn, length, turns, window_start};
 use crate::error::{Error, with_causes};
 use crate::points::{self, DriftPoint};
 use crate::profile::{Hour, ProfilePoint};
@@ -28,10 +28,17 @@ const CHUNK: usize = 100_000;
 const MOST_WAITING: usize = 100_000;
 
 /// How long nothing new is looked at after the last look: what is watched are hours.
-const PAUSE: Duration = Duration::from_secs(20);
+const PAUSE: time::Duration = time::Duration::from_secs(20);
 
-/// The windows whose drift is written down; weeks are computed when they are asked for.
-const WINDOWS: [Window; 2] = [Window::Hour, Window::Day];
+/// The windows whose drift is written down, and how far behind the newest decision at most. What is older, and weeks, are computed when
+/// they are asked for.
+const WRITTEN: [(Window, Duration); 2] = [(Window::Hour, Duration::days(2)), (Window::Day, Duration::days(35))];
+
+/// What is told of as it comes to drift: whole days against what the model has learned from.
+const TOLD: (Window, Against) = (Window::Day, Against::Training);
+
+/// Who is told. Told again after a new start is at most what turned on the last days.
+pub type Tell = Box<dyn Fn(&[Turn]) + Send>;
 
 /// The running observer. Dropped, it stops without anybody waiting for it.
 #[derive(Debug)]
@@ -59,15 +66,15 @@ struct Orders {
 }
 
 impl Observer {
-    /// Starts where the profiles in the warehouse are.
+    /// Starts where the profiles in the warehouse are. `tell` hears what comes to drift and what is back, once the day is over.
     ///
     /// # Errors
     /// When the machine gives no thread.
-    pub fn start(log: Arc<dyn Log>, watch: Arc<Watch>) -> std::io::Result<Self> {
+    pub fn start(log: Arc<dyn Log>, watch: Arc<Watch>, tell: Tell) -> std::io::Result<Self> {
         let (publish, observed) = watch::channel(Observed::default());
         let (orders, given) = watch::channel(Orders::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let run = move || runtime.block_on(follow(&*log, &watch, &publish, given));
+        let run = move || runtime.block_on(follow(&*log, &watch, &tell, &publish, given));
         let thread = background::spawn("observer", run)?;
         Ok(Self { observed, orders, thread })
     }
@@ -101,12 +108,18 @@ impl Observer {
     }
 }
 
-async fn follow(log: &dyn Log, watch: &Watch, publish: &watch::Sender<Observed>, mut orders: watch::Receiver<Orders>) {
+async fn follow(
+    log: &dyn Log,
+    watch: &Watch,
+    tell: &Tell,
+    publish: &watch::Sender<Observed>,
+    mut orders: watch::Receiver<Orders>,
+) {
     let mut durability = log.durability();
     let mut follower: Option<Follower> = None;
     let told_to_stop = |orders: &watch::Receiver<Orders>| orders.has_changed().is_err() || orders.borrow().stop;
     while !told_to_stop(&orders) {
-        let step = step(log, watch, &mut follower).await;
+        let step = step(log, watch, tell, &mut follower).await;
         match step {
             Ok((until, has_more)) => {
                 publish.send_modify(|observed| {
@@ -149,7 +162,7 @@ async fn wait_for_more(durability: &mut watch::Receiver<Durability>, orders: &mu
 }
 
 /// Sees some more of the log; how far it is, and whether there is more.
-async fn step(log: &dyn Log, watch: &Watch, follower: &mut Option<Follower>) -> Result<(Position, bool), Error> {
+async fn step(log: &dyn Log, watch: &Watch, tell: &Tell, follower: &mut Option<Follower>) -> Result<(Position, bool), Error> {
     let follower = match follower {
         Some(follower) => follower,
         None => follower.insert(Follower::open(watch).await?),
@@ -158,7 +171,7 @@ async fn step(log: &dyn Log, watch: &Watch, follower: &mut Option<Follower>) -> 
     let has_more = decided.has_more;
     follower.take(watch, decided).await?;
     if !has_more {
-        follower.write_drift(watch).await?;
+        follower.write_drift(watch, tell).await?;
     }
     Ok((follower.until, has_more))
 }
@@ -172,6 +185,10 @@ struct Follower {
     hours: BTreeMap<Timestamp, Hour>,
     /// Hours whose drift has not been written since they changed.
     changed: BTreeSet<Timestamp>,
+    /// Whether it has just been opened: the last drift before it ended may not have been written.
+    is_new: bool,
+    /// The begin of the last day of which was told; `None` after a start.
+    told: Option<Timestamp>,
 }
 
 /// Some decisions in the order of the log, with the segments of their events.
@@ -185,7 +202,7 @@ impl Follower {
         let epoch = Timestamp::from_micros(0);
         let rows = points::read::<ProfilePoint>(watch.warehouse(), Days::between(Some(epoch), Some(epoch))).await?;
         let kept = rows.into_iter().find(|filed| filed.series == POSITION);
-        Ok(Self { until: Position(kept.map_or(0, |filed| filed.point.complete_until)), ..Self::default() })
+        Ok(Self { until: Position(kept.map_or(0, |filed| filed.point.complete_until)), is_new: true, ..Self::default() })
     }
 
     fn read(&mut self, log: &dyn Log, watch: &Watch) -> Result<Decided, Error> {
@@ -243,6 +260,10 @@ impl Follower {
         if !decided.decisions.is_empty() {
             self.keep_position(watch)?;
         }
+        if let Some(first) = changed.first().filter(|_| self.is_new) {
+            self.changed.insert(*first - Duration::days(2));
+            self.is_new = false;
+        }
         self.changed.append(&mut changed);
         // What came last is what changes next.
         while self.hours.len() > HOURS_HELD {
@@ -251,12 +272,15 @@ impl Follower {
         Ok(())
     }
 
-    /// The hours of a day, as they are kept.
+    /// All hours of a day, as they are kept, so that each day is read once.
     async fn load(&mut self, watch: &Watch, start: Timestamp) -> Result<(), Error> {
         for (start, hour) in watch.hours(Days::between(Some(start), Some(start))).await? {
             self.hours.entry(start).or_insert(hour);
         }
-        self.hours.entry(start).or_default();
+        let midnight = Timestamp::start_of_day(start.day());
+        for hour in 0..24 {
+            self.hours.entry(midnight + Duration::seconds(hour * 3_600)).or_default();
+        }
         Ok(())
     }
 
@@ -268,17 +292,21 @@ impl Follower {
     }
 
     /// Writes the drift of windows that changed, and of those after them.
-    async fn write_drift(&mut self, watch: &Watch) -> Result<(), Error> {
+    async fn write_drift(&mut self, watch: &Watch, tell: &Tell) -> Result<(), Error> {
         let (Some(first), Some(last)) = (self.changed.first().copied(), self.changed.last().copied()) else { return Ok(()) };
-        for window in WINDOWS {
-            let first = window_start(window, first);
+        for (window, behind) in WRITTEN {
+            let first = window_start(window, first.max(last - behind));
             let hours = watch.hours(earlier(Days::between(Some(first), Some(last)), window)).await?;
             let segments: BTreeSet<&str> =
                 hours.range(first..).flat_map(|(_, hour)| hour.profiles.keys()).map(|key| key.segment.as_str()).collect();
             for against in Against::ALL {
                 let mut by_window: BTreeMap<Timestamp, Vec<DriftPoint>> = BTreeMap::new();
                 for segment in &segments {
-                    for moved in watch.moved(&hours, window, against, segment)? {
+                    let moved = watch.moved(&hours, window, against, segment)?;
+                    if (window, against) == TOLD && segment.is_empty() {
+                        self.tell(&moved, first, last, tell);
+                    }
+                    for moved in moved {
                         if moved.window_start >= first {
                             let points = by_window.entry(moved.window_start).or_default();
                             points.push(point(watch, against, segment, &moved));
@@ -292,6 +320,20 @@ impl Follower {
         }
         self.changed.clear();
         Ok(())
+    }
+}
+
+impl Follower {
+    /// Tells what turned on days that are over now, and of which was not told.
+    fn tell(&mut self, moved: &[Moved], first: Timestamp, last: Timestamp, tell: &Tell) {
+        let (window, _) = TOLD;
+        // After a start the day before may have ended unseen.
+        let told = self.told.unwrap_or(first - Duration::days(2));
+        let turns = turns(moved, window, told, last);
+        if !turns.is_empty() {
+            tell(&turns);
+        }
+        self.told = Some(told.max(window_start(window, last) - length(window)));
     }
 }
 

@@ -73,8 +73,10 @@ impl Watch {
         let segments: BTreeSet<&str> =
             hours.range(first..).flat_map(|(_, hour)| hour.profiles.keys()).map(|key| key.segment.as_str()).collect();
         let segments = segments.into_iter().filter(|segment| !segment.is_empty()).map(str::to_owned).collect();
-        let moved = self.moved(&hours, window, against, segment)?;
-        Ok(Drift { segments, moved: moved.into_iter().filter(|moved| moved.window_start >= first).collect() })
+        let asked_for = first..Timestamp::start_of_day(i64::from(days.last()) + 1);
+        let mut moved = self.moved(&hours, window, against, segment)?;
+        moved.retain(|moved| asked_for.contains(&moved.window_start));
+        Ok(Drift { segments, moved })
     }
 
     /// The same of hours that were read.

@@ -55,7 +55,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
-    let (watch, observer) = riskflow.observe(monitoring.clone())?;
+    let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     // Whoever reads that it listens may tell it to stop at once.
     let stop = server::stop_signal();
     output::message(&format!("riskflow listens on {}", listener.url()));

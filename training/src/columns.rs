@@ -27,7 +27,7 @@ impl Columns {
         let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
         register(&context, NAME, path).await?;
         let mut frame = context.table(NAME).await.map_err(unreadable)?;
-        if !path.extension().is_some_and(|extension| extension == "parquet") {
+        if path.extension().is_none_or(|extension| extension != "parquet") {
             frame = frame.cache().await.map_err(unreadable)?;
         }
         let (mut names, mut passed_over) = (Vec::new(), Vec::new());

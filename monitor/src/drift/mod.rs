@@ -4,6 +4,7 @@
 mod against;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use ingest::{Duration, Timestamp};
 use serde::Serialize;
 
 pub use self::against::Against;
+pub use self::turns::{Turn, turns};
 use crate::profile::{Histogram, Hour, Key, Profile, Reference, counts};
 use crate::tables::Window;
 

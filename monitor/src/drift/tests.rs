@@ -108,3 +108,22 @@ fn another_segment_or_nothing_moves_nothing() {
     assert!(moved(&hours, |_| learned(), &other).is_empty());
     assert!(moved(&BTreeMap::new(), |_| learned(), &asked(Window::Day, Against::Training)).is_empty());
 }
+
+#[test]
+fn it_is_told_when_something_comes_to_drift_and_when_it_is_back() {
+    let shifted = |day: i64| (12..20).contains(&day);
+    let hours = days(30, |day| hour(1_000, if shifted(day) { 30.0 } else { 0.0 }, 50));
+    let moved = moved(&hours, |_| learned(), &asked(Window::Day, Against::Training));
+    let check = |told: &str, now: &str, expect: &[(&str, bool)]| {
+        let turns = turns(&moved, Window::Day, at(told), at(now));
+        let said: Vec<_> = turns.iter().map(|turn| (turn.window_end.to_string()[..10].to_owned(), turn.has_drifted)).collect();
+        assert_eq!(said, expect.iter().map(|(day, has)| ((*day).to_owned(), *has)).collect::<Vec<_>>(), "{told} {now}");
+        assert!(turns.iter().all(|turn| turn.name == "amount" && (turn.psi > 0.25) == turn.has_drifted));
+    };
+    let (long_ago, later) = ("2018-01-01T00:00:00Z", "2019-01-01T00:00:00Z");
+    // The second day of the shift is the 19th, and is over on the 20th.
+    check(long_ago, later, &[("2018-08-20", true), ("2018-08-28", false)]);
+    check(long_ago, "2018-08-19T23:00:00Z", &[]);
+    check(long_ago, "2018-08-20T00:00:00Z", &[("2018-08-20", true)]);
+    check("2018-08-19T00:00:00Z", later, &[("2018-08-28", false)]);
+}

@@ -26,7 +26,7 @@ pub(super) struct Waiting {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Put(Waiting),
+    Put(Box<Waiting>),
     Done(String),
 }
 
@@ -68,7 +68,7 @@ impl Queue {
         for (number, line) in (1..).zip(text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty())) {
             let unreadable = |source| Error::Line { path: path.to_owned(), line: number, source };
             match serde_json::from_slice(line).map_err(unreadable)? {
-                Line::Put(waiting) => queue.waiting.push(waiting),
+                Line::Put(waiting) => queue.waiting.push(*waiting),
                 Line::Done(id) => queue.forget(&id),
             }
             queue.lines += 1;
@@ -85,15 +85,14 @@ impl Queue {
         if self.waiting.len() >= self.capacity {
             return Err(Error::Full { waiting: self.waiting.len() });
         }
-        let line = Line::Put(Waiting { queued_at: now, notification: notification.clone() });
-        self.append(&line)?;
-        if let Line::Put(waiting) = line {
-            self.waiting.push(waiting);
-        }
+        let waiting = Waiting { queued_at: now, notification: notification.clone() };
+        self.append(&Line::Put(Box::new(waiting.clone())))?;
+        self.file.sync_data().map_err(io("write", &self.path))?;
+        self.waiting.push(waiting);
         Ok(true)
     }
 
-    /// One needs no more delivery. Should the disk not take that, it is delivered once more after a restart.
+    /// One needs no more delivery. Should the disk not have that when the power goes, it is delivered once more.
     pub(super) fn done(&mut self, id: &str) -> Result<(), Error> {
         self.forget(id);
         self.append(&Line::Done(id.to_owned()))?;
@@ -115,8 +114,7 @@ impl Queue {
 
     fn append(&mut self, line: &Line) -> Result<(), Error> {
         let before = self.file.metadata().map_err(io("write", &self.path))?.len();
-        let written = self.file.write_all(&bytes(line)).and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
+        if let Err(source) = self.file.write_all(&bytes(line)) {
             // Half a line would spoil the next one; should this fail too, the next start says which line it is.
             let _ = self.file.set_len(before);
             return Err(io("write", &self.path)(source));
@@ -129,7 +127,7 @@ impl Queue {
     fn rewrite(&mut self) -> Result<(), Error> {
         let new = self.path.with_extension("new");
         let done = self.done.iter().map(|id| bytes(&Line::Done(id.clone())));
-        let waiting = self.waiting.iter().map(|waiting| bytes(&Line::Put(waiting.clone())));
+        let waiting = self.waiting.iter().map(|waiting| bytes(&Line::Put(Box::new(waiting.clone()))));
         let text: Vec<u8> = done.chain(waiting).flatten().collect();
         let mut file = File::create(&new).map_err(io("create", &new))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", &new))?;

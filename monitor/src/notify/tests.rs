@@ -2,13 +2,12 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender as Channel, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration as Span, Instant};
 
 use ingest::{Duration, ManualClock, Timestamp};
 
 use super::config::{Retry, Secret, Target};
-use super::notification::Drift;
 use super::queue::Queue;
 use super::transport::sign;
 use super::*;
@@ -74,7 +73,7 @@ fn until(notifier: &Notifier, what: &str, is_so: impl Fn(&Figures) -> bool) -> F
 #[test]
 fn what_receivers_read() {
     let told = drift("customer_amount_mean_1d");
-    let expect = r#"{"id":"ntf_ID","at":"2018-08-16T00:00:00Z","severity":"high","pipeline":"card_fraud","summary":"customer_amount_mean_1d has psi 0.3142 (threshold 0.25) by day against training, and has drifted","kind":"drift_fired","details":{"subject":"customer_amount_mean_1d","statistic":"psi","value":0.31415,"threshold":0.25,"window":"day","reference":"training"}}"#;
+    let expect = r#"{"id":"ntf_ID","at":"2018-08-16T00:00:00Z","severity":"high","pipeline":"card_fraud","summary":"customer_amount_mean_1d has psi 0.3141 (threshold 0.25) by day against training, and has drifted","kind":"drift_fired","details":{"subject":"customer_amount_mean_1d","statistic":"psi","value":0.31415,"threshold":0.25,"window":"day","reference":"training"}}"#;
     assert_eq!(serde_json::to_string(&told).unwrap(), expect.replace("ntf_ID", &told.id));
     assert_eq!(drift("customer_amount_mean_1d").id, told.id, "the same, told again");
     assert_ne!(drift("night").id, told.id);
@@ -264,7 +263,7 @@ fn receive(listener: TcpListener, answers: &[Answer]) -> Receiver<Request> {
         let mut open = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let Some(request) = read(&stream, &requests) else { continue };
+            let Some(request) = read(&stream) else { continue };
             let answer = answers.pop_front().unwrap_or(Answer::Status(204));
             let _ = match answer {
                 Answer::Status(code) => write!(
@@ -287,7 +286,7 @@ fn receive(listener: TcpListener, answers: &[Answer]) -> Receiver<Request> {
     received
 }
 
-fn read(stream: &std::net::TcpStream, _: &Channel<Request>) -> Option<Request> {
+fn read(stream: &std::net::TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;

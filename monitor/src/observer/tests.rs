@@ -36,7 +36,7 @@ fn decide(log: &FileLog, event: Position, at: &str) {
 }
 
 async fn observe(parts: &Parts) {
-    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch)).unwrap();
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| {})).unwrap();
     observer.catch_up(parts.log.flush().unwrap()).await.unwrap();
     observer.stop().await;
 }
@@ -103,15 +103,8 @@ async fn drift_is_written_down_by_hour_and_day() {
         };
         points.iter().filter(is_it).map(line).collect::<Vec<_>>()
     };
-    assert_eq!(
-        of_it("same_hours", "hour"),
-        [
-            "2018-08-01 probability insufficient_data None",
-            "2018-08-01 decision insufficient_data None",
-            "2018-08-08 probability stable Some(0.0)",
-            "2018-08-08 decision stable Some(0.0)"
-        ]
-    );
+    // Of hours the last two days, though both are there to be held against.
+    assert_eq!(of_it("same_hours", "hour"), ["2018-08-08 probability stable Some(0.0)", "2018-08-08 decision stable Some(0.0)"]);
     // Nothing is known of what this model has learned from.
     assert_eq!(
         of_it("training", "day"),
@@ -123,7 +116,7 @@ async fn drift_is_written_down_by_hour_and_day() {
 async fn a_warehouse_that_is_away_is_said_and_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let parts = open(folder.path());
-    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch)).unwrap();
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| {})).unwrap();
     let (there, away) = (folder.path().join("warehouse"), folder.path().join("away"));
     observer.catch_up(Position(0)).await.unwrap();
     std::fs::rename(&there, &away).unwrap();

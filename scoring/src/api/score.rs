@@ -107,6 +107,9 @@ fn answer(answer: &ScoreAnswer) -> Response {
 
 fn check_skew(engine: &Engine, event: &Event, received_at: Timestamp) -> Result<(), Problem> {
     let Some(ahead) = engine.pipeline().skew(event, received_at) else { return Ok(()) };
+    if engine.knows(&event.event_id) {
+        return Ok(());
+    }
     engine.metrics().refused("ahead_of_clock");
     let detail = format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, engine.pipeline().max_skew);
     Err(Problem::invalid(Some("event_time".to_owned()), detail))

@@ -327,6 +327,11 @@ impl Engine {
         event_ids.iter().map(|event_id| writer.core().ledger().get(event_id)).collect()
     }
 
+    /// Whether an event was taken before: it is answered as it was then, whatever holds now.
+    pub fn knows(&self, event_id: &EventId) -> bool {
+        self.figures().core().ledger().get(event_id).is_some()
+    }
+
     /// Puts a label into the order of application, as [`Engine::submit`] does an event; waits as [`Terms::unhurried`] says.
     pub async fn submit_label(
         self: &Arc<Self>,
@@ -432,10 +437,11 @@ impl Engine {
         since: Instant,
     ) -> Result<(OwnedSemaphorePermit, Accepted), Error> {
         let deciders = self.deciders.load();
-        if deciders.champion.is_none() && deciders.policy.on_failure == OnFailure::Refuse {
+        let is_ready = deciders.champion.is_some() || deciders.policy.on_failure != OnFailure::Refuse;
+        drop(deciders);
+        if !is_ready && !self.knows(&event.event_id) {
             return Err(Error::NotReady);
         }
-        drop(deciders);
         let arrival = Arrival::new(event, received_at, &self.pipeline);
         let place = self.place(terms).await?;
         let accepted = self.writer()?.score(arrival, since)?;

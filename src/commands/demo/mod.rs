@@ -94,7 +94,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     if riskflow.engine.champion().is_none() {
         train(&data, &riskflow, periods).await?;
     }
-    let (drift, observer) = riskflow.observe(monitoring.clone())?;
+    let signals = Signals::start(&config, "demo")?;
+    let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -118,7 +119,6 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let signals = Signals::start(&config, "demo")?;
     let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift);
     let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;

@@ -79,6 +79,10 @@ impl Injection {
                     if let Some(field) = columns.fields().iter().find(lacks) {
                         return refuse(format!("an added payment has no {}, and that column must not be empty", field.name()));
                     }
+                    // Numbers of 32 bits end before those that are added begin.
+                    for field in fields.iter_mut().filter(|field| field.name() == ID && is_narrow(field.data_type())) {
+                        *field = Arc::new(field.as_ref().clone().with_data_type(DataType::Int64));
+                    }
                 }
                 Kind::Missing { column, .. } if [TIME, ID, AMOUNT, FRAUD].contains(&column.as_str()) => {
                     return refuse(format!("a payment without {column} is none: name another column"));
@@ -105,7 +109,8 @@ impl Injection {
             *begun |= days.iter().any(|day| drift.holds_on(*day));
         }
         let batch = self.spend(batch, &days)?;
-        let batch = self.add(RecordBatch::try_new(Arc::clone(columns), batch.columns().to_vec())?, &times)?;
+        let widened = batch.columns().iter().zip(columns.fields()).map(|(array, field)| convert(array, field.data_type()));
+        let batch = self.add(RecordBatch::try_new(Arc::clone(columns), widened.collect::<Result<_, Error>>()?)?, &times)?;
         self.empty(batch)
     }
 
@@ -241,6 +246,11 @@ impl From<ArrowError> for Error {
 
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Error> {
     batch.column_by_name(name).ok_or_else(|| Error::Payments { reason: format!("there is no column {name}") })
+}
+
+/// A type of numbers too small for those that are added.
+const fn is_narrow(of: &DataType) -> bool {
+    matches!(of, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32)
 }
 
 /// A cell that cannot be converted is an error, not an empty cell.

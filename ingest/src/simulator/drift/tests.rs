@@ -95,6 +95,20 @@ fn spending_changes_amounts_and_nothing_else() {
     assert!((20..40).contains(&of(true).len()), "{}", of(true).len());
 }
 
+/// The Handbook's own files have numbers of 32 bits.
+#[test]
+fn narrow_numbers_of_payments_become_wide() {
+    let before = plain();
+    let narrow = |array: &arrow::array::ArrayRef| arrow::compute::cast(array, &arrow::datatypes::DataType::Int32).unwrap();
+    let columns = before.schema().fields().iter().zip(before.columns()).map(|(field, array)| {
+        let array = if field.name() == parquet::ID { narrow(array) } else { array.clone() };
+        (field.name().clone(), array)
+    });
+    let narrow = RecordBatch::try_from_iter(columns).unwrap();
+    let [wide, narrow] = [&before, &narrow].map(|payments| drifted(payments, &["bursts:5@2018-04-11"], 0, 1_000).unwrap());
+    assert_eq!(numbers(&wide, parquet::ID), numbers(&narrow, parquet::ID));
+}
+
 #[test]
 fn bursts_are_added_in_the_order_of_time() {
     let before = plain();
