@@ -5,6 +5,7 @@ pub mod commands;
 pub mod config;
 mod drifting;
 mod feed;
+mod judging;
 mod metrics;
 mod output;
 mod server;
@@ -15,10 +16,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use dashboards::Sources;
 use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
+use monitor::judge::Judge;
 use monitor::notify::Notifier;
 use monitor::{Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
@@ -52,8 +55,7 @@ pub fn assemble(
     let log = open_log(config)?;
     let registry = open_registry(config)?;
     let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
-    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
-    let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
+    let warehouse = open_warehouse(config)?;
     let snapshots = Snapshots::open(&config.snapshots.url.folder("snapshots", "file", &config.data)?)?;
     let snapshots = Some(SnapshotPolicy { snapshots, every_records: config.snapshots.every_records });
     let patience = std::time::Duration::from_millis(config.engine.busy_after_ms);
@@ -83,6 +85,12 @@ pub fn read_log(config: &Config) -> anyhow::Result<FileReader> {
     Ok(FileReader::open(&config.log.url.folder("log", "file", &config.data)?)?)
 }
 
+/// The warehouse that the configuration names.
+pub fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
+    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
+    Ok(Arc::new(ParquetWarehouse::open(&folder)?))
+}
+
 /// The registry that the configuration names.
 pub fn open_registry(config: &Config) -> anyhow::Result<Arc<dyn Registry>> {
     let folder = config.registry.url.folder("registry", "file", &config.data)?;
@@ -108,6 +116,28 @@ pub fn read_monitoring(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Monit
 }
 
 impl Riskflow {
+    /// What judges decisions while the server runs.
+    fn judge(&self, monitoring: &Monitoring) -> Judge {
+        Judge {
+            warehouse: Arc::clone(&self.warehouse),
+            registry: Arc::clone(&self.registry),
+            model: self.engine.pipeline().model.name.clone(),
+            monitoring: monitoring.clone(),
+        }
+    }
+
+    /// What the page of models is made of.
+    fn pages(&self, monitoring: &Monitoring) -> Sources {
+        Sources {
+            warehouse: Arc::clone(&self.warehouse),
+            registry: Arc::clone(&self.registry),
+            model: self.engine.pipeline().model.name.clone(),
+            performance: monitoring.performance.clone(),
+            experiment: monitoring.experiment.clone(),
+            segments: monitoring.segments.clone(),
+        }
+    }
+
     /// What is seen of drift, and what keeps it up to date behind the projection.
     pub(crate) fn observe(&self, monitoring: Monitoring, notifier: &Arc<Notifier>) -> anyhow::Result<(Arc<Watch>, Observer)> {
         let pipeline = Arc::clone(self.engine.pipeline());

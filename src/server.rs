@@ -15,7 +15,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
 use ingest::log::Durability;
-use monitor::Watch;
+use monitor::{Monitoring, Watch};
 use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
@@ -160,7 +160,14 @@ pub(crate) struct Served {
 }
 
 /// The routes of all parts, behind the keys of those who may call them.
-pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>, signals: Signals, watch: Arc<Watch>) -> Served {
+pub(crate) fn router(
+    riskflow: &Riskflow,
+    monitoring: &Monitoring,
+    live: Live,
+    access: Arc<Access>,
+    signals: Signals,
+    watch: Arc<Watch>,
+) -> Served {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -178,6 +185,7 @@ pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>, signa
         .merge(
             dashboards::router(Arc::clone(&riskflow.warehouse))
                 .merge(dashboards::drift_router(watch))
+                .merge(dashboards::models_router(riskflow.pages(monitoring)))
                 .merge(own)
                 .layer(CompressionLayer::new()),
         )

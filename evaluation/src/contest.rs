@@ -131,7 +131,9 @@ pub fn contest(
     let lead = |pick: &dyn Fn(&Measures) -> Option<f64>, range: (f64, f64), missing: Missing| {
         let gap = |round: &Round| Some(pick(&round[0].0)? - pick(&round[1].0)?);
         let error = standard_error(&rounds, gap);
-        Lead::new(gap(&points).ok_or(missing), error, Method::Bootstrap, all.bad, range, (sequential, z))
+        // Of no rows there is no difference, not even none.
+        let point = if all.rows() == 0 { Err(Missing::NoRows) } else { gap(&points).ok_or(missing) };
+        Lead::new(point, error, Method::Bootstrap, all.bad, range, (sequential, z))
     };
     let contested = |(number, threshold): (usize, &super::Threshold)| {
         let money = |of: fn(&Flagged, f64) -> Option<f64>| {
@@ -280,7 +282,8 @@ mod tests {
             let judged = Judged::new(&scores, labels).unwrap().with_champion(&scores).unwrap();
             let found = contest(&judged, &settings(), &sequential(), 0.0).unwrap();
             assert_eq!(found.auc.at_every_look, ranked.into());
-            assert_eq!(found.decisions[0].money_saved_minor.difference, Missing::NoAmounts.into());
+            let no_money = if labels.is_empty() { Missing::NoRows } else { Missing::NoAmounts };
+            assert_eq!(found.decisions[0].money_saved_minor.difference, no_money.into());
         };
         check(&[], Missing::NoRows);
         check(&[false], Missing::NoBad);

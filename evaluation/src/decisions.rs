@@ -124,6 +124,12 @@ pub(super) fn flagging(
     let resampled = |pick: fn(&Flagged) -> Option<f64>, most: f64, missing| {
         figure(points, rounds, |round: &Measures| pick(&round.flagged[place]), (0.0, most), z, missing)
     };
+    let none_of = |missing: Missing| if all.rows() == 0 { Missing::NoRows } else { missing };
+    // Of no rows nothing was stopped, which is not to say that it was nothing.
+    let money = |pick: fn(&Flagged) -> Option<f64>| match all.rows() {
+        0 => Missing::NoRows.into(),
+        _ => resampled(pick, f64::MAX, Missing::NoAmounts),
+    };
     let no_money = if with_money { Missing::NoBadMoney } else { Missing::NoAmounts };
     let precision = share(flagged.bad, flagged.rows(), z, Missing::NoneFlagged);
     Flagging {
@@ -132,13 +138,13 @@ pub(super) fn flagging(
         rate: share(flagged.rows(), all.rows(), z, Missing::NoRows),
         accuracy: share(flagged.bad + all.good - flagged.good, all.rows(), z, Missing::NoRows),
         precision,
-        recall: share(flagged.bad, all.bad, z, Missing::NoBad),
-        f1: resampled(|flagged| flagged.f1, 1.0, Missing::NoBad),
-        false_positive_rate: share(flagged.good, all.good, z, Missing::NoGood),
+        recall: share(flagged.bad, all.bad, z, none_of(Missing::NoBad)),
+        f1: resampled(|flagged| flagged.f1, 1.0, none_of(Missing::NoBad)),
+        false_positive_rate: share(flagged.good, all.good, z, none_of(Missing::NoGood)),
         false_positive_ratio: false_positive_ratio(flagged, z),
         value_detection_rate: resampled(|flagged| flagged.value_detected, 1.0, no_money),
-        money_stopped_minor: resampled(|flagged| flagged.bad_minor, f64::MAX, Missing::NoAmounts),
-        money_wrongly_stopped_minor: resampled(|flagged| flagged.good_minor, f64::MAX, Missing::NoAmounts),
+        money_stopped_minor: money(|flagged| flagged.bad_minor),
+        money_wrongly_stopped_minor: money(|flagged| flagged.good_minor),
     }
 }
 

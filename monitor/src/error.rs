@@ -122,6 +122,26 @@ pub enum Error {
         /// Why not.
         source: Box<DataFusionError>,
     },
+    /// Figures of rows that cannot be measured, or with settings that make no sense.
+    #[error("cannot measure what the warehouse answered")]
+    Evaluation(#[from] evaluation::Error),
+    /// A model cannot be read.
+    #[error("cannot read a model that is to be judged")]
+    Registry(#[from] scoring::registry::Error),
+    /// A version against itself.
+    #[error("{model} {version} cannot be compared with itself")]
+    SameVersion {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u32,
+    },
+    /// Two models of which no pipeline computes the inputs of both.
+    #[error("the two cannot be compared on the same events: {} is defined otherwise for each", features.join(", "))]
+    Inputs {
+        /// The features that they read under one name with two meanings.
+        features: Vec<String>,
+    },
     /// The warehouse did not answer.
     #[error("cannot answer the question `{question}`")]
     Question {

@@ -5,11 +5,15 @@
 
 pub mod drift;
 mod error;
+pub mod experiment;
 mod file;
 #[cfg(test)]
 mod fixture;
+pub mod judge;
 pub mod notify;
 pub mod observer;
+pub mod outcome;
+pub mod performance;
 pub mod points;
 pub mod profile;
 pub mod projection;

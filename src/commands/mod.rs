@@ -4,6 +4,7 @@ pub mod backtest;
 pub mod bench;
 pub mod changes;
 mod client;
+pub mod compare;
 pub mod demo;
 pub mod drift;
 pub mod evaluate;

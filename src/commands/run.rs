@@ -55,7 +55,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
-    let (watch, observer) = riskflow.observe(monitoring, &signals.notifier)?;
+    let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     // Whoever reads that it listens may tell it to stop at once.
     let stop = server::stop_signal();
     output::message(&format!("riskflow listens on {}", listener.url()));
@@ -67,14 +67,17 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
+    let judging =
+        crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;
     let pipeline = riskflow.engine.pipeline().name.clone();
     let progress = riskflow.projector.progress();
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
     let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard());
-    let router = server::router(&riskflow, Live::default(), access, signals.clone(), watch);
+    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch);
     let served = server::serve(listener, router, stop).await;
     reloading.abort();
     guarding.abort();
+    drop(judging);
     output::message("stopping: what was accepted is written first");
     observer.stop().await;
     riskflow.stop().await?;

@@ -95,7 +95,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         train(&data, &riskflow, periods).await?;
     }
     let signals = Signals::start(&config, "demo")?;
-    let (drift, observer) = riskflow.observe(monitoring, &signals.notifier)?;
+    let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -119,7 +119,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let router = server::router(&riskflow, live.clone(), access, signals.clone(), drift);
+    let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift);
     let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
     let served = serving.await?;

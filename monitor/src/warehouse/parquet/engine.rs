@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use ingest::background;
+use ingest::{Timestamp, background};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -98,11 +98,30 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
                 ("limit", ScalarValue::Int64(Some(i64::from(*limit)))),
             ],
         ),
+        Question::Judged { days, as_of } => (include_str!("../../../sql/judged.sql"), known(range(*days), *as_of)),
+        Question::Rivals { model, champion, challenger, days, as_of } => {
+            let mut parameters = known(range(*days), *as_of);
+            parameters.extend([
+                ("model", ScalarValue::from(model.as_str())),
+                ("champion", ScalarValue::UInt32(Some(*champion))),
+                ("challenger", ScalarValue::UInt32(Some(*challenger))),
+            ]);
+            (include_str!("../../../sql/rivals.sql"), parameters)
+        }
+        Question::Delays { as_of } => (include_str!("../../../sql/delays.sql"), known(Vec::new(), *as_of)),
+        Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
+        Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {
             (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])
         }
         Question::Points { days, .. } => (include_str!("../../../sql/points.sql"), range(*days)),
     }
+}
+
+/// With the moment up to which labels are known.
+fn known(mut parameters: Vec<(&'static str, ScalarValue)>, as_of: Timestamp) -> Vec<(&'static str, ScalarValue)> {
+    parameters.push(("as_of", ScalarValue::TimestampMicrosecond(Some(as_of.micros()), Some("UTC".into()))));
+    parameters
 }
 
 fn range(days: Days) -> Vec<(&'static str, ScalarValue)> {
