@@ -613,7 +613,7 @@ impl Engine {
         if !deciders.challengers.is_empty()
             && let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
         {
-            shadow.watch(Arc::clone(&deciders), &decision);
+            shadow.watch(Arc::clone(&deciders), &decision, terms.unhurried);
         }
         Ok(Decided { status, decision, position, at })
     }
