@@ -125,8 +125,8 @@ pub enum Error {
     /// Figures of rows that cannot be measured, or with settings that make no sense.
     #[error("cannot measure what the warehouse answered")]
     Evaluation(#[from] evaluation::Error),
-    /// A model cannot be read.
-    #[error("cannot read a model that is to be judged")]
+    /// The registry could not give a model, or what it has learned from.
+    #[error("cannot read a model from the registry")]
     Registry(#[from] scoring::registry::Error),
     /// A version against itself.
     #[error("{model} {version} cannot be compared with itself")]
@@ -161,9 +161,6 @@ pub enum Error {
     /// A profile in the warehouse is not as this program writes it.
     #[error("cannot use the table of profiles")]
     Profile(#[from] crate::profile::BadRow),
-    /// The registry could not say what a model has learned from.
-    #[error("cannot read from the registry what a model has learned from")]
-    Registry(#[from] scoring::registry::Error),
     /// The projection has failed or ended, so that what was waited for has not come.
     #[error("the projection into the warehouse stopped at position {reached}: {reason}")]
     Stopped {

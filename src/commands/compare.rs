@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use evaluation::{Figure, Lead};
 use ingest::Timestamp;
-use ingest::log::{Position, Readable};
+use ingest::log::Readable;
 use monitor::experiment::{Comparison, Flip, Inputs, Policy, Request, compare};
 use monitor::performance::State;
 use monitor::{Days, Monitoring, Projection, Warehouse};
