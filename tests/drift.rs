@@ -12,7 +12,7 @@ fn drift(folder: &Path, arguments: &[&str]) -> Output {
         .args(["drift", "--reference", "then.csv", "--current", "now.csv"])
         .args(arguments)
         .output()
-        .unwrap()
+        .expect("it starts")
 }
 
 /// Payments; now amounts are half as high again, a third of the cards come without a country, and there is a new channel.
@@ -23,9 +23,9 @@ fn payments(folder: &Path) {
             let amount = (row * 7_919 % 1_000) as f64 * if is_now { 1.5 } else { 1.0 };
             let country = if is_now && row % 3 == 0 { "" } else { ["DE", "FR", "PL"][row % 7 / 3] };
             let channel = if is_now && row % 5 == 0 { "wallet" } else { ["ecom", "pos"][row % 2] };
-            writeln!(text, "{amount},{},{country},{channel},txn_{row}", row * 31 % 24).unwrap();
+            writeln!(text, "{amount},{},{country},{channel},txn_{row}", row * 31 % 24).expect("text");
         }
-        std::fs::write(folder.join(file), text).unwrap();
+        std::fs::write(folder.join(file), text).expect("written");
     }
 }
 

@@ -191,9 +191,12 @@ struct Follower {
     told: Option<Timestamp>,
 }
 
+/// Names of attributes with their values.
+type Segments = Vec<(String, String)>;
+
 /// Some decisions in the order of the log, with the segments of their events.
 struct Decided {
-    decisions: Vec<(Position, Decision, Vec<(String, String)>)>,
+    decisions: Vec<(Position, Decision, Segments)>,
     has_more: bool,
 }
 

@@ -122,7 +122,7 @@ pub fn moved(
     reference: impl Fn(Option<&(String, u32)>) -> Arc<Reference>,
     asked: &Asked,
 ) -> Vec<Moved> {
-    let mut by_model: BTreeMap<&Option<(String, u32)>, Vec<(Timestamp, &Profile)>> = BTreeMap::new();
+    let mut by_model: BTreeMap<&Option<(String, u32)>, Hours> = BTreeMap::new();
     for (start, hour) in hours {
         for (Key { model, .. }, profile) in hour.profiles.iter().filter(|(key, _)| key.segment == asked.segment) {
             by_model.entry(model).or_default().push((*start, profile));
@@ -130,6 +130,9 @@ pub fn moved(
     }
     by_model.into_iter().flat_map(|(model, hours)| of_model(model.as_ref(), &hours, &reference(model.as_ref()), asked)).collect()
 }
+
+/// Hours with what was counted in them, in order.
+type Hours<'a> = Vec<(Timestamp, &'a Profile)>;
 
 fn of_model(model: Option<&(String, u32)>, hours: &[(Timestamp, &Profile)], learned: &Reference, asked: &Asked) -> Vec<Moved> {
     let mut moved = Vec::new();

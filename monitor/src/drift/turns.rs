@@ -27,10 +27,13 @@ pub struct Turn {
     pub psi: f64,
 }
 
+/// A model's name and version, and what of it.
+type Subject<'a> = (&'a Option<String>, Option<u32>, Kind, &'a str);
+
 /// What turned in the windows that began after `told` and were over by `now`, in their order. What was before the first of `moved` is taken for
 /// stable, and a window with too little data for none.
 pub fn turns(moved: &[Moved], window: Window, told: Timestamp, now: Timestamp) -> Vec<Turn> {
-    let mut drifted: BTreeMap<(&Option<String>, Option<u32>, Kind, &str), bool> = BTreeMap::new();
+    let mut drifted: BTreeMap<Subject, bool> = BTreeMap::new();
     let mut turns = Vec::new();
     let known = |moved: &&Moved| moved.severity != Severity::InsufficientData && moved.window_start + length(window) <= now;
     for moved in moved.iter().filter(known) {

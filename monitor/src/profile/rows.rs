@@ -77,6 +77,9 @@ pub struct BadRow {
     what: &'static str,
 }
 
+/// The features, the score and the decisions of a profile, as its rows are found.
+type Parts = (Vec<(String, Histogram)>, Option<Histogram>, [u64; 4]);
+
 impl Hour {
     /// Its rows.
     pub(crate) fn points(&self) -> Vec<ProfilePoint> {
@@ -97,7 +100,7 @@ impl Hour {
     /// When one is not as [`Self::points`] gives it.
     pub(crate) fn of_points(points: &[ProfilePoint]) -> Result<Self, BadRow> {
         let mut hour = Self::default();
-        let mut found: BTreeMap<Key, (Vec<(String, Histogram)>, Option<Histogram>, [u64; 4])> = BTreeMap::new();
+        let mut found: BTreeMap<Key, Parts> = BTreeMap::new();
         for point in points {
             let model = point.model.clone().zip(point.model_version);
             let parts = found.entry(Key { model, segment: point.segment.clone() }).or_default();
