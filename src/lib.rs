@@ -10,17 +10,18 @@ mod server;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
-use monitor::{ParquetWarehouse, Projector, Warehouse};
+use monitor::warehouse::Address;
+use monitor::{ClickHouseWarehouse, ParquetWarehouse, Projector, Warehouse};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
 
-use crate::config::{Config, Durability};
+use crate::config::{Config, Durability, Secret, WarehouseConfig};
 
 /// The parts of a running program, wired.
 pub struct Riskflow {
@@ -47,8 +48,7 @@ pub fn assemble(
     let log = open_log(config)?;
     let registry = open_registry(config)?;
     let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
-    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
-    let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
+    let warehouse = open_warehouse(config)?;
     let snapshots = Snapshots::open(&config.snapshots.url.folder("snapshots", "file", &config.data)?)?;
     let snapshots = Some(SnapshotPolicy { snapshots, every_records: config.snapshots.every_records });
     let patience = std::time::Duration::from_millis(config.engine.busy_after_ms);
@@ -76,6 +76,23 @@ pub fn open_log(config: &Config) -> anyhow::Result<Arc<dyn Log>> {
 /// The log that the configuration names, to be read only: a server may hold it meanwhile.
 pub fn read_log(config: &Config) -> anyhow::Result<FileReader> {
     Ok(FileReader::open(&config.log.url.folder("log", "file", &config.data)?)?)
+}
+
+/// The warehouse that the configuration names.
+pub fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
+    let WarehouseConfig { url, password, keep_days, .. } = &config.warehouse;
+    if url.scheme() == "clickhouse" {
+        let address = Address::parse(&url.url(), password.as_ref().map(Secret::reveal));
+        let address = address.map_err(|reason| anyhow::anyhow!("warehouse.url: {reason}"))?;
+        return Ok(Arc::new(ClickHouseWarehouse::open(address, keep_days.clone())?));
+    }
+    if url.scheme() != "parquet" {
+        bail!("warehouse.url: there is no backend for {}://, use parquet:// or clickhouse://", url.scheme());
+    }
+    if !keep_days.is_empty() {
+        bail!("warehouse.keep_days: rows go after some days in a clickhouse:// warehouse only");
+    }
+    Ok(Arc::new(ParquetWarehouse::open(&url.folder("warehouse", "parquet", &config.data)?)?))
 }
 
 /// The registry that the configuration names.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune,
+    backtest, bench, demo, evaluate, features, import, key, model, promote, retrain, run, score, simulate, train, tune, warehouse,
 };
 
 /// Streaming risk scoring and monitoring for finance
@@ -34,6 +34,7 @@ enum Command {
     Import(import::Args),
     Simulate(simulate::Args),
     Features(features::Args),
+    Warehouse(warehouse::Args),
     Bench(bench::Args),
 }
 
@@ -56,6 +57,7 @@ async fn main() -> ExitCode {
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),
         Command::Features(args) => features::run(&args).await,
+        Command::Warehouse(args) => warehouse::run(&args),
         Command::Bench(args) => bench::run(&args).await,
     };
     match ended {

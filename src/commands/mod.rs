@@ -17,6 +17,7 @@ pub mod score;
 pub mod simulate;
 pub mod train;
 pub mod tune;
+pub mod warehouse;
 
 use std::path::PathBuf;
 
