@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use monitor::notify::SinkConfig;
 use serde::Deserialize;
 use toml::Table;
 
@@ -32,6 +33,11 @@ pub struct Config {
     pub snapshots: SnapshotConfig,
     /// The engine.
     pub engine: EngineConfig,
+    /// Traces of requests.
+    pub telemetry: TelemetryConfig,
+    /// Who is told what happens.
+    #[serde(default)]
+    pub notify: Vec<SinkConfig>,
 }
 
 /// The API and the page.
@@ -120,6 +126,16 @@ pub struct EngineConfig {
     pub queue_events: usize,
     /// How long an event waits for a place among them, in milliseconds.
     pub busy_after_ms: u64,
+}
+
+/// Traces of requests.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// The address of a collector that takes OTLP over HTTP; without it nothing is traced.
+    pub otlp: Option<String>,
+    /// Of requests whose sender has not decided it, one in so many is traced.
+    pub one_in: u32,
 }
 
 /// Where a part keeps its things: a scheme that picks the backend, and a place for it.
@@ -226,6 +242,14 @@ impl Config {
         if config.warehouse.flush_seconds == 0 {
             bail!("warehouse.flush_seconds must be at least 1");
         }
+        if config.telemetry.one_in == 0 {
+            bail!("telemetry.one_in must be at least 1");
+        }
+        if let Some(otlp) = &config.telemetry.otlp
+            && !(otlp.starts_with("http://") || otlp.starts_with("https://"))
+        {
+            bail!("telemetry.otlp is `{otlp}`: write it as http://127.0.0.1:4318");
+        }
         Ok(config)
     }
 }
@@ -312,6 +336,10 @@ mod tests {
         check(Some("[log"), &[], &["riskflow.toml", "not TOML"]);
         check(Some("[log]\nurl = \"here\""), &[], &["`here` is not a location"]);
         check(None, &[("RISKFLOW_LOG__SEGMENT", "1")], &["RISKFLOW_LOG__SEGMENT", "segment"]);
+        check(None, &[("RISKFLOW_TELEMETRY__ONE_IN", "0")], &["telemetry.one_in must be at least 1"]);
+        check(None, &[("RISKFLOW_TELEMETRY__OTLP", "collector:4317")], &["RISKFLOW_TELEMETRY__OTLP", "http://127.0.0.1:4318"]);
+        check(Some("[[notify]]\nname = \"a\""), &[], &["riskflow.toml", "missing field `url`"]);
+        check(Some("[[notify]]\nname = \"a\"\nurl = \"file://a\"\nsecret = \"x\""), &[], &["unknown field `secret`"]);
         check(None, &[("RISKFLOW_ENGINE__QUEUE_EVENTS", "0")], &["queue_events must be at least 1"]);
         let config = load(Some("[log]\nurl = \"kafka://there\""), &[]).expect("a location");
         let error = config.log.url.folder("log", "file", &config.data).expect_err("no such backend");

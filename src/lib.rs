@@ -3,20 +3,28 @@
 
 pub mod commands;
 pub mod config;
+mod drifting;
 mod feed;
+mod judging;
+mod metrics;
 mod output;
 mod server;
+mod signals;
+mod telemetry;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use dashboards::Sources;
 use features::Snapshots;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
+use monitor::judge::Judge;
+use monitor::notify::Notifier;
 use monitor::warehouse::Address;
-use monitor::{ClickHouseWarehouse, ParquetWarehouse, Projector, Warehouse};
+use monitor::{ClickHouseWarehouse, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -113,7 +121,45 @@ pub fn read_training(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Trainin
     Ok(Training::parse(&text, &path.display().to_string(), pipeline)?)
 }
 
+/// Reads what a pipeline file says of monitoring.
+pub fn read_monitoring(path: &Path, pipeline: &Pipeline) -> anyhow::Result<Monitoring> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Monitoring::parse(&text, &path.display().to_string(), pipeline)?)
+}
+
 impl Riskflow {
+    /// What judges decisions while the server runs.
+    fn judge(&self, monitoring: &Monitoring) -> Judge {
+        Judge {
+            warehouse: Arc::clone(&self.warehouse),
+            registry: Arc::clone(&self.registry),
+            model: self.engine.pipeline().model.name.clone(),
+            monitoring: monitoring.clone(),
+        }
+    }
+
+    /// What the page of models is made of.
+    fn pages(&self, monitoring: &Monitoring) -> Sources {
+        Sources {
+            warehouse: Arc::clone(&self.warehouse),
+            registry: Arc::clone(&self.registry),
+            model: self.engine.pipeline().model.name.clone(),
+            performance: monitoring.performance.clone(),
+            experiment: monitoring.experiment.clone(),
+            segments: monitoring.segments.clone(),
+        }
+    }
+
+    /// What is seen of drift, and what keeps it up to date behind the projection.
+    pub(crate) fn observe(&self, monitoring: Monitoring, notifier: &Arc<Notifier>) -> anyhow::Result<(Arc<Watch>, Observer)> {
+        let pipeline = Arc::clone(self.engine.pipeline());
+        let tell = drifting::tell(&self.engine, notifier, monitoring.rules.drift, monitoring.retrain);
+        let watch = Arc::new(Watch::new(Arc::clone(&self.warehouse), Arc::clone(&self.registry), pipeline, monitoring));
+        let observer =
+            Observer::start(Arc::clone(&self.log), Arc::clone(&watch), tell).context("cannot start to observe drift")?;
+        Ok((watch, observer))
+    }
+
     /// Makes a version of the pipeline's model champion.
     pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {
         self.engine.promote(&self.engine.pipeline().model.name, version, by, reason).await?;

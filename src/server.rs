@@ -1,7 +1,6 @@
 //! The server: the routes of all parts on one address, and what the page asks about the program as a whole.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,16 +15,21 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
 use ingest::log::Durability;
+use monitor::{Monitoring, Watch};
 use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
+use tower_layer::Layer;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::Riskflow;
 use crate::config::ServerConfig;
+use crate::metrics::{self, Delay, Requests, Seen};
+use crate::signals::Signals;
+use crate::telemetry::{Telemetry, traced};
 
 /// An address that is taken for good, before anything else is started.
 pub(crate) struct Listener {
@@ -79,7 +83,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until `stop` is done; requests under way are answered first, unless they take too long.
 pub(crate) async fn serve(
     listener: Listener,
-    Served { router, late }: Served,
+    Served { router, access, requests, telemetry }: Served,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let Listener { listener, config, .. } = listener;
@@ -90,7 +94,18 @@ pub(crate) async fn serve(
         draining.graceful_shutdown(Some(DRAIN));
     });
     let limit = Duration::from_secs(config.request_seconds);
-    let service = router.layer(from_fn(move |request, next| within(limit, Arc::clone(&late), request, next))).into_make_service();
+    // Around the router as a whole: laid around its routes, each layer would have every request copy all of them.
+    let guarded = from_fn_with_state(access, guard).layer(router);
+    let limited = from_fn(move |request, next| within(limit, Arc::clone(&requests), request, next)).layer(guarded);
+    // A router of no routes takes the bodies of connections, which a layer does not.
+    let service = match telemetry {
+        None => Router::new().fallback_service(limited),
+        Some(telemetry) => {
+            let trace = from_fn(move |request, next| traced(Arc::clone(&telemetry), request, next));
+            Router::new().fallback_service(trace.layer(limited))
+        }
+    };
+    let service = service.into_make_service();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
@@ -110,14 +125,16 @@ pub(crate) async fn serve(
 }
 
 /// Answers with 503 what takes too long; what was accepted is decided all the same.
-async fn within(limit: Duration, late: Arc<AtomicU64>, request: Request, next: Next) -> Response {
+async fn within(limit: Duration, requests: Arc<Requests>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let slow = || {
-        late.fetch_add(1, Ordering::Relaxed);
+        requests.late();
         let seconds = limit.as_secs();
         Problem::slow(&path, format!("the request took longer than {seconds} s; what it asked for may be done all the same"))
     };
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow().into_response())
+    let response = tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow().into_response());
+    requests.answered(response.status().as_u16());
+    response
 }
 
 /// Ctrl-C or SIGTERM.
@@ -134,31 +151,47 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// The routes of all parts, and how many requests took longer than they may.
+/// The routes of all parts, who may call them, and what is counted and traced around them.
 pub(crate) struct Served {
     router: Router,
-    late: Arc<AtomicU64>,
+    access: Arc<Access>,
+    requests: Arc<Requests>,
+    telemetry: Option<Arc<Telemetry>>,
 }
 
 /// The routes of all parts, behind the keys of those who may call them.
-pub(crate) fn router(riskflow: &Riskflow, live: Live, access: Arc<Access>) -> Served {
+pub(crate) fn router(
+    riskflow: &Riskflow,
+    monitoring: &Monitoring,
+    live: Live,
+    access: Arc<Access>,
+    signals: Signals,
+    watch: Arc<Watch>,
+) -> Served {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
         durability: riskflow.log.durability(),
         live,
         rate: Arc::default(),
-        late: Arc::default(),
+        requests: Arc::default(),
+        delay: Arc::default(),
+        signals,
     };
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     let mut described = Described::openapi();
     described.merge(dashboards::openapi());
     let router = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
-        .merge(dashboards::router(Arc::clone(&riskflow.warehouse)).merge(own).layer(CompressionLayer::new()))
+        .merge(
+            dashboards::router(Arc::clone(&riskflow.warehouse))
+                .merge(dashboards::drift_router(watch))
+                .merge(dashboards::models_router(riskflow.pages(monitoring)))
+                .merge(own)
+                .layer(CompressionLayer::new()),
+        )
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
-        .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()))
-        .layer(from_fn_with_state(access, guard));
-    Served { router, late: program.late }
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
+    Served { router, access, requests: program.requests, telemetry: program.signals.telemetry }
 }
 
 /// The routes of this file.
@@ -173,7 +206,9 @@ struct Program {
     durability: watch::Receiver<Durability>,
     live: Live,
     rate: Arc<Mutex<Option<Rate>>>,
-    late: Arc<AtomicU64>,
+    requests: Arc<Requests>,
+    delay: Arc<Mutex<Delay>>,
+    signals: Signals,
 }
 
 /// Events per second, over at least a second.
@@ -240,33 +275,22 @@ impl Program {
         self.durability.borrow().end().0
     }
 
-    /// What is not scoring's in `/metrics`: the log, the projection, the server.
+    /// What is not scoring's in `/metrics`.
     fn metrics(&self) -> MoreMetrics {
         let program = self.clone();
         Arc::new(move |text| {
-            let (end, projected) = (program.log_end(), program.projected.borrow().clone());
-            let reached = projected.projected.0;
-            let has_failed = matches!(&*program.durability.borrow(), Durability::Failed { .. });
-            let mut put = |kind: &str, name: &str, suffix: &str, help: &str, value: u64| {
-                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix} {value}\n"));
+            let (durability, projection) = (program.durability.borrow().clone(), program.projected.borrow().clone());
+            let (end, reached) = (durability.end().0, projection.projected.0);
+            let mut delay = program.delay.lock().unwrap_or_else(PoisonError::into_inner);
+            let seen = Seen {
+                requests: &program.requests,
+                durability: &durability,
+                projection: &projection,
+                projection_delay: delay.next(Instant::now(), end, reached),
+                sinks: &program.signals.notifier.figures(),
+                traces: program.signals.telemetry.as_deref().map(Telemetry::figures),
             };
-            let mut count = |name: &str, help: &str, value: u64| put("counter", name, "_total", help, value);
-            count("riskflow_server_late", "Requests that took longer than they may.", program.late.load(Ordering::Relaxed));
-            count("riskflow_monitor_projection_failures", "Tries at which the warehouse took nothing.", projected.failures);
-            let mut gauge = |name: &str, help: &str, value: u64| put("gauge", name, "", help, value);
-            gauge("riskflow_log_failed", "1 when the log takes nothing more until a new start.", has_failed.into());
-            gauge("riskflow_log_durable_end", "One after the last durable record of the log.", end);
-            gauge(
-                "riskflow_monitor_projection_failing",
-                "1 while the last try to write the warehouse failed.",
-                projected.failed.is_some().into(),
-            );
-            gauge("riskflow_monitor_projected_end", "One after the last record that is in the warehouse.", reached);
-            gauge(
-                "riskflow_monitor_projection_lag",
-                "Durable records that are not in the warehouse yet.",
-                end.saturating_sub(reached),
-            );
+            metrics::encode(&seen, text);
         })
     }
 }

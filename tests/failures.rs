@@ -424,6 +424,7 @@ async fn the_clock_steps_back() {
         assert_eq!(ahead.json()["field"], "event_time");
         assert_eq!(metric(r#"riskflow_scoring_refused_total{cause="ahead_of_clock"}"#), 1);
         check_decided(&score("k3", later(-3_600)), "new", "normal");
+        check_decided(&score("k0", noon), "duplicate", "normal");
         assert_eq!(metric("riskflow_scoring_clock_behind_seconds"), 3_600);
         let time = |name: &str| page("k3")[name].as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect("a time");
         assert!(time("decided_at") >= time("received_at"));

@@ -151,6 +151,19 @@ fn places_that_cannot_be_used_are_named() {
     fails(&["demo", "--once", "--port", "0", "--data-dir", text(&inside)], 1, &[text(&inside)]);
     fails(&["run", "--listen", "127.0.0.1:0", "--pipeline", HANDBOOK, "--data-dir", text(&inside)], 1, &[text(&inside)]);
     fails(&["simulate", "--days", "1", "--out", text(&inside)], 1, &[text(&inside)]);
+    let simulate = |more: &[&str], code: i32, parts: &[&str]| {
+        fails(
+            &[["simulate", "--days", "3", "--customers", "9", "--out", text(folder.path())].as_slice(), more].concat(),
+            code,
+            parts,
+        );
+    };
+    simulate(&["--drift", "quake:1@2018-04-02"], 2, &["quake:1@2018-04-02", "spending, bursts, missing"]);
+    simulate(&["--drift", "spending:2@soon"], 2, &["`soon` is no day"]);
+    simulate(&["--drift", "missing:DEVICE@2018-04-02"], 1, &["no column DEVICE", "TERMINAL_ID"]);
+    simulate(&["--drift", "spending:2@2018-05-01"], 1, &["spending:2@2018-05-01", "the last one was made on 2018-04-03"]);
+    simulate(&["--drift", "spending:2@2018-04-02", "--history", "x.parquet"], 2, &["--history", "--days"]);
+    fails(&["simulate", "--history", "x.parquet", "--out", text(folder.path())], 2, &["--drift"]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let data = folder.path().join("data");

@@ -12,7 +12,7 @@ use ingest::log::file::{FileLog, Options};
 use ingest::log::{Log, Topic};
 use scoring::Control;
 use serde_json::Value;
-use support::{HANDBOOK, json_lines, riskflow, run, run_well, text};
+use support::{HANDBOOK, Server, json_lines, riskflow, run, run_well, text};
 
 /// A small world whose labels are known at this time.
 const AS_OF: &str = "2018-06-05";
@@ -150,6 +150,36 @@ fn what_is_asked_for_in_the_log_is_trained_once_and_waits_as_a_candidate() {
     run_well(&[now.as_slice(), &["--as-of", AS_OF]].concat());
     let runs = json_lines(&run_well(&["retrain", "--data-dir", text(&at), "--runs", "--json"]));
     assert_eq!(askers(runs.last().expect("a run")), ["riskflow retrain"]);
+}
+
+#[test]
+fn what_was_learned_looks_on_beside_the_champion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = world(folder.path());
+    let pipeline = pipeline(folder.path(), "learners = [\"logistic\"]\nchallenger_days = 7");
+    let champion = |server: &Server| server.get("/v1/status").json()["model"]["version"].clone();
+    let server = Server::start_with(&at, &pipeline, &[]);
+    let before = champion(&server);
+    let now = ["retrain", "--pipeline", text(&pipeline), "--data-dir", text(&at), "--as-of", AS_OF, "--now"];
+    let said = run_well(&[now.as_slice(), &["--url", &server.url]].concat()).stderr;
+    assert!(said.contains("looks on beside the champion: experiment retrained_"), "{said}");
+    let experiments = server.get("/v1/experiments").json();
+    let first = &experiments["items"][0];
+    assert_eq!((&first["share_percent"], &first["ended"]), (&0.into(), &Value::Null), "{first}");
+    assert!(first["planned_end"].is_string() && first["reason"].as_str().is_some_and(|why| why.contains("best of run 1")));
+    assert_eq!(
+        (champion(&server), &first["champion"].to_string()),
+        (before.clone(), &before.as_str().expect("a version").to_owned())
+    );
+    server.stop();
+
+    // Without a server on the log; a server that is not there is waited for.
+    let gone = run(&[now.as_slice(), &["--url", "http://127.0.0.1:1"]].concat());
+    assert!(!gone.status.success() && gone.stderr.contains("no server answers at http://127.0.0.1:1"), "{}", gone.stderr);
+    run_well(&now);
+    let listed = ["experiments", "list", "--json", "--pipeline", text(&pipeline), "--data-dir", text(&at)];
+    let names: Vec<String> = json_lines(&run_well(&listed)).iter().map(|line| line["name"].to_string()).collect();
+    assert_eq!(names.len(), 2, "one of each run that could: {names:?}");
 }
 
 #[test]

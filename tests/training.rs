@@ -197,6 +197,8 @@ fn a_model_is_judged_compared_shown_and_exported() {
             ["promote", "--pipeline", HANDBOOK, "--data-dir", text(&at), "--by", "ada", "--reason", "better", "--version"];
         run_well(&[promote.as_slice(), &[version]].concat());
     }
+    // The second waits for another person.
+    run_well(&["changes", "approve", "1", "--pipeline", HANDBOOK, "--data-dir", text(&at), "--by", "bob"]);
     run_well(&train(text(&data), text(&registry), &["--learners", "logistic", "--seed", "5"]));
     let listed = json_lines(&run_well(&["model", "list", "--data-dir", text(&at), "--json"]));
     let roles: Vec<_> = listed.iter().map(|line| line["role"].as_str().expect("a role")).collect();

@@ -1,6 +1,7 @@
 // The page: asks, keeps the last answers, and hands them to the parts that show them. It asks every two seconds, never in a
 // hidden tab, and leaves the server four times as long in peace as the last answers took. An answer that did not change draws nothing.
 
+import { explain, textOf } from "./ask.js";
 import { CHARTS } from "./charts.js";
 import { linkTo, markOpen, showDecisions } from "./decisions.js";
 import { html, setText, svg } from "./dom.js";
@@ -22,39 +23,18 @@ const failures = new Map(); // job -> what it could not do with an answer
 let askedAt = null; // where the warehouse stood, and for which days, when the charts last asked
 let openedFrom = null;
 
-class Refusal extends Error {}
-
 // One question to the server. True when there is something new to show.
 async function ask(path) {
   const before = answers.get(path);
   let now;
   try {
-    const response = await fetch(path, { headers: { accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    const text = await response.text();
-    if (!response.ok) throw new Refusal(refusal(response, text));
+    const text = await textOf(path, PATIENCE_MS);
     now = { text, data: text === before?.text ? before.data : JSON.parse(text), at: Date.now() };
   } catch (error) {
-    now = { ...before, error: explain(error), unreachable: error instanceof TypeError };
+    now = { ...before, error: explain(error, PATIENCE_MS), unreachable: error instanceof TypeError };
   }
   answers.set(path, now);
   return now.text !== before?.text || now.error !== before?.error;
-}
-
-// The detail of a problem+json, or at least its status.
-function refusal(response, text) {
-  try {
-    const { detail, title } = JSON.parse(text);
-    return detail ?? title ?? `status ${response.status}`;
-  } catch {
-    return `status ${response.status} ${response.statusText}`.trim();
-  }
-}
-
-function explain(error) {
-  if (error instanceof Refusal) return error.message;
-  if (error instanceof TypeError) return "riskflow does not answer; trying again";
-  if (error.name === "TimeoutError") return `no answer within ${PATIENCE_MS / 1_000} s`;
-  return `the answer cannot be read: ${error.message}`;
 }
 
 const dataOf = path => answers.get(path)?.data;

@@ -101,7 +101,7 @@ pub(crate) async fn newest(
 }
 
 /// What went wrong is said to the caller, why to the log: causes name files and columns.
-fn unanswered(error: monitor::Error) -> Problem {
+pub(crate) fn unanswered(error: monitor::Error) -> Problem {
     let causes: Vec<String> = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string).collect();
     tracing::error!(%error, cause = causes.join(": "), "a question of the page was not answered");
     let more = if causes.is_empty() { "" } else { "; the log of the server says why" };
@@ -109,7 +109,7 @@ fn unanswered(error: monitor::Error) -> Problem {
 }
 
 /// The days from `from` to `to`, both included.
-fn days(parameters: &[(String, String)]) -> Result<Days, Problem> {
+pub(crate) fn days(parameters: &[(String, String)]) -> Result<Days, Problem> {
     let (mut from, mut to) = (None, None);
     for (name, value) in parameters {
         match name.as_str() {

@@ -6,25 +6,42 @@ use axum::response::{IntoResponse, Response};
 use scoring::api::{InPath, Problem};
 
 const PAGE: &str = include_str!("../page/index.html");
+const DRIFT: &str = include_str!("../page/drift.html");
+const MODELS: &str = include_str!("../page/models.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 12] = [
+pub(crate) const ASSETS: [(&str, &str); 19] = [
     ("app.css", include_str!("../page/app.css")),
     ("app.js", include_str!("../page/app.js")),
+    ("ask.js", include_str!("../page/ask.js")),
     ("charts.js", include_str!("../page/charts.js")),
     ("decisions.js", include_str!("../page/decisions.js")),
     ("dom.js", include_str!("../page/dom.js")),
+    ("drift.css", include_str!("../page/drift.css")),
+    ("drift.js", include_str!("../page/drift.js")),
     ("event.js", include_str!("../page/event.js")),
     ("figures.js", include_str!("../page/figures.js")),
     ("format.js", include_str!("../page/format.js")),
     ("frame.js", include_str!("../page/frame.js")),
+    ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
     ("marks.js", include_str!("../page/marks.js")),
+    ("models.css", include_str!("../page/models.css")),
+    ("models.js", include_str!("../page/models.js")),
+    ("rivals.js", include_str!("../page/rivals.js")),
     ("scales.js", include_str!("../page/scales.js")),
 ];
 
 pub(crate) async fn page() -> Response {
     file("text/html; charset=utf-8", PAGE)
+}
+
+pub(crate) async fn models() -> Response {
+    file("text/html; charset=utf-8", MODELS)
+}
+
+pub(crate) async fn drift_page() -> Response {
+    file("text/html; charset=utf-8", DRIFT)
 }
 
 pub(crate) async fn asset(InPath(name): InPath<String>) -> Result<Response, Problem> {

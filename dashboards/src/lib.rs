@@ -5,6 +5,8 @@
 
 mod answers;
 mod assets;
+mod drift;
+mod models;
 #[cfg(test)]
 mod tests;
 
@@ -15,12 +17,30 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
-use monitor::Warehouse;
+use monitor::{Warehouse, Watch, experiment, performance};
+use scoring::Registry;
 use utoipa::OpenApi;
 
 /// Scripts and styles come as files of their own from here; markup made from text is refused even if a script should try it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What the page of models is made of.
+#[derive(Clone)]
+pub struct Sources {
+    /// Where decisions and labels are asked for.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// Where models are.
+    pub registry: Arc<dyn Registry>,
+    /// The name of the model that decides.
+    pub model: String,
+    /// How performance is measured.
+    pub performance: performance::Policy,
+    /// How a challenger is judged.
+    pub experiment: experiment::Policy,
+    /// The attributes whose values are looked at one by one.
+    pub segments: Vec<String>,
+}
 
 /// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
 /// The page also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server.
@@ -38,10 +58,24 @@ pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
         .layer(map_response(harden))
 }
 
+/// The page of models at `/models`, and what it draws: `/v1/monitor/performance` and `/v1/monitor/comparison`.
+pub fn models_router(sources: Sources) -> Router {
+    Router::new().route("/models", get(assets::models)).merge(models::router(sources)).layer(map_response(harden))
+}
+
+/// The page of drift at `/drift`, and what it draws under `/v1/monitor/drift`.
+pub fn drift_router(watch: Arc<Watch>) -> Router {
+    Router::new()
+        .route("/drift", get(assets::drift_page))
+        .route("/v1/monitor/drift", get(drift::drift))
+        .with_state(watch)
+        .layer(map_response(harden))
+}
+
 /// What of it an API document describes: the answers, not the page.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(answers::answer, answers::newest))]
+    #[openapi(paths(answers::answer, answers::newest, drift::drift, models::performance, models::comparison))]
     struct Described;
     Described::openapi()
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use ingest::log::Position;
 use monitor::warehouse::{Answer, RecordBatch};
-use monitor::{Days, Error, Projected, Question, Slot, Warehouse};
+use monitor::{Days, Error, Monitoring, Projected, Question, Slot, Warehouse, Watch};
+use scoring::{FileRegistry, Pipeline};
 use serde_json::Value;
 
+use crate::Sources;
 use crate::assets::ASSETS;
 
 /// A warehouse without rows, or, when `missing`, without anything.
@@ -59,7 +61,20 @@ impl Reply {
 async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Arc::new(FileRegistry::open(folder.path()).unwrap());
+    let pipeline = Pipeline::parse(include_str!("../../pipelines/card_fraud_handbook.toml"), "p.toml").unwrap();
+    let sources = Sources {
+        warehouse: Arc::clone(warehouse) as _,
+        registry: Arc::clone(&registry) as _,
+        model: "card_fraud".to_owned(),
+        performance: monitor::performance::Policy::default(),
+        experiment: monitor::experiment::Policy::default(),
+        segments: Vec::new(),
+    };
+    let watch = Watch::new(Arc::clone(warehouse) as _, registry, Arc::new(pipeline), Monitoring::default());
     let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
+    let router = router.merge(crate::drift_router(Arc::new(watch))).merge(crate::models_router(sources));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let asked = tokio::task::spawn_blocking(move || {
         let mut response = ureq::get(url).config().http_status_as_error(false).build().call().unwrap();
@@ -86,6 +101,7 @@ async fn every_file_has_its_type_and_the_policy() {
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
     };
     check("/", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/models", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/assets/app.css", "text/css; charset=utf-8", "/* ").await;
     check("/assets/app.js", "text/javascript; charset=utf-8", "// ").await;
     check("/assets/icon.svg", "image/svg+xml", "<svg ").await;
@@ -123,6 +139,28 @@ async fn a_bad_parameter_is_named() {
 }
 
 #[tokio::test]
+async fn drift_is_asked_for_by_window_and_reference() {
+    let warehouse = Arc::new(Asked::default());
+    let query = "window=week&against=same_hours&segment=channel%3Decom&from=2018-08-06&to=2018-08-12";
+    let reply = get(&warehouse, &format!("/v1/monitor/drift?{query}")).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let answer = reply.json();
+    assert_eq!((&answer["window"], &answer["against"]), (&"week".into(), &"same_hours".into()));
+    assert_eq!((&answer["segment"], &answer["moved"]), (&"channel=ecom".into(), &serde_json::json!([])));
+    assert_eq!(answer["rules"]["drift"], 0.25);
+    let check = async |query: &str, field: &str, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/monitor/drift?{query}")).await;
+        assert_eq!((reply.status, &reply.json()["field"], &reply.json()["detail"]), (400, &field.into(), &detail.into()));
+    };
+    check("window=month", "window", "`window` is `month`, which is none of hour, day, week").await;
+    check("against=x", "against", "`against`: `x` is none of training, week_before, same_hours").await;
+    check("from=x", "from", "`from` is not a day: write it as 2018-08-01, not `x`").await;
+    let missing = Arc::new(Asked { missing: true, ..Asked::default() });
+    assert_eq!(get(&missing, "/v1/monitor/drift").await.status, 503);
+    assert_eq!(get(&warehouse, "/drift").await.header("content-type"), "text/html; charset=utf-8");
+}
+
+#[tokio::test]
 async fn a_path_asks_its_questions_of_its_days() {
     let check = async |path: &str, expect: &[Question], answer: &str| {
         let warehouse = Arc::new(Asked::default());
@@ -147,9 +185,27 @@ async fn a_path_asks_its_questions_of_its_days() {
 }
 
 #[tokio::test]
+async fn what_models_are_asked_is_checked() {
+    let warehouse = Arc::new(Asked::default());
+    let check = async |path: &str, status: u16, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/monitor/{path}")).await;
+        assert_eq!((reply.status, &reply.json()["detail"]), (status, &detail.into()), "{path}");
+    };
+    check("comparison?challenger=2", 400, "`champion` is missing: give a version, as champion=3").await;
+    check("comparison?champion=1&challenger=b", 400, "`challenger` is a version, a whole number, not `b`").await;
+    check("comparison?champion=1&challenger=2", 404, "there is no version 1 of card_fraud").await;
+    check("performance?as_of=soon", 400, "`as_of` is no time: write it as 2018-08-01T12:00:00Z, not `soon`").await;
+    check("performance?day=1", 400, "there is no parameter `day`; there are `from` and `to`").await;
+    // Nothing is known, and that is said, not drawn as zero.
+    let reply = get(&warehouse, "/v1/monitor/performance").await;
+    assert_eq!((reply.status, &reply.json()["whole"]["state"]), (200, &"no_data".into()));
+    assert_eq!(reply.json()["whole"]["flagging"]["recall"]["missing"], "no_rows");
+}
+
+#[tokio::test]
 async fn a_missing_warehouse_is_never_an_empty_answer() {
     let warehouse = Arc::new(Asked { missing: true, ..Asked::default() });
-    for question in ["volume", "decision-mix", "score-distribution", "latency", "detection"] {
+    for question in ["volume", "decision-mix", "score-distribution", "latency", "detection", "performance"] {
         let reply = get(&warehouse, &format!("/v1/monitor/{question}")).await;
         assert_eq!((reply.status, reply.header("content-type")), (503, "application/problem+json"), "{question}");
         assert_eq!(reply.json()["detail"], "there is no warehouse in /gone", "{question}");
@@ -161,7 +217,7 @@ fn every_file_of_the_page_is_in_the_binary() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
     let files: BTreeSet<String> = (std::fs::read_dir(folder).unwrap())
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "index.html")
+        .filter(|name| !name.ends_with(".html"))
         .collect();
     assert_eq!(files, ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
@@ -169,8 +225,12 @@ fn every_file_of_the_page_is_in_the_binary() {
 #[test]
 fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
     let known: BTreeSet<&str> = ASSETS.iter().map(|(name, _)| *name).collect();
-    let page = [("index.html", include_str!("../page/index.html"))];
-    for (name, text) in page.into_iter().chain(ASSETS) {
+    let pages = [
+        ("index.html", include_str!("../page/index.html")),
+        ("drift.html", include_str!("../page/drift.html")),
+        ("models.html", include_str!("../page/models.html")),
+    ];
+    for (name, text) in pages.into_iter().chain(ASSETS) {
         let quoted = |before: &str| -> Vec<String> {
             text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
         };

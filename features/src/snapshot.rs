@@ -16,8 +16,8 @@ use ingest::log::Position;
 
 const MAGIC: &[u8; 8] = b"RISKSNAP";
 
-/// The newest version of what the frames hold.
-const VERSION: u32 = 1;
+/// The version of what the frames hold. Version 2 knows proposals and experiments; one of before is passed over, and the log read instead.
+const VERSION: u32 = 2;
 
 /// A frame ends when its body has so many bytes.
 const FRAME: usize = 256 << 10;
@@ -60,8 +60,8 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// It was written by a newer program.
-    #[error("snapshot {} has version {version}, this program reads up to {VERSION}", path.display())]
+    /// It was written by an older or a newer program.
+    #[error("snapshot {} has version {version}, this program reads {VERSION}", path.display())]
     Version {
         /// The file.
         path: PathBuf,

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of features, models or decisions: the log carries those as bytes under a topic.
 
+pub mod background;
 pub mod dead_letter;
 pub mod decode;
 pub mod event;

@@ -122,6 +122,26 @@ pub enum Error {
         /// Why not.
         source: Box<DataFusionError>,
     },
+    /// Figures of rows that cannot be measured, or with settings that make no sense.
+    #[error("cannot measure what the warehouse answered")]
+    Evaluation(#[from] evaluation::Error),
+    /// The registry could not give a model, or what it has learned from.
+    #[error("cannot read a model from the registry")]
+    Registry(#[from] scoring::registry::Error),
+    /// A version against itself.
+    #[error("{model} {version} cannot be compared with itself")]
+    SameVersion {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u32,
+    },
+    /// Two models of which no pipeline computes the inputs of both.
+    #[error("the two cannot be compared on the same events: {} is defined otherwise for each", features.join(", "))]
+    Inputs {
+        /// The features that they read under one name with two meanings.
+        features: Vec<String>,
+    },
     /// The warehouse did not answer.
     #[error("cannot answer the question `{question}`")]
     Question {
@@ -173,6 +193,9 @@ pub enum Error {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A profile in the warehouse is not as this program writes it.
+    #[error("cannot use the table of profiles")]
+    Profile(#[from] crate::profile::BadRow),
     /// The projection has failed or ended, so that what was waited for has not come.
     #[error("the projection into the warehouse stopped at position {reached}: {reason}")]
     Stopped {
@@ -198,4 +221,15 @@ impl Error {
     pub(crate) fn part(action: &'static str, path: &Path) -> impl FnOnce(ParquetError) -> Self {
         move |source| Self::Part { action, path: path.to_owned(), source }
     }
+}
+
+/// The message of an error with those of its causes.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -3,19 +3,32 @@
 //! The log is the truth and the warehouse a copy of it in columns, which can be deleted and made again. Nothing here is in the
 //! path of a decision, and nothing here changes one.
 
+pub mod drift;
 mod error;
+pub mod experiment;
+mod file;
 #[cfg(test)]
 mod fixture;
+pub mod judge;
+pub mod notify;
+pub mod observer;
+pub mod outcome;
+pub mod performance;
 pub mod points;
+pub mod profile;
 pub mod projection;
 pub mod projector;
 pub mod questions;
 pub mod tables;
 pub mod warehouse;
+pub mod watch;
 
 pub use error::Error;
+pub use file::Monitoring;
+pub use observer::Observer;
 pub use projection::Projection;
 pub use projector::{Progress, Projector};
 pub use questions::{Days, Question};
 pub use tables::{Derived, Projected, Slot, Table, Window};
 pub use warehouse::{ClickHouseWarehouse, ParquetWarehouse, Warehouse};
+pub use watch::{Drift, Watch};

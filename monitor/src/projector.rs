@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ingest::Schema;
 use ingest::log::{Durability, Log, Position, reached};
+use ingest::{Schema, background};
 use tokio::sync::watch;
 
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::projection::Projection;
 use crate::warehouse::Warehouse;
 
@@ -75,7 +75,7 @@ impl Projector {
             }
             ended
         };
-        let thread = std::thread::Builder::new().name("projector".to_owned()).spawn(run)?;
+        let thread = background::spawn("projector", run)?;
         Ok(Self { progress, orders, thread })
     }
 
@@ -219,17 +219,6 @@ impl Follower {
     fn told_to_stop(&self) -> bool {
         self.orders.has_changed().is_err() || self.orders.borrow().stop
     }
-}
-
-/// The message of an error with those of its causes.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The questions that the warehouse answers, each with the form of its answer. They are asked of any [`Warehouse`]; the SQL is
 //! the backend's. No question changes anything, and a warehouse that cannot answer is an error, never an empty answer.
 
+pub(crate) mod columns;
+
 use std::collections::BTreeMap;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -74,6 +76,38 @@ pub enum Question {
         /// At most how many.
         limit: u32,
     },
+    /// What was decided about each event, and what was known of it; see [`crate::performance`].
+    Judged {
+        /// Of which days.
+        days: Days,
+        /// What was observed later is not known.
+        as_of: Timestamp,
+    },
+    /// What two versions of a model said of each event, and what was known of it; see [`crate::experiment`].
+    Rivals {
+        /// The model.
+        model: String,
+        /// The version that decides.
+        champion: u32,
+        /// The one beside it.
+        challenger: u32,
+        /// Of which days.
+        days: Days,
+        /// What was observed later is not known.
+        as_of: Timestamp,
+    },
+    /// How long bad events took to be known.
+    Delays {
+        /// What was observed later is not known.
+        as_of: Timestamp,
+    },
+    /// The attributes of events, in the order of the log.
+    Attributes {
+        /// Of which days.
+        days: Days,
+    },
+    /// See [`moment`].
+    Moment,
     /// See [`decision`].
     Decision {
         /// Of which event.
@@ -100,6 +134,11 @@ impl Question {
             Self::Detection(_) => "detection",
             Self::Newest { .. } => "newest",
             Self::Vectors { .. } => "vectors",
+            Self::Judged { .. } => "judged",
+            Self::Rivals { .. } => "rivals",
+            Self::Delays { .. } => "delays",
+            Self::Attributes { .. } => "attributes",
+            Self::Moment => "moment",
             Self::Decision { .. } => "decision",
             Self::Points { .. } => "points",
         }
@@ -361,7 +400,17 @@ pub async fn vectors(warehouse: &dyn Warehouse, after: Option<u64>, limit: u32) 
     Ok(vectors)
 }
 
-fn unreadable(question: &'static str, source: ArrowError) -> Error {
+/// What is the newest moment that anything is known of, by the time at which it came in? `None` of an empty warehouse.
+pub async fn moment(warehouse: &dyn Warehouse) -> Result<Option<Timestamp>, Error> {
+    for batch in &warehouse.answer(Question::Moment).await? {
+        if let Some(moment) = columns::Columns::new("moment", batch).times("moment")?.first() {
+            return Ok(Some(*moment));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn unreadable(question: &'static str, source: ArrowError) -> Error {
     Error::Question { question, source: Box::new(source.into()) }
 }
 

@@ -98,6 +98,70 @@ pub enum Error {
         /// All shares together.
         percent: u32,
     },
+    /// Thresholds that cannot be.
+    #[error("{what}")]
+    Policy {
+        /// What is wrong.
+        what: String,
+    },
+    /// There is no such proposal.
+    #[error("there is no change {id}")]
+    NoProposal {
+        /// Its number.
+        id: u32,
+    },
+    /// Somebody has settled it already.
+    #[error("change {id} is {stage} already")]
+    Settled {
+        /// Its number.
+        id: u32,
+        /// What became of it.
+        stage: &'static str,
+    },
+    /// Who proposes a change cannot approve or reject it.
+    #[error("change {id} was proposed by {by}, and needs another person: whoever proposes a change may only withdraw it")]
+    OwnProposal {
+        /// Its number.
+        id: u32,
+        /// Who proposed it.
+        by: String,
+    },
+    /// Only who proposed a change can take it back.
+    #[error("change {id} was proposed by {by}, and nobody else can withdraw it: reject it instead")]
+    NotProposer {
+        /// Its number.
+        id: u32,
+        /// Who proposed it.
+        by: String,
+    },
+    /// What a proposal rests on has changed.
+    #[error(transparent)]
+    Outdated(#[from] crate::control::Outdated),
+    /// More entries than one person can look at, or one record hold.
+    #[error("a proposal has at most {most} list entries, this one has {entries}: propose them in parts")]
+    TooManyEntries {
+        /// How many there are.
+        entries: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// No champion was before the present one.
+    #[error("there is no champion to go back to: none was promoted before the present one")]
+    NoFormer,
+    /// An experiment that there cannot be.
+    #[error("experiment `{name}`: {what}")]
+    Experiment {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// There is no such experiment.
+    #[error("there is no experiment `{name}`")]
+    NoExperiment {
+        /// Its name.
+        name: String,
+    },
     /// A rule cannot take this state.
     #[error(transparent)]
     Forbidden(#[from] crate::rules::Forbidden),

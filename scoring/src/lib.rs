@@ -10,6 +10,7 @@ pub mod decide;
 pub mod decision;
 pub mod engine;
 mod error;
+pub mod guard;
 mod labels;
 pub mod lists;
 pub mod metrics;

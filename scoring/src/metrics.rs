@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::decision::Decision;
+use crate::decision::{Decision, TimingsUs};
 use crate::rules::RuleSet;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,6 +30,11 @@ struct Placed {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Cause {
     cause: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stage {
+    stage: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,6 +70,8 @@ pub struct Metrics {
     rules: Family<RuleOutcome, Counter>,
     rules_asked: Gauge,
     lists: Family<OnList, Counter>,
+    /// Those of [`TimingsUs::named`], in its order.
+    stages: [Histogram; 4],
     decide: Histogram,
     commit: Histogram,
 }
@@ -129,8 +136,16 @@ impl Metrics {
         registry.register("list_matches", "Events that were on a list", lists.clone());
         let rules_asked = Gauge::default();
         registry.register("rules_asked", "Rules that are asked about every event", rules_asked.clone());
-        let seconds =
+        let seconds: fn() -> Histogram =
             || Histogram::new([2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.25, 1.0]);
+        let stages = Family::new_with_constructor(seconds);
+        registry.register_with_unit(
+            "stage",
+            "Each stage on the way to the decision: waiting for the engine, features, model, policy with rules and reasons",
+            Unit::Seconds,
+            stages.clone(),
+        );
+        let stages = TimingsUs::default().named().map(|(stage, _)| stages.get_or_create(&Stage { stage }).clone());
         let (decide, commit) = (seconds(), seconds());
         registry.register_with_unit(
             "decide",
@@ -160,6 +175,7 @@ impl Metrics {
             rules,
             rules_asked,
             lists,
+            stages,
             decide,
             commit,
         }
@@ -206,6 +222,9 @@ impl Metrics {
         }
         for found in &decision.lists {
             self.lists.get_or_create(&OnList { list: found.list.clone() }).inc();
+        }
+        for (histogram, (_, us)) in self.stages.iter().zip(decision.timings_us.named()) {
+            histogram.observe(f64::from(us) * 1e-6);
         }
         self.decide.observe(f64::from(decision.timings_us.total()) * 1e-6);
         self.commit.observe(f64::from(commit_us) * 1e-6);

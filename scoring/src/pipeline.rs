@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use crate::control::Governance;
 use crate::decide::names;
 use crate::lists::{Declared, ListFile};
 use crate::policy::{Policy, ReasonFile, ReasonTable};
@@ -35,6 +36,8 @@ pub struct Pipeline {
     pub lists: Vec<Declared>,
     /// The rules that the file has; others come while the program runs.
     pub rules: Vec<Rule>,
+    /// Who has to agree to changes, and how a new champion is watched.
+    pub governance: Governance,
     /// How far ahead of the clock an event's time may be.
     pub max_skew: Duration,
 }
@@ -89,9 +92,14 @@ struct PipelineFile {
     lists: Vec<ListFile>,
     #[serde(default)]
     rules: Vec<Spanned<Rule>>,
+    #[serde(default)]
+    governance: Option<Spanned<Governance>>,
     /// Read where models are trained.
     #[serde(default, rename = "training")]
     _training: IgnoredAny,
+    /// Read where decisions are watched.
+    #[serde(default, rename = "monitoring")]
+    _monitoring: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +164,12 @@ impl Pipeline {
         let lists = ListFile::check(read.lists, &schema).map_err(|(message, span)| fail(message, span))?;
         let (spans, rules): (Vec<Range<usize>>, Vec<Rule>) =
             read.rules.into_iter().map(|rule| (rule.span(), rule.into_inner())).unzip();
-        let pipeline = Self { name: read.name, schema, plan: Arc::new(plan), model, policy, reasons, lists, rules, max_skew };
+        if let Some(said) = &read.governance {
+            said.as_ref().check().map_err(|message| fail(message, said.span()))?;
+        }
+        let governance = read.governance.map(Spanned::into_inner).unwrap_or_default();
+        let plan = Arc::new(plan);
+        let pipeline = Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, governance, max_skew };
         if let Err(errors) = RuleSet::compile(pipeline.rules.clone(), &names(&pipeline, &pipeline.list_names())) {
             let first = errors.into_iter().next().expect("nothing is wrong without an error");
             let place = pipeline.rules.iter().rposition(|rule| rule.id == *first.rule()).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! From a score to a decision, and from a feature's part in it to a sentence: the operator's words, as pure functions.
 
+use std::fmt;
 use std::ops::Range;
 
 use features::Plan;
@@ -11,6 +12,7 @@ use crate::decision::{Reason, Thresholds, Verdict};
 /// The `[policy]` table: thresholds, and what holds when no model can score.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Policy {
     /// Reviewed from this score on, 0 to 1000.
     pub review: u16,
@@ -30,6 +32,7 @@ const fn one_second() -> u32 {
 /// What to answer when no model could score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub enum OnFailure {
     /// Accept no event: the caller gets an error and decides itself. An event that was accepted already is reviewed.
     Refuse,
@@ -42,6 +45,16 @@ pub enum OnFailure {
 }
 
 impl OnFailure {
+    /// Its word in pipeline files and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Review => "review",
+            Self::Approve => "approve",
+            Self::Decline => "decline",
+        }
+    }
+
     /// The decision about an event that was accepted.
     pub const fn verdict(self) -> Verdict {
         match self {
@@ -49,6 +62,14 @@ impl OnFailure {
             Self::Approve => Verdict::Approve,
             Self::Decline => Verdict::Decline,
         }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { review, decline, on_failure, model_within_ms } = self;
+        let on_failure = on_failure.name();
+        write!(f, "review from {review}, decline from {decline}, on failure {on_failure}, models within {model_within_ms} ms")
     }
 }
 

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use evaluation::{Estimate, Evaluation, Feature, Figure, Judged, Settings, Threshold, evaluate, stability};
 use ingest::Timestamp;
 use scoring::Model;
 use scoring::model::network::Missing;
 use scoring::model::probability_at;
 use scoring::{Artifact, Champion, FileRegistry, Pipeline, Registry};
 use training::dataset::Rows;
-use training::evaluation::report::{About, html};
-use training::evaluation::{Estimate, Evaluation, Feature, Figure, Judged, Settings, Threshold, evaluate, stability};
+use training::report::{About, html};
 use training::{Period, Training};
 
 use super::history::{History, HistoryArgs, period};

@@ -29,9 +29,12 @@ pub struct Args {
 enum Command {
     /// Make a key and show its secret
     Add {
-        /// Whose it is
+        /// What it is called
         #[arg(long, value_name = "NAME")]
         name: String,
+        /// The person that has it: keys of one person are one person where two are asked [default: the name]
+        #[arg(long, value_name = "PERSON")]
+        owner: Option<String>,
         /// What it may do: score, label, read, review, admin
         #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true, value_parser = scope)]
         scopes: Vec<Scope>,
@@ -76,9 +79,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(&data).with_context(|| format!("cannot create the data folder {}", data.display()))?;
     let (keys, now) = (KeyFile::of(&data), SystemClock.now());
     match &args.command {
-        Command::Add { name, scopes, per_second, expires } => {
+        Command::Add { name, owner, scopes, per_second, expires } => {
             let new = NewKey {
                 name: name.clone(),
+                owner: owner.clone(),
                 scopes: scopes.clone(),
                 requests_per_second: *per_second,
                 expires_at: expires.map(|length| now + length),
@@ -103,6 +107,7 @@ fn reveal(secret: &Secret) -> anyhow::Result<()> {
 #[derive(Serialize)]
 struct Line {
     name: String,
+    owner: Option<String>,
     scopes: Vec<&'static str>,
     requests_per_second: u32,
     created_at: String,
@@ -112,6 +117,7 @@ struct Line {
 fn list(keys: &KeyFile, json: bool) -> anyhow::Result<()> {
     let line = |key: scoring::api::access::Key| Line {
         name: key.name,
+        owner: key.owner,
         scopes: key.scopes.into_iter().map(Scope::name).collect(),
         requests_per_second: key.requests_per_second,
         created_at: key.created_at.to_string(),
@@ -124,9 +130,10 @@ fn list(keys: &KeyFile, json: bool) -> anyhow::Result<()> {
     let row = |line: &Line| {
         let rate = if line.requests_per_second == 0 { "-".to_owned() } else { line.requests_per_second.to_string() };
         let end = line.expires_at.clone().unwrap_or_else(|| "never".to_owned());
-        vec![line.name.clone(), line.scopes.join(", "), rate, line.created_at.clone(), end]
+        let owner = line.owner.as_ref().unwrap_or(&line.name).clone();
+        vec![line.name.clone(), owner, line.scopes.join(", "), rate, line.created_at.clone(), end]
     };
-    output::table(&["key", "scopes", "requests a second", "made", "ends"], &lines.iter().map(row).collect::<Vec<_>>())
+    output::table(&["key", "owner", "scopes", "requests a second", "made", "ends"], &lines.iter().map(row).collect::<Vec<_>>())
 }
 
 /// 256 bits of the machine's randomness.

@@ -2,19 +2,27 @@
 
 pub mod backtest;
 pub mod bench;
+pub mod changes;
+mod client;
+pub mod compare;
 pub mod demo;
+pub mod drift;
 pub mod evaluate;
+pub mod experiments;
 pub mod features;
 pub mod history;
 pub mod import;
 pub mod key;
 mod made_up;
 pub mod model;
+pub mod notify;
 pub mod promote;
 pub mod retrain;
+pub mod rollback;
 pub mod run;
 pub mod score;
 pub mod simulate;
+mod target;
 pub mod train;
 pub mod tune;
 pub mod warehouse;

@@ -1,32 +1,27 @@
-//! `riskflow promote`: makes a version of a model champion; a control record in the log says since when, by whom and why.
+//! `riskflow promote`: makes a version of a model champion, or proposes it where a second person is asked; a control record in the log says
+//! since when, by whom and why.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use serde_json::json;
+use ureq::http::Method;
 
-use ingest::SystemClock;
-
-use super::ConfigArgs;
+use super::changes::said;
+use super::target::TargetArgs;
 use crate::output;
 
-/// Make a version of the pipeline's model champion
+/// Make a version of the pipeline's model champion, or propose it
 ///
-/// The model must be in the registry, trained on the features of this pipeline. Run it while no server holds the log.
+/// The model must be in the registry, trained on the features of this pipeline. The first champion decides at once. After it a promotion waits
+/// for a second person, who approves it with `riskflow changes approve`, unless `four_eyes` in [governance] of the pipeline file leaves models out.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  riskflow promote --pipeline pipelines/card_fraud_handbook.toml --version 3 --by ada --reason \"beats 2 on August\""
+    after_help = "Examples:\n  riskflow promote --pipeline pipelines/card_fraud_handbook.toml --version 3 --by ada --reason \"beats 2 on August\"\n  riskflow promote --url http://127.0.0.1:8080 --api-key rf_... --version 3 --reason \"beats 2 on August\""
 )]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigArgs,
-    /// The pipeline file
-    #[arg(long, value_name = "FILE")]
-    pipeline: PathBuf,
+    target: TargetArgs,
     /// The version in the registry
     #[arg(long)]
     version: u32,
-    /// Who promotes it
-    #[arg(long, value_name = "NAME")]
-    by: String,
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -34,12 +29,9 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let config = args.config.load()?;
-    let pipeline = crate::read_pipeline(&args.pipeline)?;
-    let name = pipeline.model.name.clone();
-    let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |_| {})?;
-    riskflow.promote(args.version, &args.by, &args.reason).await?;
-    riskflow.stop().await?;
-    output::message(&format!("{name} {} is champion from now on", args.version));
+    let body = json!({"role": "champion", "reason": args.reason});
+    let answer = args.target.must(Method::PUT, &format!("/v1/models/{}/role", args.version), Some(&body)).await?;
+    let name = answer.body["name"].as_str().unwrap_or_default();
+    output::message(&said(&answer, &format!("{name} {} is champion from now on", args.version)));
     Ok(())
 }

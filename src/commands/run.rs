@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigArgs;
 use crate::server::{self, Live};
+use crate::signals::{Signals, watch_warehouse};
 use crate::{output, server::Listener};
 
 /// Serve the scoring API and the live page
@@ -34,6 +35,7 @@ pub struct Args {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let pipeline = crate::read_pipeline(&args.pipeline)?;
+    let monitoring = crate::read_monitoring(&args.pipeline, &pipeline)?;
     let listener = Listener::bind(args.listen.unwrap_or(config.server.listen), &config.server)?;
     let keys = KeyFile::of(&config.data);
     let access = Arc::new(Access::new(keys.read()?, Arc::new(SystemClock)));
@@ -43,9 +45,17 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             listener.url()
         );
     }
+    if access.is_open() && pipeline.governance.four_eyes.as_ref().is_some_and(|kinds| !kinds.is_empty()) {
+        bail!(
+            "{} asks for four eyes, and without keys nobody is told from anybody: make a key for each person with `riskflow key add`, or write `four_eyes = []` in [governance]",
+            args.pipeline.display()
+        );
+    }
+    let signals = Signals::start(&config, "run")?;
     let bar = output::counter("recovering");
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
+    let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     // Whoever reads that it listens may tell it to stop at once.
     let stop = server::stop_signal();
     output::message(&format!("riskflow listens on {}", listener.url()));
@@ -57,10 +67,22 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let reloading =
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
-    let served = server::serve(listener, server::router(&riskflow, Live::default(), access), stop).await;
+    let judging =
+        crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;
+    let pipeline = riskflow.engine.pipeline().name.clone();
+    let progress = riskflow.projector.progress();
+    let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
+    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard());
+    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch);
+    let served = server::serve(listener, router, stop).await;
     reloading.abort();
+    guarding.abort();
+    drop(judging);
     output::message("stopping: what was accepted is written first");
+    observer.stop().await;
     riskflow.stop().await?;
+    watching.await?;
+    signals.stop().await?;
     served
 }
 

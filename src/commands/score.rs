@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::{Deserializer, Value};
+use ureq::http::Method;
 
-use super::bench::Url;
+use super::client::{Answer, Client};
 use crate::output;
 
 /// Have a running server score events, and show what it decided
@@ -39,17 +39,18 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let client = Client::new(args)?;
+    let client = Client::new(&args.url, args.api_key.as_deref())?;
+    let query = args.reasons.as_ref().map(|reasons| format!("?reasons={reasons}")).unwrap_or_default();
     let (mut asked, mut refused) = (0_u64, 0_u64);
     let mut rows = Vec::new();
     let mut ask = || -> anyhow::Result<()> {
         for event in events(args)? {
             let event = event.with_context(|| format!("{} is not JSON after event {asked}", args.file.display()))?;
             asked += 1;
-            let answer = client.score(&event)?;
+            let answer = client.ask(&Method::POST, &format!("/v1/score{query}"), Some(&event))?;
             if answer.status != 200 {
                 refused += 1;
-                output::message(&answer.refusal(asked, &event));
+                output::message(&refusal(&answer, asked, &event));
             }
             if args.json {
                 output::json_line(&answer.body)?;
@@ -87,67 +88,10 @@ fn events(args: &Args) -> anyhow::Result<impl Iterator<Item = serde_json::Result
     }))
 }
 
-/// An answer that takes longer is none.
-const LONGEST: Duration = Duration::from_secs(60);
-
-struct Client {
-    agent: ureq::Agent,
-    server: String,
-    url: String,
-    authorization: Option<String>,
-}
-
-struct Answer {
-    status: u16,
-    body: Value,
-}
-
-impl Client {
-    fn new(args: &Args) -> anyhow::Result<Self> {
-        let Url { authority, path } = Url::parse(&args.url)?;
-        let query = args.reasons.as_ref().map(|reasons| format!("?reasons={reasons}")).unwrap_or_default();
-        Ok(Self {
-            agent: ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONGEST)).build().into(),
-            server: format!("http://{authority}"),
-            url: format!("http://{authority}{path}/v1/score{query}"),
-            authorization: args.api_key.as_ref().map(|key| format!("Bearer {key}")),
-        })
-    }
-
-    fn score(&self, event: &Value) -> anyhow::Result<Answer> {
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header("authorization", authorization);
-        }
-        let mut answer = match request.send(event.to_string()) {
-            Ok(answer) => answer,
-            Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                bail!("no server answers at {}: start one with `riskflow run`, or say where it is with --url", self.server)
-            }
-            Err(error) => return Err(error).with_context(|| format!("{} did not answer", self.server)),
-        };
-        let status = answer.status().as_u16();
-        let text = answer.body_mut().read_to_string().with_context(|| format!("the answer of {} ended early", self.server))?;
-        match serde_json::from_str(&text) {
-            Ok(body) => Ok(Answer { status, body }),
-            Err(_) if status == 200 => bail!("what answers at {} is not riskflow: {}", self.server, brief(&text)),
-            Err(_) => Ok(Answer { status, body: serde_json::json!({"status": status, "detail": brief(&text)}) }),
-        }
-    }
-}
-
-fn brief(text: &str) -> String {
-    text.chars().take(200).collect()
-}
-
-impl Answer {
-    /// A line that says which event was refused, and why: `event 3 (txn_9): 422 transaction.amount_minor must be a whole number`.
-    fn refusal(&self, number: u64, event: &Value) -> String {
-        let id = event["event_id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
-        let said = |member: &str| self.body[member].as_str().unwrap_or_default();
-        let words = [&self.status.to_string(), said("field"), said("detail")].join(" ");
-        format!("event {number}{id}: {}", words.split_whitespace().collect::<Vec<_>>().join(" "))
-    }
+/// A line that says which event was refused, and why: `event 3 (txn_9): 422 transaction.amount_minor must be a whole number`.
+fn refusal(answer: &Answer, number: u64, event: &Value) -> String {
+    let id = event["event_id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
+    format!("event {number}{id}: {}", answer.refusal())
 }
 
 fn row(answer: &Value) -> Vec<String> {
@@ -177,7 +121,7 @@ mod tests {
     #[test]
     fn refusals_name_the_event_and_the_field() {
         let check = |status: u16, body: Value, event: Value, expect: &str| {
-            assert_eq!(Answer { status, body }.refusal(3, &event), expect);
+            assert_eq!(refusal(&Answer { status, body }, 3, &event), expect);
         };
         let problem = json!({"status": 422, "field": "transaction.amount_minor", "detail": "must be a whole number"});
         check(422, problem, json!({"event_id": "t"}), "event 3 (t): 422 transaction.amount_minor must be a whole number");

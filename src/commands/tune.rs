@@ -7,13 +7,14 @@ use std::sync::Mutex;
 use std::time::{Duration as Span, Instant};
 
 use anyhow::{Context, bail};
+use evaluation::Metrics;
+use evaluation::threads::on_threads;
 use indicatif::ProgressBar;
 use ingest::Duration;
 use serde::Serialize;
-use training::threads::on_threads;
 use training::tuning::prequential::{Folds, HISTORY_DAYS, splits};
 use training::tuning::{Dimension, Finalist, Objective, Outcome, Range, Search, Task, page, space};
-use training::{Learner, Metrics, Period, Settings, Training};
+use training::{Learner, Period, Settings, Training};
 
 use self::history::History;
 use super::cores;

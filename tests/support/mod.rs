@@ -178,6 +178,16 @@ impl Server {
         answer(agent().delete(format!("{}{path}", self.url)).call())
     }
 
+    /// Asks with a key.
+    pub fn ask(&self, key: &str, method: &str, path: &str, body: &serde_json::Value) -> Answer {
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = request.header("content-type", "application/json").header("authorization", format!("Bearer {key}"));
+        answer(match method {
+            "GET" => agent().run(request.body(()).expect("a request")),
+            _ => agent().run(request.body(body.to_string()).expect("a request")),
+        })
+    }
+
     /// A figure of `/metrics`, by its name with its labels; 0 where it was not counted yet.
     pub fn metric(&self, name: &str) -> u64 {
         metric(&self.get("/metrics").body, name)
@@ -280,22 +290,27 @@ pub fn handbook() -> Pipeline {
     riskflow::read_pipeline(Path::new(HANDBOOK)).expect("it ships with the program")
 }
 
-/// Puts a hand-made model into a data folder and promotes it: the score rises with the amount and with how many payments the
-/// customer made in a day, whatever else.
-pub fn with_champion(data: &Path) {
+/// Puts a hand-made model into a data folder: the score rises with the amount and with how many payments the customer made in a day, whatever
+/// else, from what the intercept says. Its version.
+pub fn published(data: &Path, intercept: f64) -> u32 {
     let pipeline = handbook();
     let width = pipeline.plan.width();
     let feature = |name: &str| pipeline.plan.feature(name).expect("it is in the file");
     let mut weights = vec![0.0; width];
     weights[feature("amount_minor")] = 0.0005;
     weights[feature("customer_tx_count_1d")] = 0.5;
-    let linear = Linear { intercept: -9.0, weights, means: vec![0.0; width], deviations: vec![1.0; width] };
+    let linear = Linear { intercept, weights, means: vec![0.0; width], deviations: vec![1.0; width] };
     let scorer = Scorer::plain(Model::Linear(linear));
     let features = pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect();
     let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
     let artifact = Artifact::foreign(&pipeline.model.name, "tests", features, &pipeline.plan, scorer, published);
     let artifact = artifact.expect("the features are the plan's");
-    FileRegistry::open(&data.join("registry")).expect("a registry").publish(&artifact).expect("published");
+    FileRegistry::open(&data.join("registry")).expect("a registry").publish(&artifact).expect("published")
+}
+
+/// Puts a hand-made model into a data folder and promotes it.
+pub fn with_champion(data: &Path) {
+    published(data, -9.0);
     let arguments = [
         "promote",
         "--pipeline",

@@ -3,10 +3,10 @@
 
 use scoring::model::Calibration;
 
-use crate::evaluation::calibration_line;
 use crate::learners::{Error, Learner, Settings};
 use crate::matrix::Matrix;
-use crate::threads::on_threads;
+use evaluation::calibration_line;
+use evaluation::threads::on_threads;
 
 /// Into so many folds rows are cut.
 pub const FOLDS: u32 = 3;
@@ -194,8 +194,8 @@ mod tests {
     use crate::folds::fold_of_row;
     use crate::learners::BadWeight;
     use crate::learners::tests::noisy;
-    use crate::metrics::auc;
     use crate::sampling::GoodShare;
+    use evaluation::metrics::auc;
 
     /// Probabilities that a distortion was applied to, and labels that were drawn before it.
     fn distorted(rows: usize, distort: impl Fn(f64) -> f64) -> (Vec<f64>, Vec<bool>, Vec<u32>) {

@@ -1,11 +1,11 @@
-//! The batch side: datasets on DataFusion with features as of their own time, learners, evaluation, and the artifacts that
+//! The batch side: datasets on DataFusion with features as of their own time, learners, and the artifacts that
 //! scoring loads. It runs beside scoring and shares nothing with it but the engine's code and the registry.
 
 pub mod calibrate;
 pub mod card;
+pub mod columns;
 pub mod dataset;
 mod error;
-pub mod evaluation;
 pub mod export;
 mod file;
 mod files;
@@ -17,18 +17,18 @@ pub mod labels;
 pub mod leaks;
 pub mod learners;
 pub mod matrix;
-pub mod metrics;
 mod page;
 pub mod preparation;
+pub mod report;
 pub mod sampling;
 pub mod schedule;
 pub mod selection;
 pub mod table;
 pub mod tabular;
-pub mod threads;
 pub mod train;
 pub mod tuning;
 
+pub use columns::Columns;
 pub use dataset::log::{LogSource, Passed, Vectors};
 pub use dataset::warehouse::WarehouseSource;
 pub use dataset::{Examples, Period, Source, Split};
@@ -39,7 +39,6 @@ pub use history::{History, SetAside, span};
 pub use labels::Labels;
 pub use learners::{Learner, Settings};
 pub use matrix::Matrix;
-pub use metrics::Metrics;
 pub use preparation::{Preparation, Recipe};
 pub use schedule::Schedule;
 pub use table::Table;

@@ -76,6 +76,15 @@ impl Values {
         }
     }
 
+    /// Refuses an infinite number.
+    pub(crate) fn check_finite(&self, name: &str) -> Result<(), Error> {
+        let Self::Numbers(numbers) = self else { return Ok(()) };
+        match numbers.iter().position(|number| number.is_infinite()) {
+            Some(row) => Err(Error::Infinite { column: name.to_owned(), row: row + 1 }),
+            None => Ok(()),
+        }
+    }
+
     fn select(&self, rows: &[usize]) -> Self {
         match self {
             Self::Numbers(numbers) => Self::Numbers(rows.iter().map(|row| numbers[*row]).collect()),
@@ -96,11 +105,7 @@ impl Table {
             if values.len() != labels.len() {
                 return Err(Error::Length { column: name.clone(), rows: values.len(), labels: labels.len() });
             }
-            if let Values::Numbers(numbers) = values
-                && let Some(row) = numbers.iter().position(|number| number.is_infinite())
-            {
-                return Err(Error::Infinite { column: name.clone(), row: row + 1 });
-            }
+            values.check_finite(name)?;
         }
         Ok(Self { columns, labels })
     }
@@ -149,17 +154,7 @@ impl Table {
         config.options_mut().sql_parser.enable_ident_normalization = false;
         let context = SessionContext::new_with_config(config);
         for (name, path) in files {
-            let text =
-                path.to_str().filter(|_| path.exists()).ok_or_else(|| Error::NoFile { path: path.display().to_string() })?;
-            match path.extension().and_then(|extension| extension.to_str()) {
-                Some("parquet") => context.register_parquet(*name, text, ParquetReadOptions::default()).await?,
-                Some("csv") => {
-                    // The kind of a column is known when all of it was seen.
-                    let options = CsvReadOptions::new().schema_infer_max_records(usize::MAX);
-                    context.register_csv(*name, text, options).await?;
-                }
-                _ => return Err(Error::Format { path: text.to_owned() }),
-            }
+            register(&context, name, path).await?;
         }
         let frame = context.sql(sql).await?;
         Self::from_batches(&frame.collect().await?, label)
@@ -182,6 +177,21 @@ impl Table {
     }
 }
 
+/// Makes a file a table under a name.
+pub(crate) async fn register(context: &SessionContext, name: &str, path: &Path) -> Result<(), Error> {
+    let text = path.to_str().filter(|_| path.exists()).ok_or_else(|| Error::NoFile { path: path.display().to_string() })?;
+    let unreadable = |source| Error::Read { path: text.to_owned(), source };
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("parquet") => context.register_parquet(name, text, ParquetReadOptions::default()).await.map_err(unreadable),
+        Some("csv") => {
+            // The kind of a column is known when all of it was seen.
+            let options = CsvReadOptions::new().schema_infer_max_records(usize::MAX);
+            context.register_csv(name, text, options).await.map_err(unreadable)
+        }
+        _ => Err(Error::Format { path: text.to_owned() }),
+    }
+}
+
 /// 1 as true and 0 as false; the number of the first row, from 1, that is neither.
 fn flags(numbers: impl Iterator<Item = f64>) -> Result<Vec<bool>, usize> {
     let flag = |(row, number): (usize, f64)| match number {
@@ -198,7 +208,7 @@ fn numbers(array: &dyn Array) -> Result<Vec<f64>, Error> {
     Ok(numbers.as_primitive::<Float64Type>().iter().map(|number| number.unwrap_or(f64::NAN)).collect())
 }
 
-fn read_values(array: &dyn Array, column: &str) -> Result<Values, Error> {
+pub(crate) fn read_values(array: &dyn Array, column: &str) -> Result<Values, Error> {
     let is_number = |kind: &DataType| kind.is_numeric() || matches!(kind, DataType::Boolean | DataType::Null);
     match array.data_type() {
         kind if is_number(kind) => Ok(Values::Numbers(numbers(array)?)),
@@ -228,6 +238,20 @@ pub enum Error {
     /// A file of another kind.
     #[error("{path} is neither .parquet nor .csv")]
     Format {
+        /// The path.
+        path: String,
+    },
+    /// A file that cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The path.
+        path: String,
+        /// Why not.
+        source: datafusion::error::DataFusionError,
+    },
+    /// A file without a row.
+    #[error("{path} has no rows")]
+    Empty {
         /// The path.
         path: String,
     },

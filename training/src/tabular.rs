@@ -111,8 +111,8 @@ pub enum Error {
 mod tests {
     use super::*;
     use crate::folds::fold_of_row;
-    use crate::metrics::auc;
     use crate::table::{Categories, Column, Values};
+    use evaluation::metrics::auc;
 
     /// Bad where the amount is high or the purpose is a house, but not both, mostly.
     fn loans(rows: usize) -> Table {

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::file::Training;
 use crate::history::SetAside;
 use crate::learners::{self, Learner};
-use crate::metrics::Metrics;
 use crate::{calibrate, card, leaks};
+use evaluation::metrics::Metrics;
 
 /// What came of training.
 pub struct Done {

@@ -1,7 +1,13 @@
 //! Events and labels as JSON objects: requests, and lines or elements of a file. Members that the pipeline does not declare are
 //! left alone in an event, since payment systems send more than one pipeline uses, and refused in a label, whose members are ours.
 
-use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
+use serde_json_borrow::ObjectAsVec as Members;
+pub use serde_json_borrow::Value as Json;
 
 use super::check::{self, Cell, Reason};
 use super::row::{self, Parts};
@@ -17,7 +23,7 @@ pub fn event(body: &[u8], schema: &Schema) -> Result<Event, Rejection> {
 }
 
 /// An event out of JSON that is parsed already, such as an element of a batch.
-pub fn event_of(json: &Json, schema: &Schema) -> Result<Event, Rejection> {
+pub fn event_of(json: &Json<'_>, schema: &Schema) -> Result<Event, Rejection> {
     let event = row::event(&mut envelope(json, schema)?, schema)?;
     let supersedes = optional(object(json)?, SUPERSEDES, |json| check::event_id(&id(json)?))?;
     if supersedes.as_ref() == Some(&event.event_id) {
@@ -39,7 +45,7 @@ pub fn label(body: &[u8]) -> Result<Label, Rejection> {
     const MEMBERS: [&str; 6] = ["event_id", "label", "source", "category", "observed_at", "amount_minor"];
     let json = parse(body)?;
     let members = object(&json)?;
-    if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+    if let Some((unknown, _)) = members.iter().find(|(name, _)| !MEMBERS.contains(name)) {
         let name = unknown.chars().take(100).collect::<String>();
         return Err(Rejection::of(name, "is not a member of a label"));
     }
@@ -53,29 +59,34 @@ pub fn label(body: &[u8]) -> Result<Label, Rejection> {
     })
 }
 
-fn parse(body: &[u8]) -> Result<Json, Rejection> {
+fn parse(body: &[u8]) -> Result<Json<'_>, Rejection> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Rejection::whole(format!("is not valid JSON at its line {line}, column {column}"))
     })
 }
 
-fn object(json: &Json) -> Result<&Map<String, Json>, Rejection> {
+fn object<'a, 'b>(json: &'a Json<'b>) -> Result<&'a Members<'b>, Rejection> {
     json.as_object().ok_or_else(|| Rejection::whole("must be a JSON object"))
 }
 
-fn envelope<'a>(json: &'a Json, schema: &'a Schema) -> Result<Envelope<'a>, Rejection> {
-    match object(json)?.get("event_type") {
+fn envelope<'a>(json: &'a Json<'a>, schema: &'a Schema) -> Result<Envelope<'a>, Rejection> {
+    match member(object(json)?, "event_type") {
         None | Some(Json::Null) => {}
-        Some(Json::String(found)) if *found == schema.event_type => {}
+        Some(Json::Str(found)) if *found == schema.event_type => {}
         Some(_) => return Err(Rejection::of("event_type", format!("must be `{}`", schema.event_type))),
     }
     Ok(Envelope { json, schema })
 }
 
+/// The value of a member; of several with one name the last one counts.
+fn member<'a, 'b>(members: &'a Members<'b>, name: &str) -> Option<&'a Json<'b>> {
+    members.as_vec().iter().rev().find(|(found, _)| *found == name).map(|(_, json)| json)
+}
+
 /// A JSON object as the parts of an event.
 struct Envelope<'a> {
-    json: &'a Json,
+    json: &'a Json<'a>,
     schema: &'a Schema,
 }
 
@@ -97,7 +108,7 @@ impl Parts for Envelope<'_> {
     }
 
     fn currency(&mut self) -> Cell<Currency> {
-        let code = |json: &Json| check::currency(text(json).map_err(|_| check::CURRENCY)?);
+        let code = |json: &Json<'_>| check::currency(text(json).map_err(|_| check::CURRENCY)?);
         self.schema.currency.as_ref().map_or(Ok(None), |place| at(self.json, place, code))
     }
 
@@ -111,7 +122,7 @@ impl Parts for Envelope<'_> {
 
     fn label(&mut self) -> Cell<bool> {
         let Some(label) = &self.schema.label else { return Ok(None) };
-        match self.json.get(&label.column) {
+        match self.json.as_object().and_then(|members| member(members, &label.column)) {
             None | Some(Json::Null) => Ok(None),
             Some(Json::Bool(fraud)) => Ok(Some(*fraud)),
             Some(json) => json.as_i64().ok_or(check::FLAG).and_then(check::zero_or_one).map(Some),
@@ -120,12 +131,12 @@ impl Parts for Envelope<'_> {
 }
 
 /// The value at the end of a path; none where the path ends early or at `null`.
-fn at<T>(json: &Json, place: &Place, read: impl Fn(&Json) -> Result<T, Reason>) -> Cell<T> {
+fn at<T>(json: &Json<'_>, place: &Place, read: impl Fn(&Json<'_>) -> Result<T, Reason>) -> Cell<T> {
     let mut here = json;
     for name in &place.json {
         match here {
             Json::Null => return Ok(None),
-            Json::Object(members) => match members.get(name) {
+            Json::Object(members) => match member(members, name) {
                 Some(next) => here = next,
                 None => return Ok(None),
             },
@@ -135,37 +146,33 @@ fn at<T>(json: &Json, place: &Place, read: impl Fn(&Json) -> Result<T, Reason>) 
     if here.is_null() { Ok(None) } else { read(here).map(Some) }
 }
 
-fn required<T>(members: &Map<String, Json>, name: &str, read: impl Fn(&Json) -> Result<T, Reason>) -> Result<T, Rejection> {
+fn required<T>(members: &Members<'_>, name: &str, read: impl Fn(&Json<'_>) -> Result<T, Reason>) -> Result<T, Rejection> {
     optional(members, name, read)?.ok_or_else(|| Rejection::of(name, check::MISSING))
 }
 
-fn optional<T>(
-    members: &Map<String, Json>,
-    name: &str,
-    read: impl Fn(&Json) -> Result<T, Reason>,
-) -> Result<Option<T>, Rejection> {
-    let value = members.get(name).filter(|json| !json.is_null());
+fn optional<T>(members: &Members<'_>, name: &str, read: impl Fn(&Json<'_>) -> Result<T, Reason>) -> Result<Option<T>, Rejection> {
+    let value = member(members, name).filter(|json| !json.is_null());
     value.map(read).transpose().map_err(|reason| Rejection::of(name, reason))
 }
 
-fn text(json: &Json) -> Result<&str, Reason> {
+fn text<'a>(json: &'a Json<'_>) -> Result<&'a str, Reason> {
     json.as_str().ok_or(check::TEXT)
 }
 
 /// An id may be sent as a number; a fraction is none.
-fn id(json: &Json) -> Result<std::borrow::Cow<'_, str>, Reason> {
+fn id<'a>(json: &'a Json<'_>) -> Result<Cow<'a, str>, Reason> {
     match json {
-        Json::String(text) => Ok(text.into()),
+        Json::Str(text) => Ok(Cow::Borrowed(text)),
         Json::Number(number) if !number.is_f64() => Ok(number.to_string().into()),
         _ => Err(check::ID),
     }
 }
 
-fn time(json: &Json) -> Result<Timestamp, Reason> {
+fn time(json: &Json<'_>) -> Result<Timestamp, Reason> {
     json.as_str().ok_or(check::TIME).and_then(check::time)
 }
 
-fn minor(json: &Json) -> Result<i64, Reason> {
+fn minor(json: &Json<'_>) -> Result<i64, Reason> {
     match json.as_i64() {
         Some(units) => check::minor(units),
         None if json.is_u64() => Err(check::TOO_LARGE),
@@ -173,7 +180,7 @@ fn minor(json: &Json) -> Result<i64, Reason> {
     }
 }
 
-fn attribute(json: &Json, value_type: ValueType) -> Result<Value, Reason> {
+fn attribute(json: &Json<'_>, value_type: ValueType) -> Result<Value, Reason> {
     match value_type {
         ValueType::Text => text(json).map(|text| Value::Text(text.into())),
         ValueType::Integer if json.is_u64() || json.is_i64() => json.as_i64().map(Value::Integer).ok_or(check::WHOLE_RANGE),
@@ -183,10 +190,16 @@ fn attribute(json: &Json, value_type: ValueType) -> Result<Value, Reason> {
     }
 }
 
-fn outcome(json: &Json) -> Result<Outcome, Reason> {
-    serde::Deserialize::deserialize(json).map_err(|_| "must be one of fraud, legit, default, repaid")
+fn outcome(json: &Json<'_>) -> Result<Outcome, Reason> {
+    word(json).ok_or("must be one of fraud, legit, default, repaid")
 }
 
-fn source(json: &Json) -> Result<LabelSource, Reason> {
-    serde::Deserialize::deserialize(json).map_err(|_| "must be one of chargeback, analyst, customer, issuer, servicing")
+fn source(json: &Json<'_>) -> Result<LabelSource, Reason> {
+    word(json).ok_or("must be one of chargeback, analyst, customer, issuer, servicing")
+}
+
+/// A value that is written as one of some words.
+fn word<'a, T: Deserialize<'a>>(json: &'a Json<'_>) -> Option<T> {
+    let text: StrDeserializer<'a, serde::de::value::Error> = json.as_str()?.into_deserializer();
+    T::deserialize(text).ok()
 }

@@ -71,7 +71,7 @@ fn an_optional_part_may_be_null_or_absent() {
     for name in ["card_present", "mcc", "currency"] {
         json["transaction"].as_object_mut().unwrap().remove(name);
     }
-    let event = json::event_of(&json, &schema()).unwrap();
+    let event = json::event_of(&(&json).into(), &schema()).unwrap();
     assert_eq!(event.entities, [Some("cus_9".into()), None]);
     assert_eq!(event.attributes, [None, None, None, None]);
     assert_eq!(event.amount.unwrap().currency().to_string(), "EUR");
@@ -81,7 +81,7 @@ fn an_optional_part_may_be_null_or_absent() {
 fn a_wrong_field_is_named_by_its_path() {
     let schema = schema();
     let check = |pointer: &str, value: Json, expect: &str| {
-        let rejection = json::event_of(&changed(pointer, &value), &schema).unwrap_err();
+        let rejection = json::event_of(&(&changed(pointer, &value)).into(), &schema).unwrap_err();
         assert_eq!(rejection.to_string(), expect, "{pointer} = {value}");
     };
     let id = "must be text or a whole number";
@@ -117,6 +117,16 @@ fn a_wrong_field_is_named_by_its_path() {
     check("/distance", json!("far"), "distance: must be a finite number");
     check("/items", json!(1.5), "items: must be a whole number");
     check("/items", json!(u64::MAX), "items: must be a whole number of 64 bits");
+}
+
+#[test]
+fn of_several_members_with_one_name_the_last_one_counts() {
+    let body = request().to_string();
+    let twice = body.replacen('{', r#"{"event_id":"first","customer":{"id":"other"},"#, 1);
+    assert_eq!(json::event(twice.as_bytes(), &schema()), json::event(body.as_bytes(), &schema()));
+    let last = format!(r#"{},"customer":{{"\u0069d":"caf\u00e9"}}}}"#, &body[..body.len() - 1]);
+    let event = json::event(last.as_bytes(), &schema()).unwrap();
+    assert_eq!(event.entities[0], Some("café".into()));
 }
 
 #[test]
@@ -224,7 +234,7 @@ proptest! {
     /// Whatever stands in a field, the answer is an event or a rejection that does not repeat it.
     #[test]
     fn no_value_panics_or_is_repeated(value in any_json(), pointer in proptest::sample::select(&POINTERS[..])) {
-        if let Err(rejection) = json::event_of(&changed(pointer, &value), &schema()) {
+        if let Err(rejection) = json::event_of(&(&changed(pointer, &value)).into(), &schema()) {
             prop_assert!(!rejection.to_string().contains("secret"), "{rejection}");
             prop_assert!(rejection.field.is_some());
         }

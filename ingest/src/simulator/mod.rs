@@ -5,6 +5,8 @@
 //! what is drawn is rounded to seconds and cents. A day is made at a time, so that memory depends on the number of customers
 //! and terminals and not on the number of days.
 
+#[cfg(feature = "parquet")]
+pub mod drift;
 mod fraud;
 mod grid;
 #[cfg(feature = "parquet")]
@@ -16,6 +18,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal, Poisson};
 
+#[cfg(feature = "parquet")]
+pub use self::drift::{Drift, Injection};
 use self::fraud::Compromised;
 use self::grid::{Grid, Point};
 #[cfg(feature = "parquet")]
@@ -95,6 +99,31 @@ pub enum Error {
         path: std::path::PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// A drift does not fit the payments that it is to change.
+    #[cfg(feature = "parquet")]
+    #[error("cannot inject {drift}: {reason}")]
+    Drift {
+        /// The drift as it was written.
+        drift: String,
+        /// Why it does not fit.
+        reason: String,
+    },
+    /// Payments that cannot be changed.
+    #[cfg(feature = "parquet")]
+    #[error("cannot change the payments: {reason}")]
+    Payments {
+        /// Why not.
+        reason: String,
+    },
+    /// A file of history could not be read as Parquet.
+    #[cfg(feature = "parquet")]
+    #[error("cannot read {} as Parquet", path.display())]
+    History {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: ::parquet::errors::ParquetError,
     },
     /// A Parquet file could not be written.
     #[cfg(feature = "parquet")]
@@ -234,6 +263,8 @@ enum Purpose {
     Terminals = 2,
     Frauds = 3,
     Day = 4,
+    #[cfg(feature = "parquet")]
+    Bursts = 5,
 }
 
 /// Chance for one purpose, day and customer, independent of every other.

@@ -1,27 +1,37 @@
-//! Simulated transactions as Arrow batches and as a Parquet file, with the column names of the Fraud Detection Handbook.
+//! Simulated transactions as Arrow batches and as a Parquet file, with the column names of the Fraud Detection Handbook; and files of
+//! such transactions, copied with drifts in them. No file is held in memory.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::file::properties::WriterProperties;
 use arrow::array::{ArrayRef, Int8Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::{Error, Simulator, Transaction};
+use super::{Error, Injection, Simulator, Transaction};
+
+pub(super) const ID: &str = "TRANSACTION_ID";
+pub(super) const TIME: &str = "TX_DATETIME";
+pub(super) const CUSTOMER: &str = "CUSTOMER_ID";
+pub(super) const TERMINAL: &str = "TERMINAL_ID";
+pub(super) const AMOUNT: &str = "TX_AMOUNT_CENTS";
+pub(super) const FRAUD: &str = "TX_FRAUD";
+pub(super) const SCENARIO: &str = "TX_FRAUD_SCENARIO";
 
 static COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let column = |name: &str, data_type| Field::new(name, data_type, false);
     Arc::new(Schema::new(vec![
-        column("TRANSACTION_ID", DataType::Int64),
-        column("TX_DATETIME", DataType::Timestamp(TimeUnit::Microsecond, None)),
-        column("CUSTOMER_ID", DataType::Int32),
-        column("TERMINAL_ID", DataType::Int32),
-        column("TX_AMOUNT_CENTS", DataType::Int64),
-        column("TX_FRAUD", DataType::Int8),
-        column("TX_FRAUD_SCENARIO", DataType::Int8),
+        column(ID, DataType::Int64),
+        column(TIME, DataType::Timestamp(TimeUnit::Microsecond, None)),
+        column(CUSTOMER, DataType::Int32),
+        column(TERMINAL, DataType::Int32),
+        column(AMOUNT, DataType::Int64),
+        column(FRAUD, DataType::Int8),
+        column(SCENARIO, DataType::Int8),
     ]))
 });
 
@@ -40,42 +50,70 @@ pub fn batch(transactions: &[Transaction]) -> RecordBatch {
     RecordBatch::try_new(Arc::clone(&COLUMNS), columns).expect("the columns are those of the schema, and equally long")
 }
 
-/// Writes every day into one file and says how many transactions there are. `progress` is told the days done, after each. The
-/// file appears under its name only when it is whole.
-pub fn write(simulator: Simulator, path: &Path, progress: &mut dyn FnMut(u32)) -> Result<u64, Error> {
+/// Writes every day into one file, with drifts, and says how many transactions there are. `progress` is told the days done, after each.
+/// The file appears under its name only when it is whole.
+pub fn write(simulator: Simulator, injection: &mut Injection, path: &Path, progress: &mut dyn FnMut(u32)) -> Result<u64, Error> {
     if simulator.settings.days.is_none() {
         return Err(Error::Endless { path: path.to_owned() });
     }
-    let io = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Io { action, path, source }
-    };
+    let days = (1..).zip(simulator).map(|(days_done, day)| {
+        progress(days_done);
+        Ok(batch(&day))
+    });
+    write_batches(days, &COLUMNS, injection, path)
+}
+
+/// Copies a Parquet file of transactions in the order of time, with drifts, and says how many transactions the copy
+/// has. `progress` is told the transactions read. The copy appears under its name only when it is whole.
+pub fn copy(from: &Path, injection: &mut Injection, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, Error> {
+    let file = File::open(from).map_err(io("read", from))?;
+    let broken = |source| Error::History { path: from.to_owned(), source };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
+    let columns = Arc::clone(builder.schema());
+    let mut read = 0;
+    let batches = builder.build().map_err(broken)?.map(|batch| {
+        let batch = batch.map_err(|error| broken(error.into()))?;
+        read += batch.num_rows() as u64;
+        progress(read);
+        Ok(batch)
+    });
+    write_batches(batches, &columns, injection, to)
+}
+
+fn write_batches(
+    batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+    columns: &SchemaRef,
+    injection: &mut Injection,
+    path: &Path,
+) -> Result<u64, Error> {
+    let columns = injection.columns(columns)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io("create", folder))?;
     }
     let part = Part(with_ending(path, ".part"));
     let file = File::create(&part.0).map_err(io("create", &part.0))?;
-    let (file, count) =
-        write_days(simulator, file, progress).map_err(|source| Error::Parquet { path: part.0.clone(), source })?;
+    let broken = |source| Error::Parquet { path: part.0.clone(), source };
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(&columns), Some(properties)).map_err(broken)?;
+    let mut count = 0;
+    let mut put = |batch: &RecordBatch| {
+        count += batch.num_rows() as u64;
+        writer.write(batch).map_err(broken)
+    };
+    for batch in batches {
+        put(&injection.apply(&batch?, &columns)?)?;
+    }
+    put(&injection.finish(&columns)?)?;
+    injection.check_begun()?;
+    let file = writer.into_inner().map_err(broken)?;
     file.sync_all().map_err(io("write", &part.0))?;
     fs::rename(&part.0, path).map_err(io("create", path))?;
     Ok(count)
 }
 
-fn write_days(
-    simulator: Simulator,
-    file: File,
-    progress: &mut dyn FnMut(u32),
-) -> Result<(File, u64), ::parquet::errors::ParquetError> {
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(&COLUMNS), Some(properties))?;
-    let mut count = 0;
-    for (days_done, day) in (1..).zip(simulator) {
-        writer.write(&batch(&day))?;
-        count += day.len() as u64;
-        progress(days_done);
-    }
-    Ok((writer.into_inner()?, count))
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Io { action, path, source }
 }
 
 /// A file that is not whole yet. It is removed at the end, when it has not been renamed.

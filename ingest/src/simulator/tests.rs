@@ -116,7 +116,7 @@ mod files {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("transactions.parquet");
         let mut done = Vec::new();
-        let count = parquet::write(Simulator::new(small()).unwrap(), &path, &mut |days| {
+        let count = parquet::write(Simulator::new(small()).unwrap(), &mut Injection::none(), &path, &mut |days| {
             assert!(!path.exists());
             done.push(days);
         });
@@ -126,7 +126,7 @@ mod files {
         assert_eq!(names, ["transactions.parquet"]);
 
         let again = folder.path().join("again.parquet");
-        parquet::write(Simulator::new(small()).unwrap(), &again, &mut |_| {}).unwrap();
+        parquet::write(Simulator::new(small()).unwrap(), &mut Injection::none(), &again, &mut |_| {}).unwrap();
         assert_eq!(fs::read(&path).unwrap(), fs::read(&again).unwrap());
     }
 
@@ -134,7 +134,7 @@ mod files {
     fn what_cannot_be_written_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let write = |settings: Settings, path: &std::path::Path| {
-            parquet::write(Simulator::new(settings).unwrap(), path, &mut |_| {}).unwrap_err().to_string()
+            parquet::write(Simulator::new(settings).unwrap(), &mut Injection::none(), path, &mut |_| {}).unwrap_err().to_string()
         };
         let endless = Settings { days: None, ..small() };
         let error = write(endless, &folder.path().join("a.parquet"));

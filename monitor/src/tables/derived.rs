@@ -17,11 +17,13 @@ pub enum Derived {
     ExperimentPoints,
     /// One row for each alert.
     Alerts,
+    /// One row for each feature, score and decision mix of an hour: how it was distributed.
+    Profiles,
 }
 
 impl Derived {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::DriftPoints, Self::MetricPoints, Self::ExperimentPoints, Self::Alerts];
+    pub const ALL: [Self; 5] = [Self::DriftPoints, Self::MetricPoints, Self::ExperimentPoints, Self::Alerts, Self::Profiles];
 
     /// Its name in SQL and on disk.
     pub const fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Derived {
             Self::MetricPoints => "metric_points",
             Self::ExperimentPoints => "experiment_points",
             Self::Alerts => "alerts",
+            Self::Profiles => "profiles",
         }
     }
 
@@ -98,6 +101,26 @@ impl Derived {
                 text("status"),
                 text("message"),
                 text("detail"),
+            ],
+            Self::Profiles => vec![
+                maybe_text("model"),
+                version("model_version"),
+                text("segment"),
+                text("kind"),
+                text("name"),
+                count("rows"),
+                count("missing"),
+                count("below"),
+                count("above"),
+                number("sum"),
+                number("sum_squares"),
+                number("lowest"),
+                number("highest"),
+                text("distinct"),
+                text("training_range"),
+                text("edges"),
+                text("counts"),
+                count("complete_until"),
             ],
         };
         Arc::new(Schema::new(fields))

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ingest::log::Position;
 use ingest::{Currency, Label, Timestamp};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::control::Role;
@@ -12,7 +13,7 @@ use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, R
 use crate::engine::{History, Scored, Status};
 use crate::lists;
 use crate::pipeline::Pipeline;
-use crate::rules::{RuleHit, RuleReason, Seen};
+use crate::rules::{Evidence, RuleHit, RuleReason, Seen};
 
 /// The answer to `POST /v1/score`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -47,19 +48,34 @@ struct RuleAnswer {
     score_modifier: i16,
     reason: Option<RuleReason>,
     /// What the rule saw, by name; keys of entities are masked.
-    evidence: BTreeMap<String, serde_json::Value>,
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    evidence: Shown,
+}
+
+/// Evidence as it is shown: names and values, without the keys of entities.
+#[derive(Clone, Debug)]
+struct Shown(Vec<Evidence>);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for Evidence { name, value } in &self.0 {
+            match value {
+                Seen::Missing => map.serialize_entry(name, &()),
+                Seen::Flag(flag) => map.serialize_entry(name, flag),
+                Seen::Whole(whole) => map.serialize_entry(name, whole),
+                Seen::Number(number) => map.serialize_entry(name, number),
+                Seen::Time(time) => map.serialize_entry(name, time),
+                Seen::Text(text) => map.serialize_entry(name, text),
+                Seen::Key(_) => map.serialize_entry(name, Seen::MASK),
+            }?;
+        }
+        map.end()
+    }
 }
 
 impl RuleAnswer {
     fn of(hit: RuleHit) -> Self {
-        let seen = |seen: Seen| match seen.masked() {
-            Seen::Missing => serde_json::Value::Null,
-            Seen::Flag(flag) => flag.into(),
-            Seen::Whole(whole) => whole.into(),
-            Seen::Number(number) => number.into(),
-            Seen::Time(time) => time.to_string().into(),
-            Seen::Text(text) | Seen::Key(text) => text.into(),
-        };
         Self {
             rule_id: hit.rule_id.to_string(),
             version: hit.version,
@@ -68,7 +84,7 @@ impl RuleAnswer {
             action: hit.action,
             score_modifier: hit.score_modifier.get(),
             reason: hit.reason,
-            evidence: hit.evidence.into_iter().map(|evidence| (evidence.name, seen(evidence.value))).collect(),
+            evidence: Shown(hit.evidence),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! `POST /v1/rules/{rule_id}/backtest`: what a rule would have decided about the past, on a thread of its own.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration as Span, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use ingest::{Duration, Timestamp};
+use ingest::{Duration, Timestamp, background};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
@@ -80,7 +79,7 @@ pub(super) async fn backtest(
         }
         (Some(draft), known) => {
             let id = RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))?;
-            draft.rule(id, known.map_or(1, |known| known.version + 1), author)
+            draft.rule(id, known.map_or(1, |known| known.version + 1), author.name)
         }
     };
     let as_of = as_of.unwrap_or_else(|| api.engine.now());
@@ -95,7 +94,7 @@ pub(super) async fn backtest(
         // Nobody is left to be told when the caller has gone.
         let _ = reply.send(made);
     };
-    thread::Builder::new().name("riskflow-backtest".to_owned()).spawn(work).map_err(Error::Thread)?;
+    background::spawn("backtest", work).map_err(Error::Thread)?;
     Ok(Json(report.await.map_err(|_| Error::Stopped)??))
 }
 
@@ -141,7 +140,7 @@ mod tests {
             let body = r#"{"from":"2026-04-01T00:00:00Z","to":"2026-04-02T00:00:00Z",
                 "rule":{"name":"r","when":"true","state":"draft"}}"#;
             let body = Ok(Bytes::from_static(body.as_bytes()));
-            backtest(State(api.clone()), Caller("ada".to_owned()), InPath("r".to_owned()), body)
+            backtest(State(api.clone()), Caller(crate::control::Person::named("ada")), InPath("r".to_owned()), body)
         };
         let status = |answer: Result<Json<Report>, Problem>| answer.expect_err("it has no events").into_response().status();
         let turn = Arc::clone(&api.backtests).try_acquire_owned().expect("nobody has it");

@@ -2,15 +2,17 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::response::Response;
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
-use crate::control::Control;
+use crate::control::{Control, Person};
 use crate::lists::{Declared, Entries, Entry, Kind, Pattern, import};
 
 /// A list, without what is on it.
@@ -101,6 +103,7 @@ pub(super) struct Changed {
     request_body(content = Drafts),
     responses(
         (status = 200, description = "they are on it", body = Changed),
+        (status = 202, description = "it waits for a second person", body = ChangeAnswer),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -109,22 +112,27 @@ pub(super) async fn add(
     Caller(by): Caller,
     InPath(list): InPath<String>,
     body: Body,
-) -> Result<Json<Changed>, Problem> {
+) -> Result<Response, Problem> {
     let Drafts { entries } = super::json(&body.map_err(Problem::body)?)?;
+    put(&api, list, drafted(entries, &by.name)?, by).await
+}
+
+/// Entries as they are written, put there by `created_by`.
+pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str) -> Result<Vec<Entry>, Problem> {
     let entry = |draft: EntryDraft| Entry {
         pattern: draft.value,
         reason: draft.reason,
-        created_by: by.clone(),
+        created_by: created_by.to_owned(),
         approved_by: None,
         valid_from: draft.valid_from,
         valid_until: draft.valid_until,
     };
-    let entries: Vec<Entry> = entries.into_iter().map(entry).collect();
+    let entries: Vec<Entry> = drafts.into_iter().map(entry).collect();
     for (number, entry) in entries.iter().enumerate() {
         let wrong = |error: crate::lists::EntryError| Problem::invalid(Some(format!("entries.{number}")), error.to_string());
         entry.check().map_err(wrong)?;
     }
-    put(&api, list, entries, by).await
+    Ok(entries)
 }
 
 /// Puts the entries of a CSV file on a list, all of them or none.
@@ -136,6 +144,7 @@ pub(super) async fn add(
     request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `approved_by`, `valid_from`, `valid_until`"),
     responses(
         (status = 200, description = "they are on it", body = Changed),
+        (status = 202, description = "it waits for a second person", body = ChangeAnswer),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -144,25 +153,25 @@ pub(super) async fn import(
     Caller(by): Caller,
     InPath(list): InPath<String>,
     body: Body,
-) -> Result<Json<Changed>, Problem> {
+) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
     let text = std::str::from_utf8(&body).map_err(|_| Problem::invalid(None, "the file is not UTF-8 text".to_owned()))?;
-    let entries = import::entries(text, &by).map_err(|error| Problem::invalid(None, error.to_string()))?;
+    let entries = import::entries(text, &by.name).map_err(|error| Problem::invalid(None, error.to_string()))?;
     put(&api, list, entries, by).await
 }
 
 /// So many entries go into one record of the log.
 const ENTRIES_A_RECORD: usize = 5_000;
 
-async fn put(api: &Api, list: String, entries: Vec<Entry>, by: String) -> Result<Json<Changed>, Problem> {
-    let (changed, at) = (entries.len(), api.engine.now());
+async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person) -> Result<Response, Problem> {
+    let (changed, at, by) = (entries.len(), api.engine.now(), person.name.clone());
     // Without entries it is still said whether there is such a list.
     if entries.is_empty() && api.engine.deciders().lists.get(&list).is_none() {
         return Err(unknown(&list));
     }
     let record = |part: &[Entry]| Control::Listed { list: list.clone(), entries: part.to_vec(), by: by.clone(), at };
-    api.engine.change_all(entries.chunks(ENTRIES_A_RECORD).map(record).collect()).await?;
-    Ok(Json(Changed { changed }))
+    let records = entries.chunks(ENTRIES_A_RECORD).map(record).collect();
+    Ok(changes::made(api.engine.make(person, "", move |_| Ok((records, Changed { changed }))).await?))
 }
 
 /// Which entry is taken off.
@@ -180,6 +189,7 @@ pub(super) struct Which {
     params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry")),
     responses(
         (status = 200, description = "it is off the list", body = Changed),
+        (status = 202, description = "it waits for a second person", body = ChangeAnswer),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
@@ -189,7 +199,7 @@ pub(super) async fn remove(
     Caller(by): Caller,
     InPath(list): InPath<String>,
     which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Changed>, Problem> {
+) -> Result<Response, Problem> {
     let Query(Which { value }) = which.map_err(Problem::query)?;
     let pattern = Pattern::parse(&value).map_err(|error| Problem::parameter("value", error.to_string()))?;
     let deciders = api.engine.deciders();
@@ -197,9 +207,8 @@ pub(super) async fn remove(
     if entries.get(&pattern).is_none() {
         return Err(Problem::not_found(format!("`{pattern}` is not on the list `{list}`")));
     }
-    let at = api.engine.now();
-    api.engine.change(Control::Unlisted { list, values: vec![pattern], by, at }).await?;
-    Ok(Json(Changed { changed: 1 }))
+    let unlisted = Control::Unlisted { list, values: vec![pattern], by: by.name.clone(), at: api.engine.now() };
+    Ok(changes::made(api.engine.make(by, "", move |_| Ok((vec![unlisted], Changed { changed: 1 }))).await?))
 }
 
 fn unknown(list: &str) -> Problem {

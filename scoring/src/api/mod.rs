@@ -4,7 +4,9 @@
 pub mod access;
 mod answer;
 mod backtest;
+mod changes;
 mod decisions;
+mod experiments;
 mod in_path;
 mod lists;
 mod models;
@@ -29,10 +31,11 @@ use ingest::decode;
 use tokio::sync::Semaphore;
 use utoipa::openapi::OpenApi;
 
-use self::access::CallerName;
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::in_path::InPath;
 pub use self::problem::Problem;
+pub use self::score::{Trace, Traced};
+use crate::control::Person;
 use crate::engine::Engine;
 
 /// The largest request body, in bytes.
@@ -58,19 +61,18 @@ struct Api {
 /// A body, or why it was not read.
 type Body = Result<Bytes, BytesRejection>;
 
-/// Who calls, by the name of their key; where no keys are kept, everybody is the same.
-struct Caller(String);
+/// Who calls, by their key; where no keys are kept, everybody is the same.
+struct Caller(Person);
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let name = parts.extensions.get::<CallerName>().map(|CallerName(name)| name.clone());
-        Ok(Self(name.unwrap_or_else(|| "the API".to_owned())))
+        Ok(Self(parts.extensions.get::<Person>().cloned().unwrap_or_else(Person::anybody)))
     }
 }
 
 /// A body of JSON that says what it must.
-fn json<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+fn json<'a, T: serde::Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::invalid(None, error.to_string()))
 }
 
@@ -90,6 +92,15 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
         .route("/v1/lists/{list}/entries", get(lists::entries).post(lists::add).delete(lists::remove))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{version}/role", put(models::put_role))
+        .route("/v1/models/rollback", post(models::roll_back))
+        .route("/v1/models/retrain", post(models::retrain))
+        .route("/v1/experiments", get(experiments::list).post(experiments::start))
+        .route("/v1/experiments/{name}/end", post(experiments::end))
+        .route("/v1/changes", get(changes::list).post(changes::propose))
+        .route("/v1/changes/{id}", get(changes::get))
+        .route("/v1/changes/{id}/approve", post(changes::approve))
+        .route("/v1/changes/{id}/reject", post(changes::reject))
+        .route("/v1/changes/{id}/withdraw", post(changes::withdraw))
         .route("/livez", get(live))
         .route("/openapi.json", get(openapi))
         .route("/docs", get(docs))

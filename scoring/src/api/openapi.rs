@@ -6,7 +6,7 @@ use ingest::schema::{Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{answer, backtest, decisions, lists, models, page, problem, rules, score};
+use super::{answer, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score};
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]
@@ -15,13 +15,17 @@ use crate::pipeline::Pipeline;
     paths(
         score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
+        models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
+        changes::approve, changes::reject, changes::withdraw,
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
         answer::ScoreAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
         rules::RuleDraft, rules::Condition, rules::Checked, backtest::Wanted, crate::backtest::Report, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
-        page::Page<crate::lists::Entry>,
+        page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
+        experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
+        page::Page<experiments::ExperimentAnswer>,
     ))
 )]
 struct Described;

@@ -155,6 +155,16 @@ impl From<Error> for Problem {
             Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),
             Error::NeedsRestart { .. } => Self::invalid(None, detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
+            Error::Policy { .. } => Self::invalid(Some("change".to_owned()), detail),
+            Error::TooManyEntries { .. } => Self::invalid(Some("entries".to_owned()), detail),
+            Error::Experiment { .. } => Self::invalid(Some("experiment".to_owned()), detail),
+            Error::NoProposal { .. } | Error::NoExperiment { .. } => Self::not_found(detail),
+            Error::OwnProposal { .. } | Error::NotProposer { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "/problems/four-eyes", "another person has to do this", detail)
+            }
+            Error::Settled { .. } => Self::new(StatusCode::CONFLICT, "/problems/settled", "the change is settled", detail),
+            Error::Outdated(_) => Self::new(StatusCode::CONFLICT, "/problems/outdated", "the change is out of date", detail),
+            Error::NoFormer => Self::new(StatusCode::CONFLICT, "/problems/no-former", "there is nothing to go back to", detail),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
                 .engine("degraded", cause),

@@ -2,16 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
-use crate::control::Control;
+use crate::control::{Control, State as Known};
 use crate::decide::names;
 use crate::decision::Verdict;
+use crate::error::Error;
 use crate::rules::{Expression, Points, Rule, RuleId, RuleReason, State as RuleState};
 
 /// A rule as a caller writes it: its id is in the path, its version is counted here, its author is the caller.
@@ -83,6 +86,7 @@ pub(super) async fn get(State(api): State<Api>, InPath(rule_id): InPath<String>)
     request_body(content = RuleDraft),
     responses(
         (status = 200, description = "the rule as it holds now", body = Rule),
+        (status = 202, description = "it counts, or did, and waits for a second person", body = ChangeAnswer),
     )
 )]
 pub(super) async fn put(
@@ -90,23 +94,28 @@ pub(super) async fn put(
     Caller(author): Caller,
     InPath(rule_id): InPath<String>,
     body: Body,
-) -> Result<Json<Rule>, Problem> {
+) -> Result<Response, Problem> {
     let draft: RuleDraft = super::json(&body.map_err(Problem::body)?)?;
-    let id = RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))?;
-    let at = api.engine.now();
-    let written = api
-        .engine
-        .change_with(move |state| {
-            let known = state.rules.iter().find(|rule| rule.id == id);
-            if let Some(known) = known.filter(|known| known.state != draft.state) {
-                known.state.clone().to(draft.state.clone())?;
-            }
-            let by = author.clone();
-            let rule = draft.rule(id, known.map_or(1, |known| known.version + 1), author);
-            Ok((Control::Ruled { rules: vec![rule.clone()], by, at }, rule))
-        })
-        .await?;
-    Ok(Json(written))
+    let id = rule_id_of(rule_id)?;
+    let (at, by) = (api.engine.now(), author.name.clone());
+    let written = move |known: &Known| {
+        let rule = next(draft, id, by.clone(), known)?;
+        Ok((vec![Control::Ruled { rules: vec![rule.clone()], by, at }], rule))
+    };
+    Ok(changes::made(api.engine.make(author, "", written).await?))
+}
+
+pub(super) fn rule_id_of(rule_id: String) -> Result<RuleId, Problem> {
+    RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))
+}
+
+/// The next version of a rule, or its first.
+pub(super) fn next(draft: RuleDraft, id: RuleId, author: String, state: &Known) -> Result<Rule, Error> {
+    let known = state.rules.iter().find(|rule| rule.id == id);
+    if let Some(known) = known.filter(|known| known.state != draft.state) {
+        known.state.clone().to(draft.state.clone())?;
+    }
+    Ok(draft.rule(id, known.map_or(1, |known| known.version + 1), author))
 }
 
 /// A condition to be checked.

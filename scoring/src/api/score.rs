@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use ingest::{Event, Timestamp, decode};
-use serde::{Deserialize, Serialize};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use ingest::decode::json::Json as Parsed;
+use ingest::{Event, EventId, Timestamp, decode};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::answer::ScoreAnswer;
 use super::problem::Problem;
 use super::{Api, Body};
-use crate::decision::Reasons;
-use crate::engine::{Engine, Terms, Ticket};
+use crate::decision::{Reasons, TimingsUs};
+use crate::engine::{Engine, Scored, Status, Terms, Ticket};
 use crate::error::Error;
 
 /// The most events of a batch.
@@ -30,6 +33,38 @@ pub(super) struct Wanted {
 
 pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
 
+/// On a request: whoever answers it is to say with the response how it went.
+#[derive(Clone, Copy, Debug)]
+pub struct Traced;
+
+/// How a decision came about, on the response to a request that was [`Traced`].
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// The event.
+    pub event_id: EventId,
+    /// What was decided.
+    pub decision: &'static str,
+    /// `normal` or `degraded`.
+    pub engine_mode: &'static str,
+    /// How long each stage took; all zero where the decision was made before.
+    pub timings_us: TimingsUs,
+    /// How long the wait for durability took.
+    pub commit_us: u32,
+}
+
+impl Trace {
+    fn of(Scored { status, decision, commit_us }: &Scored) -> Self {
+        let is_repeated = matches!(status, Status::Duplicate);
+        Self {
+            event_id: decision.event_id.clone(),
+            decision: decision.decision.name(),
+            engine_mode: decision.engine_mode.name(),
+            timings_us: if is_repeated { TimingsUs::default() } else { decision.timings_us },
+            commit_us: *commit_us,
+        }
+    }
+}
+
 /// Decides about one event.
 #[utoipa::path(
     post,
@@ -43,16 +78,38 @@ pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRej
         (status = 409, description = "the event id is taken by other content", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn score(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<ScoreAnswer>, Problem> {
+pub(super) async fn score(
+    State(api): State<Api>,
+    traced: Option<Extension<Traced>>,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Problem> {
     let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
     let received_at = api.engine.now();
     let event = decode::json::event(&body, &api.engine.pipeline().schema)?;
     check_skew(&api.engine, &event, received_at)?;
-    Ok(Json(ScoreAnswer::new(api.engine.score(event, received_at, Terms::live(reasons)).await?)))
+    let scored = api.engine.score(event, received_at, Terms::live(reasons)).await?;
+    let trace = traced.map(|_| Trace::of(&scored));
+    let mut response = answer(&ScoreAnswer::new(scored));
+    if let Some(trace) = trace {
+        response.extensions_mut().insert(trace);
+    }
+    Ok(response)
+}
+
+/// As [`Json`] does, with room for all of an answer from the start.
+fn answer(answer: &ScoreAnswer) -> Response {
+    const USUAL_BYTES: usize = 4 * 1024;
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut body, answer).expect("plain data always has a JSON form");
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
 fn check_skew(engine: &Engine, event: &Event, received_at: Timestamp) -> Result<(), Problem> {
     let Some(ahead) = engine.pipeline().skew(event, received_at) else { return Ok(()) };
+    if engine.knows(&event.event_id) {
+        return Ok(());
+    }
     engine.metrics().refused("ahead_of_clock");
     let detail = format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, engine.pipeline().max_skew);
     Err(Problem::invalid(Some("event_time".to_owned()), detail))
@@ -116,7 +173,7 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     Ok(Json(BatchAnswer { results }))
 }
 
-fn checked(engine: &Engine, event: &serde_json::Value, received_at: Timestamp) -> Result<Event, Problem> {
+fn checked(engine: &Engine, event: &Parsed<'_>, received_at: Timestamp) -> Result<Event, Problem> {
     let event = decode::json::event_of(event, &engine.pipeline().schema)?;
     check_skew(engine, &event, received_at)?;
     Ok(event)
@@ -139,11 +196,15 @@ async fn submit(
     ticket
 }
 
-fn events(body: &Bytes) -> Result<Vec<serde_json::Value>, Problem> {
+fn events(body: &Bytes) -> Result<Vec<Parsed<'_>>, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Batch {
-        events: Vec<serde_json::Value>,
+    struct Batch<'a> {
+        #[serde(borrow, deserialize_with = "elements")]
+        events: Vec<Parsed<'a>>,
+    }
+    fn elements<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Parsed<'a>>, D::Error> {
+        Vec::<Parsed<'de>>::deserialize(deserializer)
     }
     let Batch { events } = super::json(body)?;
     match events.len() {

@@ -1,5 +1,6 @@
-//! What a pipeline file says of rules and policy, and what the log does not know yet. The file has its say at every start: it takes the
-//! place of what it said before, and leaves alone what people changed while the program ran under other ids.
+//! What a pipeline file says of rules, policy and governance, and what the log does not know yet. The file has its say at every start: it
+//! takes the place of what it said before, and leaves alone what people changed while the program ran under other ids, and a policy that
+//! they changed since the file last said another. The file is the operator's: nobody else is asked.
 
 use ingest::Timestamp;
 
@@ -14,7 +15,11 @@ pub const PIPELINE_FILE: &str = "the pipeline file";
 pub fn declared(pipeline: &Pipeline, state: &State, at: Timestamp) -> Vec<Control> {
     let by = || PIPELINE_FILE.to_owned();
     let mut records = Vec::new();
-    if state.policy.as_ref() != Some(&pipeline.policy) {
+    let four_eyes = pipeline.governance.four_eyes();
+    if state.four_eyes() != four_eyes {
+        records.push(Control::Guarded { four_eyes: four_eyes.to_vec(), by: by(), at });
+    }
+    if state.filed_policy.as_ref() != Some(&pipeline.policy) {
         records.push(Control::Governed { policy: pipeline.policy.clone(), by: by(), at });
     }
     let changed = pipeline.rules.iter().filter_map(|rule| next_version(rule, state));

@@ -4,7 +4,7 @@ use ingest::Timestamp;
 use ingest::log::{Position, Readable, Topic};
 use serde::{Deserialize, Serialize};
 
-use super::Control;
+use super::{Control, Experiment, Outcome};
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct RoleChange {
     pub share_percent: u8,
     /// Who did it.
     pub by: String,
+    /// Who agreed, where a second person was asked.
+    pub approved_by: Option<String>,
     /// Why.
     pub reason: String,
     /// When.
@@ -56,18 +58,32 @@ pub struct RoleChange {
 
 impl RoleChange {
     /// What a control record says of roles.
-    pub fn of(control: Control) -> Option<Self> {
+    pub fn of(control: Control) -> Vec<Self> {
+        let change = |name: String, version: u32, role: Role, share_percent: u8, by: String, reason: String, at: Timestamp| {
+            vec![Self { name, version, role, share_percent, by, approved_by: None, reason, at }]
+        };
         match control {
-            Control::Promoted { name, version, by, reason, at } => {
-                Some(Self { name, version, role: Role::Champion, share_percent: 100, by, reason, at })
-            }
+            Control::Promoted { name, version, by, reason, at } => change(name, version, Role::Champion, 100, by, reason, at),
+            Control::RolledBack { name, to, by, reason, at, .. } => change(name, to, Role::Champion, 100, by, reason, at),
             Control::Challenged { name, version, share_percent, by, reason, at } => {
-                Some(Self { name, version, role: Role::Challenger, share_percent, by, reason, at })
+                change(name, version, Role::Challenger, share_percent, by, reason, at)
             }
-            Control::Withdrawn { name, version, by, reason, at } => {
-                Some(Self { name, version, role: Role::Candidate, share_percent: 0, by, reason, at })
+            Control::Withdrawn { name, version, by, reason, at } => change(name, version, Role::Candidate, 0, by, reason, at),
+            Control::Experimented { experiments, by, reason, at } => {
+                let challenger = |each: Experiment| {
+                    change(each.model, each.challenger, Role::Challenger, each.share_percent, by.clone(), reason.clone(), at)
+                };
+                experiments.into_iter().flat_map(challenger).collect()
             }
-            _ => None,
+            Control::Concluded { model, version, outcome, by, reason, at, .. } => {
+                let role = if outcome == Outcome::Stopped { Role::Challenger } else { Role::Candidate };
+                change(model, version, role, 0, by, reason, at)
+            }
+            Control::Approved { changes, by, .. } => {
+                let changes = changes.into_iter().flat_map(Self::of);
+                changes.map(|change| Self { approved_by: Some(by.clone()), ..change }).collect()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -19,7 +19,7 @@ fn withdrawn(name: &str, version: u32) -> Control {
 
 #[test]
 fn the_last_change_decides() {
-    let changes = |controls: Vec<Control>| controls.into_iter().filter_map(RoleChange::of).collect::<Vec<_>>();
+    let changes = |controls: Vec<Control>| controls.into_iter().flat_map(RoleChange::of).collect::<Vec<_>>();
     let all = changes(vec![
         promoted("a", 1),
         promoted("a", 3),
@@ -78,11 +78,76 @@ fn every_kind() -> Vec<Control> {
     ]
 }
 
+/// Of version 4.
+fn newer_kinds() -> Vec<Control> {
+    let by = || "ada".to_owned();
+    let experiment = r#"{"name":"x","model":"a","champion":1,"challenger":3,"share_percent":5,
+        "guardrails":{"error_share":0.01},"planned_end":"2026-12-01T00:00:00Z"}"#;
+    let experiments = vec![serde_json::from_str(experiment).expect("an experiment")];
+    let facts = [("the champion".to_owned(), "a 1".to_owned())].into();
+    vec![
+        Control::RolledBack { name: "a".to_owned(), version: 2, to: 1, by: by(), reason: String::new(), at: AT },
+        Control::Guarded { four_eyes: vec![Kind::Models, Kind::Lists], by: by(), at: AT },
+        Control::Proposed { id: 1, changes: every_kind(), facts, by: by(), reason: "better".to_owned(), at: AT },
+        Control::Approved { id: 1, changes: every_kind(), by: "bob".to_owned(), reason: String::new(), at: AT },
+        Control::Rejected { id: 2, by: "bob".to_owned(), reason: "no".to_owned(), at: AT },
+        Control::Recalled { id: 3, by: by(), reason: String::new(), at: AT },
+        Control::Experimented { experiments, by: by(), reason: "to see".to_owned(), at: AT },
+        Control::Concluded {
+            name: "x".to_owned(),
+            model: "a".to_owned(),
+            version: 3,
+            outcome: Outcome::Stopped,
+            by: GUARDRAIL.to_owned(),
+            reason: "no score".to_owned(),
+            at: AT,
+        },
+    ]
+}
+
 #[test]
 fn a_record_is_read_as_it_was_written() {
-    for control in every_kind() {
+    for control in every_kind().into_iter().chain(newer_kinds()) {
         assert_eq!(Control::decode(&control.encode()), Ok(control));
     }
+}
+
+#[test]
+fn records_of_before_are_read() {
+    let check = |bytes: &[u8], expect: Control| assert_eq!(Control::decode(bytes), Ok(expect));
+    let asked = Control::RetrainWanted { by: "psi".to_owned(), reason: "drift".to_owned(), at: Timestamp::from_micros(1) };
+    check(b"\x01\x00\x01a\x01\x03ada\x00\x00", promoted("a", 1));
+    check(b"\x03\x02\x03psi\x05drift\x02", asked);
+    check(b"\x03\x03\x01a\x02\x0a\x03ada\x00\x00", challenged("a", 2, 10));
+    check(b"\x03\x04\x01a\x02\x03ada\x00\x00", withdrawn("a", 2));
+    let approved =
+        Control::Approved { id: 1, changes: vec![promoted("a", 2)], by: "bob".to_owned(), reason: String::new(), at: AT };
+    check(b"\x04\x0c\x01\x01\x00\x01a\x02\x03ada\x00\x00\x03bob\x00\x00", approved);
+    check(b"\x04\x0d\x02\x03bob\x02no\x00", newer_kinds().remove(4));
+    assert!(Control::decode(b"\x05\x00").expect_err("it is newer").to_string().contains("version 5"));
+}
+
+#[test]
+fn a_snapshot_keeps_all_of_a_state() {
+    let mut state = State::default();
+    for (at, control) in every_kind().into_iter().chain(newer_kinds()).enumerate() {
+        state.apply(control, Position(at as u64));
+        let kept: State = postcard::from_bytes(&postcard::to_stdvec(&state).expect("it encodes")).expect("it decodes");
+        assert_eq!(kept, state);
+    }
+    assert_eq!((state.proposals.len(), state.experiments.len()), (1, 1));
+}
+
+#[test]
+fn a_proposal_says_what_it_does() {
+    let check = |control: Control, expect: &str| assert_eq!(proposal::lines(&[control]), [expect]);
+    check(promoted("a", 1), "a 1 becomes champion");
+    check(challenged("a", 2, 0), "a 2 looks on as challenger");
+    check(challenged("a", 2, 10), "a 2 decides as challenger for 10 % of the entities");
+    let mut kinds = every_kind();
+    check(kinds.remove(7), "review from 600, decline from 800, on failure review, models within 1000 ms");
+    check(kinds.remove(4), "list stolen gets 3: tok_1, 41*, 10.0.0.0/8");
+    check(newer_kinds().remove(6), "experiment x: a 3 decides for 5 % of the entities beside 1");
 }
 
 #[test]

@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use features::Plan;
 
+use super::tally::{Figures, Tally};
+use crate::decision::{Decision, Verdict};
 use crate::model::Runnable;
 use crate::registry::Artifact;
 
@@ -14,6 +18,8 @@ pub struct Champion {
     runnable: Runnable,
     /// What each of the pipeline's features usually is; NaN where that is not known.
     usual: Vec<f64>,
+    /// What it has decided.
+    tally: Arc<Tally>,
 }
 
 /// Why a model cannot score a pipeline's events.
@@ -61,7 +67,23 @@ impl Champion {
 
     /// `places` says where each of the model's features lies in the pipeline's vector.
     fn ready(artifact: Artifact, version: u32, plan: &Plan, places: &[usize]) -> Self {
-        Self { version, runnable: Runnable::new(&artifact.scorer, places), usual: usual(&artifact, plan), artifact }
+        Self {
+            version,
+            runnable: Runnable::new(&artifact.scorer, places),
+            usual: usual(&artifact, plan),
+            artifact,
+            tally: Arc::default(),
+        }
+    }
+
+    /// Counts a decision about an event that was this model's to score.
+    pub(crate) fn count(&self, decision: &Decision) {
+        self.tally.count(decision.decision == Verdict::Approve, decision.degradation.is_some(), decision.timings_us.total());
+    }
+
+    /// What it has decided since it was loaded.
+    pub fn figures(&self) -> Figures {
+        self.tally.figures()
     }
 
     /// The probability, 0 to 1, that the event of a pipeline's vector is bad; NaN where the model gives no number.

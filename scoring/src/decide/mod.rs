@@ -3,6 +3,7 @@
 
 mod champion;
 mod deciders;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use ingest::{Event, Timestamp};
 
 pub use self::champion::{Champion, Mismatch};
 pub use self::deciders::{Challenger, Deciders, Models, Problem, names};
+pub use self::tally::Figures;
 use crate::control::Role;
 use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, TimingsUs, Verdict};
 use crate::lists;

@@ -180,6 +180,11 @@ pub struct TimingsUs {
 }
 
 impl TimingsUs {
+    /// The stages by their names, in the order of time.
+    pub const fn named(&self) -> [(&'static str, u32); 4] {
+        [("queue", self.queue), ("features", self.features), ("model", self.model), ("policy", self.policy)]
+    }
+
     /// From the door to the decision, before the wait for durability.
     pub const fn total(&self) -> u32 {
         self.queue.saturating_add(self.features).saturating_add(self.model).saturating_add(self.policy)

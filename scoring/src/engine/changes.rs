@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use ingest::Timestamp;
 use ingest::log::Position;
 
 use super::Engine;
-use crate::control::{Control, State, declared};
+use crate::control::{Control, Experiment, State, declared};
 use crate::decide::{Champion, Deciders, Models, Problem};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -32,22 +33,6 @@ impl Engine {
     pub async fn change(self: &Arc<Self>, control: Control) -> Result<Position, Error> {
         let position = self.change_all(vec![control]).await?;
         Ok(position.expect("a change was recorded"))
-    }
-
-    /// As [`Engine::change`], where the change depends on what holds now; nobody changes anything in between. Returns what `change` says beside
-    /// it.
-    pub async fn change_with<T: Send + 'static>(
-        self: &Arc<Self>,
-        change: impl FnOnce(&State) -> Result<(Control, T), Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let engine = Arc::clone(self);
-        carried(async move {
-            let mut state = engine.control.lock().await;
-            let (control, said) = change(&state)?;
-            engine.take(&mut state, engine.present_pipeline(), vec![control]).await?;
-            Ok(said)
-        })
-        .await
     }
 
     /// Takes what another version of the pipeline file says of rules, lists, reasons and the policy, from the next decision on. What events look
@@ -77,20 +62,57 @@ impl Engine {
         .await
     }
 
-    fn present_pipeline(&self) -> Arc<Pipeline> {
+    /// Gives the champion's place back to the one before it, from the next decision on: what decided before was agreed to, so one person, or
+    /// a guardrail, is enough.
+    pub async fn roll_back(self: &Arc<Self>, by: &str, reason: &str) -> Result<Returned, Error> {
+        self.roll_back_from(None, by, reason).await
+    }
+
+    /// The same, if this is still the champion's version.
+    pub(super) async fn roll_back_from(
+        self: &Arc<Self>,
+        expected: Option<u32>,
+        by: &str,
+        reason: &str,
+    ) -> Result<Returned, Error> {
+        let (engine, by, reason) = (Arc::clone(self), by.to_owned(), reason.to_owned());
+        carried(async move {
+            let mut state = engine.control.lock().await;
+            let champion = state.champion.clone().filter(|(_, version)| expected.is_none_or(|expected| expected == *version));
+            let (Some((_, version)), Some((name, to))) = (champion, state.former.last().cloned()) else {
+                return Err(Error::NoFormer);
+            };
+            let returned = Returned { name: name.clone(), version: to, instead_of: version };
+            let control = Control::RolledBack { name, version, to, by, reason, at: engine.now() };
+            engine.take(&mut state, engine.present_pipeline(), vec![control]).await?;
+            Ok(returned)
+        })
+        .await
+    }
+
+    pub(super) fn present_pipeline(&self) -> Arc<Pipeline> {
         Arc::clone(&self.deciders.load().pipeline)
     }
 
-    /// Makes what decides after some changes, records them, and swaps; the position of the last one. Refuses what cannot be used, and what would
-    /// leave something unusable that was not so before.
-    async fn take(&self, state: &mut State, pipeline: Arc<Pipeline>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
+    /// What would decide after some changes. Refuses what cannot be used, and what would leave something unusable that was not so before.
+    pub(super) async fn try_out(&self, state: &State, pipeline: Arc<Pipeline>, controls: &[Control]) -> Result<Deciders, Error> {
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
-        let (before, wanted) = (state.clone(), controls.clone());
+        let (before, wanted) = (state.clone(), controls.to_vec());
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
             after(&wanted, before, &present.missing, &pipeline, &mut models)
         });
-        let mut deciders = made.await.map_err(|_| Error::Stopped)??;
+        made.await.map_err(|_| Error::Stopped)?
+    }
+
+    /// Makes what decides after some changes, records them, and swaps; the position of the last one.
+    pub(super) async fn take(
+        &self,
+        state: &mut State,
+        pipeline: Arc<Pipeline>,
+        controls: Vec<Control>,
+    ) -> Result<Option<Position>, Error> {
+        let mut deciders = self.try_out(state, pipeline, &controls).await?;
         let mut last = None;
         for control in controls {
             let position = self.writer()?.core().control(&control)?;
@@ -108,8 +130,21 @@ impl Engine {
     }
 }
 
+/// A champion that has its place back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The version that decided until now.
+    pub instead_of: u32,
+}
+
 /// Does what was begun, whoever still waits for it.
-async fn carried<T: Send + 'static>(change: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+pub(super) async fn carried<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
     tokio::spawn(change).await.map_err(|_| Error::Stopped)?
 }
 
@@ -169,7 +204,12 @@ fn names_of(control: &Control) -> Vec<String> {
         Control::Promoted { name, version, .. } | Control::Challenged { name, version, .. } => {
             vec![Problem::model(name, *version)]
         }
+        Control::RolledBack { name, to, .. } => vec![Problem::model(name, *to)],
+        Control::Experimented { experiments, .. } => {
+            experiments.iter().map(|experiment| Problem::model(&experiment.model, experiment.challenger)).collect()
+        }
         Control::Ruled { rules, .. } => rules.iter().map(|rule| Problem::rule(&rule.id)).collect(),
+        Control::Approved { changes, .. } => changes.iter().flat_map(names_of).collect(),
         _ => Vec::new(),
     }
 }
@@ -182,18 +222,72 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
             }
         }
         Control::Challenged { name, version, share_percent, .. } => {
-            let others = state.challengers.iter().filter(|each| (&each.name, each.version) != (name, *version));
-            let percent = u32::from(*share_percent) + others.map(|each| u32::from(each.share_percent)).sum::<u32>();
-            if percent > MOST_SHARED {
-                return Err(Error::Share { percent });
+            not_in_experiment(name, *version, state)?;
+            check_share(name, *version, *share_percent, state)?;
+        }
+        Control::Withdrawn { name, version, .. } => not_in_experiment(name, *version, state)?,
+        Control::Experimented { experiments, at, .. } => {
+            for experiment in experiments {
+                check_experiment(experiment, state, *at)?;
+                check_share(&experiment.model, experiment.challenger, experiment.share_percent, state)?;
             }
         }
+        Control::Approved { changes, .. } => {
+            let mut state = state.clone();
+            for change in changes {
+                check(change, &state, pipeline)?;
+                state.apply(change.clone(), Position(0));
+            }
+        }
+        Control::Concluded { name, .. } => {
+            if state.experiments.iter().all(|course| course.experiment.name != *name || course.ended.is_some()) {
+                return Err(Error::Experiment { name: name.clone(), what: "it does not run".to_owned() });
+            }
+        }
+        Control::Governed { policy, .. } => policy.check().map_err(|what| Error::Policy { what })?,
         Control::Promoted { .. }
         | Control::Ruled { .. }
         | Control::Serving { .. }
         | Control::RetrainWanted { .. }
-        | Control::Withdrawn { .. }
-        | Control::Governed { .. } => {}
+        | Control::RolledBack { .. }
+        | Control::Guarded { .. }
+        | Control::Proposed { .. }
+        | Control::Rejected { .. }
+        | Control::Recalled { .. } => {}
     }
     Ok(())
+}
+
+/// Refuses shares that leave the champion nothing.
+fn check_share(name: &str, version: u32, share_percent: u8, state: &State) -> Result<(), Error> {
+    let others = state.challengers.iter().filter(|each| each.name != name || each.version != version);
+    let percent = u32::from(share_percent) + others.map(|each| u32::from(each.share_percent)).sum::<u32>();
+    if percent > MOST_SHARED { Err(Error::Share { percent }) } else { Ok(()) }
+}
+
+/// A model in an experiment keeps its share until that ends.
+fn not_in_experiment(name: &str, version: u32, state: &State) -> Result<(), Error> {
+    let Some(course) = state.running(name, version) else { return Ok(()) };
+    let what = format!("it runs with {name} {version}: end it first");
+    Err(Error::Experiment { name: course.experiment.name.clone(), what })
+}
+
+fn check_experiment(experiment: &Experiment, state: &State, now: Timestamp) -> Result<(), Error> {
+    let Experiment { name, model, champion, challenger, .. } = experiment;
+    let fail = |what: String| Err(Error::Experiment { name: name.clone(), what });
+    if let Err(what) = experiment.check(now) {
+        return fail(what);
+    }
+    if state.experiments.iter().any(|course| course.experiment.name == *name) {
+        return fail("there was one of this name: names are for good".to_owned());
+    }
+    match &state.champion {
+        Some((name, version)) if (name, version) == (model, champion) => {}
+        Some((name, version)) => return fail(format!("the champion is {name} {version}, not {model} {champion}")),
+        None => return fail("there is no champion to compare with".to_owned()),
+    }
+    match state.running(model, *challenger) {
+        Some(course) => fail(format!("{model} {challenger} is in experiment `{}` already", course.experiment.name)),
+        None => Ok(()),
+    }
 }

@@ -7,7 +7,9 @@
 mod backtest;
 mod changes;
 mod core;
+mod guard;
 mod ledger;
+mod proposals;
 mod replay;
 mod shadow;
 mod snapshotter;
@@ -27,9 +29,11 @@ use ingest::{Clock, Event, EventId, Label, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
+pub use self::changes::Returned;
 pub(crate) use self::changes::after;
 pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
+pub use self::proposals::Made;
 pub use self::replay::{Difference, Replayed};
 use self::shadow::Shadow;
 pub use self::shadow::ShadowScores;
@@ -323,6 +327,11 @@ impl Engine {
         event_ids.iter().map(|event_id| writer.core().ledger().get(event_id)).collect()
     }
 
+    /// Whether an event was taken before: it is answered as it was then, whatever holds now.
+    pub fn knows(&self, event_id: &EventId) -> bool {
+        self.figures().core().ledger().get(event_id).is_some()
+    }
+
     /// Puts a label into the order of application, as [`Engine::submit`] does an event; waits as [`Terms::unhurried`] says.
     pub async fn submit_label(
         self: &Arc<Self>,
@@ -345,6 +354,21 @@ impl Engine {
     /// Says in the log that the model is to be trained anew; who follows the log does it. Nothing that decides changes.
     pub async fn want_retraining(self: &Arc<Self>, by: &str, reason: &str) -> Result<Position, Error> {
         self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.now() }).await
+    }
+
+    /// As [`Engine::want_retraining`], unless somebody or something wanted it within `rest` before: what sees a drift sees it for a while. `None`
+    /// when nothing was asked for.
+    pub async fn signal_retraining(
+        self: &Arc<Self>,
+        by: &str,
+        reason: &str,
+        rest: ingest::Duration,
+    ) -> Result<Option<Position>, Error> {
+        let last = self.control.lock().await.retrain_wanted_at;
+        match last.is_some_and(|last| self.now().since(last) < rest) {
+            true => Ok(None),
+            false => self.want_retraining(by, reason).await.map(Some),
+        }
     }
 
     /// What the log holds about an event; `None` when it was never accepted or is not decided yet.
@@ -413,10 +437,11 @@ impl Engine {
         since: Instant,
     ) -> Result<(OwnedSemaphorePermit, Accepted), Error> {
         let deciders = self.deciders.load();
-        if deciders.champion.is_none() && deciders.policy.on_failure == OnFailure::Refuse {
+        let is_ready = deciders.champion.is_some() || deciders.policy.on_failure != OnFailure::Refuse;
+        drop(deciders);
+        if !is_ready && !self.knows(&event.event_id) {
             return Err(Error::NotReady);
         }
-        drop(deciders);
         let arrival = Arrival::new(event, received_at, &self.pipeline);
         let place = self.place(terms).await?;
         let accepted = self.writer()?.score(arrival, since)?;
@@ -565,6 +590,7 @@ impl Engine {
         let scored = Instant::now();
         // A clock that steps back decides nothing before it came.
         let decided_at = self.now().max(case.received_at);
+        let asked = said.as_ref().ok().map(|said| said.model).or_else(|| Some(deciders.model_for(&case.event)?.0));
         let status = if case.event.supersedes.is_some() { Status::Superseding } else { Status::New };
         let mut decision = decide(case, said, &deciders, terms.reasons, decided_at);
         decision.timings_us.queue = queue_us;
@@ -572,6 +598,9 @@ impl Engine {
         decision.timings_us.model = micros(scored - started);
         let at = Instant::now();
         decision.timings_us.policy = micros(at - scored);
+        if let Some(model) = asked {
+            model.count(&decision);
+        }
         let position = match self.log.put(Topic::Decision, &decision.encode()) {
             Ok(position) => position,
             Err(error) => {

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use ingest::log::record::{RecordError, check_version, decode, encode};
 use ingest::log::{Log, Position, Topic};
-use ingest::{EventId, Timestamp};
+use ingest::{EventId, Timestamp, background};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Role;
@@ -65,7 +65,7 @@ impl Shadow {
     pub(super) fn start(log: Arc<dyn Log>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
         let run = move || follow(&receiver, &*log);
-        let thread = std::thread::Builder::new().name("riskflow-shadow".to_owned()).spawn(run)?;
+        let thread = background::spawn("shadow", run)?;
         Ok(Self { sender: Some(sender), thread: Some(thread), metrics })
     }
 

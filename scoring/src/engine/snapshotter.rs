@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use features::Snapshots;
+use ingest::background;
 use ingest::log::{Durability, Log, Position, reached};
 use tokio::sync::watch;
 
@@ -38,7 +39,7 @@ impl Snapshotter {
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let run = move || runtime.block_on(follow(pipeline, log, policy, last, stopped));
-        let thread = std::thread::Builder::new().name("riskflow-snapshots".to_owned()).spawn(run)?;
+        let thread = background::spawn("snapshots", run)?;
         Ok(Self { stop, thread })
     }
 

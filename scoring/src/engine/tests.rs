@@ -1,5 +1,7 @@
 //! The engine on a real log in a folder: idempotent, in order, and the same after a restart.
 
+mod governance;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -189,12 +191,17 @@ async fn an_accepted_event_without_a_decision_is_decided_at_the_next_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_champion_the_operator_decides() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (engine, _log) = start(&folder.path().join("review"), &pipeline("review"));
+    let (engine, log) = start(&folder.path().join("review"), &pipeline("review"));
     let scored = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!((scored.decision.decision, scored.decision.score), (Verdict::Review, None));
+    engine.stop().await.expect("it ends");
+    drop((engine, log));
     let (engine, _log) = start(&folder.path().join("refuse"), &pipeline("refuse"));
     assert!(matches!(engine.score(event("e", 1, 100), NOW, Terms::default()).await, Err(Error::NotReady)));
     assert_eq!(engine.standing().events, 0, "what is refused is not accepted");
+    let (engine, _log) = start(&folder.path().join("review"), &pipeline("refuse"));
+    let known = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("it was decided before");
+    assert_eq!((known.status, known.decision.decision), (Status::Duplicate, Verdict::Review));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,7 @@ pub enum Seen {
     Time(Timestamp),
     /// Text of the event.
     Text(String),
-    /// The key of an entity, which may name a person or a card. It is not printed; [`Seen::masked`] is fit to be shown.
+    /// The key of an entity, which may name a person or a card. It is not shown: [`Seen::MASK`] stands for it.
     Key(String),
 }
 
@@ -44,14 +44,8 @@ impl Evidence {
 }
 
 impl Seen {
-    /// The same without the keys of entities.
-    #[must_use]
-    pub fn masked(self) -> Self {
-        match self {
-            Self::Key(_) => Self::Key(MASK.to_owned()),
-            other => other,
-        }
-    }
+    /// What is shown of a key.
+    pub const MASK: &'static str = "***";
 
     fn text(text: Option<&str>, of: fn(String) -> Self) -> Self {
         text.map_or(Self::Missing, |text| of(text.to_owned()))
@@ -62,8 +56,6 @@ impl Seen {
     }
 }
 
-const MASK: &str = "***";
-
 impl fmt::Debug for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,7 +65,7 @@ impl fmt::Debug for Seen {
             Self::Number(number) => number.fmt(f),
             Self::Time(time) => f.write_str(&time.to_string()),
             Self::Text(text) => text.fmt(f),
-            Self::Key(_) => f.write_str(MASK),
+            Self::Key(_) => f.write_str(Self::MASK),
         }
     }
 }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use evaluation::metrics;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
+use training::Table;
 use training::folds::fold_of_row;
 use training::tabular::Approach;
-use training::{Table, metrics};
 
 use crate::output;
 

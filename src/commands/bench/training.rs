@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
+use evaluation::metrics;
 use scoring::Model;
 use serde::Serialize;
 use training::learners::boosting;
-use training::{Preparation, Recipe, Table, metrics};
+use training::{Preparation, Recipe, Table};
 
 use super::process_cpu_seconds;
 use crate::output;

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use ingest::simulator::{self, Settings, Simulator};
+use ingest::simulator::{self, Injection, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
+use monitor::Monitoring;
 use scoring::Pipeline;
 use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
@@ -26,6 +27,7 @@ use self::periods::Periods;
 use self::replay::Replay;
 use super::{ConfigArgs, WorldArgs};
 use crate::server::{self, Listener, Live};
+use crate::signals::Signals;
 use crate::{Riskflow, output};
 
 /// The pipeline of the demo, when no other is named.
@@ -67,9 +69,13 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let pipeline = match &args.pipeline {
-        Some(path) => crate::read_pipeline(path)?,
-        None => Pipeline::parse(PIPELINE, PIPELINE_NAME)?,
+    let (pipeline, monitoring) = match &args.pipeline {
+        Some(path) => {
+            let pipeline = crate::read_pipeline(path)?;
+            let monitoring = crate::read_monitoring(path, &pipeline)?;
+            (pipeline, monitoring)
+        }
+        None => (Pipeline::parse(PIPELINE, PIPELINE_NAME)?, Monitoring::default()),
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server)?;
@@ -88,6 +94,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     if riskflow.engine.champion().is_none() {
         train(&data, &riskflow, periods).await?;
     }
+    let signals = Signals::start(&config, "demo")?;
+    let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -111,10 +119,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
     let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
-    let serving = tokio::spawn(server::serve(listener, server::router(&riskflow, live.clone(), access), until));
+    let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift);
+    let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
     let served = serving.await?;
+    // What was replayed is looked at to its end, also where nothing comes after it.
+    let end = tokio::task::block_in_place(|| riskflow.log.flush())?;
+    observer.catch_up(end).await?;
+    observer.stop().await;
     riskflow.stop().await?;
+    signals.stop().await?;
     replayed.and(served)
 }
 
@@ -160,7 +174,9 @@ fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join("simulated-transactions.parquet");
     if !path.exists() {
         let bar = output::bar("simulating", u64::from(args.world.days));
-        simulator::parquet::write(Simulator::new(args.world.settings())?, &path, &mut |days| bar.set_position(u64::from(days)))?;
+        let simulator = Simulator::new(args.world.settings())?;
+        let progress = &mut |days| bar.set_position(u64::from(days));
+        simulator::parquet::write(simulator, &mut Injection::none(), &path, progress)?;
         bar.finish_and_clear();
     }
     Ok(path)

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use evaluation::Metrics;
 use ingest::Timestamp;
 use ingest::log::record;
 use ingest::log::{Log, Position, Topic};
 use scoring::{Decision, Pipeline, Verdict};
 use serde::Serialize;
-use training::Metrics;
 
 use super::replay::Replay;
 use crate::feed::UNDER_WAY;

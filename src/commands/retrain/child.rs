@@ -198,6 +198,7 @@ mod tests {
             learners: vec![Learner::Logistic, Learner::Boosting],
             maturity: Some(Duration::days(30)),
             least_bad_rows: 50,
+            challenger_days: None,
             limits: Limits { threads: 2, memory_mb: 512, nice: 10 },
         };
         let config = ConfigArgs { config: None, data_dir: Some("kept".into()) };

@@ -51,7 +51,7 @@ fn runs(records: &[Record]) -> Vec<Run<'_>> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     for record in records {
         match record {
-            Record::Waiting { .. } => {}
+            Record::Waiting { .. } | Record::Challenging { .. } => {}
             Record::Started { run, at, why, train, test, .. } => runs.push(Run {
                 run: *run,
                 started_at: *at,
@@ -88,6 +88,12 @@ pub(super) fn line(record: &Record) -> String {
             let models: Vec<_> = models.iter().map(model).collect();
             let colon = if models.is_empty() { "" } else { ": " };
             format!("run {run} {}{colon}{}", words(outcome), models.join(", "))
+        }
+        Record::Challenging { run, version, experiment, refused: None, .. } => {
+            format!("version {version} of run {run} looks on beside the champion: experiment {experiment}")
+        }
+        Record::Challenging { run, version, refused: Some(why), .. } => {
+            format!("version {version} of run {run} stays a candidate: {why}")
         }
     }
 }

@@ -1,31 +1,37 @@
 //! `riskflow retrain`: the role that trains anew, from a schedule or when it is asked to, each time in a process of its own with limits.
-//! It reads the log of a server that runs, writes candidates into the registry, and never promotes one.
+//! It reads the log of a server that runs, writes candidates into the registry, has the best of them look on as a challenger where the pipeline file
+//! says so, and never promotes one.
 
+mod challenge;
 mod child;
 mod list;
 mod runs;
 mod wanted;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration as Span;
 
 use anyhow::{Context, bail};
 use ingest::{Clock, Duration, SystemClock, Timestamp};
+use monitor::notify::{Notification, Notifier, Severity, What};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use training::Schedule;
 
+use self::challenge::Challenge;
 use self::child::{Done, Order, Training};
 use self::runs::{Outcome, Record, Runs, Want, Why};
 use self::wanted::Wanted;
 use super::ConfigArgs;
+use super::target::TargetArgs;
 use crate::{output, server};
 
 /// Train the pipeline's models anew, on a schedule and when the log or a signal asks for it
 ///
 /// What and when stands under [training.schedule] in the pipeline file. Each training is a process of its own with limits on memory,
-/// threads and priority; what it learns goes into the registry as a candidate, with a report, and nothing is promoted. Run it beside the
-/// server, whose log it reads. SIGUSR1 asks for a training now; Ctrl-C or SIGTERM stops the role and the training that runs.
+/// threads and priority; what it learns goes into the registry as a candidate, with a report, and nothing is promoted. With `challenger_days` there the
+/// best of a run looks on beside the champion for so long, as an experiment; --url says on which server. Run it beside the server, whose log it reads. SIGUSR1 asks for a training now; Ctrl-C or SIGTERM stops the role and the training that runs.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  riskflow retrain --pipeline pipelines/card_fraud.toml --data-dir riskflow-data\n  riskflow retrain --pipeline pipelines/card_fraud.toml --data-dir riskflow-data --now\n  riskflow retrain --data-dir riskflow-data --runs"
@@ -45,6 +51,12 @@ pub struct Args {
     /// Train as if it were this time: later labels are not known [default: the time of each run]
     #[arg(long, value_name = "TIME")]
     as_of: Option<Timestamp>,
+    /// The server on which challengers look on; without it the log is used, which no server may hold then
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The key of its API: the scope `review` is enough
+    #[arg(long, value_name = "KEY", requires = "url")]
+    api_key: Option<String>,
     /// List the runs there were, and end
     #[arg(long, conflicts_with_all = ["now", "as_of"])]
     runs: bool,
@@ -75,6 +87,11 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         None => config.registry.url.folder("registry", "file", &config.data)?,
     };
     let runs = Runs::open(&folder, SystemClock.now())?;
+    let (url, api_key) = (args.url.clone(), args.api_key.clone());
+    let challenge = schedule.challenger_days.map(|days| {
+        let target = TargetArgs::new(url, api_key, path.clone(), "riskflow retrain", args.config.clone());
+        Challenge::new(target, days)
+    });
     let mut role = Role {
         config: args.config.clone(),
         pipeline: path,
@@ -88,7 +105,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         runs,
         asked: Vec::new(),
         training: None,
+        challenge,
         said_due: None,
+        notifier: crate::signals::notifier(&config, "retrain")?,
+        names: [pipeline.name.clone(), pipeline.model.name.clone()],
     };
     if args.now { role.once().await } else { role.follow().await }
 }
@@ -108,8 +128,12 @@ struct Role {
     /// Who has asked since the last run was started.
     asked: Vec<Want>,
     training: Option<Training>,
+    challenge: Option<Challenge>,
     /// The time that the person was told.
     said_due: Option<Timestamp>,
+    notifier: Arc<Notifier>,
+    /// The pipeline's name, and its model's.
+    names: [String; 2],
 }
 
 impl Role {
@@ -124,7 +148,7 @@ impl Role {
                 _ = tick.tick() => {}
             }
             match self.step(SystemClock.now())? {
-                Some(Outcome::Published) => return Ok(()),
+                Some(Outcome::Published) => return self.challenge(SystemClock.now()).await,
                 Some(outcome) => bail!("the training {}", list::words(&outcome)),
                 None => {}
             }
@@ -144,6 +168,9 @@ impl Role {
                 _ = tick.tick() => {}
             }
             self.step(SystemClock.now())?;
+            if let Err(error) = self.challenge(SystemClock.now()).await {
+                output::message(&format!("no challenger could be started yet, it is tried again: {error:#}"));
+            }
             self.say_due(SystemClock.now());
         }
     }
@@ -159,6 +186,15 @@ impl Role {
         match self.why(now) {
             Some(why) => self.start(why, now),
             None => Ok(None),
+        }
+    }
+
+    /// Has the best of the last run look on, where the pipeline file says so and it does not yet.
+    async fn challenge(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        let (Some(challenge), Some((run, model))) = (&mut self.challenge, self.runs.best()) else { return Ok(()) };
+        match challenge.attempt(*run, model, now).await? {
+            Some(record) => self.enter(&record),
+            None => Ok(()),
         }
     }
 
@@ -201,7 +237,19 @@ impl Role {
     }
 
     fn end(&mut self, (outcome, models): Done, at: Timestamp) -> anyhow::Result<Outcome> {
+        let model = self.names[1].clone();
+        let versions: Vec<String> = models.iter().map(|model| model.version.to_string()).collect();
+        let told = match &outcome {
+            Outcome::Published => Some((Severity::Low, What::RetrainDone { model, versions })),
+            Outcome::Stopped => None,
+            Outcome::OutOfMemory { .. } | Outcome::Failed { .. } => {
+                Some((Severity::Medium, What::RetrainFailed { model, reason: list::words(&outcome) }))
+            }
+        };
         self.enter(&Record::Ended { run: self.runs.count(), at, outcome: outcome.clone(), models })?;
+        if let Some((severity, what)) = told {
+            self.notifier.tell(&Notification::new(at, severity, &self.names[0], what));
+        }
         Ok(outcome)
     }
 

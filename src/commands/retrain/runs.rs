@@ -48,6 +48,19 @@ pub(super) enum Record {
         /// What was published, as candidates.
         models: Vec<Model>,
     },
+    /// The best of a run became a challenger in shadow, or was not taken as one.
+    Challenging {
+        /// The run's number.
+        run: u32,
+        /// When.
+        at: Timestamp,
+        /// Its version in the registry.
+        version: u32,
+        /// The experiment.
+        experiment: String,
+        /// Why it was not taken, if it was not.
+        refused: Option<String>,
+    },
 }
 
 /// Why a run was started.
@@ -119,6 +132,7 @@ pub(super) struct Runs {
     last: Option<Timestamp>,
     count: u32,
     read_to: Position,
+    best: Option<(u32, Model)>,
 }
 
 impl Runs {
@@ -140,14 +154,14 @@ impl Runs {
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         file.set_len(whole_bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut runs = Self { path, file, lock, since: now, last: None, count: 0, read_to: Position(0) };
+        let mut runs = Self { path, file, lock, since: now, last: None, count: 0, read_to: Position(0), best: None };
         let mut open = None;
         for record in &records {
             runs.take(record);
             match record {
                 Record::Started { run, .. } => open = Some(*run),
                 Record::Ended { .. } => open = None,
-                Record::Waiting { .. } => {}
+                Record::Waiting { .. } | Record::Challenging { .. } => {}
             }
         }
         if records.is_empty() {
@@ -172,8 +186,21 @@ impl Runs {
         match record {
             Record::Waiting { at } => self.since = *at,
             Record::Started { run, at, read_to, .. } => (self.count, self.last, self.read_to) = (*run, Some(*at), *read_to),
-            Record::Ended { .. } => {}
+            Record::Ended { run, models, .. } => {
+                let figures = |model: &Model| [model.average_precision, model.auc].map(|figure| figure.unwrap_or(0.0));
+                let by_figures =
+                    |a: &&Model, b: &&Model| figures(a).partial_cmp(&figures(b)).unwrap_or(std::cmp::Ordering::Equal);
+                if let Some(best) = models.iter().max_by(by_figures) {
+                    self.best = Some((*run, best.clone()));
+                }
+            }
+            Record::Challenging { run, .. } => self.best.take_if(|(known, _)| known == run).map_or((), drop),
         }
+    }
+
+    /// The best of the last run that published something, with the run's number, until it has become a challenger or was refused as one.
+    pub(super) const fn best(&self) -> Option<&(u32, Model)> {
+        self.best.as_ref()
     }
 
     /// When somebody first waited for runs.

@@ -6,7 +6,7 @@ use anyhow::Context;
 use scoring::Champion;
 use training::Trained;
 use training::dataset::Rows;
-use training::evaluation::report::About;
+use training::report::About;
 
 use super::Args;
 use crate::commands::evaluate::{self, How};

@@ -7,10 +7,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use evaluation::Metrics;
 use serde::{Deserialize, Serialize};
 use training::tuning::prequential::HISTORY_DAYS;
 use training::tuning::{Finalist, Outcome, Search, Task, page};
-use training::{Learner, Metrics, Settings};
+use training::{Learner, Settings};
 
 const HISTORY: &str = "history.jsonl";
 /// The file of the best settings.

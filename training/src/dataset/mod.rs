@@ -31,8 +31,8 @@ use crate::files::Files;
 use crate::folds::fold_of_entity;
 use crate::history::{self, SetAside};
 use crate::matrix::Matrix;
-use crate::metrics::Metrics;
 use crate::sampling::GoodShare;
+use evaluation::metrics::Metrics;
 
 /// A period of event time: from the first point, up to but not including the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

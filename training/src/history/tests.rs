@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use ingest::simulator::{self, Settings, Simulator};
+use ingest::simulator::{self, Injection, Settings, Simulator};
 use scoring::Pipeline;
 
 use super::*;
@@ -27,7 +27,7 @@ async fn files_of_all_kinds_come_in_the_order_of_time() {
     let parquet = folder.path().join("dt=b/m.parquet");
     std::fs::create_dir_all(parquet.parent().unwrap()).unwrap();
     let world = Settings { customers: 5, terminals: 2_000, days: Some(3), ..Settings::default() };
-    simulator::parquet::write(Simulator::new(world).unwrap(), &parquet, &mut |_| {}).unwrap();
+    simulator::parquet::write(Simulator::new(world).unwrap(), &mut Injection::none(), &parquet, &mut |_| {}).unwrap();
     let (simulated, _) = read(&context().unwrap(), &[folder.path().to_owned()]).await.unwrap();
     assert!(simulated.len() > 10);
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::matrix::Matrix;
-use crate::threads::on_threads;
+use evaluation::threads::on_threads;
 
 /// How far below the lowest value a missing one lies, as a part of the range of the values: that a value is missing is strange where it
 /// seldom is.

@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::learners::tests::{matrix, noisy};
-    use crate::metrics::auc;
+    use evaluation::metrics::auc;
 
     /// The slope of losses and penalty at a model, by the intercept and by each weight.
     fn slopes(matrix: &Matrix, model: &Linear, penalty: f64) -> Vec<f64> {

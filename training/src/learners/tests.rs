@@ -2,7 +2,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::metrics::auc;
+use evaluation::metrics::auc;
 
 /// A matrix whose features are called a, b, c, …
 pub(crate) fn matrix(columns: Vec<Vec<f64>>, labels: Vec<bool>) -> Matrix {

@@ -1,7 +1,7 @@
 //! A table: columns of numbers that stand on one line, each with the interval beside it where it has one.
 
 use super::text::escape;
-use crate::evaluation::Figure;
+use evaluation::Figure;
 
 /// A column.
 pub(crate) struct Column {

@@ -1,6 +1,6 @@
 //! Numbers as people read them, and texts that are safe to stand in a page.
 
-use crate::evaluation::{Figure, Interval};
+use evaluation::{Figure, Interval};
 
 /// Below this a probability is only said to be small.
 const SMALL_P: f64 = 0.0001;

@@ -55,9 +55,9 @@ mod tests {
     use crate::folds::fold_of_row;
     use crate::learners::tests::{matrix, noisy};
     use crate::learners::{Learner, Settings, logistic};
-    use crate::metrics::auc;
     use crate::preparation::{Preparation as OfTable, Recipe};
     use crate::table::{Column, Table, Values};
+    use evaluation::metrics::auc;
 
     fn wishing(preparation: Wish) -> Settings {
         Settings { logistic: logistic::Settings { preparation, ..logistic::Settings::default() }, ..Settings::default() }

@@ -33,6 +33,7 @@ pub(crate) struct ScheduleFile {
     learners: Option<Spanned<Vec<Learner>>>,
     maturity: Option<Duration>,
     least_bad_rows: u64,
+    challenger_days: Option<Spanned<u16>>,
     limits: Option<Spanned<Limits>>,
 }
 
@@ -49,6 +50,7 @@ impl Default for ScheduleFile {
             learners: None,
             maturity: None,
             least_bad_rows: 50,
+            challenger_days: None,
             limits: None,
         }
     }
@@ -74,7 +76,8 @@ impl ScheduleFile {
     /// The schedule, or what is wrong with it.
     pub(crate) fn check(self) -> Result<Schedule, Wrong> {
         let when = self.when()?;
-        for (days, name) in [(&self.train_days, "train_days"), (&self.test_days, "test_days")] {
+        let always = [(&self.train_days, "train_days"), (&self.test_days, "test_days")];
+        for (days, name) in always.into_iter().chain(self.challenger_days.as_ref().map(|days| (days, "challenger_days"))) {
             if !(1..=MOST_DAYS).contains(days.as_ref()) {
                 return Err((format!("{name} lies between 1 and {MOST_DAYS}"), days.span()));
             }
@@ -95,8 +98,9 @@ impl ScheduleFile {
             return Err((message, limits.span()));
         }
         let (train_days, test_days) = (*self.train_days.as_ref(), *self.test_days.as_ref());
+        let challenger_days = self.challenger_days.as_ref().map(|days| *days.as_ref());
         let Self { from, maturity, least_bad_rows, .. } = self;
-        Ok(Schedule { when, from, train_days, test_days, learners, maturity, least_bad_rows, limits })
+        Ok(Schedule { when, from, train_days, test_days, learners, maturity, least_bad_rows, challenger_days, limits })
     }
 
     fn when(&self) -> Result<When, Wrong> {

@@ -31,6 +31,8 @@ pub struct Schedule {
     pub maturity: Option<Duration>,
     /// From fewer bad rows nothing is learned.
     pub least_bad_rows: u64,
+    /// For how many days the best of what a run learned looks on beside the champion, as an experiment; without it, it waits as a candidate.
+    pub challenger_days: Option<u16>,
     /// How much of the machine it may take.
     pub limits: Limits,
 }

@@ -113,6 +113,7 @@ fn schedule(train_days: u16, test_days: u16, maturity: Option<Duration>) -> Sche
         learners: Learner::ALL.to_vec(),
         maturity,
         least_bad_rows: 0,
+        challenger_days: None,
         limits,
     }
 }

@@ -4,7 +4,7 @@
 use super::chance::{Use, random, sample};
 use super::settings::Settings;
 use crate::matrix::Matrix;
-use crate::threads::on_threads;
+use evaluation::threads::on_threads;
 
 /// Two features that are missing in different rows do not say the same: not when one of both is in more than this share of the
 /// rows.

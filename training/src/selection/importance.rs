@@ -9,7 +9,7 @@ use super::result::{Importance, Loss};
 use super::settings::{Error, Settings};
 
 use crate::matrix::Matrix;
-use crate::threads::on_threads;
+use evaluation::threads::on_threads;
 
 /// A model and the rows that it is asked about.
 pub(super) struct Model<'a> {
@@ -137,7 +137,7 @@ fn ranking(matrix: &Matrix, scores: &Scores<'_>, weight: f64) -> Result<Ranking,
 }
 
 impl Ranking {
-    /// Both of [`metrics`](crate::metrics) in one pass, where each good row counts `weight` times. There are both labels.
+    /// Both of [`metrics`](evaluation::metrics) in one pass, where each good row counts `weight` times. There are both labels.
     pub(super) fn new(scores: &[f64], labels: &[bool], weight: f64) -> Self {
         let mut rows: Vec<(f64, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
         rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));

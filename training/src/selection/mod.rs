@@ -16,7 +16,7 @@ pub(crate) mod tests;
 mod verdict;
 
 use crate::matrix::Matrix;
-use crate::threads::on_threads;
+use evaluation::threads::on_threads;
 
 use self::correlation::Ranked;
 use self::importance::Model;

@@ -7,7 +7,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::correlation::spearman;
 use super::importance::Ranking;
 use super::*;
-use crate::metrics::{auc, average_precision};
+use evaluation::metrics::{auc, average_precision};
 
 /// Numbers by chance.
 pub(crate) struct Draw(ChaCha8Rng);

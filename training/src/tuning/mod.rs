@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::space::{Dimension, Range, Value};
 use self::suggest::{Seen, suggest};
-use crate::metrics::Metrics;
+use evaluation::metrics::Metrics;
 
 /// What is searched, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use super::{Task, Value};
 use crate::dataset::{Examples, Period, Rows, Split};
 use crate::error::Error;
 use crate::learners::{Learner, Settings};
-use crate::metrics::Metrics;
 use crate::sampling::GoodShare;
+use evaluation::metrics::Metrics;
 
 /// The setting that says how many days before a fold are learned from; all others are the learner's own.
 pub const HISTORY_DAYS: &str = "history_days";

@@ -25,7 +25,7 @@ macro_rules! definitions {
 }
 
 /// All tables, in their order.
-pub(super) static DEFINITIONS: [Definition; 11] = definitions![
+pub(super) static DEFINITIONS: [Definition; 12] = definitions![
     "01" "decisions",
     "02" "labels",
     "03" "events",
@@ -35,8 +35,9 @@ pub(super) static DEFINITIONS: [Definition; 11] = definitions![
     "07" "metric_points",
     "08" "experiment_points",
     "09" "alerts",
-    "10" "slots",
-    "11" "checkpoints",
+    "10" "profiles",
+    "11" "slots",
+    "12" "checkpoints",
 ];
 
 impl Definition {

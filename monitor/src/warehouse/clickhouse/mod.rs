@@ -22,8 +22,8 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use clickhouse::error;
 use clickhouse::query::Query;
-use ingest::Timestamp;
 use ingest::log::Position;
+use ingest::{Timestamp, background};
 use tokio::runtime::{Builder, Runtime};
 
 pub use self::address::Address;
@@ -70,8 +70,9 @@ impl ClickHouseWarehouse {
 
     fn open_on(server: Server, address: Address, keep: KeepDays) -> Result<Self, Error> {
         ddl::check_keep(&keep).map_err(|reason| Error::Setting { reason })?;
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("clickhouse").enable_all().build();
-        let runtime = runtime.map_err(|source| Error::Runtime { source })?;
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(1).thread_name("clickhouse").on_thread_start(background::give_way).enable_all();
+        let runtime = runtime.build().map_err(|source| Error::Runtime { source })?;
         let tables = Arc::new(Tables { server, address, keep, reached: Mutex::new(None) });
         let warehouse = Self { tables, runtime: Some(runtime), writer: Mutex::default() };
         match warehouse.wait(async |tables| tables.prepared().await) {
@@ -334,6 +335,7 @@ impl Tables {
             // What SQL says, and DataFusion does.
             .with_setting("join_use_nulls", "1")
             .with_setting("cast_keep_nullable", "1")
+            .with_setting("aggregate_functions_null_for_empty", "1")
             .with_setting("prefer_column_name_to_alias", "1");
         self.server.ask(query).await.map_err(self.failed(format!("answer the question `{}`", question.name())))
     }
@@ -387,6 +389,17 @@ fn query(server: &Server, question: &Question) -> Query {
             .query(&typed(include_str!("../../../sql/vectors.sql")))
             .param("first_position", first_position)
             .param("limit", limit),
+        Question::Judged { days: of, as_of } => days(include_str!("../../../sql/judged.sql"), *of).param("as_of", as_of.micros()),
+        Question::Rivals { model, champion, challenger, days: of, as_of } => days(include_str!("../../../sql/rivals.sql"), *of)
+            .param("as_of", as_of.micros())
+            .param("model", model)
+            .param("champion", champion)
+            .param("challenger", challenger),
+        Question::Delays { as_of } => {
+            server.query(&typed(include_str!("../../../sql/delays.sql"))).param("as_of", as_of.micros())
+        }
+        Question::Attributes { days: of } => days(include_str!("../../../sql/attributes.sql"), *of),
+        Question::Moment => server.query(&typed(include_str!("../../../sql/moment.sql"))),
         Question::Decision { event_id } => {
             server.query(&typed(include_str!("../../../sql/clickhouse/decision.sql"))).param("event_id", event_id.as_str())
         }
@@ -398,13 +411,17 @@ fn query(server: &Server, question: &Question) -> Query {
 
 /// Parameters as the server writes them: `$first` becomes `{first:Date32}`.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 6] = [
+    const TYPES: [(&str, &str); 10] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
         ("$limit", "{limit:UInt32}"),
         ("$event_id", "{event_id:String}"),
         ("$name", "{name:String}"),
+        ("$as_of", "fromUnixTimestamp64Micro({as_of:Int64}, 'UTC')"),
+        ("$model", "{model:String}"),
+        ("$champion", "{champion:UInt32}"),
+        ("$challenger", "{challenger:UInt32}"),
     ];
     TYPES.iter().fold(sql.to_owned(), |sql, (name, typed)| sql.replace(name, typed))
 }

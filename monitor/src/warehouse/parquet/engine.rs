@@ -9,6 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use ingest::{Timestamp, background};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -31,9 +32,10 @@ impl Engine {
         let environment = RuntimeEnvBuilder::new().with_memory_limit(MEMORY_BYTES, 1.0).build_arc()?;
         environment.register_object_store(STORE.as_ref(), Arc::new(LocalFileSystem::new_with_prefix(folder)?));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("warehouse").enable_time().build()?;
+        let mut runtime = Builder::new_multi_thread();
+        runtime.worker_threads(threads).thread_name("warehouse").on_thread_start(background::give_way).enable_time();
         let config = SessionConfig::new().with_target_partitions(threads).with_collect_statistics(false);
-        Ok(Self { runtime: Some(runtime), environment, config })
+        Ok(Self { runtime: Some(runtime.build()?), environment, config })
     }
 
     /// The question's answer from `parts`, which stay on the disk as long as the caller holds them. Whoever stops waiting stops
@@ -96,11 +98,30 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
                 ("limit", ScalarValue::Int64(Some(i64::from(*limit)))),
             ],
         ),
+        Question::Judged { days, as_of } => (include_str!("../../../sql/judged.sql"), known(range(*days), *as_of)),
+        Question::Rivals { model, champion, challenger, days, as_of } => {
+            let mut parameters = known(range(*days), *as_of);
+            parameters.extend([
+                ("model", ScalarValue::from(model.as_str())),
+                ("champion", ScalarValue::UInt32(Some(*champion))),
+                ("challenger", ScalarValue::UInt32(Some(*challenger))),
+            ]);
+            (include_str!("../../../sql/rivals.sql"), parameters)
+        }
+        Question::Delays { as_of } => (include_str!("../../../sql/delays.sql"), known(Vec::new(), *as_of)),
+        Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
+        Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {
             (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])
         }
         Question::Points { days, .. } => (include_str!("../../../sql/points.sql"), range(*days)),
     }
+}
+
+/// With the moment up to which labels are known.
+fn known(mut parameters: Vec<(&'static str, ScalarValue)>, as_of: Timestamp) -> Vec<(&'static str, ScalarValue)> {
+    parameters.push(("as_of", ScalarValue::TimestampMicrosecond(Some(as_of.micros()), Some("UTC".into()))));
+    parameters
 }
 
 fn range(days: Days) -> Vec<(&'static str, ScalarValue)> {

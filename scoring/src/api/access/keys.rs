@@ -6,6 +6,8 @@ use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::control::{May, Person, is_reserved};
+
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -16,9 +18,9 @@ pub enum Scope {
     Label,
     /// See decisions, rules, lists, models, figures and the page.
     Read,
-    /// Work on alerts.
+    /// Work on alerts, propose changes, and start what only looks on.
     Review,
-    /// Change rules, lists and models, and all of the others.
+    /// Change rules, lists and models, approve changes of others, and all of the others.
     Admin,
 }
 
@@ -42,8 +44,11 @@ impl Scope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// Whose it is; several keys may have one name while one takes the place of another.
+    /// What it is called; several keys may have one name while one takes the place of another.
     pub name: String,
+    /// The person that has it, where that is not the name: two keys of one person are one person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// The SHA-256 of the secret, in hexadecimal. The secret has 256 random bits, so nothing slower is needed.
     pub hash: String,
     /// What it may do.
@@ -57,6 +62,12 @@ pub struct Key {
 }
 
 impl Key {
+    /// Who acts with it.
+    pub fn person(&self) -> Person {
+        let may = if self.may(Scope::Admin) { May::Change } else { May::Propose };
+        Person { name: self.owner.clone().unwrap_or_else(|| self.name.clone()), may }
+    }
+
     /// Whether it may do something.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.iter().any(|granted| *granted == scope || *granted == Scope::Admin)
@@ -93,8 +104,10 @@ impl fmt::Debug for Secret {
 /// A key that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// Whose it is.
+    /// What it is called.
     pub name: String,
+    /// The person that has it, where that is not the name.
+    pub owner: Option<String>,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// How many requests a second it may send; 0 for as many as it likes.
@@ -136,6 +149,12 @@ pub enum KeyError {
         /// The name.
         name: String,
     },
+    /// A name under which the program acts by itself.
+    #[error("`{name}` is no person's name: the program acts under it by itself")]
+    Reserved {
+        /// The name.
+        name: String,
+    },
     /// A name or scopes that cannot be.
     #[error("{what}")]
     Invalid {
@@ -172,15 +191,20 @@ impl KeyFile {
         if keys.iter().any(|key| key.name == new.name && key.is_valid(now)) {
             return Err(KeyError::Taken { name: new.name });
         }
-        if new.name.is_empty() || new.name.len() > 64 {
-            return Err(KeyError::Invalid { what: "a key's name has 1 to 64 bytes" });
+        for name in [Some(&new.name), new.owner.as_ref()].into_iter().flatten() {
+            if name.is_empty() || name.len() > 64 {
+                return Err(KeyError::Invalid { what: "the name of a key, or of its owner, has 1 to 64 bytes" });
+            }
+            if is_reserved(name) {
+                return Err(KeyError::Reserved { name: name.clone() });
+            }
         }
         if new.scopes.is_empty() {
             return Err(KeyError::Invalid { what: "a key without a scope may do nothing" });
         }
         let secret = Secret::new(random);
-        let NewKey { name, scopes, requests_per_second, expires_at } = new;
-        keys.push(Key { name, hash: hash(secret.reveal()), scopes, requests_per_second, created_at: now, expires_at });
+        let NewKey { name, owner, scopes, requests_per_second, expires_at } = new;
+        keys.push(Key { name, owner, hash: hash(secret.reveal()), scopes, requests_per_second, created_at: now, expires_at });
         self.write(&keys)?;
         Ok(secret)
     }

@@ -22,6 +22,7 @@ use ingest::{Clock, Timestamp};
 
 pub use self::keys::{Key, KeyError, KeyFile, NewKey, Scope, Secret};
 use super::problem::Problem;
+use crate::control::Person;
 
 /// The keys that are known, swapped as a whole when their file is read again.
 pub struct Access {
@@ -35,10 +36,6 @@ struct Known {
     key: Key,
     limiter: Option<DefaultDirectRateLimiter>,
 }
-
-/// The name of the key that a request came with.
-#[derive(Clone, Debug)]
-pub(super) struct CallerName(pub(super) String);
 
 impl Access {
     /// Of some keys.
@@ -63,8 +60,8 @@ impl Access {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// The name of the key behind a secret, if it may do this now.
-    fn admit(&self, secret: Option<&str>, scope: Scope, now: Timestamp) -> Result<String, Refusal> {
+    /// Who acts with the key behind a secret, if it may do this now.
+    fn admit(&self, secret: Option<&str>, scope: Scope, now: Timestamp) -> Result<Person, Refusal> {
         let keys = self.keys.load();
         let Some(secret) = secret else { return Err(Refusal::NoKey) };
         let hash = keys::hash(secret);
@@ -77,7 +74,7 @@ impl Access {
             let wait = not_before.wait_time_from(DefaultClock::default().now());
             return Err(Refusal::Rate { name: key.name.clone(), wait });
         }
-        Ok(key.name.clone())
+        Ok(key.person())
     }
 }
 
@@ -102,8 +99,8 @@ pub async fn guard(State(access): State<Arc<Access>>, mut request: Request, next
     }
     let secret = request.headers().get(header::AUTHORIZATION).and_then(secret_of);
     match access.admit(secret.as_deref(), scope, access.clock.now()) {
-        Ok(name) => {
-            request.extensions_mut().insert(CallerName(name));
+        Ok(person) => {
+            request.extensions_mut().insert(person);
             next.run(request).await
         }
         Err(refusal) => {
@@ -158,6 +155,9 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         (_, "/v1/score" | "/v1/score/batch") => Some(Scope::Score),
         (_, "/v1/labels") => Some(Scope::Label),
         (&Method::POST, path) if is_backtest(path) => Some(Scope::Read),
+        // What these alter waits for somebody who may change it.
+        (&Method::POST, "/v1/changes" | "/v1/experiments" | "/v1/models/retrain") => Some(Scope::Review),
+        (&Method::POST, path) if path.starts_with("/v1/changes/") && path.ends_with("/withdraw") => Some(Scope::Review),
         _ => Some(Scope::Admin),
     }
 }

@@ -1,12 +1,13 @@
 use ingest::ManualClock;
 
 use super::*;
+use crate::control::May;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 const LATER: Timestamp = Timestamp::from_micros(2_000_000_000);
 
 fn new(name: &str, scopes: &[Scope], requests_per_second: u32) -> NewKey {
-    NewKey { name: name.to_owned(), scopes: scopes.to_vec(), requests_per_second, expires_at: None }
+    NewKey { name: name.to_owned(), owner: None, scopes: scopes.to_vec(), requests_per_second, expires_at: None }
 }
 
 #[test]
@@ -23,7 +24,8 @@ fn keys_live_in_a_file_without_their_secrets() {
 
     let second = file.rotate("shop", LATER, [3; 32], NOW).expect("rotated");
     let access = Access::new(file.read().expect("keys"), Arc::new(ManualClock::at(NOW)));
-    let admit = |secret: &Secret, now: Timestamp| access.admit(Some(secret.reveal()), Scope::Score, now);
+    let admit =
+        |secret: &Secret, now: Timestamp| access.admit(Some(secret.reveal()), Scope::Score, now).map(|person| person.name);
     assert_eq!((admit(&first, NOW), admit(&second, NOW)), (Ok("shop".to_owned()), Ok("shop".to_owned())), "both for a while");
     assert_eq!((admit(&first, LATER), admit(&second, LATER)), (Err(Refusal::UnknownKey), Ok("shop".to_owned())));
 
@@ -36,9 +38,28 @@ fn keys_live_in_a_file_without_their_secrets() {
 }
 
 #[test]
+fn a_key_acts_for_its_owner() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let add = |name: &str, owner: Option<&str>, scope: Scope| {
+        file.add(NewKey { owner: owner.map(str::to_owned), ..new(name, &[scope], 0) }, [1; 32], NOW).map(drop)
+    };
+    add("laptop", Some("ada"), Scope::Admin).expect("added");
+    add("bob", None, Scope::Review).expect("added");
+    let people: Vec<Person> = file.read().expect("keys").iter().map(Key::person).collect();
+    assert_eq!(people[0], Person { name: "ada".to_owned(), may: May::Change });
+    assert_eq!(people[1], Person { name: "bob".to_owned(), may: May::Propose });
+    for (name, owner) in [("guardrail", None), ("k", Some("The API")), ("the pipeline file ", None)] {
+        let refused = add(name, owner, Scope::Admin).expect_err("it is no person").to_string();
+        assert!(refused.contains("is no person's name"), "{refused}");
+    }
+}
+
+#[test]
 fn a_key_may_do_what_its_scopes_say() {
     let key = |scopes: &[Scope]| Key {
         name: "k".to_owned(),
+        owner: None,
         hash: keys::hash("secret"),
         scopes: scopes.to_vec(),
         requests_per_second: 0,
@@ -48,6 +69,7 @@ fn a_key_may_do_what_its_scopes_say() {
     let admit = |scopes: &[Scope], secret: Option<&str>, scope: Scope, now: Timestamp| {
         Access::new(vec![key(scopes)], Arc::new(ManualClock::at(now)))
             .admit(secret, scope, now)
+            .map(|person| person.name)
             .map_err(|refusal| refusal.to_string())
     };
     let check = |scopes: &[Scope], secret: Option<&str>, scope: Scope, now: Timestamp, expect: Result<&str, &str>| {

@@ -145,10 +145,12 @@ fn down<const LANES: usize>(
             let others = above[lane] * inverse[lane];
             let factor = share * from_end[lane] + known * at[lane];
             let other_factor = other_share * from_end[lane];
+            // One division for both: nothing here costs as much. A share is at least 1e-100, so that the product is no zero.
+            let inverse = 1.0 / (factor * other_factor);
             of_taken.product[lane] = others * factor * split.values[taken];
-            of_taken.inverse[lane] = 1.0 / factor;
+            of_taken.inverse[lane] = inverse * other_factor;
             of_other.product[lane] = others * other_factor * split.values[other];
-            of_other.inverse[lane] = 1.0 / other_factor;
+            of_other.inverse[lane] = inverse * factor;
         }
         edges[2 * number + 1 + taken] = of_taken;
         edges[2 * number + 1 + other] = of_other;

@@ -11,7 +11,7 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 
 use crate::learners::Error;
 use crate::matrix::Matrix;
-use crate::threads::on_threads;
+use evaluation::threads::on_threads;
 
 /// The rows as smartcore wants them, and as we do.
 pub(in crate::learners) struct Data<'a> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Problem;
-use crate::threads::on_threads;
+use evaluation::threads::on_threads;
 
 /// Into so many pieces the rows are cut, however many threads there are: sums of floats depend on where they are cut.
 const PIECES: usize = 32;

@@ -6,9 +6,9 @@ mod tables;
 mod trials;
 
 use super::{Finalist, Objective, Outcome, Search, Value};
-use crate::metrics::Metrics;
 use crate::page;
 use crate::page::text::{count, escape, optional, signed};
+use evaluation::metrics::Metrics;
 use trials::Trials;
 
 /// What the page says besides the trials.

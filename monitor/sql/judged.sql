@@ -1,0 +1,22 @@
+-- What was decided about each event of some days, and what was known of it as of a moment? In the order of the log.
+WITH known AS (
+    SELECT event_id, label IN ('fraud', 'default') AS bad, amount_minor AS loss_minor
+    FROM labels
+    WHERE observed_at <= $as_of AND standing IN (SELECT MAX(standing) FROM labels WHERE observed_at <= $as_of GROUP BY event_id)
+)
+SELECT
+    decisions.event_position AS event_position,
+    decisions.occurred_at AS occurred_at,
+    decisions.amount_minor AS amount_minor,
+    decisions.decision AS decision,
+    decisions.model_version AS model_version,
+    decisions.probability AS probability,
+    decisions.review_threshold AS review_threshold,
+    decisions.decline_threshold AS decline_threshold,
+    decisions.rules_hit AS rules_hit,
+    known.bad AS bad,
+    known.loss_minor AS loss_minor
+FROM decisions
+LEFT JOIN known ON known.event_id = decisions.event_id
+WHERE decisions.day BETWEEN $first AND $last AND decisions.occurred_at <= $as_of
+ORDER BY decisions.event_position

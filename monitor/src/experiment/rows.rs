@@ -1,0 +1,108 @@
+//! What two versions of a model said of the same events, as columns, each joined with what is known of its event.
+
+use ingest::Timestamp;
+use scoring::{Thresholds, Verdict};
+
+use super::Request;
+use crate::error::Error;
+use crate::outcome::{Judging, Outcome};
+use crate::performance::rows::thresholds_of;
+use crate::questions::Question;
+use crate::questions::columns::{Columns, known};
+use crate::warehouse::Warehouse;
+
+/// Events in the order of the log, from the first that the challenger scored to the last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    pub occurred_at: Vec<Timestamp>,
+    pub champion: Vec<Option<f64>>,
+    pub challenger: Vec<Option<f64>>,
+    /// The version that decided.
+    pub decided_by: Vec<Option<u32>>,
+    /// How long it ran, in microseconds.
+    pub model_us: Vec<u32>,
+    /// What is at stake: the loss that a label names, else the event's amount; zero without one.
+    pub minor: Vec<i64>,
+    pub label: Vec<Option<bool>>,
+    pub outcome: Vec<Outcome>,
+    /// Whether any event moved money.
+    pub has_money: bool,
+    /// Those of the newest decision.
+    pub thresholds: Option<Thresholds>,
+}
+
+impl Rows {
+    pub(super) async fn ask(warehouse: &dyn Warehouse, request: &Request, judging: Judging) -> Result<Self, Error> {
+        let Request { model, champion, challenger, days, .. } = request;
+        let [champion, challenger] = [*champion, *challenger];
+        let question = Question::Rivals { model: model.clone(), champion, challenger, days: *days, as_of: judging.as_of };
+        let name = question.name();
+        let (mut rows, mut last) = (Self::default(), None);
+        for batch in &warehouse.answer(question).await? {
+            rows.take(&Columns::new(name, batch), judging, &mut last)?;
+        }
+        // Before the challenger ran it could not score.
+        let first = rows.challenger.iter().position(Option::is_some).unwrap_or(rows.challenger.len());
+        let end = rows.challenger.iter().rposition(Option::is_some).map_or(first, |last| last + 1);
+        Ok(rows.part(first, end))
+    }
+
+    fn take(&mut self, columns: &Columns<'_>, judging: Judging, last: &mut Option<i64>) -> Result<(), Error> {
+        let positions = columns.whole("event_position")?;
+        let times = columns.times("occurred_at")?;
+        let decisions = columns.texts("decision")?;
+        let [versions, model_us] = [columns.whole("model_version")?, columns.whole("model_us")?];
+        let [champion, challenger] = [columns.numbers("champion_probability")?, columns.numbers("challenger_probability")?];
+        let [amounts, losses] = [columns.whole("amount_minor")?, columns.whole("loss_minor")?];
+        let thresholds = [columns.whole("review_threshold")?, columns.whole("decline_threshold")?];
+        let labels = columns.flags("bad")?;
+        for (row, &occurred_at) in times.iter().enumerate() {
+            // A model that was withdrawn and came again may have scored an event twice, and alike.
+            if last.replace(positions.value(row)) == Some(positions.value(row)) {
+                continue;
+            }
+            let label = known(&labels, row, |row| labels.value(row));
+            let amount = known(&amounts, row, |row| amounts.value(row));
+            let loss = known(&losses, row, |row| losses.value(row)).or(amount);
+            let is_declined = decisions.value(row) == Verdict::Decline.name();
+            self.occurred_at.push(occurred_at);
+            self.champion.push(known(&champion, row, |row| champion.value(row)));
+            self.challenger.push(known(&challenger, row, |row| challenger.value(row)));
+            self.decided_by
+                .push(known(&versions, row, |row| versions.value(row)).and_then(|version| u32::try_from(version).ok()));
+            self.model_us.push(u32::try_from(model_us.value(row)).unwrap_or(u32::MAX));
+            self.minor.push(loss.unwrap_or_default().max(0));
+            self.label.push(label);
+            self.outcome.push(judging.outcome(occurred_at, is_declined, label));
+            self.has_money |= amount.is_some();
+            self.thresholds = thresholds_of(thresholds[0].value(row), thresholds[1].value(row)).or(self.thresholds);
+        }
+        Ok(())
+    }
+
+    fn part(self, first: usize, end: usize) -> Self {
+        fn part<T: Clone>(column: &[T], first: usize, end: usize) -> Vec<T> {
+            column[first..end].to_vec()
+        }
+        Self {
+            occurred_at: part(&self.occurred_at, first, end),
+            champion: part(&self.champion, first, end),
+            challenger: part(&self.challenger, first, end),
+            decided_by: part(&self.decided_by, first, end),
+            model_us: part(&self.model_us, first, end),
+            minor: part(&self.minor, first, end),
+            label: part(&self.label, first, end),
+            outcome: part(&self.outcome, first, end),
+            ..self
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.occurred_at.len()
+    }
+
+    /// The rows that both scored.
+    pub(super) fn both(&self) -> Vec<usize> {
+        (0..self.len()).filter(|&row| self.champion[row].is_some() && self.challenger[row].is_some()).collect()
+    }
+}

@@ -1,0 +1,196 @@
+use ingest::log::Record;
+use scoring::{Decision, ModelScore, Thresholds, Verdict};
+
+use super::*;
+use crate::fixture::{decided, event, label, label_of, project, sample, time};
+use crate::warehouse::ParquetWarehouse;
+
+/// Scores that rank bad ones higher, though not all: `day` events of each of some days, of which every fifth is bad.
+fn records(days: u32, of_each: u32) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut push = |make: &dyn Fn(u64) -> Record| records.push(make(records.len() as u64));
+    for number in 0..days * of_each {
+        let (day, of_day) = (number / of_each + 1, number % of_each);
+        let (id, at) = (format!("e{number}"), format!("2018-08-{day:02}T{:02}:00:00Z", of_day % 24));
+        let (bad, noise) = (number % 5 == 0, f64::from(number * 37 % 100) / 250.0);
+        let probability = if bad { 0.2 + noise } else { noise };
+        push(&|position| event(position, &id, &at, 1_000));
+        let verdict = match probability {
+            high if high >= 0.5 => Verdict::Decline,
+            middle if middle >= 0.3 => Verdict::Review,
+            _ => Verdict::Approve,
+        };
+        let decision = Decision {
+            decision: verdict,
+            champion: sample(0, "a", "2018-08-01").champion.map(|model| ModelScore { probability, ..model }),
+            thresholds: Thresholds { review: 795, decline: 900 },
+            ..sample(0, &id, &at)
+        };
+        push(&|position| {
+            decided(position, &Decision { event_position: ingest::log::Position(position - 1), ..decision.clone() })
+        });
+        // A bad one is known after one day or after eight, a good one on the day itself.
+        let late = if number % 2 == 0 { 1 } else { 8 };
+        let known = if bad {
+            format!("2018-08-{:02}T{:02}:00:00Z", day + late, of_day % 24)
+        } else {
+            format!("2018-08-{day:02}T23:30:00Z")
+        };
+        push(&|position| label(position, &id, if bad { "fraud" } else { "legit" }, &known));
+    }
+    records
+}
+
+fn filled(folder: &tempfile::TempDir, records: &[Record]) -> ParquetWarehouse {
+    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+    warehouse.append(&project(records)).unwrap();
+    warehouse
+}
+
+fn request(as_of: Option<&str>) -> Request {
+    Request { days: Days::ALL, as_of: as_of.map(time), segments: Vec::new() }
+}
+
+#[tokio::test]
+async fn an_empty_window_is_no_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(1, 5));
+    let days = Days::between(Some(time("2019-01-01")), None);
+    let found = performance(&warehouse, &Request { days, ..request(None) }, &Policy::default()).await.unwrap();
+    assert_eq!((found.whole.state, found.whole.decisions, found.days.len()), (State::NoData, 0, 0));
+    let no_rows = Figure::from(Missing::NoRows);
+    assert_eq!([found.whole.approval_rate, found.whole.flagging.recall, found.whole.scores.figures.auc], [no_rows; 3]);
+    let empty = ParquetWarehouse::open(&folder.path().join("empty")).unwrap();
+    assert_eq!(performance(&empty, &request(None), &Policy::default()).await.unwrap().whole.state, State::NoData);
+}
+
+#[tokio::test]
+async fn days_are_judged_as_of_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(20, 40));
+    // The last event is of the 20th; by the end of the 21st its late bad ones are not known.
+    let found = performance(&warehouse, &request(Some("2018-08-22")), &Policy::default()).await.unwrap();
+    assert_eq!((found.days.len(), found.whole.decisions), (20, 800));
+    let [first, last] = [&found.days[0], &found.days[19]];
+    assert_eq!((first.name.as_str(), first.outcomes.bad, first.outcomes.good, first.outcomes.open), ("2018-08-01", 8, 32, 0));
+    assert_eq!((last.outcomes.bad, last.outcomes.good, last.outcomes.open), (4, 32, 4));
+    assert_eq!((first.state, last.state), (State::Mature, State::Immature));
+    // Half of them are known after a day: four known ones stand for eight.
+    let near = |figure: Figure, expect: f64| (figure.point().unwrap() - expect).abs() < 0.35;
+    assert!(near(last.bad_in_the_end, 8.0) && near(last.maturity, 0.5), "{:?} {:?}", last.bad_in_the_end, last.maturity);
+    // What is expected needs no label, and knows of no day.
+    assert!(last.expected.bad > 0.0 && last.expected.decisions[0].precision.interval().is_some());
+    // A moment before: nothing of the last day is known, and of later days there is nothing.
+    let before = performance(&warehouse, &request(Some("2018-08-10T12:00:00Z")), &Policy::default()).await.unwrap();
+    assert_eq!(before.days.last().map(|day| (day.name.as_str(), day.state)), Some(("2018-08-10", State::Unjudged)));
+}
+
+#[tokio::test]
+async fn figures_are_those_of_the_decisions() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(10, 40));
+    let found = performance(&warehouse, &request(None), &Policy::default()).await.unwrap();
+    let (mut scores, mut labels) = (Vec::new(), Vec::new());
+    let (mut flagged, mut caught) = (0, 0);
+    for number in 0..400_u32 {
+        let (bad, noise) = (number % 5 == 0, f64::from(number * 37 % 100) / 250.0);
+        scores.push(if bad { 0.2 + noise } else { noise });
+        labels.push(bad);
+        flagged += u64::from(scores[number as usize] >= 0.3);
+        caught += u64::from(bad && scores[number as usize] >= 0.3);
+    }
+    let Cohort { flagging, scores: scored, alerts_per_bad, .. } = &found.whole;
+    assert_eq!((flagging.flagged, flagging.caught), (flagged, caught));
+    assert_eq!(scored.figures.auc.point(), evaluation::metrics::auc(&scores, &labels));
+    let close = |figure: Figure, expect: f64| (figure.point().unwrap() - expect).abs() < 1e-9;
+    assert!(close(*alerts_per_bad, flagged as f64 / caught as f64));
+    assert!(close(flagging.money_stopped_minor, caught as f64 * 1_000.0));
+    assert_eq!(found.versions.iter().map(|version| version.name.as_str()).collect::<Vec<_>>(), ["7"]);
+}
+
+#[tokio::test]
+async fn contradicting_future_and_unknown_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |id: &'static str| move |position: u64| decided(position + 1, &sample(position, id, "2018-08-01"));
+    let records = vec![
+        event(0, "a", "2018-08-01", 1_000),
+        of("a")(0),
+        event(2, "b", "2018-08-01", 1_000),
+        of("b")(2),
+        event(4, "c", "2018-08-01", 1_000),
+        of("c")(4),
+        // Contradicted by what was observed later,
+        label(6, "a", "legit", "2018-08-05"),
+        label_of(7, "a", "fraud", "2018-08-06", Some(700)),
+        // of the future,
+        label(8, "b", "fraud", "2030-01-01"),
+        // and for an event that is not known.
+        label(9, "nobody", "fraud", "2018-08-03"),
+    ];
+    let warehouse = filled(&folder, &records);
+    let ask = async |as_of: &str| performance(&warehouse, &request(Some(as_of)), &Policy::default()).await.unwrap().whole;
+    let counts = |cohort: &Cohort| (cohort.outcomes.bad, cohort.outcomes.good, cohort.outcomes.open);
+    assert_eq!(counts(&ask("2018-08-04").await), (0, 0, 3));
+    assert_eq!(counts(&ask("2018-08-05").await), (0, 1, 2));
+    let latest = ask("2018-08-20").await;
+    assert_eq!((counts(&latest), latest.flagging.money_stopped_minor.point()), ((1, 0, 2), Some(0.0)));
+    assert_eq!(counts(&ask("2030-01-02").await), (2, 0, 1));
+    // An age from which on silence is good, and before which nothing is judged.
+    let policy = Policy { maturity: Some("10d".parse().unwrap()), ..Policy::default() };
+    let aged = async |as_of: &str| performance(&warehouse, &request(Some(as_of)), &policy).await.unwrap().whole.outcomes;
+    let young = aged("2018-08-10").await;
+    assert_eq!((young.judged(), young.open, young.open_bad), (0, 3, 1));
+    let old = aged("2018-08-11").await;
+    assert_eq!((old.bad, old.presumed, old.open), (1, 2, 0));
+    // The event comes after its label.
+    warehouse.append(&project(&[event(10, "nobody", "2018-08-01", 1_000), of("nobody")(10)])).unwrap();
+    assert_eq!(counts(&ask("2018-08-20").await), (2, 0, 2));
+}
+
+#[tokio::test]
+async fn segments_are_values_of_attributes() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(2, 10));
+    let segments = vec!["channel".to_owned(), "colour".to_owned()];
+    let found = performance(&warehouse, &Request { segments, ..request(None) }, &Policy::default()).await.unwrap();
+    let values =
+        |segment: &SegmentCohorts| segment.values.iter().map(|value| (value.name.clone(), value.decisions)).collect::<Vec<_>>();
+    assert_eq!(values(&found.segments[0]), [("ecom".to_owned(), 20)]);
+    assert_eq!(values(&found.segments[1]), [(String::new(), 20)], "no event has it");
+    assert_eq!(by_value(&vec!["a".to_owned(); 3]), [("a".to_owned(), vec![0, 1, 2])]);
+    let many: Vec<String> = (0..25).map(|value| value.to_string()).collect();
+    let groups = by_value(&many);
+    assert_eq!((groups.len(), groups[20].0.as_str(), groups[20].1.len()), (21, OTHERS, 5));
+}
+
+#[test]
+fn policies_that_make_no_sense_are_refused() {
+    let check = |policy: Policy, expect: &str| assert_eq!(policy.check().unwrap_err().to_string(), expect);
+    let mature = Policy { mature_at: 1.5, ..Policy::default() };
+    check(mature, "a cohort cannot be mature from a share of 1.5 on, which does not lie between 0 and 1");
+    check(Policy { capacity_a_day: 0, ..Policy::default() }, "the review capacity is zero a day");
+    assert_eq!(Policy::default().check(), Ok(()));
+}
+
+#[tokio::test]
+async fn points_are_the_figures_of_their_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(3, 40));
+    let found = performance(&warehouse, &request(None), &Policy::default()).await.unwrap();
+    write_points(&warehouse, "card_fraud", &found).unwrap();
+    let read = async || crate::points::read::<crate::points::MetricPoint>(&warehouse, Days::ALL).await.unwrap();
+    let points = read().await;
+    assert_eq!(points.iter().filter(|filed| filed.point.metric == "recall" && !filed.point.estimated).count(), 3);
+    let of_first = |metric: &str, estimated: bool| {
+        let is_it = |filed: &&crate::points::Filed<crate::points::MetricPoint>| {
+            filed.window_start == time("2018-08-01") && filed.point.metric == metric && filed.point.estimated == estimated
+        };
+        points.iter().find(is_it).unwrap().point.clone()
+    };
+    let recall = of_first("recall", false);
+    assert_eq!((recall.value, recall.n, recall.bad), (found.days[0].flagging.recall.point(), 40, 8));
+    assert_eq!(recall.low, found.days[0].flagging.recall.interval().map(|interval| interval.lower));
+    assert_eq!(of_first("auc", true).value, found.days[0].expected.auc.point());
+    write_points(&warehouse, "card_fraud", &found).unwrap();
+    assert_eq!(read().await, points, "writing them again changes nothing");
+}

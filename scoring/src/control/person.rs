@@ -1,0 +1,54 @@
+//! Who changes something, as far as that is known.
+
+/// The name of whoever reaches a server without keys.
+pub const ANYBODY: &str = "the API";
+/// The name under which guardrails act.
+pub const GUARDRAIL: &str = "guardrail";
+/// The name under which an experiment ends when it was planned to.
+pub const PLAN: &str = "the plan";
+
+/// Who changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Their name, in records.
+    pub name: String,
+    /// What they may do by themselves.
+    pub may: May,
+}
+
+/// What a person may do by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Propose, and change what alters no decision.
+    Propose,
+    /// Change what four eyes are not asked for.
+    Change,
+    /// Everything: nobody can be told from anybody, since there are no keys.
+    Anything,
+}
+
+impl Person {
+    /// Somebody who may change what four eyes are not asked for.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), may: May::Change }
+    }
+
+    /// Whoever reaches a server without keys.
+    pub fn anybody() -> Self {
+        Self { name: ANYBODY.to_owned(), may: May::Anything }
+    }
+}
+
+/// Whether two names may be one person's: letters and spaces around them tell nobody apart, and a name that is nobody's may be anybody's.
+pub fn may_be_one(a: &str, b: &str) -> bool {
+    [a, b].iter().any(|name| plain(name) == plain(ANYBODY)) || plain(a) == plain(b)
+}
+
+/// Whether the program acts under a name by itself, so that it is no person's.
+pub fn is_reserved(name: &str) -> bool {
+    [ANYBODY, GUARDRAIL, PLAN, super::PIPELINE_FILE].iter().any(|reserved| plain(name) == plain(reserved))
+}
+
+fn plain(name: &str) -> String {
+    name.trim().to_lowercase()
+}

@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+
+use ingest::Timestamp;
+
+use super::judge::breaches;
+use crate::control::{Experiment, Guardrails, Probation};
+use crate::decide::Figures;
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The challenger of an experiment is to decide for nobody any more.
+    Stop {
+        /// The experiment.
+        experiment: String,
+        /// Which limits were broken.
+        reason: String,
+    },
+    /// The champion is to give its place back.
+    Demote {
+        /// Its version.
+        version: u32,
+        /// Which limits were broken.
+        reason: String,
+    },
+    /// An experiment is to end as planned.
+    End {
+        /// The experiment.
+        experiment: String,
+    },
+}
+
+/// What there is to see at a moment.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The champion's version, and all that it has done in this process.
+    pub champion: Option<(u32, Figures)>,
+    /// The same of challengers.
+    pub challengers: Vec<(u32, Figures)>,
+    /// The experiments that run.
+    pub running: Vec<Experiment>,
+    /// When the champion was promoted, where one was before it that it can give its place back to.
+    pub promoted_at: Option<Timestamp>,
+    /// How a new champion is watched.
+    pub probation: Option<Probation>,
+}
+
+/// What is known from the moments before.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    experiments: BTreeMap<String, Watch>,
+    /// The champion that was seen last, with its figures.
+    champion: Option<(u32, Figures)>,
+    probation: Option<(u32, Watch)>,
+    /// What the champion before did in this process.
+    before: Option<Figures>,
+}
+
+impl Keeper {
+    /// Looks at a moment; what is to be done.
+    pub fn look(&mut self, now: Timestamp, seen: &Seen) -> Vec<Act> {
+        let mut acts = Vec::new();
+        self.experiments.retain(|name, _| seen.running.iter().any(|experiment| experiment.name == *name));
+        for experiment in &seen.running {
+            let name = experiment.name.clone();
+            if experiment.planned_end.is_some_and(|end| end <= now) {
+                acts.push(Act::End { experiment: name });
+                continue;
+            }
+            let of = seen.challengers.iter().find(|(version, _)| *version == experiment.challenger).map(|(_, figures)| figures);
+            let (Some(guardrails), Some(of)) = (&experiment.guardrails, of) else { continue };
+            let against = seen.champion.as_ref().map(|(_, figures)| figures);
+            let watch = self.experiments.entry(name.clone()).or_insert_with(|| Watch::new(now, of, against));
+            if let Some(reason) = watch.judge(guardrails, now, of, against) {
+                acts.push(Act::Stop { experiment: name, reason });
+            }
+        }
+        acts.extend(self.demotion(now, seen));
+        acts
+    }
+
+    /// Whether a new champion is to give its place back. Its approvals are compared with those of the one before while that decided in this
+    /// process.
+    fn demotion(&mut self, now: Timestamp, seen: &Seen) -> Option<Act> {
+        let Some((version, figures)) = &seen.champion else {
+            self.champion = None;
+            return None;
+        };
+        if let Some((known, last)) = &self.champion
+            && known != version
+        {
+            self.before = Some(last.clone());
+        }
+        self.champion = Some((*version, figures.clone()));
+        let (Some(probation), Some(promoted_at)) = (&seen.probation, seen.promoted_at) else {
+            self.probation = None;
+            return None;
+        };
+        if now >= promoted_at + probation.length {
+            self.probation = None;
+            return None;
+        }
+        if self.probation.as_ref().is_none_or(|(watched, _)| watched != version) {
+            self.probation = Some((*version, Watch::new(now, figures, None)));
+        }
+        let (_, watch) = self.probation.as_mut()?;
+        let reason = watch.judge(&probation.guardrails, now, figures, self.before.as_ref())?;
+        Some(Act::Demote { version: *version, reason })
+    }
+}
+
+/// A window that is open, and how the one before it was.
+#[derive(Debug)]
+struct Watch {
+    since: Timestamp,
+    of: Figures,
+    against: Figures,
+    was_broken: bool,
+}
+
+impl Watch {
+    /// Begins at what was counted so far; of what it is compared with nothing is left out where that is not given.
+    fn new(now: Timestamp, of: &Figures, against: Option<&Figures>) -> Self {
+        Self { since: now, of: of.clone(), against: against.cloned().unwrap_or_default(), was_broken: false }
+    }
+
+    /// Judges the window when it is full, and begins another; which limits were broken, in it and the one before.
+    fn judge(&mut self, guardrails: &Guardrails, now: Timestamp, of: &Figures, against: Option<&Figures>) -> Option<String> {
+        let window = of.since(&self.of);
+        if now.since(self.since) < guardrails.window || window.events < guardrails.minimum_events {
+            return None;
+        }
+        let beside = against.map(|against| against.since(&self.against));
+        let breaches = breaches(guardrails, &window, beside.as_ref());
+        let is_second = self.was_broken && !breaches.is_empty();
+        (self.since, self.of, self.was_broken) = (now, of.clone(), !breaches.is_empty());
+        is_second.then(|| breaches.join("; "))
+    }
+}

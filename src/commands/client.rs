@@ -1,0 +1,79 @@
+//! A server that runs, as commands ask it.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use ureq::http::{Method, Request};
+
+use super::bench::Url;
+
+/// An answer that takes longer is none.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A server.
+pub(super) struct Client {
+    agent: ureq::Agent,
+    server: String,
+    base: String,
+    authorization: Option<String>,
+}
+
+/// What it answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+impl Client {
+    /// The server at a URL.
+    pub(super) fn new(url: &str, api_key: Option<&str>) -> anyhow::Result<Self> {
+        let Url { authority, path } = Url::parse(url)?;
+        Ok(Self {
+            agent: ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONGEST)).build().into(),
+            server: format!("http://{authority}"),
+            base: format!("http://{authority}{path}"),
+            authorization: api_key.map(|key| format!("Bearer {key}")),
+        })
+    }
+
+    /// Asks, whatever the answer is. Without a body nothing is sent.
+    pub(super) fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let sent = match body {
+            None => self.agent.run(request.body(())?),
+            Some(body) => self.agent.run(request.header("content-type", "application/json").body(body.to_string())?),
+        };
+        let mut answer = match sent {
+            Ok(answer) => answer,
+            Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                bail!("no server answers at {}: start one with `riskflow run`, or say where it is with --url", self.server)
+            }
+            Err(error) => return Err(error).with_context(|| format!("{} did not answer", self.server)),
+        };
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string().with_context(|| format!("the answer of {} ended early", self.server))?;
+        match serde_json::from_str(&text) {
+            Ok(body) => Ok(Answer { status, body }),
+            Err(_) if status < 300 => bail!("what answers at {} is not riskflow: {}", self.server, brief(&text)),
+            Err(_) => Ok(Answer { status, body: serde_json::json!({"status": status, "detail": brief(&text)}) }),
+        }
+    }
+}
+
+fn brief(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+impl Answer {
+    /// Why it was refused: `422 transaction.amount_minor must be a whole number`.
+    pub(super) fn refusal(&self) -> String {
+        let said = |member: &str| self.body[member].as_str().unwrap_or_default();
+        let words = [&self.status.to_string(), said("field"), said("detail")].join(" ");
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}

@@ -1,0 +1,90 @@
+//! What follows from drift: people are told, and a training is asked for where the pipeline file says so. Nothing is promoted by it.
+
+use std::sync::Arc;
+
+use monitor::drift::{Kind, Turn};
+use monitor::notify::{self, Notification, Notifier, Severity, What};
+use monitor::observer::Tell;
+use scoring::Engine;
+use tokio::runtime::Handle;
+
+/// Who asks for a training.
+const BY: &str = "drift";
+
+/// Tells of drift; has the engine record that a training is wanted, if `retrain`. To be made within the program's runtime.
+pub(crate) fn tell(engine: &Arc<Engine>, notifier: &Arc<Notifier>, threshold: f64, retrain: bool) -> Tell {
+    let (engine, notifier, runtime) = (Arc::clone(engine), Arc::clone(notifier), Handle::current());
+    let pipeline = engine.pipeline().name.clone();
+    Box::new(move |turns| {
+        for turn in turns {
+            notifier.tell(&notification(turn, threshold, &pipeline));
+        }
+        if let Some(reason) = wanted(turns).filter(|_| retrain) {
+            let engine = Arc::clone(&engine);
+            runtime.spawn(async move {
+                if let Err(error) = engine.want_retraining(BY, &reason).await {
+                    tracing::error!(%error, reason, "a training is wanted, and cannot be asked for");
+                }
+            });
+        }
+    })
+}
+
+fn notification(turn: &Turn, threshold: f64, pipeline: &str) -> Notification {
+    let drift = notify::Drift {
+        subject: turn.name.clone(),
+        segment: None,
+        statistic: "psi".to_owned(),
+        value: turn.psi,
+        threshold,
+        window: turn.window.name().to_owned(),
+        reference: "training".to_owned(),
+    };
+    let (severity, what) = match turn.has_drifted {
+        true => (Severity::High, What::DriftFired(drift)),
+        false => (Severity::Low, What::DriftCleared(drift)),
+    };
+    Notification::new(turn.window_end, severity, pipeline, what)
+}
+
+/// Why a training is wanted, if it is: what the model reads or says has moved. How events are decided follows from that.
+fn wanted(turns: &[Turn]) -> Option<String> {
+    let mut moved: Vec<&Turn> = turns.iter().filter(|turn| turn.has_drifted && turn.kind != Kind::Decision).collect();
+    moved.sort_by(|a, b| b.psi.total_cmp(&a.psi));
+    let named: Vec<String> = moved.iter().take(5).map(|turn| format!("{} (PSI {:.2})", turn.name, turn.psi)).collect();
+    let more = moved.len().saturating_sub(named.len());
+    let end = moved.iter().map(|turn| turn.window_end).max()?;
+    let and_more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Some(format!("drifted by {end}: {}{and_more}", named.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use monitor::Window;
+
+    use super::*;
+
+    fn turn(name: &str, kind: Kind, psi: f64, has_drifted: bool) -> Turn {
+        let window_end = "2018-08-16T00:00:00Z".parse().expect("a time");
+        Turn { window: Window::Day, window_end, model: None, kind, name: name.to_owned(), has_drifted, psi }
+    }
+
+    #[test]
+    fn a_training_is_wanted_for_what_the_model_reads_or_says() {
+        let check = |turns: &[Turn], expect: Option<&str>| assert_eq!(wanted(turns).as_deref(), expect);
+        check(&[], None);
+        check(&[turn("decision", Kind::Decision, 0.9, true), turn("amount", Kind::Feature, 0.01, false)], None);
+        let two = [turn("amount", Kind::Feature, 0.3, true), turn("probability", Kind::Score, 0.41, true)];
+        check(&two, Some("drifted by 2018-08-16T00:00:00Z: probability (PSI 0.41), amount (PSI 0.30)"));
+        let many: Vec<Turn> = (0..7).map(|_| turn("x", Kind::Feature, 0.5, true)).collect();
+        assert!(wanted(&many).expect("it is wanted").ends_with(" and 2 more"));
+    }
+
+    #[test]
+    fn what_is_told_has_the_id_of_its_window() {
+        let fired = notification(&turn("amount", Kind::Feature, 0.3, true), 0.25, "card_fraud");
+        assert_eq!(fired, notification(&turn("amount", Kind::Feature, 0.3, true), 0.25, "card_fraud"));
+        let cleared = notification(&turn("amount", Kind::Feature, 0.01, false), 0.25, "card_fraud");
+        assert!(matches!(cleared.what, What::DriftCleared(_)) && cleared.id != fired.id && cleared.severity < fired.severity);
+    }
+}

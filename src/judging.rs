@@ -1,0 +1,66 @@
+//! Judges what was decided, again and again while the server runs, on a thread that gives way to those that answer payments. A verdict
+//! that changes is said in the log of the server; people act on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ingest::background;
+use monitor::experiment::{Comparison, Verdict};
+use monitor::judge::Judge;
+use monitor::notify::{Notification, Notifier, Severity, What};
+use scoring::Engine;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// How often: labels come by the day.
+const PAUSE: Duration = Duration::from_secs(3_600);
+
+/// It goes on until this is dropped, and then ends by itself.
+pub(crate) struct Judging {
+    _stop: oneshot::Sender<()>,
+}
+
+/// Starts it.
+///
+/// # Errors
+/// When the machine gives no thread.
+pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) -> std::io::Result<Judging> {
+    let (stop, mut stopped) = oneshot::channel();
+    let runtime = Handle::current();
+    let work = async move {
+        let mut ticks = tokio::time::interval(PAUSE);
+        loop {
+            tokio::select! { _ = &mut stopped => return, _ = ticks.tick() => {} }
+            judge_once(&engine, &judge, &notifier).await;
+        }
+    };
+    background::spawn("judge", move || runtime.block_on(work))?;
+    Ok(Judging { _stop: stop })
+}
+
+async fn judge_once(engine: &Engine, judge: &Judge, notifier: &Notifier) {
+    let champion = engine.champion().map(|champion| champion.version);
+    let challengers = engine.control().await.challengers;
+    let versions: Vec<u32> = challengers.iter().filter(|each| each.name == judge.model).map(|each| each.version).collect();
+    match judge.once(champion, &versions).await {
+        Ok(judged) => judged.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier)),
+        Err(error) => tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
+    }
+}
+
+/// Says a verdict that is another one than before; one that waits for labels is for the log alone.
+fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) {
+    let Comparison { model, champion, challenger, finding, .. } = compared;
+    tracing::info!(champion, challenger, verdict = finding.summary, "a challenger was judged");
+    if matches!(finding.verdict, Verdict::NeedMore { .. }) {
+        return;
+    }
+    let what = What::VerdictReached {
+        experiment: format!("{model} {challenger} against {champion}"),
+        champion: champion.to_string(),
+        challenger: challenger.to_string(),
+        verdict: finding.verdict.name().to_owned(),
+        evidence: finding.reasons.join("; "),
+    };
+    notifier.tell(&Notification::new(compared.as_of, Severity::Medium, &engine.pipeline().name, what));
+}

@@ -1,0 +1,117 @@
+//! What goes out of this process beside its answers: notifications and traces. Each role has queues of its own, so that a server and a
+//! training beside it can both tell.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use ingest::{Clock, SystemClock};
+use monitor::Progress;
+use monitor::notify::{Notification, Notifier, Severity, Sink, What};
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::telemetry::Telemetry;
+
+/// So many tries in a row must fail before the warehouse counts as gone: one may be a hiccup.
+const GONE_AFTER: u64 = 2;
+
+/// What goes out of a server.
+#[derive(Clone)]
+pub(crate) struct Signals {
+    pub(crate) notifier: Arc<Notifier>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
+}
+
+impl Signals {
+    /// As the configuration says; `role` is whose queues they are.
+    pub(crate) fn start(config: &Config, role: &str) -> anyhow::Result<Self> {
+        Ok(Self { notifier: notifier(config, role)?, telemetry: Telemetry::start(&config.telemetry)?.map(Arc::new) })
+    }
+
+    /// Ends with what is under way, and leaves the rest of the notifications on the disk. That has a bound in time.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let stop = move || {
+            self.notifier.stop();
+            if let Some(telemetry) = &self.telemetry {
+                telemetry.stop();
+            }
+        };
+        Ok(tokio::task::spawn_blocking(stop).await?)
+    }
+}
+
+/// Starts to tell the sinks of the configuration; `role` is whose queues they are.
+pub(crate) fn notifier(config: &Config, role: &str) -> anyhow::Result<Arc<Notifier>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let folder = config.data.join("notify").join(role);
+    let notifier = Notifier::start(sinks(config)?, &folder, &clock).context("nobody can be told what happens")?;
+    Ok(Arc::new(notifier))
+}
+
+/// The sinks of the configuration, checked.
+pub(crate) fn sinks(config: &Config) -> anyhow::Result<Vec<Sink>> {
+    Ok(Sink::all(&config.notify, &config.data, |name| std::env::var(name).ok())?)
+}
+
+/// Tells when the warehouse takes no rows, and when it takes them again, until the projection ends.
+pub(crate) async fn watch_warehouse(mut progress: watch::Receiver<Progress>, notifier: Arc<Notifier>, pipeline: String) {
+    let mut outage = Outage::default();
+    while progress.changed().await.is_ok() {
+        let what = outage.next(&progress.borrow_and_update());
+        if let Some((severity, what)) = what {
+            notifier.tell(&Notification::new(SystemClock.now(), severity, &pipeline, what));
+        }
+    }
+}
+
+/// What is known of a warehouse that fails.
+#[derive(Debug, Default)]
+struct Outage {
+    /// How many tries had failed when it last took rows.
+    before: u64,
+    is_told: bool,
+}
+
+impl Outage {
+    /// What is to be told of what happens next.
+    fn next(&mut self, progress: &Progress) -> Option<(Severity, What)> {
+        let failures = progress.failures - self.before;
+        match &progress.failed {
+            Some(reason) if failures >= GONE_AFTER && !self.is_told => {
+                self.is_told = true;
+                Some((Severity::High, What::WarehouseGone { reason: reason.clone() }))
+            }
+            Some(_) => None,
+            None => {
+                self.before = progress.failures;
+                let was_told = std::mem::take(&mut self.is_told);
+                was_told.then_some((Severity::Low, What::WarehouseBack { failures }))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_once_and_its_end_too() {
+        let mut outage = Outage::default();
+        let mut check = |failures: u64, failed: bool, expect: Option<What>| {
+            let failed = failed.then(|| "the disk is full".to_owned());
+            let told = outage.next(&Progress { failures, failed, ..Progress::default() });
+            assert_eq!(told.map(|(_, what)| what), expect, "{failures}");
+        };
+        let gone = || Some(What::WarehouseGone { reason: "the disk is full".to_owned() });
+        check(0, false, None);
+        check(1, true, None);
+        check(1, false, None);
+        check(2, true, None);
+        check(3, true, gone());
+        check(4, true, None);
+        check(4, false, Some(What::WarehouseBack { failures: 3 }));
+        check(4, false, None);
+        check(6, true, gone());
+    }
+}
