@@ -7,6 +7,8 @@ use anyhow::Context;
 use ingest::{Clock, SystemClock};
 use monitor::Progress;
 use monitor::notify::{Notification, Notifier, Severity, Sink, What};
+use scoring::Pipeline;
+use scoring::guard::{Act, Breach};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -60,6 +62,23 @@ pub(crate) async fn watch_warehouse(mut progress: watch::Receiver<Progress>, not
         let what = outage.next(&progress.borrow_and_update());
         if let Some((severity, what)) = what {
             notifier.tell(&Notification::new(SystemClock.now(), severity, &pipeline, what));
+        }
+    }
+}
+
+/// Tells which guardrails broke, and what was done.
+pub(crate) fn tell_breaches(notifier: Arc<Notifier>, pipeline: &Pipeline) -> impl Fn(&Act) + Send + use<> {
+    let (pipeline, model) = (pipeline.name.clone(), pipeline.model.name.clone());
+    move |act: &Act| {
+        let (subject, action) = match act {
+            Act::Stop { experiment, .. } => (experiment.clone(), "stopped"),
+            Act::Demote { version, .. } => (format!("{model} {version}"), "demoted"),
+            Act::End { .. } => return,
+        };
+        for Breach { guardrail, value, limit, .. } in act.breaches() {
+            let (subject, guardrail, action) = (subject.clone(), (*guardrail).to_owned(), Some(action.to_owned()));
+            let what = What::GuardrailBroke { subject, guardrail, value: *value, limit: *limit, action };
+            notifier.tell(&Notification::new(SystemClock.now(), Severity::High, &pipeline, what));
         }
     }
 }

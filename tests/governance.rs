@@ -174,7 +174,10 @@ fn a_guardrail_that_breaks_gives_the_decisions_back() {
         data,
         &format!("[governance]\nfour_eyes = []\n[governance.probation]\nlength = \"1d\"\nguardrails = {guardrails}\n"),
     );
-    let server = Server::start_with(data, &file, &[]);
+    let config = data.join("riskflow.toml");
+    std::fs::write(&config, "[[notify]]\nname = \"desk\"\nurl = \"file://told.jsonl\"\nkinds = [\"guardrail_broke\"]\n")
+        .expect("written");
+    let server = Server::start_with(data, &file, &["--config", text(&config)]);
     let mut from = 0;
     let mut until_so = |what: &str, is_so: &dyn Fn() -> bool| {
         until(what, || {
@@ -205,6 +208,11 @@ fn a_guardrail_that_breaks_gives_the_decisions_back() {
     let history = server.get("/v1/models").json()["history"].clone();
     let last = history.as_array().expect("changes").last().expect("one").clone();
     assert_eq!((&last["by"], &last["version"]), (&json!("guardrail"), &json!(1)));
+    let told = || std::fs::read_to_string(data.join("told.jsonl")).unwrap_or_default();
+    until("both are told", || told().lines().count() == 2);
+    for words in ["split broke its guardrail approval_rate_change: 1.0000", "; stopped", "card_fraud 2 broke", "; demoted"] {
+        assert!(told().contains(words), "{words}: {}", told());
+    }
     server.stop();
     let listed = run_well(&["experiments", "list", "--pipeline", text(&file), "--data-dir", text(data)]).stdout;
     assert!(listed.contains("split") && listed.contains("stopped by guardrail: 0.0 % of"), "{listed}");

@@ -137,12 +137,12 @@ pub enum Error {
     /// What a proposal rests on has changed.
     #[error(transparent)]
     Outdated(#[from] crate::control::Outdated),
-    /// More entries than one person can look at, or one record hold.
-    #[error("a proposal has at most {most} list entries, this one has {entries}: propose them in parts")]
-    TooManyEntries {
-        /// How many there are.
-        entries: usize,
-        /// How many there may be.
+    /// A proposal that no record holds.
+    #[error("a proposal has at most {most} bytes, this one has {bytes}: propose it in parts")]
+    TooLarge {
+        /// How many it has.
+        bytes: usize,
+        /// How many it may have.
         most: usize,
     },
     /// No champion was before the present one.

@@ -125,7 +125,7 @@ impl Start {
             ("minimum_events", json!(self.minimum_events)),
             ("window", json!(self.window)),
         ]);
-        let guardrails = if guardrails.as_object().is_some_and(|said| said.is_empty()) { Value::Null } else { guardrails };
+        let guardrails = if guardrails.as_object().is_some_and(serde_json::Map::is_empty) { Value::Null } else { guardrails };
         said(vec![
             ("name", json!(name)),
             ("challenger", json!(challenger)),

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigArgs;
 use crate::server::{self, Live};
-use crate::signals::{Signals, watch_warehouse};
+use crate::signals::{Signals, tell_breaches, watch_warehouse};
 use crate::{output, server::Listener};
 
 /// Serve the scoring API and the live page
@@ -72,7 +72,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline().name.clone();
     let progress = riskflow.projector.progress();
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
-    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard());
+    let tell = tell_breaches(Arc::clone(&signals.notifier), riskflow.engine.pipeline());
+    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard(tell));
     let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch);
     let served = server::serve(listener, router, stop).await;
     reloading.abort();

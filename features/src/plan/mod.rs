@@ -559,6 +559,11 @@ impl Plan {
         self.definitions.iter().position(|definition| definition.name == name)
     }
 
+    /// Whether a feature says nothing of the event but when it was: weekend, night.
+    pub fn is_of_the_calendar(&self, feature: usize) -> bool {
+        matches!(self.definitions[feature].kind, Kind::Weekend(_) | Kind::Night(_))
+    }
+
     /// How many features a vector has.
     pub fn width(&self) -> usize {
         self.definitions.len()

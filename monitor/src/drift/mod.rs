@@ -141,8 +141,13 @@ fn of_model(model: Option<&(String, u32)>, hours: &[(Timestamp, &Profile)], lear
             Against::WeekBefore => sum(between(hours, start - WEEK, start)),
             Against::SameHours => sum(between(hours, start - WEEK, start - WEEK + length(asked.window))),
         };
+        let is_comparable = |thing: &Thing<'_>| match thing.kind {
+            Kind::Feature => !learned.is_of_the_calendar(thing.name) || sees_whole_weeks(asked),
+            Kind::Score => true,
+            Kind::Decision => asked.against != Against::Training,
+        };
         let mut things: Vec<Moved> = things(&current)
-            .filter(|thing| asked.against != Against::Training || thing.kind != Kind::Decision)
+            .filter(is_comparable)
             .map(|thing| {
                 let reference = match asked.against {
                     Against::Training => learned_counts(learned, &thing),
@@ -170,6 +175,11 @@ fn of_model(model: Option<&(String, u32)>, hours: &[(Timestamp, &Profile)], lear
         }
     }
     moved
+}
+
+/// Whether a window and what it is held against have the same hours of the week.
+fn sees_whole_weeks(asked: &Asked) -> bool {
+    asked.window == Window::Week || asked.against == Against::SameHours
 }
 
 /// The hours from one time until before another, of some in order.

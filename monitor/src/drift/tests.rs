@@ -12,7 +12,8 @@ fn at(text: &str) -> Timestamp {
 /// A hundred values of a reference, and what a model has learned from them.
 fn learned() -> Arc<Reference> {
     let values: Vec<f64> = (0..1_000).map(|row| f64::from(row) / 10.0).collect();
-    let feature = crate::profile::Feature { place: 0, distribution: Distribution::new("amount", &values) };
+    let feature =
+        crate::profile::Feature { place: 0, distribution: Distribution::new("amount", &values), is_of_the_calendar: false };
     Arc::new(Reference { features_version: String::new(), features: vec![feature], score: None })
 }
 
@@ -90,6 +91,22 @@ fn little_data_says_so_and_one_bad_day_pages_nobody() {
     let hours = days(9, |day| hour(1_000, if day == 4 { 50.0 } else { 0.0 }, 50));
     let (seen, held) = said(&hours, &asked(Window::Day, Against::Training), "amount");
     assert_eq!((seen.as_str(), held.as_str()), ("....D....", "........."));
+}
+
+#[test]
+fn features_of_the_calendar_are_held_against_the_same_hours_only() {
+    let hours = days(15, |_| hour(1_000, 0.0, 50));
+    let mut learned = Reference::clone(&learned());
+    learned.features[0].is_of_the_calendar = true;
+    let learned = Arc::new(learned);
+    let check = |window, against, expect: bool| {
+        let moved = moved(&hours, |_| Arc::clone(&learned), &asked(window, against));
+        assert_eq!(moved.iter().any(|moved| moved.kind == Kind::Feature), expect, "{window:?} {against}");
+    };
+    check(Window::Day, Against::Training, false);
+    check(Window::Hour, Against::WeekBefore, false);
+    check(Window::Week, Against::Training, true);
+    check(Window::Day, Against::SameHours, true);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Feature {
     pub place: usize,
     /// How it was distributed.
     pub distribution: Distribution,
+    /// Whether it says only when the event was, so that a day is not like the weeks of training whatever happens.
+    pub is_of_the_calendar: bool,
 }
 
 /// Where probabilities are cut whose distribution in training is not known.
@@ -41,6 +43,11 @@ impl Reference {
             Some(score) => Histogram::like(score),
             None => Histogram::new(Bins::new(CUT.to_vec()).expect("they rise"), None),
         }
+    }
+
+    /// Whether a feature says only when the event was.
+    pub(crate) fn is_of_the_calendar(&self, feature: &str) -> bool {
+        self.features.iter().any(|known| known.is_of_the_calendar && known.distribution.name == feature)
     }
 
     /// How often each bin of a feature was filled in training, the missing bin last; `None` where that is not known.
@@ -82,7 +89,8 @@ impl References {
             Ok(artifact) => {
                 let feature = |distribution: Distribution| {
                     let place = self.pipeline.plan.feature(&distribution.name)?;
-                    Some(Feature { place, distribution })
+                    let is_of_the_calendar = self.pipeline.plan.is_of_the_calendar(place);
+                    Some(Feature { place, distribution, is_of_the_calendar })
                 };
                 let features = artifact.profile.features.into_iter().filter_map(feature).collect();
                 Reference { features, score: artifact.profile.score, ..nothing }

@@ -11,7 +11,7 @@ use crate::fixture;
 
 fn reference() -> Arc<Reference> {
     let values: Vec<f64> = (0..100).map(f64::from).collect();
-    let feature = |place, name| Feature { place, distribution: Distribution::new(name, &values) };
+    let feature = |place, name| Feature { place, distribution: Distribution::new(name, &values), is_of_the_calendar: false };
     Arc::new(Reference {
         features_version: decided(9, "2018-08-01T10:00:00Z").features_version,
         features: vec![feature(0, "amount"), feature(1, "hour")],

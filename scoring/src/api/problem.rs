@@ -156,7 +156,7 @@ impl From<Error> for Problem {
             Error::NeedsRestart { .. } => Self::invalid(None, detail),
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Policy { .. } => Self::invalid(Some("change".to_owned()), detail),
-            Error::TooManyEntries { .. } => Self::invalid(Some("entries".to_owned()), detail),
+            Error::TooLarge { .. } => Self::invalid(None, detail),
             Error::Experiment { .. } => Self::invalid(Some("experiment".to_owned()), detail),
             Error::NoProposal { .. } | Error::NoExperiment { .. } => Self::not_found(detail),
             Error::OwnProposal { .. } | Error::NotProposer { .. } => {

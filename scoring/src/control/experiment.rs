@@ -166,7 +166,7 @@ impl Guardrails {
         if latency_p99_ms.is_some_and(|limit| !(limit.is_finite() && limit > 0.0)) {
             return Err("latency_p99_ms is a time above 0".to_owned());
         }
-        if [approval_rate_change, latency_p99_ms, error_share].iter().all(|limit| limit.is_none()) {
+        if [approval_rate_change, latency_p99_ms, error_share].into_iter().all(Option::is_none) {
             return Err(
                 "guardrails without a limit hold nothing: give approval_rate_change, latency_p99_ms or error_share".to_owned()
             );

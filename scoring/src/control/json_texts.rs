@@ -1,5 +1,5 @@
 //! Parts of a record as JSON texts: what is not said in one may stay unsaid, so a rule or an experiment can gain a part and old records stay
-//! readable.
+//! readable. A text within a text grows with every level, so that no record can nest deeper than a stack.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};

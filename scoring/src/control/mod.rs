@@ -162,6 +162,7 @@ pub enum Control {
         /// Counts proposals, from 1.
         id: u32,
         /// What would change.
+        #[serde(with = "json_texts")]
         changes: Vec<Control>,
         /// What held of it.
         facts: Facts,
@@ -177,6 +178,7 @@ pub enum Control {
         /// The proposal.
         id: u32,
         /// What changes.
+        #[serde(with = "json_texts")]
         changes: Vec<Control>,
         /// Who approved it.
         by: String,

@@ -55,8 +55,6 @@ pub struct State {
     /// All experiments, in their order.
     #[serde(with = "super::json_texts")]
     pub experiments: Vec<Course>,
-    /// When somebody or something last wanted the model to be trained anew.
-    pub retrain_wanted_at: Option<Timestamp>,
     /// One after the last record that changed what decides; decisions name it.
     pub version: Position,
 }
@@ -147,7 +145,7 @@ impl State {
                 }
                 self.policy = Some(policy);
             }
-            Control::RetrainWanted { at, .. } => self.retrain_wanted_at = Some(at),
+            Control::RetrainWanted { .. } => {}
             Control::Guarded { four_eyes, .. } => self.four_eyes = Some(four_eyes),
             Control::Proposed { id, changes, by, reason, at, .. } => {
                 let what = lines(&changes);

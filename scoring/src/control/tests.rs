@@ -122,8 +122,12 @@ fn records_of_before_are_read() {
     check(b"\x03\x04\x01a\x02\x03ada\x00\x00", withdrawn("a", 2));
     let approved =
         Control::Approved { id: 1, changes: vec![promoted("a", 2)], by: "bob".to_owned(), reason: String::new(), at: AT };
-    check(b"\x04\x0c\x01\x01\x00\x01a\x02\x03ada\x00\x00\x03bob\x00\x00", approved);
+    let text = r#"{"Promoted":{"name":"a","version":2,"by":"ada","reason":"","at":"1970-01-01T00:00:00Z"}}"#;
+    check(&[b"\x04\x0c\x01\x01".as_slice(), &[text.len() as u8], text.as_bytes(), b"\x03bob\x00\x00"].concat(), approved);
     check(b"\x04\x0d\x02\x03bob\x02no\x00", newer_kinds().remove(4));
+    // A change within a change, ten thousand times.
+    let nested = [b"\x04".as_slice(), &b"\x0c\x01\x01".repeat(10_000)].concat();
+    assert!(Control::decode(&nested).is_err());
     assert!(Control::decode(b"\x05\x00").expect_err("it is newer").to_string().contains("version 5"));
 }
 

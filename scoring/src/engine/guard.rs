@@ -15,16 +15,19 @@ use crate::guard::{Act, Keeper, Seen};
 const TICK: Span = Span::from_secs(1);
 
 impl Engine {
-    /// Watches experiments and new champions, until it is dropped.
-    pub async fn guard(self: Arc<Self>) {
+    /// Watches experiments and new champions, until it is dropped. `tell` hears what was done.
+    pub async fn guard(self: Arc<Self>, tell: impl Fn(&Act) + Send) {
         let (mut keeper, mut ticks) = (Keeper::default(), tokio::time::interval(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
             for act in keeper.look(self.now(), &self.seen().await) {
-                tracing::warn!(?act, "a guardrail acts, or a plan");
-                if let Err(error) = self.act(&act).await {
-                    tracing::error!(error = %error, ?act, "it could not be done; it is tried again");
+                match self.act(&act).await {
+                    Ok(()) => {
+                        tracing::warn!(reason = act.reason(), ?act, "a guardrail acted, or a plan");
+                        tell(&act);
+                    }
+                    Err(error) => tracing::error!(error = %error, ?act, "what a guardrail wants could not be done"),
                 }
             }
         }
@@ -54,19 +57,19 @@ impl Engine {
 
     async fn act(self: &Arc<Self>, act: &Act) -> Result<(), Error> {
         match act {
-            Act::Stop { experiment, reason } => self.conclude(experiment, Outcome::Stopped, GUARDRAIL, reason).await,
-            Act::End { experiment } => self.conclude(experiment, Outcome::Over, PLAN, "it was planned to end now").await,
-            Act::Demote { version, reason } => self.roll_back_from(Some(*version), GUARDRAIL, reason).await.map(drop),
+            Act::Stop { experiment, .. } => self.conclude(experiment, Outcome::Stopped, GUARDRAIL, act.reason()).await,
+            Act::End { experiment } => self.conclude(experiment, Outcome::Over, PLAN, act.reason()).await,
+            Act::Demote { version, .. } => self.roll_back_from(Some(*version), GUARDRAIL, &act.reason()).await.map(drop),
         }
     }
 
-    async fn conclude(self: &Arc<Self>, experiment: &str, outcome: Outcome, by: &str, reason: &str) -> Result<(), Error> {
+    async fn conclude(self: &Arc<Self>, experiment: &str, outcome: Outcome, by: &str, reason: String) -> Result<(), Error> {
         let state = self.control().await;
         let Some(course) = state.experiments.iter().find(|course| course.experiment.name == experiment) else {
             return Err(Error::NoExperiment { name: experiment.to_owned() });
         };
         let (model, version) = (course.experiment.model.clone(), course.experiment.challenger);
-        let (name, by, reason, at) = (experiment.to_owned(), by.to_owned(), reason.to_owned(), self.now());
+        let (name, by, at) = (experiment.to_owned(), by.to_owned(), self.now());
         self.change(Control::Concluded { name, model, version, outcome, by, reason, at }).await.map(drop)
     }
 }

@@ -356,21 +356,6 @@ impl Engine {
         self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.now() }).await
     }
 
-    /// As [`Engine::want_retraining`], unless somebody or something wanted it within `rest` before: what sees a drift sees it for a while. `None`
-    /// when nothing was asked for.
-    pub async fn signal_retraining(
-        self: &Arc<Self>,
-        by: &str,
-        reason: &str,
-        rest: ingest::Duration,
-    ) -> Result<Option<Position>, Error> {
-        let last = self.control.lock().await.retrain_wanted_at;
-        match last.is_some_and(|last| self.now().since(last) < rest) {
-            true => Ok(None),
-            false => self.want_retraining(by, reason).await.map(Some),
-        }
-    }
-
     /// What the log holds about an event; `None` when it was never accepted or is not decided yet.
     pub async fn history(&self, event_id: EventId) -> Result<Option<History>, Error> {
         let Some(entry) = self.find(&[event_id]).pop().flatten() else { return Ok(None) };
@@ -613,7 +598,7 @@ impl Engine {
         if !deciders.challengers.is_empty()
             && let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
         {
-            shadow.watch(Arc::clone(&deciders), &decision);
+            shadow.watch(Arc::clone(&deciders), &decision, terms.unhurried);
         }
         Ok(Decided { status, decision, position, at })
     }

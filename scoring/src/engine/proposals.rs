@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use ingest::log::file::MAX_RECORD_BYTES;
+
 use super::Engine;
 use super::changes::carried;
 use crate::control::governance::{alters, needs_two};
@@ -29,8 +31,8 @@ impl<T> Made<T> {
     }
 }
 
-/// So many list entries are proposed at once, which a record of the log holds.
-const MOST_ENTRIES: usize = 50_000;
+/// The most bytes of a proposal, so that its approval, which names who agreed to each entry of a list, fits a record as well.
+const MOST_BYTES: usize = MAX_RECORD_BYTES / 2;
 
 impl Engine {
     /// Makes changes that depend on what holds now, or proposes them where a second person is asked; nobody changes anything in between.
@@ -141,14 +143,13 @@ impl Engine {
         by: String,
         reason: String,
     ) -> Result<Proposal, Error> {
-        let entries = |control: &Control| if let Control::Listed { entries, .. } = control { entries.len() } else { 0 };
-        let entries = changes.iter().map(entries).sum();
-        if entries > MOST_ENTRIES {
-            return Err(Error::TooManyEntries { entries, most: MOST_ENTRIES });
-        }
         self.try_out(state, self.present_pipeline(), &changes).await?;
         let id = state.proposals.last().map_or(1, |last| last.id + 1);
         let proposed = Control::Proposed { id, facts: facts(&changes, state), changes, by, reason, at: self.now() };
+        let bytes = proposed.encode().len();
+        if bytes > MOST_BYTES {
+            return Err(Error::TooLarge { bytes, most: MOST_BYTES });
+        }
         self.take(state, self.present_pipeline(), vec![proposed]).await?;
         state.proposal(id).cloned().ok_or(Error::NoProposal { id })
     }

@@ -2,7 +2,7 @@
 //! decisions than this can follow, they are passed over and counted; no reply ever waits for it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use ingest::log::record::{RecordError, check_version, decode, encode};
@@ -69,8 +69,8 @@ impl Shadow {
         Ok(Self { sender: Some(sender), thread: Some(thread), metrics })
     }
 
-    /// Hands a decision over, where there is room.
-    pub(super) fn watch(&self, deciders: Arc<Deciders>, decision: &Decision) {
+    /// Hands a decision over, where there is room; with `may_wait` it waits for room, so that of a replay nothing is left out.
+    pub(super) fn watch(&self, deciders: Arc<Deciders>, decision: &Decision, may_wait: bool) {
         let watched = Watched {
             event_id: decision.event_id.clone(),
             event_position: decision.event_position,
@@ -79,12 +79,11 @@ impl Shadow {
             decided: decision.champion.as_ref().map(|model| (model.role, model.version)),
         };
         let Some(sender) = &self.sender else { return };
-        match sender.try_send((deciders, watched)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.metrics.shadow_shed.inc();
-            }
-        }
+        let is_taken = match may_wait {
+            true => sender.send((deciders, watched)).is_ok(),
+            false => sender.try_send((deciders, watched)).is_ok(),
+        };
+        self.metrics.shadow_shed.inc_by(u64::from(!is_taken));
     }
 
     /// Scores what waits, and ends. Blocks.

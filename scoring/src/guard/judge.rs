@@ -7,39 +7,54 @@ const REACH: f64 = 2.575_829_303_548_901;
 /// The part of events beyond a 99th percentile.
 const BEYOND_P99: f64 = 0.01;
 
-/// Which limits the figures of a window break, in words with the figures. How many are approved is compared with `against`, where that has
-/// enough events.
-pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>) -> Vec<String> {
+/// A limit that was broken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Breach {
+    /// Which: `error_share`, `latency_p99_ms` or `approval_rate_change`.
+    pub guardrail: &'static str,
+    /// What was found, in the limit's unit.
+    pub value: f64,
+    /// The limit.
+    pub limit: f64,
+    /// The same in words, with the figures behind it.
+    pub words: String,
+}
+
+/// Which limits the figures of a window break. How many are approved is compared with `against`, where that has enough events.
+pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let share = |part: u64, whole: u64| part as f64 / whole as f64;
     let surely_over = |part: u64, limit: f64| wilson(part, of.events, REACH).is_some_and(|(lower, _)| lower > limit);
+    let events = of.events;
     if let Some(limit) = guardrails.error_share
         && surely_over(of.failed, limit)
     {
-        let found = percent(share(of.failed, of.events));
-        breaches.push(format!("no score for {found} of {} events, the limit is {}", of.events, percent(limit)));
+        let value = share(of.failed, events);
+        let words = format!("no score for {} of {events} events, the limit is {}", percent(value), percent(limit));
+        breaches.push(Breach { guardrail: "error_share", value, limit, words });
     }
     if let Some(limit) = guardrails.latency_p99_ms
         && surely_over(of.slower_than(limit * 1_000.0), BEYOND_P99)
     {
-        let found = f64::from(of.p99_us()) / 1_000.0;
-        breaches.push(format!(
-            "the 99th percentile of the time to decide is {found:.1} ms over {} events, the limit is {limit} ms",
-            of.events
-        ));
+        let value = f64::from(of.p99_us()) / 1_000.0;
+        let words =
+            format!("the 99th percentile of the time to decide is {value:.1} ms over {events} events, the limit is {limit} ms");
+        breaches.push(Breach { guardrail: "latency_p99_ms", value, limit, words });
     }
     if let (Some(limit), Some(against)) = (guardrails.approval_rate_change, against)
         && against.events >= guardrails.minimum_events
-        && least_difference((of.approved, of.events), (against.approved, against.events)).is_some_and(|least| least > limit)
+        && least_difference((of.approved, events), (against.approved, against.events)).is_some_and(|least| least > limit)
     {
-        let [found, other] = [of, against].map(|figures| percent(share(figures.approved, figures.events)));
-        breaches.push(format!(
-            "{found} of {} events are approved, and {other} of {} to compare with: the limit is a difference of {:.1} points",
-            of.events,
+        let [found, other] = [of, against].map(|figures| share(figures.approved, figures.events));
+        let words = format!(
+            "{} of {events} events are approved, and {} of {} to compare with: the limit is a difference of {:.1} points",
+            percent(found),
+            percent(other),
             against.events,
             limit * 100.0
-        ));
+        );
+        breaches.push(Breach { guardrail: "approval_rate_change", value: (found - other).abs(), limit, words });
     }
     breaches
 }

@@ -2,32 +2,50 @@ use std::collections::BTreeMap;
 
 use ingest::Timestamp;
 
-use super::judge::breaches;
+use super::judge::{Breach, breaches};
 use crate::control::{Experiment, Guardrails, Probation};
 use crate::decide::Figures;
 
 /// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     /// The challenger of an experiment is to decide for nobody any more.
     Stop {
         /// The experiment.
         experiment: String,
         /// Which limits were broken.
-        reason: String,
+        breaches: Vec<Breach>,
     },
     /// The champion is to give its place back.
     Demote {
         /// Its version.
         version: u32,
         /// Which limits were broken.
-        reason: String,
+        breaches: Vec<Breach>,
     },
     /// An experiment is to end as planned.
     End {
         /// The experiment.
         experiment: String,
     },
+}
+
+impl Act {
+    /// Which limits were broken, where that is why.
+    pub fn breaches(&self) -> &[Breach] {
+        match self {
+            Self::Stop { breaches, .. } | Self::Demote { breaches, .. } => breaches,
+            Self::End { .. } => &[],
+        }
+    }
+
+    /// Why, for a person.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::End { .. } => "it was planned to end now".to_owned(),
+            _ => self.breaches().iter().map(|breach| breach.words.as_str()).collect::<Vec<_>>().join("; "),
+        }
+    }
 }
 
 /// What there is to see at a moment.
@@ -71,8 +89,8 @@ impl Keeper {
             let (Some(guardrails), Some(of)) = (&experiment.guardrails, of) else { continue };
             let against = seen.champion.as_ref().map(|(_, figures)| figures);
             let watch = self.experiments.entry(name.clone()).or_insert_with(|| Watch::new(now, of, against));
-            if let Some(reason) = watch.judge(guardrails, now, of, against) {
-                acts.push(Act::Stop { experiment: name, reason });
+            if let Some(breaches) = watch.judge(guardrails, now, of, against) {
+                acts.push(Act::Stop { experiment: name, breaches });
             }
         }
         acts.extend(self.demotion(now, seen));
@@ -104,8 +122,8 @@ impl Keeper {
             self.probation = Some((*version, Watch::new(now, figures, None)));
         }
         let (_, watch) = self.probation.as_mut()?;
-        let reason = watch.judge(&probation.guardrails, now, figures, self.before.as_ref())?;
-        Some(Act::Demote { version: *version, reason })
+        let breaches = watch.judge(&probation.guardrails, now, figures, self.before.as_ref())?;
+        Some(Act::Demote { version: *version, breaches })
     }
 }
 
@@ -125,7 +143,7 @@ impl Watch {
     }
 
     /// Judges the window when it is full, and begins another; which limits were broken, in it and the one before.
-    fn judge(&mut self, guardrails: &Guardrails, now: Timestamp, of: &Figures, against: Option<&Figures>) -> Option<String> {
+    fn judge(&mut self, guardrails: &Guardrails, now: Timestamp, of: &Figures, against: Option<&Figures>) -> Option<Vec<Breach>> {
         let window = of.since(&self.of);
         if now.since(self.since) < guardrails.window || window.events < guardrails.minimum_events {
             return None;
@@ -134,6 +152,6 @@ impl Watch {
         let breaches = breaches(guardrails, &window, beside.as_ref());
         let is_second = self.was_broken && !breaches.is_empty();
         (self.since, self.of, self.was_broken) = (now, of.clone(), !breaches.is_empty());
-        is_second.then(|| breaches.join("; "))
+        is_second.then_some(breaches)
     }
 }

@@ -10,5 +10,5 @@ mod keeper;
 #[cfg(test)]
 mod tests;
 
-pub use self::judge::breaches;
+pub use self::judge::{Breach, breaches};
 pub use self::keeper::{Act, Keeper, Seen};

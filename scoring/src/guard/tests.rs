@@ -20,7 +20,7 @@ fn a_limit_is_broken_when_chance_does_not_explain_it() {
     let check = |rails: &str, of: Figures, against: Option<Figures>, expect: &[&str]| {
         let found = breaches(&guardrails(rails), &of, against.as_ref());
         assert_eq!(found.len(), expect.len(), "{found:?}");
-        assert!(found.iter().zip(expect).all(|(found, expect)| found.contains(expect)), "{found:?}");
+        assert!(found.iter().zip(expect).all(|(found, expect)| found.words.contains(expect)), "{found:?}");
     };
     let errors = r#"{"error_share":0.02}"#;
     check(errors, figures(500, 400, 0, 0), None, &[]);
@@ -84,8 +84,9 @@ fn two_windows_in_a_row_stop_a_challenger() {
             let acts = keeper.look(at(60 * (number as i64 + 1)), &seen(figures(9, 9, 0, 0), challenger.clone()));
             assert_eq!(!acts.is_empty(), expect == Some(number), "{failed:?} {number}: {acts:?}");
             if let [act] = acts.as_slice() {
-                let reason = "no score for 15.0 % of 200 events, the limit is 2.0 %".to_owned();
-                assert_eq!(*act, Act::Stop { experiment: "x".to_owned(), reason });
+                assert!(matches!(act, Act::Stop { experiment, .. } if experiment == "x"), "{act:?}");
+                assert_eq!(act.reason(), "no score for 15.0 % of 200 events, the limit is 2.0 %");
+                assert_eq!((act.breaches()[0].guardrail, act.breaches()[0].value), ("error_share", 0.15));
             }
         }
     };

@@ -194,7 +194,9 @@ impl Runs {
                     self.best = Some((*run, best.clone()));
                 }
             }
-            Record::Challenging { run, .. } => self.best.take_if(|(known, _)| known == run).map_or((), drop),
+            Record::Challenging { run, .. } => {
+                self.best.take_if(|(known, _)| known == run);
+            }
         }
     }
 
@@ -279,6 +281,7 @@ mod tests {
             train_bad_rows: 4,
         }];
         runs.add(&Record::Ended { run: 1, at: at(30), outcome: Outcome::Published, models }).unwrap();
+        assert_eq!(runs.best().map(|(run, model)| (*run, model.version)), Some((1, 3)));
         drop(runs);
         let before = read(folder.path()).unwrap();
         assert_eq!(before.len(), 3);
@@ -295,6 +298,37 @@ mod tests {
         assert_eq!((runs.since(), runs.last(), runs.count(), runs.read_to()), (at(10), Some(at(50)), 2, Position(7)));
         let stopped = Record::Ended { run: 2, at: at(60), outcome: Outcome::Stopped, models: Vec::new() };
         assert_eq!(read(folder.path()).unwrap(), [before.as_slice(), &[started(2, 50), stopped]].concat());
+    }
+
+    #[test]
+    fn the_best_of_the_last_run_waits_until_it_is_a_challenger() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = |version: u32, average_precision: Option<f64>| Model {
+            learner: "boosting".to_owned(),
+            version,
+            auc: Some(0.9),
+            average_precision,
+            train_rows: 100,
+            train_bad_rows: 4,
+        };
+        let ended = |run: u32, outcome: Outcome, models: Vec<Model>| Record::Ended { run, at: at(30), outcome, models };
+        let mut runs = Runs::open(folder.path(), at(10)).unwrap();
+        let check = |runs: &Runs, expect: Option<(u32, u32)>| {
+            assert_eq!(runs.best().map(|(run, model)| (*run, model.version)), expect);
+        };
+        check(&runs, None);
+        let models = vec![model(3, Some(0.5)), model(4, Some(0.6)), model(5, None)];
+        runs.add(&ended(1, Outcome::Published, models)).unwrap();
+        runs.add(&ended(2, Outcome::Stopped, vec![])).unwrap();
+        check(&runs, Some((1, 4)));
+        drop(runs);
+        let mut runs = Runs::open(folder.path(), at(40)).unwrap();
+        check(&runs, Some((1, 4)));
+        let (experiment, refused) = ("retrained_4".to_owned(), Some("409 it is taken".to_owned()));
+        runs.add(&Record::Challenging { run: 1, at: at(50), version: 4, experiment, refused }).unwrap();
+        check(&runs, None);
+        drop(runs);
+        check(&Runs::open(folder.path(), at(60)).unwrap(), None);
     }
 
     #[test]

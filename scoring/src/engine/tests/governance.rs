@@ -245,13 +245,3 @@ async fn experiments_run_and_end() {
     let outcomes: Vec<_> = state.experiments.iter().filter_map(|course| Some(course.ended.as_ref()?.outcome)).collect();
     assert_eq!(outcomes, [Ending::Promoted, Ending::Stopped, Ending::Aborted], "what was compared with 1 is no longer so");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signal_asks_for_training_once_in_a_while() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (engine, _log) = with_versions(folder.path(), 1).await;
-    let rest = ingest::Duration::days(1);
-    assert!(engine.signal_retraining("psi", "scores have moved", rest).await.expect("asked").is_some());
-    assert!(engine.signal_retraining("psi", "scores have moved", rest).await.expect("asked").is_none());
-    assert!(engine.signal_retraining("psi", "scores have moved", ingest::Duration::ZERO).await.expect("asked").is_some());
-}
