@@ -1,5 +1,7 @@
 //! The configuration: defaults, a file over them, the environment over both; checked once, passed by value, never global.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -96,8 +98,12 @@ pub struct RegistryConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarehouseConfig {
-    /// Where it is: `parquet://`.
+    /// Where it is: `parquet://` or `clickhouse://`.
     pub url: Location,
+    /// The password of the user of a ClickHouse server; it goes before one in the URL.
+    pub password: Option<Secret>,
+    /// With a ClickHouse server: after how many days rows go, by the name of their table; rows of other tables stay.
+    pub keep_days: BTreeMap<String, u32>,
     /// The longest that a decision takes to get there.
     pub flush_seconds: u64,
 }
@@ -133,11 +139,43 @@ pub struct TelemetryConfig {
 }
 
 /// Where a part keeps its things: a scheme that picks the backend, and a place for it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Location {
     scheme: String,
     place: String,
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&masked(&self.url()))
+    }
+}
+
+/// What is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// For whoever has to show it to a server.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A URL, or what was meant as one, without the user and password in it.
+fn masked(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, place)) => format!("***@{place}"),
+        None => url.to_owned(),
+    }
 }
 
 impl TryFrom<String> for Location {
@@ -147,12 +185,22 @@ impl TryFrom<String> for Location {
             Some((scheme, place)) if !scheme.is_empty() && !place.is_empty() => {
                 Ok(Self { scheme: scheme.to_owned(), place: place.to_owned() })
             }
-            _ => Err(format!("`{url}` is not a location: write it as file://folder")),
+            _ => Err(format!("`{}` is not a location: write it as file://folder", masked(&url))),
         }
     }
 }
 
 impl Location {
+    /// What picks the backend, as `file`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// All of it, with a password where there is one.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.place)
+    }
+
     /// The folder, when the scheme is `scheme`; a relative one lies in `data`.
     pub fn folder(&self, what: &str, scheme: &str, data: &Path) -> anyhow::Result<PathBuf> {
         if self.scheme != scheme {
@@ -219,7 +267,10 @@ fn merge(base: &mut Table, over: Table) {
 
 /// `RISKFLOW_LOG__SEGMENT_MB=16` as the table that says the same. A value that is no TOML is text.
 fn setting(name: &str, value: &str) -> Table {
-    let parsed = toml::from_str::<Table>(&format!("value = {value}")).ok().and_then(|mut table| table.remove("value"));
+    // A password is text, whatever it looks like.
+    let is_text = name.ends_with("__PASSWORD");
+    let parsed = toml::from_str::<Table>(&format!("value = {value}")).ok().filter(|_| !is_text);
+    let parsed = parsed.and_then(|mut table| table.remove("value"));
     let mut value = parsed.unwrap_or_else(|| toml::Value::String(value.to_owned()));
     for key in name[PREFIX.len()..].to_lowercase().rsplit("__") {
         value = toml::Value::Table(Table::from_iter([(key.to_owned(), value)]));
@@ -255,6 +306,21 @@ mod tests {
         check(Some("[log]\nsegment_mb = 8"), &[], "127.0.0.1:8080", 8);
         check(Some("[log]\nsegment_mb = 8"), &[("RISKFLOW_LOG__SEGMENT_MB", "16"), ("HOME", "/")], "127.0.0.1:8080", 16);
         check(None, &[("RISKFLOW_SERVER__LISTEN", "127.0.0.1:9")], "127.0.0.1:9", 64);
+    }
+
+    #[test]
+    fn a_password_is_taken_as_it_is_and_never_shown() {
+        let check = |environment: &[(&str, &str)], password: Option<&str>| {
+            let config = load(None, environment).expect("it fits");
+            assert_eq!(config.warehouse.password.as_ref().map(Secret::reveal), password);
+            let shown = format!("{config:?}");
+            assert!(!shown.contains("1234") && !shown.contains("s3cret"), "{shown}");
+        };
+        check(&[], None);
+        check(&[("RISKFLOW_WAREHOUSE__PASSWORD", "1234")], Some("1234"));
+        check(&[("RISKFLOW_WAREHOUSE__URL", "clickhouse://ann:s3cret@db/risk")], None);
+        let error = load(None, &[("RISKFLOW_WAREHOUSE__URL", "clickhouse:/ann:s3cret@db/risk")]).expect_err("no location");
+        assert!(error.contains("`***@db/risk` is not a location") && !error.contains("s3cret"), "{error}");
     }
 
     #[test]

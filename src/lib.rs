@@ -15,7 +15,7 @@ mod telemetry;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dashboards::Sources;
 use features::Snapshots;
 use ingest::log::Log;
@@ -23,12 +23,13 @@ use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
 use ingest::{Clock, Schema};
 use monitor::judge::Judge;
 use monitor::notify::Notifier;
-use monitor::{Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
+use monitor::warehouse::Address;
+use monitor::{ClickHouseWarehouse, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
 
-use crate::config::{Config, Durability};
+use crate::config::{Config, Durability, Secret, WarehouseConfig};
 
 /// The parts of a running program, wired.
 pub struct Riskflow {
@@ -87,8 +88,19 @@ pub fn read_log(config: &Config) -> anyhow::Result<FileReader> {
 
 /// The warehouse that the configuration names.
 pub fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
-    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
-    Ok(Arc::new(ParquetWarehouse::open(&folder)?))
+    let WarehouseConfig { url, password, keep_days, .. } = &config.warehouse;
+    if url.scheme() == "clickhouse" {
+        let address = Address::parse(&url.url(), password.as_ref().map(Secret::reveal));
+        let address = address.map_err(|reason| anyhow::anyhow!("warehouse.url: {reason}"))?;
+        return Ok(Arc::new(ClickHouseWarehouse::open(address, keep_days.clone())?));
+    }
+    if url.scheme() != "parquet" {
+        bail!("warehouse.url: there is no backend for {}://, use parquet:// or clickhouse://", url.scheme());
+    }
+    if !keep_days.is_empty() {
+        bail!("warehouse.keep_days: rows go after some days in a clickhouse:// warehouse only");
+    }
+    Ok(Arc::new(ParquetWarehouse::open(&url.folder("warehouse", "parquet", &config.data)?)?))
 }
 
 /// The registry that the configuration names.

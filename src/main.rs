@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
     backtest, bench, changes, compare, demo, drift, evaluate, experiments, features, import, key, model, notify, promote,
-    retrain, rollback, run, score, simulate, train, tune,
+    retrain, rollback, run, score, simulate, train, tune, warehouse,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -45,6 +45,7 @@ enum Command {
     Import(import::Args),
     Simulate(simulate::Args),
     Features(features::Args),
+    Warehouse(warehouse::Args),
     Bench(bench::Args),
 }
 
@@ -73,6 +74,7 @@ async fn main() -> ExitCode {
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),
         Command::Features(args) => features::run(&args).await,
+        Command::Warehouse(args) => warehouse::run(&args),
         Command::Bench(args) => bench::run(&args).await,
     };
     match ended {

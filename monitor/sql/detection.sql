@@ -1,4 +1,5 @@
 -- Of each day's events whose label has arrived, how many were bad, and how many of those did a review or decline catch?
+-- Few events have a label: those alone are joined, and the others counted.
 WITH known AS (
     SELECT event_id, label IN ('fraud', 'default') AS bad, amount_minor AS loss_minor
     FROM labels
@@ -7,19 +8,17 @@ WITH known AS (
 judged AS (
     SELECT
         day,
-        bad IS NOT NULL AS labelled,
-        COALESCE(bad, FALSE) AS bad,
-        bad IS NOT NULL AND decision IN ('review', 'decline') AS flagged,
+        bad,
+        decision IN ('review', 'decline') AS flagged,
         COALESCE(loss_minor, amount_minor, 0) AS loss_minor
     FROM decisions
-    LEFT JOIN known ON known.event_id = decisions.event_id
+    JOIN known ON known.event_id = decisions.event_id
     WHERE day BETWEEN $first AND $last
 ),
 counted AS (
     SELECT
-        day,
-        COUNT(*) AS decisions,
-        COUNT(*) FILTER (WHERE labelled) AS labelled,
+        day AS labelled_day,
+        COUNT(*) AS labelled,
         COUNT(*) FILTER (WHERE bad) AS bad,
         COUNT(*) FILTER (WHERE flagged) AS flagged,
         COUNT(*) FILTER (WHERE bad AND flagged) AS caught,
@@ -27,10 +26,24 @@ counted AS (
         COALESCE(SUM(loss_minor) FILTER (WHERE bad), 0) AS bad_amount_minor
     FROM judged
     GROUP BY day
+),
+made AS (
+    SELECT day, COUNT(*) AS decisions
+    FROM decisions
+    WHERE day BETWEEN $first AND $last
+    GROUP BY day
 )
 SELECT
-    *,
+    day,
+    decisions,
+    COALESCE(labelled, 0) AS labelled,
+    COALESCE(bad, 0) AS bad,
+    COALESCE(flagged, 0) AS flagged,
+    COALESCE(caught, 0) AS caught,
+    COALESCE(caught_amount_minor, 0) AS caught_amount_minor,
+    COALESCE(bad_amount_minor, 0) AS bad_amount_minor,
     CAST(caught AS DOUBLE) / NULLIF(flagged, 0) AS precision,
     CAST(caught AS DOUBLE) / NULLIF(bad, 0) AS recall
-FROM counted
+FROM made
+LEFT JOIN counted ON labelled_day = day
 ORDER BY day

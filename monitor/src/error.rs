@@ -150,6 +150,41 @@ pub enum Error {
         /// Why not.
         source: Box<DataFusionError>,
     },
+    /// A ClickHouse server could not be reached, or refused.
+    #[error("cannot {action} in {address}")]
+    Server {
+        /// What was tried: `write table labels`.
+        action: String,
+        /// The server and database, without the password.
+        address: String,
+        /// Why not.
+        source: Box<clickhouse::error::Error>,
+    },
+    /// The tables in a ClickHouse server were made by a newer program.
+    #[error("the tables in {address} have version {version}, this program reads up to {newest}")]
+    ServerVersion {
+        /// The server and database, without the password.
+        address: String,
+        /// The version found.
+        version: u64,
+        /// The newest version that is known.
+        newest: u64,
+    },
+    /// A setting that does not fit.
+    #[error("{reason}")]
+    Setting {
+        /// Which and why.
+        reason: String,
+    },
+    /// There are no threads for requests to a server.
+    #[error("cannot start the threads that ask the warehouse")]
+    Runtime {
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The warehouse was closed, or panicked, while it was asked.
+    #[error("the warehouse was closed while it was asked")]
+    Gone,
     /// An answer does not have the columns that were asked for.
     #[error("the answer to the question `{question}` has an unexpected form")]
     Answer {

@@ -1,4 +1,6 @@
-//! Records for tests.
+//! Records and warehouses for tests.
+
+use std::sync::Arc;
 
 use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
@@ -11,6 +13,7 @@ use scoring::{
 
 use crate::projection::Projection;
 use crate::tables::Projected;
+use crate::warehouse::{Address, ClickHouseWarehouse, KeepDays, ParquetWarehouse, Warehouse, bridge};
 
 pub(crate) fn record(position: u64, topic: Topic, payload: &[u8]) -> Record {
     Record { position: Position(position), topic, payload: payload.to_vec() }
@@ -164,4 +167,42 @@ pub(crate) fn project(records: &[Record]) -> Projected {
         projection.take(record, &schema()).unwrap();
     }
     projection.finish()
+}
+
+/// A kind of warehouse, and an empty one of it.
+pub(crate) struct Backend {
+    pub(crate) name: &'static str,
+    pub(crate) warehouse: Arc<dyn Warehouse>,
+    place: Kept,
+}
+
+enum Kept {
+    Folder(tempfile::TempDir),
+    Server(Address),
+}
+
+impl Backend {
+    fn at(place: Kept) -> Self {
+        let (name, warehouse): (_, Arc<dyn Warehouse>) = match &place {
+            Kept::Folder(folder) => ("parquet", Arc::new(ParquetWarehouse::open(folder.path()).unwrap())),
+            Kept::Server(address) => {
+                ("clickhouse", Arc::new(ClickHouseWarehouse::open(address.clone(), KeepDays::new()).unwrap()))
+            }
+        };
+        Self { name, warehouse, place }
+    }
+
+    /// The same one, opened again.
+    pub(crate) fn reopened(self) -> Self {
+        let Self { warehouse, place, .. } = self;
+        drop(warehouse);
+        Self::at(place)
+    }
+}
+
+/// An empty warehouse of each kind; without one of ClickHouse, which is said, where there is none.
+pub(crate) fn backends() -> impl Iterator<Item = Backend> {
+    let folder = Kept::Folder(tempfile::tempdir().unwrap());
+    let server = bridge::database().map(Kept::Server);
+    [Some(folder), server].into_iter().flatten().map(Backend::at)
 }

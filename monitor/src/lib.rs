@@ -30,5 +30,5 @@ pub use projection::Projection;
 pub use projector::{Progress, Projector};
 pub use questions::{Days, Question};
 pub use tables::{Derived, Projected, Slot, Table, Window};
-pub use warehouse::{ParquetWarehouse, Warehouse};
+pub use warehouse::{ClickHouseWarehouse, ParquetWarehouse, Warehouse};
 pub use watch::{Drift, Watch};

@@ -14,8 +14,9 @@ use crate::error::{Error, with_causes};
 use crate::projection::Projection;
 use crate::warehouse::Warehouse;
 
-/// From so many gathered rows on they are written, which bounds the memory for them to some tens of megabytes.
-const FLUSH_ROWS: usize = 50_000;
+/// From so many gathered rows on they are written, which bounds the memory for them to some tens of megabytes. A decision has three rows in
+/// all tables together, and a write syncs some ten files.
+pub const FLUSH_ROWS: usize = 150_000;
 
 /// The first pause after a failure; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

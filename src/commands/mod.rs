@@ -25,6 +25,7 @@ pub mod simulate;
 mod target;
 pub mod train;
 pub mod tune;
+pub mod warehouse;
 
 use std::path::PathBuf;
 

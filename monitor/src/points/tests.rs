@@ -1,6 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::fixture::time;
-use crate::warehouse::ParquetWarehouse;
+use crate::fixture::{Backend, backends, time};
 
 fn point(name: &str, value: Option<f64>) -> DriftPoint {
     DriftPoint {
@@ -45,16 +46,20 @@ async fn found(warehouse: &dyn Warehouse, days: Days) -> Vec<String> {
 
 #[tokio::test]
 async fn the_points_of_a_window_take_the_place_of_those_of_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let open = || ParquetWarehouse::open(folder.path()).unwrap();
-    let warehouse = open();
+    for backend in backends() {
+        check_replaced(backend).await;
+    }
+}
+
+async fn check_replaced(backend: Backend) {
+    let warehouse = Arc::clone(&backend.warehouse);
     let (first, second, next_day) = (time("2018-08-01"), time("2018-08-01T01:00:00Z"), time("2018-08-02"));
     let both = [point("amount", Some(0.1 + 0.2)), point("age", None)];
-    write(&warehouse, "training", Window::Hour, first, &both).unwrap();
-    write(&warehouse, "training", Window::Hour, second, &both[1..]).unwrap();
-    write(&warehouse, "last_week", Window::Hour, first, &both[1..]).unwrap();
-    write(&warehouse, "training", Window::Day, first, &both[1..]).unwrap();
-    write(&warehouse, "training", Window::Hour, next_day, &both[1..]).unwrap();
+    write(&*warehouse, "training", Window::Hour, first, &both).unwrap();
+    write(&*warehouse, "training", Window::Hour, second, &both[1..]).unwrap();
+    write(&*warehouse, "last_week", Window::Hour, first, &both[1..]).unwrap();
+    write(&*warehouse, "training", Window::Day, first, &both[1..]).unwrap();
+    write(&*warehouse, "training", Window::Hour, next_day, &both[1..]).unwrap();
     let expect = [
         "2018-08-01T00:00:00Z last_week hour age None",
         "2018-08-01T00:00:00Z training day age None",
@@ -63,17 +68,18 @@ async fn the_points_of_a_window_take_the_place_of_those_of_before() {
         "2018-08-01T01:00:00Z training hour age None",
         "2018-08-02T00:00:00Z training hour age None",
     ];
-    assert_eq!(found(&warehouse, Days::ALL).await, expect);
-    write(&warehouse, "training", Window::Hour, first, &both).unwrap();
-    assert_eq!(found(&warehouse, Days::ALL).await, expect, "twice changes nothing");
+    assert_eq!(found(&*warehouse, Days::ALL).await, expect);
+    write(&*warehouse, "training", Window::Hour, first, &both).unwrap();
+    assert_eq!(found(&*warehouse, Days::ALL).await, expect, "twice changes nothing");
     drop(warehouse);
 
-    let warehouse = open();
-    assert_eq!(found(&warehouse, Days::between(Some(next_day), None)).await, expect[5..]);
-    write(&warehouse, "training", Window::Hour, first, &both[1..]).unwrap();
-    assert_eq!(found(&warehouse, Days::between(None, Some(first))).await, [&expect[..2], &expect[3..5]].concat());
-    write::<DriftPoint>(&warehouse, "training", Window::Hour, next_day, &[]).unwrap();
-    assert_eq!(found(&warehouse, Days::between(Some(next_day), None)).await, [""; 0]);
+    let backend = backend.reopened();
+    let warehouse = &*backend.warehouse;
+    assert_eq!(found(warehouse, Days::between(Some(next_day), None)).await, expect[5..]);
+    write(warehouse, "training", Window::Hour, first, &both[1..]).unwrap();
+    assert_eq!(found(warehouse, Days::between(None, Some(first))).await, [&expect[..2], &expect[3..5]].concat());
+    write::<DriftPoint>(warehouse, "training", Window::Hour, next_day, &[]).unwrap();
+    assert_eq!(found(warehouse, Days::between(Some(next_day), None)).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -84,10 +90,6 @@ async fn every_kind_of_point_comes_back_as_it_was() {
         let filed = Filed { series: "s".to_owned(), window: "week".to_owned(), window_start: time("2018-07-30"), point };
         assert_eq!(read::<P>(warehouse, Days::ALL).await.unwrap(), [filed]);
     }
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-    check(&warehouse, point("amount", Some(0.25))).await;
-    check(&warehouse, alert()).await;
     let metric = MetricPoint {
         model: "card_fraud".to_owned(),
         model_version: None,
@@ -102,7 +104,6 @@ async fn every_kind_of_point_comes_back_as_it_was() {
         estimated: true,
         detail: r#"{"curve":[1,2]}"#.to_owned(),
     };
-    check(&warehouse, metric).await;
     let experiment = ExperimentPoint {
         experiment: "e".to_owned(),
         champion: "card_fraud".to_owned(),
@@ -121,17 +122,22 @@ async fn every_kind_of_point_comes_back_as_it_was() {
         verdict: String::new(),
         detail: "{}".to_owned(),
     };
-    check(&warehouse, experiment).await;
+    for Backend { warehouse, .. } in backends() {
+        check(&*warehouse, point("amount", Some(0.25))).await;
+        check(&*warehouse, alert()).await;
+        check(&*warehouse, metric.clone()).await;
+        check(&*warehouse, experiment.clone()).await;
+    }
 }
 
 #[test]
 fn what_is_no_number_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-    let error = write(&warehouse, "s", Window::Day, time("2018-08-01"), &[point("amount", Some(f64::NAN))]).unwrap_err();
-    assert_eq!(error.to_string(), "cannot write table drift_points: `value` of row 0 is NaN; what is not known is left out");
-    let slot = Slot { table: Derived::DriftPoints, series: "s".to_owned(), window: Window::Day, start: time("2018-08-01") };
-    let error = warehouse.replace(&slot, &RecordBatch::new_empty(Derived::Alerts.own_schema())).unwrap_err();
-    let expect = "cannot write table drift_points: rows with the columns alert_id, at, kind, severity, subject, status, message, detail, not reference,";
-    assert!(error.to_string().starts_with(expect), "{error}");
+    for Backend { warehouse, .. } in backends() {
+        let error = write(&*warehouse, "s", Window::Day, time("2018-08-01"), &[point("amount", Some(f64::NAN))]).unwrap_err();
+        assert_eq!(error.to_string(), "cannot write table drift_points: `value` of row 0 is NaN; what is not known is left out");
+        let slot = Slot { table: Derived::DriftPoints, series: "s".to_owned(), window: Window::Day, start: time("2018-08-01") };
+        let error = warehouse.replace(&slot, &RecordBatch::new_empty(Derived::Alerts.own_schema())).unwrap_err();
+        let expect = "cannot write table drift_points: rows with the columns alert_id, at, kind, severity, subject, status, message, detail, not reference,";
+        assert!(error.to_string().starts_with(expect), "{error}");
+    }
 }

@@ -2,8 +2,7 @@ use ingest::log::Record;
 use scoring::{Decision, TimingsUs, Verdict};
 
 use super::*;
-use crate::fixture::{decided, event, label, label_of, project, reason, sample, time};
-use crate::warehouse::ParquetWarehouse;
+use crate::fixture::{Backend, backends, decided, event, label, label_of, project, reason, sample, time};
 
 /// One line of the fixture: an event and what was decided about it.
 type Line = (&'static str, &'static str, i64, Verdict, Option<u16>, u32);
@@ -58,10 +57,9 @@ fn records() -> Vec<Record> {
     records
 }
 
-fn filled(folder: &tempfile::TempDir) -> ParquetWarehouse {
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-    warehouse.append(&project(&records())).unwrap();
-    warehouse
+/// A warehouse of each kind with the records.
+fn filled() -> impl Iterator<Item = Backend> {
+    backends().inspect(|backend| backend.warehouse.append(&project(&records())).unwrap())
 }
 
 /// The rows as JSON, one a line.
@@ -75,127 +73,128 @@ fn days(first: &str, last: &str) -> Days {
 
 #[tokio::test]
 async fn volume_by_day() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let expect = r#"
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
 {"day":"2018-08-01","events":4,"amount_minor":15000}
 {"day":"2018-08-02","events":2,"amount_minor":48000}
 {"day":"2018-08-03","events":2,"amount_minor":192000}"#;
-    assert_eq!(lines(&volume(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+        assert_eq!(lines(&volume(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+    }
 }
 
 #[tokio::test]
 async fn decisions_by_day() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let expect = r#"
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
 {"day":"2018-08-01","approve":2,"challenge":0,"review":1,"decline":1}
 {"day":"2018-08-02","approve":1,"challenge":1,"review":0,"decline":0}
 {"day":"2018-08-03","approve":1,"challenge":0,"review":1,"decline":0}"#;
-    assert_eq!(lines(&decision_mix(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+        assert_eq!(lines(&decision_mix(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+    }
 }
 
 #[tokio::test]
 async fn scores_in_bands() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let expect = r#"
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
 {"from_score":0,"decisions":3,"bad":1,"good":1}
 {"from_score":25,"decisions":1,"bad":0,"good":0}
 {"from_score":725,"decisions":1,"bad":1,"good":0}
 {"from_score":975,"decisions":2,"bad":1,"good":1}"#;
-    assert_eq!(lines(&score_distribution(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+        assert_eq!(lines(&score_distribution(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+    }
 }
 
 #[tokio::test]
 async fn latency_by_day_and_overall() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let expect = r#"
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
 {"day":"2018-08-01","decisions":4,"p50_us":20.0,"p90_us":40.0,"p99_us":40.0,"p999_us":40.0,"max_us":40}
 {"day":"2018-08-02","decisions":2,"p50_us":10.0,"p90_us":10.0,"p99_us":10.0,"p999_us":10.0,"max_us":10}
 {"day":"2018-08-03","decisions":2,"p50_us":10.0,"p90_us":500.0,"p99_us":500.0,"p999_us":500.0,"max_us":500}"#;
-    assert_eq!(lines(&latency(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+        assert_eq!(lines(&latency(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
 
-    let overall = latency_overall(&warehouse, Days::ALL).await.unwrap();
-    let expect = Latency { decisions: 8, p50_us: 10.0, p90_us: 500.0, p99_us: 500.0, p999_us: 500.0, max_us: 500 };
-    assert_eq!(overall, Some(expect));
+        let overall = latency_overall(&*warehouse, Days::ALL).await.unwrap();
+        let expect = Latency { decisions: 8, p50_us: 10.0, p90_us: 500.0, p99_us: 500.0, p999_us: 500.0, max_us: 500 };
+        assert_eq!(overall, Some(expect));
+    }
 }
 
 #[tokio::test]
 async fn detection_by_day_with_the_label_observed_last() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let expect = r#"
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
 {"day":"2018-08-01","decisions":4,"labelled":4,"bad":2,"flagged":2,"caught":1,"caught_amount_minor":3500,"bad_amount_minor":5500,"precision":0.5,"recall":0.5}
 {"day":"2018-08-02","decisions":2,"labelled":1,"bad":1,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":32000,"precision":null,"recall":0.0}
 {"day":"2018-08-03","decisions":2,"labelled":0,"bad":0,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":0,"precision":null,"recall":null}"#;
-    assert_eq!(lines(&detection(&warehouse, Days::ALL).await.unwrap()), expect.trim());
+        assert_eq!(lines(&detection(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+    }
 }
 
 #[tokio::test]
 async fn a_label_that_comes_late_joins_its_decision() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    warehouse.append(&project(&[label(25, "g", "fraud", "2018-11-01")])).unwrap();
-    let of_day = detection(&warehouse, days("2018-08-03", "2018-08-03")).await.unwrap();
-    let expect = r#"{"day":"2018-08-03","decisions":2,"labelled":1,"bad":1,"flagged":1,"caught":1,"caught_amount_minor":64000,"bad_amount_minor":64000,"precision":1.0,"recall":1.0}"#;
-    assert_eq!(lines(&of_day), expect);
+    for Backend { warehouse, .. } in filled() {
+        warehouse.append(&project(&[label(25, "g", "fraud", "2018-11-01")])).unwrap();
+        let of_day = detection(&*warehouse, days("2018-08-03", "2018-08-03")).await.unwrap();
+        let expect = r#"{"day":"2018-08-03","decisions":2,"labelled":1,"bad":1,"flagged":1,"caught":1,"caught_amount_minor":64000,"bad_amount_minor":64000,"precision":1.0,"recall":1.0}"#;
+        assert_eq!(lines(&of_day), expect);
+    }
 }
 
 #[tokio::test]
 async fn newest_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let expect = r#"
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
 {"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
 {"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
-    assert_eq!(lines(&newest(&warehouse, days("2018-08-01", "2018-08-01"), 2).await.unwrap()), expect.trim());
+        assert_eq!(lines(&newest(&*warehouse, days("2018-08-01", "2018-08-01"), 2).await.unwrap()), expect.trim());
 
-    let ids: Vec<_> = newest(&warehouse, Days::ALL, 3).await.unwrap().into_iter().map(|row| (row.event_id, row.label)).collect();
-    assert_eq!(ids, [("h".to_owned(), None), ("g".to_owned(), None), ("f".to_owned(), Some("default".to_owned()))]);
+        let ids: Vec<_> =
+            newest(&*warehouse, Days::ALL, 3).await.unwrap().into_iter().map(|row| (row.event_id, row.label)).collect();
+        assert_eq!(ids, [("h".to_owned(), None), ("g".to_owned(), None), ("f".to_owned(), Some("default".to_owned()))]);
+    }
 }
 
 #[tokio::test]
 async fn one_decision_with_everything() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let found = decision(&warehouse, EventId::new("c").unwrap()).await.unwrap().unwrap();
-    let expect = r#"{"log_position":5,"event_position":4,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","received_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","entities":{"card":"card_1"},"attributes":{"channel":"ecom","items":"3"},"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"engine_mode":"normal","review_threshold":700,"decline_threshold":900,"features_version":"abc","vector":[1.5,null],"reasons":[{"code":"VELOCITY","text":"6 payments in 1 h","feature":"card_tx_count_1h","value":6.0,"usual":null,"contribution":0.41}],"queue_us":27,"features_us":1,"model_us":1,"policy_us":1,"total_us":30,"label":"fraud","label_source":"chargeback","label_category":"10.4","label_observed_at":"2018-08-12T00:00:00Z"}"#;
-    assert_eq!(lines(&[found]), expect);
-    assert_eq!(decision(&warehouse, EventId::new("z").unwrap()).await.unwrap(), None);
+    for Backend { warehouse, .. } in filled() {
+        let found = decision(&*warehouse, EventId::new("c").unwrap()).await.unwrap().unwrap();
+        let expect = r#"{"log_position":5,"event_position":4,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","received_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","entities":{"card":"card_1"},"attributes":{"channel":"ecom","items":"3"},"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"engine_mode":"normal","review_threshold":700,"decline_threshold":900,"features_version":"abc","vector":[1.5,null],"reasons":[{"code":"VELOCITY","text":"6 payments in 1 h","feature":"card_tx_count_1h","value":6.0,"usual":null,"contribution":0.41}],"queue_us":27,"features_us":1,"model_us":1,"policy_us":1,"total_us":30,"label":"fraud","label_source":"chargeback","label_category":"10.4","label_observed_at":"2018-08-12T00:00:00Z"}"#;
+        assert_eq!(lines(&[found]), expect);
+        assert_eq!(decision(&*warehouse, EventId::new("z").unwrap()).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]
 async fn a_range_of_days_includes_both_ends() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let check = async |range: Days, expect: &[&str]| {
-        let found: Vec<_> = volume(&warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
-        assert_eq!(found, expect, "{range:?}");
-        let found: Vec<_> = detection(&warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
-        assert_eq!(found, expect, "{range:?}");
-    };
-    check(days("2018-08-01", "2018-08-02T15:00:00Z"), &["2018-08-01", "2018-08-02"]).await;
-    check(days("2018-08-02", "2018-08-02"), &["2018-08-02"]).await;
-    check(Days::between(Some(time("2018-08-02")), None), &["2018-08-02", "2018-08-03"]).await;
-    check(Days::between(None, Some(time("2018-08-01"))), &["2018-08-01"]).await;
-    check(days("2018-08-04", "2018-08-04"), &[]).await;
-    check(days("2018-08-03", "2018-08-01"), &[]).await;
+    for Backend { warehouse, .. } in filled() {
+        let check = async |range: Days, expect: &[&str]| {
+            let found: Vec<_> = volume(&*warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
+            assert_eq!(found, expect, "{range:?}");
+            let found: Vec<_> = detection(&*warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
+            assert_eq!(found, expect, "{range:?}");
+        };
+        check(days("2018-08-01", "2018-08-02T15:00:00Z"), &["2018-08-01", "2018-08-02"]).await;
+        check(days("2018-08-02", "2018-08-02"), &["2018-08-02"]).await;
+        check(Days::between(Some(time("2018-08-02")), None), &["2018-08-02", "2018-08-03"]).await;
+        check(Days::between(None, Some(time("2018-08-01"))), &["2018-08-01"]).await;
+        check(days("2018-08-04", "2018-08-04"), &[]).await;
+        check(days("2018-08-03", "2018-08-01"), &[]).await;
+    }
 }
 
 #[tokio::test]
 async fn an_empty_warehouse_gives_empty_answers() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-    assert_eq!(volume(&warehouse, Days::ALL).await.unwrap(), []);
-    assert_eq!(decision_mix(&warehouse, Days::ALL).await.unwrap(), []);
-    assert_eq!(score_distribution(&warehouse, Days::ALL).await.unwrap(), []);
-    assert_eq!(latency(&warehouse, Days::ALL).await.unwrap(), []);
-    assert_eq!(latency_overall(&warehouse, Days::ALL).await.unwrap(), None);
-    assert_eq!(detection(&warehouse, Days::ALL).await.unwrap(), []);
-    assert_eq!(newest(&warehouse, Days::ALL, 10).await.unwrap(), []);
-    assert_eq!(decision(&warehouse, EventId::new("a").unwrap()).await.unwrap(), None);
+    for Backend { warehouse, .. } in backends() {
+        assert_eq!(volume(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(decision_mix(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(score_distribution(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(latency(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(latency_overall(&*warehouse, Days::ALL).await.unwrap(), None);
+        assert_eq!(detection(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(newest(&*warehouse, Days::ALL, 10).await.unwrap(), []);
+        assert_eq!(decision(&*warehouse, EventId::new("a").unwrap()).await.unwrap(), None);
+    }
 }
 
 #[test]
@@ -208,14 +207,14 @@ fn an_unexpected_column_is_an_error_that_names_the_question() {
 
 #[tokio::test]
 async fn vectors_in_the_order_of_the_log() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder);
-    let positions = async |after: Option<u64>, limit: u32| {
-        vectors(&warehouse, after, limit).await.unwrap().into_iter().map(|row| row.event_position).collect::<Vec<_>>()
-    };
-    assert_eq!(positions(None, 3).await, [0, 2, 4]);
-    assert_eq!(positions(Some(4), 100).await, [6, 8, 10, 12, 14]);
-    assert_eq!(positions(Some(14), 100).await, Vec::<u64>::new());
-    let first = vectors(&warehouse, None, 1).await.unwrap().remove(0);
-    assert_eq!((first.features_version.as_str(), first.vector), ("abc", vec![Some(1.5), None]));
+    for Backend { warehouse, .. } in filled() {
+        let positions = async |after: Option<u64>, limit: u32| {
+            vectors(&*warehouse, after, limit).await.unwrap().into_iter().map(|row| row.event_position).collect::<Vec<_>>()
+        };
+        assert_eq!(positions(None, 3).await, [0, 2, 4]);
+        assert_eq!(positions(Some(4), 100).await, [6, 8, 10, 12, 14]);
+        assert_eq!(positions(Some(14), 100).await, Vec::<u64>::new());
+        let first = vectors(&*warehouse, None, 1).await.unwrap().remove(0);
+        assert_eq!((first.features_version.as_str(), first.vector), ("abc", vec![Some(1.5), None]));
+    }
 }

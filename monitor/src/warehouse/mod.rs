@@ -1,7 +1,10 @@
 //! The warehouse: the log's rows in columns, where questions over many of them are answered. It is a copy and never the truth:
 //! it can always be made again from the log.
 
+mod clickhouse;
 mod parquet;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 
@@ -12,7 +15,11 @@ use crate::questions::Question;
 use crate::tables::{Projected, Slot};
 
 pub use arrow::array::RecordBatch;
+pub use clickhouse::{Address, ClickHouseWarehouse, KeepDays, ddl};
 pub use parquet::ParquetWarehouse;
+
+#[cfg(test)]
+pub(crate) use clickhouse::bridge;
 
 /// An answer on its way.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<RecordBatch>, Error>> + Send + 'a>>;

@@ -11,6 +11,7 @@ mod model;
 mod quality;
 mod setup;
 mod training;
+mod warehouse;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ enum What {
     Quality(quality::Args),
     Setup(setup::Args),
     Training(training::Args),
+    Warehouse(warehouse::Args),
 }
 
 /// Runs the command.
@@ -52,6 +54,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         What::Quality(args) => quality::run(args).await,
         What::Setup(args) => setup::run(args).await,
         What::Training(args) => training::run(args).await,
+        What::Warehouse(args) => warehouse::run(args).await,
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use features::verify::Verification;
+use monitor::Warehouse;
 use monitor::questions::{self, LoggedVector};
-use monitor::{ParquetWarehouse, Warehouse};
 use serde::Serialize;
 use tokio::runtime::Handle;
 
@@ -44,8 +44,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let pipeline = Arc::new(crate::read_pipeline(&args.pipeline)?);
     let log = crate::open_log(&config)?;
-    let folder = config.warehouse.url.folder("warehouse", "parquet", &config.data)?;
-    let warehouse: Arc<dyn Warehouse> = Arc::new(ParquetWarehouse::open(&folder)?);
+    let warehouse = crate::open_warehouse(&config)?;
     let bar = output::counter("verifying");
     let progress = bar.clone();
     let compare = move || {

@@ -388,7 +388,11 @@ fn properties(schema: &Schema) -> WriterProperties {
                 let items = [field.name(), "list", item.name()].map(str::to_owned).to_vec();
                 properties.set_column_dictionary_enabled(ColumnPath::new(items), false)
             }
-            _ if field.name() == "event_id" => properties.set_column_dictionary_enabled(column, false),
+            // One event is looked for among all: the filter says which groups of rows need not be read.
+            _ if field.name() == "event_id" => properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_bloom_filter_fpp(column.clone(), 0.01)
+                .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS as u64),
             _ => properties,
         };
     }

@@ -125,17 +125,6 @@ fn merging_bounds_parts_and_rewriting() {
 }
 
 #[test]
-fn rows_come_once_and_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-    let flushes = flushes(2);
-    warehouse.append(&flushes[0]).unwrap();
-    let error = warehouse.append(&flushes[0]).unwrap_err();
-    assert_eq!(error.to_string(), "the warehouse has reached position 3 of the log and was given rows from 0 on");
-    assert_eq!(warehouse.reached(), Position(3));
-}
-
-#[test]
 fn after_a_failed_write_it_goes_on_when_the_cause_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let flushes = flushes(2);

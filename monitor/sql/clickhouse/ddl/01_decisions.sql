@@ -1,0 +1,45 @@
+-- What was decided. By day, then in the order of the log: that is how charts and lists ask, and how times and positions compress best. An event is found by its id through the index. A partition a month, so that what is old goes as a whole and years of days do not make thousands of parts.
+CREATE TABLE IF NOT EXISTS decisions (
+    log_position UInt64 CODEC(Delta, ZSTD(1)),
+    event_position UInt64 CODEC(Delta, ZSTD(1)),
+    event_id String CODEC(ZSTD(1)),
+    occurred_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    decided_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    amount_minor Nullable(Int64) CODEC(ZSTD(1)),
+    decision LowCardinality(String),
+    score Nullable(UInt16) CODEC(ZSTD(1)),
+    model LowCardinality(Nullable(String)),
+    model_version Nullable(UInt32) CODEC(ZSTD(1)),
+    model_role LowCardinality(Nullable(String)),
+    raw_probability Nullable(Float64) CODEC(ZSTD(1)),
+    probability Nullable(Float64) CODEC(ZSTD(1)),
+    engine_mode LowCardinality(String),
+    review_threshold UInt16 CODEC(ZSTD(1)),
+    decline_threshold UInt16 CODEC(ZSTD(1)),
+    features_version LowCardinality(String),
+    vector Array(Nullable(Float64)) CODEC(ZSTD(1)),
+    reasons String CODEC(ZSTD(1)),
+    queue_us UInt32 CODEC(ZSTD(1)),
+    features_us UInt32 CODEC(ZSTD(1)),
+    model_us UInt32 CODEC(ZSTD(1)),
+    policy_us UInt32 CODEC(ZSTD(1)),
+    total_us UInt32 CODEC(ZSTD(1)),
+    ground LowCardinality(String),
+    ground_id LowCardinality(Nullable(String)),
+    degradation LowCardinality(Nullable(String)),
+    rules_hit Array(LowCardinality(String)),
+    rules_watched Array(LowCardinality(String)),
+    rules String CODEC(ZSTD(1)),
+    lists String CODEC(ZSTD(1)),
+    control_version UInt64 CODEC(Delta, ZSTD(1)),
+    supersedes Nullable(String) CODEC(ZSTD(1)),
+    day Date32 MATERIALIZED toDate32(occurred_at) CODEC(Delta, ZSTD(1)),
+    INDEX by_event event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_position log_position TYPE minmax GRANULARITY 1,
+    INDEX by_event_position event_position TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, log_position)
+SETTINGS non_replicated_deduplication_window = 1000
