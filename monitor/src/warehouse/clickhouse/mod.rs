@@ -149,7 +149,10 @@ impl Tables {
 
     /// Moves on, never back: whoever asked the server earlier may come later.
     fn has_reached(&self, position: Position) -> Position {
-        *self.reached_lock().insert(self.reached().unwrap_or_default().max(position))
+        let mut reached = self.reached_lock();
+        let farthest = reached.unwrap_or_default().max(position);
+        *reached = Some(farthest);
+        farthest
     }
 
     fn failed(&self, action: impl Into<String>) -> impl FnOnce(error::Error) -> Error {
