@@ -49,7 +49,8 @@ def check(asked, folder):
         threading.Thread(target=server.stderr.read, daemon=True).start()
         schemathesis = pathlib.Path(sys.executable).with_name("schemathesis")
         run = [str(schemathesis), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {secret}"]
-        run += ["--checks", CHECKS, "--seed", str(asked.seed), "--max-time", str(asked.seconds)]
+        # Following links from answer to answer is left out: those that it makes up between changes and rules are none.
+        run += ["--phases", "examples,coverage,fuzzing", "--checks", CHECKS, "--seed", str(asked.seed), "--max-time", str(asked.seconds)]
         found = subprocess.run([*run, "--continue-on-failure", "--generation-database", "none"], cwd=folder).returncode
     finally:
         server.terminate()

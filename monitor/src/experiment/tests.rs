@@ -91,7 +91,7 @@ async fn too_little_says_how_much_more() {
     let few = compared(&records(100, [0.3, 0.9]), &policy()).await;
     assert_eq!(few.finding.verdict, Verdict::NeedMore { bad: Some(30), labels: Some(150) }, "{:?}", few.finding);
     assert_eq!(few.finding.summary, "need 150 more labels, 30 of them bad");
-    let alike = compared(&records(1_500, [0.2, 0.2]), &policy()).await;
+    let alike = compared(&records(1_500, [0.2, 0.2]), &Policy { least_gain: 0.001, ..policy() }).await;
     let Verdict::NeedMore { bad: Some(bad), labels: Some(labels) } = alike.finding.verdict else { panic!("{:?}", alike.finding) };
     assert_eq!(labels, bad * 5);
 }

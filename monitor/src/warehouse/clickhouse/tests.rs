@@ -67,7 +67,7 @@ fn check_whole(warehouse: &ClickHouseWarehouse, records: &[ingest::log::Record])
 #[test]
 fn a_network_that_fails_at_any_request_loses_nothing_and_keeps_nothing_twice() {
     let Some(_) = database() else { return };
-    let records = records(4);
+    let records = records(2);
     for moment in [Moment::Before, Moment::After] {
         for failing in 0.. {
             let address = database().unwrap();
@@ -77,19 +77,23 @@ fn a_network_that_fails_at_any_request_loses_nothing_and_keeps_nothing_twice() {
             }
             drop(warehouse);
 
-            let requests = AtomicUsize::new(0);
+            let requests = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&requests);
             let hook = move |at: Moment| {
-                let is_failing = at == moment && requests.fetch_add(1, Ordering::Relaxed) == failing;
+                let is_failing = at == moment && counted.fetch_add(1, Ordering::Relaxed) == failing;
                 if is_failing { Err(error::Error::Network("the network is away".into())) } else { Ok(()) }
             };
             let server = Server::new(&address).with_hook(hook);
             let warehouse = ClickHouseWarehouse::open_on(server, address.clone(), KeepDays::new()).unwrap();
-            let run = append_rest(&warehouse, &records, 8);
+            let _ = append_rest(&warehouse, &records, 8);
+            // From here on nothing fails any more.
+            let were_made = requests.swap(failing + 1, Ordering::Relaxed);
             // Once the same goes on, once a new start does.
             let warehouse = if failing.is_multiple_of(2) { warehouse } else { open(&address).unwrap() };
-            append_rest(&warehouse, &records, 5).unwrap();
+            // Where only the answer was lost, the next try learns that, and the one after it goes on, as the projection does.
+            append_rest(&warehouse, &records, 5).or_else(|_| append_rest(&warehouse, &records, 5)).unwrap();
             check_whole(&warehouse, &records);
-            if run.is_ok() && failing > 60 {
+            if were_made <= failing {
                 break;
             }
         }
