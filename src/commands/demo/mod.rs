@@ -125,11 +125,12 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let served = serving.await?;
     // What was replayed is looked at to its end, also where nothing comes after it.
     let end = tokio::task::block_in_place(|| riskflow.log.flush())?;
-    observer.catch_up(end).await?;
+    let seen = observer.catch_up(end).await;
     observer.stop().await;
     riskflow.stop().await?;
     signals.stop().await?;
-    replayed.and(served)
+    replayed.and(served)?;
+    Ok(seen?)
 }
 
 /// The replay, its report, and the traffic after it.
