@@ -25,6 +25,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The log.
     pub log: LogConfig,
+    /// How a cluster is reached in which the log is.
+    pub kafka: KafkaConfig,
     /// Where models are kept.
     pub registry: RegistryConfig,
     /// Where decisions are asked for.
@@ -68,12 +70,22 @@ pub struct TlsConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogConfig {
-    /// Where it is: `file://`.
+    /// Where it is: `file://` or `kafka://`.
     pub url: Location,
     /// What an answer waits for.
     pub durability: Durability,
     /// The size of a segment in MiB.
     pub segment_mb: u64,
+}
+
+/// How a cluster is reached in which the log is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// The password of the user whom `sasl.username` names.
+    pub password: Option<Secret>,
+    /// Properties of librdkafka, as `security.protocol`.
+    pub client: BTreeMap<String, Secret>,
 }
 
 /// What an answer waits for.

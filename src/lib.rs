@@ -6,6 +6,7 @@ pub mod config;
 mod drifting;
 mod feed;
 mod judging;
+mod kafka;
 mod metrics;
 mod output;
 mod server;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use dashboards::Sources;
 use features::Snapshots;
-use ingest::log::Log;
 use ingest::log::file::{FileLog, FileReader, Options, SyncPolicy};
+use ingest::log::kafka::{KafkaLog, KafkaReader, Membership};
+use ingest::log::{Followed, Log};
 use ingest::{Clock, Schema};
 use monitor::judge::Judge;
 use monitor::notify::Notifier;
@@ -30,6 +32,7 @@ use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
 
 use crate::config::{Config, Durability, Secret, WarehouseConfig};
+use crate::kafka::Door;
 
 /// The parts of a running program, wired.
 pub struct Riskflow {
@@ -37,6 +40,10 @@ pub struct Riskflow {
     pub engine: Arc<Engine>,
     /// Where everything goes through.
     pub log: Arc<dyn Log>,
+    /// The same, where it is in a Kafka cluster.
+    pub kafka: Option<Arc<KafkaLog>>,
+    /// What makes this instance the active one of those of a log in a cluster.
+    pub seat: Option<Membership>,
     /// Where models are kept.
     pub registry: Arc<dyn Registry>,
     /// Where decisions are asked for.
@@ -53,7 +60,19 @@ pub fn assemble(
     clock: Arc<dyn Clock>,
     progress: &mut dyn FnMut(u64),
 ) -> anyhow::Result<Riskflow> {
-    let log = open_log(config)?;
+    let seat = kafka::seat_at_once(config)?;
+    assemble_in(seat, config, pipeline, clock, progress)
+}
+
+/// The same for an instance that has been made active, where the log is in a cluster.
+fn assemble_in(
+    seat: Option<Membership>,
+    config: &Config,
+    pipeline: Pipeline,
+    clock: Arc<dyn Clock>,
+    progress: &mut dyn FnMut(u64),
+) -> anyhow::Result<Riskflow> {
+    let (log, kafka) = open_log(config, &pipeline, seat.as_ref())?;
     let registry = open_registry(config)?;
     let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
     let warehouse = open_warehouse(config)?;
@@ -65,11 +84,20 @@ pub fn assemble(
     let flush_interval = std::time::Duration::from_secs(config.warehouse.flush_seconds);
     let projector = Projector::start(Arc::clone(&log), Arc::clone(&warehouse), schema, flush_interval)
         .context("cannot start the projection into the warehouse")?;
-    Ok(Riskflow { engine, log, registry, warehouse, projector })
+    Ok(Riskflow { engine, log, kafka, seat, registry, warehouse, projector })
 }
 
-/// The log that the configuration names.
-pub fn open_log(config: &Config) -> anyhow::Result<Arc<dyn Log>> {
+/// The log that the configuration names, and once more where it is in a Kafka cluster.
+fn open_log(
+    config: &Config,
+    pipeline: &Pipeline,
+    seat: Option<&Membership>,
+) -> anyhow::Result<(Arc<dyn Log>, Option<Arc<KafkaLog>>)> {
+    if let (Some(settings), Some(seat)) = (kafka::settings(config)?, seat) {
+        let log = Arc::new(KafkaLog::open(settings, kafka::outlet(pipeline), seat.figures())?);
+        kafka::leave_when_lost(seat, &log)?;
+        return Ok((Arc::clone(&log) as _, Some(log)));
+    }
     let folder = config.log.url.folder("log", "file", &config.data)?;
     let sync = match config.log.durability {
         Durability::Sync => SyncPolicy::Sync,
@@ -78,12 +106,15 @@ pub fn open_log(config: &Config) -> anyhow::Result<Arc<dyn Log>> {
     let options = Options { segment_bytes: config.log.segment_mb << 20, sync, ..Options::default() };
     let (log, opened) = FileLog::open(&folder, options)?;
     tracing::debug!(folder = %folder.display(), records = opened.records, "the log is open");
-    Ok(Arc::new(log))
+    Ok((Arc::new(log), None))
 }
 
 /// The log that the configuration names, to be read only: a server may hold it meanwhile.
-pub fn read_log(config: &Config) -> anyhow::Result<FileReader> {
-    Ok(FileReader::open(&config.log.url.folder("log", "file", &config.data)?)?)
+pub fn read_log(config: &Config) -> anyhow::Result<Arc<dyn Followed>> {
+    Ok(match kafka::settings(config)? {
+        Some(settings) => Arc::new(KafkaReader::open(settings)?),
+        None => Arc::new(FileReader::open(&config.log.url.folder("log", "file", &config.data)?)?),
+    })
 }
 
 /// The warehouse that the configuration names.
@@ -160,6 +191,24 @@ impl Riskflow {
         Ok((watch, observer))
     }
 
+    /// Opens the way of events out of topics, where the log names some.
+    pub(crate) fn door(&self) -> anyhow::Result<Option<Door>> {
+        let log = self.kafka.as_ref().filter(|log| log.has_events());
+        log.map(|log| Door::open(Arc::clone(&self.engine), Arc::clone(log))).transpose()
+    }
+
+    /// Done when a log in a cluster is lost to this instance. One on a disk goes on to say why it takes nothing.
+    pub(crate) fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut durability = self.log.durability();
+        let is_shared = self.kafka.is_some();
+        async move {
+            let is_lost = durability.wait_for(|now| matches!(now, ingest::log::Durability::Failed { .. })).await.is_ok();
+            if !(is_lost && is_shared) {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Makes a version of the pipeline's model champion.
     pub async fn promote(&self, version: u32, by: &str, reason: &str) -> anyhow::Result<()> {
         self.engine.promote(&self.engine.pipeline().model.name, version, by, reason).await?;
@@ -171,6 +220,7 @@ impl Riskflow {
         let end = self.engine.stop().await?;
         self.projector.catch_up(end).await?;
         self.projector.stop().await?;
-        Ok(())
+        // Leaving waits for threads.
+        Ok(tokio::task::spawn_blocking(move || drop(self.seat)).await?)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ingest::log::Durability;
+use ingest::log::{Durability, kafka};
 use monitor::Progress;
 use monitor::notify::Figures;
 
@@ -65,6 +65,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) projection_delay: Duration,
     pub(crate) sinks: &'a [Figures],
     pub(crate) traces: Option<&'a telemetry::Figures>,
+    pub(crate) kafka: Option<&'a kafka::Figures>,
 }
 
 /// Writes them in the OpenMetrics text format.
@@ -123,6 +124,10 @@ pub(crate) fn encode(seen: &Seen<'_>, text: &mut String) {
     out.counter("riskflow_telemetry_spans_sent", "Spans that the collector took", traces(|traces| &traces.sent));
     out.counter("riskflow_telemetry_spans_lost", "Spans that it did not take", traces(|traces| &traces.lost));
 
+    if let Some(kafka) = seen.kafka {
+        in_cluster(kafka, &mut out);
+    }
+
     out.counter("process_cpu_seconds", "Processor time of the process, user and system", one(cpu_seconds()));
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = |name: &str| status_line(&status, name).map(|value| (String::new(), value)).into_iter();
@@ -134,6 +139,22 @@ pub(crate) fn encode(seen: &Seen<'_>, text: &mut String) {
     out.gauge("process_threads", "Threads of the process, where the system says so", line("Threads"));
     let build = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     out.gauge("riskflow_build_info", "Which program this is", std::iter::once((build, 1)));
+}
+
+/// Of a log in a Kafka cluster.
+fn in_cluster(kafka: &kafka::Figures, out: &mut Out<'_>) {
+    let mut counter = |name: &str, help: &str, count: &AtomicU64| out.counter(name, help, one(count.load(Ordering::Relaxed)));
+    counter("riskflow_kafka_messages", "Messages that were taken as events or as dead letters", &kafka.messages);
+    counter("riskflow_kafka_dead_letters", "Messages that became dead letters", &kafka.dead_letters);
+    counter("riskflow_kafka_transactions", "Transactions that were committed", &kafka.transactions);
+    counter("riskflow_kafka_transactions_aborted", "Transactions that were aborted and tried again", &kafka.aborted);
+    counter("riskflow_kafka_produce_errors", "Messages that the brokers did not take at a try", &kafka.produce_errors);
+    counter("riskflow_kafka_rebalances", "Changes of the active instance that this one saw", &kafka.rebalances);
+    let troubled = u64::from(kafka.trouble().is_some());
+    out.gauge("riskflow_kafka_troubled", "1 while the brokers keep the log from getting on", one(troubled));
+    let lag =
+        kafka.lag().into_iter().map(|(topic, partition, lag)| (format!("{{topic=\"{topic}\",partition=\"{partition}\"}}"), lag));
+    out.gauge("riskflow_kafka_lag", "Messages of a partition that are not taken yet, as seen a moment ago", lag);
 }
 
 /// One number without labels.

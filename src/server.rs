@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
-use ingest::log::Durability;
+use ingest::log::{Durability, kafka};
 use monitor::{Monitoring, Watch};
 use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
@@ -46,6 +46,12 @@ impl Listener {
         listener.set_nonblocking(true).context("a socket can be told not to block")?;
         let address = listener.local_addr().context("a bound socket has an address")?;
         Ok(Self { listener, address, config: config.clone() })
+    }
+
+    /// The same address once more.
+    pub(crate) fn again(&self) -> anyhow::Result<Self> {
+        let listener = self.listener.try_clone().context("a socket can be held twice")?;
+        Ok(Self { listener, address: self.address, config: self.config.clone() })
     }
 
     /// Whether nobody beyond this machine reaches it.
@@ -86,13 +92,7 @@ pub(crate) async fn serve(
     Served { router, access, requests, telemetry }: Served,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let Listener { listener, config, .. } = listener;
-    let handle = Handle::new();
-    let draining = handle.clone();
-    tokio::spawn(async move {
-        stop.await;
-        draining.graceful_shutdown(Some(DRAIN));
-    });
+    let config = &listener.config;
     let limit = Duration::from_secs(config.request_seconds);
     // Around the router as a whole: laid around its routes, each layer would have every request copy all of them.
     let guarded = from_fn_with_state(access, guard).layer(router);
@@ -105,6 +105,32 @@ pub(crate) async fn serve(
             Router::new().fallback_service(trace.layer(limited))
         }
     };
+    serve_router(listener, service, stop).await
+}
+
+/// What an instance answers that waits for the active one to go: that it lives, and does not decide.
+pub(crate) async fn serve_standby(listener: Listener, over: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    let live = async || Json(serde_json::json!({"live": true}));
+    serve_router(listener, Router::new().route("/livez", get(live)).fallback(standing_by), over).await
+}
+
+async fn standing_by() -> (StatusCode, Json<serde_json::Value>) {
+    let missing = ["to be the active instance: it stands by"];
+    (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"ready": false, "missing": missing})))
+}
+
+async fn serve_router(
+    listener: Listener,
+    service: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let Listener { listener, config, .. } = listener;
+    let handle = Handle::new();
+    let draining = handle.clone();
+    tokio::spawn(async move {
+        stop.await;
+        draining.graceful_shutdown(Some(DRAIN));
+    });
     let service = service.into_make_service();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
@@ -177,6 +203,7 @@ pub(crate) fn router(
         requests: Arc::default(),
         delay: Arc::default(),
         signals,
+        kafka: riskflow.kafka.as_ref().map(|log| log.figures()),
     };
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     let mut described = Described::openapi();
@@ -209,6 +236,7 @@ struct Program {
     requests: Arc<Requests>,
     delay: Arc<Mutex<Delay>>,
     signals: Signals,
+    kafka: Option<Arc<kafka::Figures>>,
 }
 
 /// Events per second, over at least a second.
@@ -289,6 +317,7 @@ impl Program {
                 projection_delay: delay.next(Instant::now(), end, reached),
                 sinks: &program.signals.notifier.figures(),
                 traces: program.signals.telemetry.as_deref().map(Telemetry::figures),
+                kafka: program.kafka.as_deref(),
             };
             metrics::encode(&seen, text);
         })

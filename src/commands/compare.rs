@@ -85,7 +85,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let about = |version: u32| anyhow::Ok(registry.load(&model, version)?.about);
     let inputs = Inputs::new(&about(args.champion)?, &about(args.challenger)?)?;
     let warehouse = crate::open_warehouse(&config).context("a server that has the warehouse can be asked with --url")?;
-    catch_up(&*warehouse, &crate::read_log(&config)?, pipeline.as_ref())?;
+    catch_up(&*warehouse, &*crate::read_log(&config)?, pipeline.as_ref())?;
     let days = Days::between(args.from, args.to);
     let request = Request { model, champion: args.champion, challenger: args.challenger, days, as_of: args.as_of };
     let found = compare(&*warehouse, &request, inputs, &monitoring.experiment, &monitoring.performance).await?;

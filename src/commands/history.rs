@@ -66,7 +66,7 @@ impl HistoryArgs {
         let (as_of, maturity) = (self.as_of.unwrap_or(now), self.maturity);
         let (source, name) = match (self.from_log, &self.from_warehouse) {
             (Some(vectors), _) => {
-                let log = Arc::new(crate::read_log(&self.config.load()?)?);
+                let log = crate::read_log(&self.config.load()?)?;
                 (Source::Log(LogSource { log, vectors, as_of, maturity }), "the log".to_owned())
             }
             (None, Some(url)) => {

@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use ingest::SystemClock;
+use ingest::log::kafka::{Membership, Seat};
 use scoring::Engine;
 use scoring::api::access::{Access, KeyFile};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,12 +55,24 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let signals = Signals::start(&config, "run")?;
+    let mut stop = None;
+    let seat = crate::kafka::seat(&config)?;
+    if let Some(seat) = &seat {
+        let stop = stop.insert(Box::pin(server::stop_signal()));
+        if !stand_by(&listener, seat, stop.as_mut()).await? {
+            return Ok(());
+        }
+    }
     let bar = output::counter("recovering");
-    let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
+    let progress = &mut |records| bar.set_position(records);
+    let riskflow = crate::assemble_in(seat, &config, pipeline, Arc::new(SystemClock), progress)?;
     bar.finish_and_clear();
     let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     // Whoever reads that it listens may tell it to stop at once.
-    let stop = server::stop_signal();
+    let (stop, lost) = (stop.unwrap_or_else(|| Box::pin(server::stop_signal())), riskflow.lost());
+    let stop = async move {
+        tokio::select! { () = stop => {}, () = lost => {} }
+    };
     output::message(&format!("riskflow listens on {}", listener.url()));
     match riskflow.engine.champion() {
         Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.about.name, champion.version)),
@@ -69,6 +84,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
     let judging =
         crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;
+    let door = riskflow.door()?;
     let pipeline = riskflow.engine.pipeline().name.clone();
     let progress = riskflow.projector.progress();
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
@@ -79,12 +95,44 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     reloading.abort();
     guarding.abort();
     drop(judging);
+    if let Some(door) = door {
+        door.close().await;
+    }
+    // Nothing of what is left can be written: another instance goes on with it, or the next start.
+    if let Some(reason) = riskflow.engine.failure().filter(|_| riskflow.kafka.is_some()) {
+        bail!("the log is lost: {reason}");
+    }
     output::message("stopping: what was accepted is written first");
     observer.stop().await;
     riskflow.stop().await?;
     watching.await?;
     signals.stop().await?;
     served
+}
+
+/// Waits until this instance is the active one, and says meanwhile that it is not; false when it is told to stop before that.
+async fn stand_by(listener: &Listener, seat: &Membership, mut stop: Pin<&mut impl Future<Output = ()>>) -> anyhow::Result<bool> {
+    /// Who starts alone is active after a moment; brokers as they come wait 3 s for others.
+    const MOMENT: Duration = Duration::from_secs(5);
+    let (mut active, mut waited) = (seat.seat(), seat.seat());
+    let is_settled = |seat: &Seat| matches!(seat, Seat::Active | Seat::Lost { .. });
+    tokio::select! {
+        () = stop.as_mut() => return Ok(false),
+        _ = tokio::time::timeout(MOMENT, active.wait_for(is_settled)) => {}
+    }
+    if !is_settled(&active.borrow()) {
+        output::message(&format!("riskflow stands by at {}: another instance has the log", listener.url()));
+        let over = async move { drop(waited.wait_for(is_settled).await) };
+        let standing = tokio::spawn(server::serve_standby(listener.again()?, over));
+        tokio::select! {
+            () = stop => return Ok(false),
+            ended = standing => ended??,
+        }
+    }
+    match &*active.borrow() {
+        Seat::Lost { reason } => bail!("it does not take part in the log: {reason}"),
+        _ => Ok(true),
+    }
 }
 
 /// Reads the pipeline file and the keys again on SIGHUP. What is wrong with them is said, and then everything stays as it was.

@@ -146,14 +146,26 @@ impl Server {
         [&arguments, more].concat()
     }
 
+    /// Starts it on a log that another instance has, and waits until it says that it stands by.
+    pub fn start_standby(data: &Path, more: &[&str]) -> Self {
+        let arguments = Self::arguments(data, Path::new(HANDBOOK), more);
+        Self::spawn_until(&mut riskflow(&arguments), "riskflow stands by at ", ": another instance has the log")
+    }
+
     fn spawn(command: &mut Command) -> Self {
+        Self::spawn_until(command, "riskflow listens on ", "")
+    }
+
+    /// Waits for a line that tells the address between two texts.
+    fn spawn_until(command: &mut Command, before_url: &str, after_url: &str) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut said = String::new();
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let url = loop {
             let before = said.len();
             assert_ne!(lines.read_line(&mut said).expect("it speaks UTF-8"), 0, "it ended: {said}");
-            if let Some(url) = said[before..].trim().strip_prefix("riskflow listens on ") {
+            let url = said[before..].trim().strip_prefix(before_url).and_then(|line| line.strip_suffix(after_url));
+            if let Some(url) = url {
                 break url.to_owned();
             }
         };

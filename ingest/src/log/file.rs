@@ -52,7 +52,7 @@ pub use self::reader::FileReader;
 use self::records::Records;
 use self::recovery::Recovered;
 use self::segment::Segment;
-use super::{Durability, Error, Log, Position, Readable, Record, Topic};
+use super::{Durability, Error, Followed, Log, Position, Readable, Record, Topic};
 
 /// The largest payload of a record, in bytes.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
@@ -208,6 +208,11 @@ impl Log for FileLog {
     /// As the trait says, and under either policy it is on the disk afterwards.
     fn flush(&self) -> Result<Position, Error> {
         self.shared.intake.flush()
+    }
+
+    /// A disk works or fails.
+    fn trouble(&self) -> Option<String> {
+        None
     }
 }
 

@@ -4,7 +4,11 @@
 //! A log never looks into a payload: events and labels are encoded in [`record`], everything else by the crate that owns it.
 
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod record;
+#[cfg(test)]
+mod suite;
 
 use std::fmt;
 
@@ -122,6 +126,12 @@ pub trait Readable: Send + Sync {
     fn get(&self, position: Position) -> Result<Option<Record>, Error>;
 }
 
+/// A log that another process may be writing.
+pub trait Followed: Readable {
+    /// Looks again how far the log goes: the position that comes next.
+    fn refresh(&self) -> Result<Position, Error>;
+}
+
 /// Where records go and come from. One process writes; any number of threads append and read.
 pub trait Log: Readable {
     /// Takes a record into the buffer and gives it the next position; it becomes durable once somebody pushes. Blocks while the
@@ -146,6 +156,9 @@ pub trait Log: Readable {
 
     /// Waits until everything that was appended before is durable; the position that comes next.
     fn flush(&self) -> Result<Position, Error>;
+
+    /// Why nothing becomes durable just now, where it will go on by itself: a broker that cannot be reached.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// What can go wrong with a log.
@@ -175,6 +188,16 @@ pub enum Error {
         /// Where the damage begins.
         offset: u64,
         /// What is wrong there.
+        reason: String,
+    },
+    /// A cluster did not do what it was asked for.
+    #[error("cannot {action} at kafka://{brokers}: {reason}")]
+    Broker {
+        /// What was tried: `use topic payments`.
+        action: String,
+        /// Where the cluster is.
+        brokers: String,
+        /// Why not.
         reason: String,
     },
     /// An earlier write failed, so nothing more is taken.

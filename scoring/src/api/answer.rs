@@ -165,6 +165,12 @@ fn decision_id(decision: &Decision) -> String {
 }
 
 impl ScoreAnswer {
+    /// Of a decision as the log keeps it, for who reads decisions and asks for none.
+    pub fn published(decision: Decision) -> Self {
+        let status = if decision.supersedes.is_some() { Status::Superseding } else { Status::New };
+        Self::new(Scored { status, decision, commit_us: 0 })
+    }
+
     /// Of a decision that is durable.
     pub fn new(scored: Scored) -> Self {
         let Scored { status, decision, commit_us } = scored;

@@ -196,6 +196,8 @@ async fn ready(State(api): State<Api>) -> Response {
     let mut missing = Vec::new();
     if api.engine.failure().is_some() {
         missing.push("a log that takes records: see the log of the server".to_owned());
+    } else if let Some(trouble) = api.engine.trouble() {
+        missing.push(format!("a log that gets on: {trouble}"));
     }
     if deciders.champion.is_none() {
         missing.push("a champion model: train one, then promote it".to_owned());

@@ -13,6 +13,7 @@ mod proposals;
 mod replay;
 mod shadow;
 mod snapshotter;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -39,6 +40,7 @@ use self::shadow::Shadow;
 pub use self::shadow::ShadowScores;
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
+pub use self::taken::Taken;
 use self::writer::{Accepted, Past, Writer};
 use crate::control::{Control, RoleChange, State, declared, role_changes};
 use crate::decide::{Case, Champion, Deciders, ask, decide};
@@ -272,6 +274,11 @@ impl Engine {
         }
     }
 
+    /// Why nothing becomes durable just now, where it will go on by itself.
+    pub fn trouble(&self) -> Option<String> {
+        self.log.trouble()
+    }
+
     /// The engine's metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -421,16 +428,19 @@ impl Engine {
         terms: Terms,
         since: Instant,
     ) -> Result<(OwnedSemaphorePermit, Accepted), Error> {
-        let deciders = self.deciders.load();
-        let is_ready = deciders.champion.is_some() || deciders.policy.on_failure != OnFailure::Refuse;
-        drop(deciders);
-        if !is_ready && !self.knows(&event.event_id) {
-            return Err(Error::NotReady);
-        }
+        self.check_ready(&event.event_id)?;
         let arrival = Arrival::new(event, received_at, &self.pipeline);
         let place = self.place(terms).await?;
         let accepted = self.writer()?.score(arrival, since)?;
         Ok((place, accepted))
+    }
+
+    /// Without a champion the operator may want no decision at all; what was decided before is answered all the same.
+    fn check_ready(&self, event_id: &EventId) -> Result<(), Error> {
+        let deciders = self.deciders.load();
+        let is_ready = deciders.champion.is_some() || deciders.policy.on_failure != OnFailure::Refuse;
+        drop(deciders);
+        if is_ready || self.knows(event_id) { Ok(()) } else { Err(Error::NotReady) }
     }
 
     /// A place among those under way, and room in the log. Without them, what is on the disk is behind what was accepted; who waits for an

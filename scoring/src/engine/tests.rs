@@ -97,6 +97,36 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const NOW: Timestamp = Timestamp::from_micros(5);
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_stream_is_decided_where_it_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let mut taken = std::collections::VecDeque::new();
+    for number in 0..5 {
+        taken.push_back(engine.take_event(event(&format!("e{number}"), number, 100), NOW).await.expect("taken"));
+    }
+    assert!(taken.iter().all(|taken| taken.status() == Status::New));
+    let again = engine.take_event(event("e4", 4, 100), NOW).await.expect("a duplicate");
+    assert_eq!((again.status(), again.position), (Status::Duplicate, taken[4].position));
+    let other = engine.take_event(event("e4", 4, 101), NOW).await.err().expect("other content");
+    assert!(matches!(other, Error::Conflict { .. }), "{other}");
+    log.flush().expect("durable");
+    engine.count_durable(&mut taken);
+    let mut metrics = String::new();
+    engine.metrics().encode(&mut metrics);
+    assert!(taken.is_empty() && metrics.contains("riskflow_scoring_commit_seconds_count 5\n"), "{metrics}");
+    let asked = engine.score(event("e4", 4, 100), NOW, Terms::default()).await.expect("a duplicate");
+    assert_eq!((asked.status, asked.decision.decision), (Status::Duplicate, Verdict::Review), "as whoever waits is answered");
+    engine.stop().await.expect("it ends");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("refuse"));
+    let early = engine.take_event(event("e0", 0, 100), NOW).await.err().expect("no champion");
+    assert!(matches!(early, Error::NotReady) && engine.standing().events == 0, "{early}");
+    engine.stop().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn decides_once_and_keeps_it_over_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let pipeline = pipeline("review");
@@ -329,6 +359,9 @@ impl Log for Watched {
     }
     fn flush(&self) -> Result<Position, ingest::log::Error> {
         self.log.flush()
+    }
+    fn trouble(&self) -> Option<String> {
+        self.log.trouble()
     }
 }
 

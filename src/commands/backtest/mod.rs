@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
     // Every record is read twice.
     let bar = output::bar("records", log.refresh()?.0 * 2);
-    let report = backtest::run(&log, &pipeline, &mut models, request, &mut |progress| {
+    let report = backtest::run(&*log, &pipeline, &mut models, request, &mut |progress| {
         bar.set_position(progress.records);
         Ok(())
     });

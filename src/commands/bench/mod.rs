@@ -7,6 +7,7 @@ mod decide;
 mod empty_server;
 mod events;
 mod features;
+mod kafka;
 mod model;
 mod quality;
 mod setup;
@@ -35,6 +36,7 @@ enum What {
     #[command(hide = true)]
     EmptyServer(empty_server::Args),
     Features(features::Args),
+    Kafka(kafka::Args),
     Model(model::Args),
     Quality(quality::Args),
     Setup(setup::Args),
@@ -50,6 +52,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         What::Decide(args) => decide::run(args).await,
         What::EmptyServer(args) => empty_server::run(args).await,
         What::Features(args) => features::run(args),
+        What::Kafka(args) => kafka::run(args).await,
         What::Model(args) => model::run(args),
         What::Quality(args) => quality::run(args).await,
         What::Setup(args) => setup::run(args).await,

@@ -43,7 +43,7 @@ struct Line<'a> {
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let pipeline = Arc::new(crate::read_pipeline(&args.pipeline)?);
-    let log = crate::open_log(&config)?;
+    let log = crate::read_log(&config)?;
     let warehouse = crate::open_warehouse(&config)?;
     let bar = output::counter("verifying");
     let progress = bar.clone();

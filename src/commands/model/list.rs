@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.registry.config.load()?;
     // A registry of its own, such as `riskflow train --out` fills, has no log beside it.
     let changes = match &args.registry.models {
-        None => Some(role_changes(&crate::read_log(&config)?).context("the roles could not be read from the log")?),
+        None => Some(role_changes(&*crate::read_log(&config)?).context("the roles could not be read from the log")?),
         Some(_) => None,
     };
     let mut lines = Vec::new();

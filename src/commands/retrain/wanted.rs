@@ -1,21 +1,22 @@
 //! What is asked for in the log: control records that want the model to be trained anew. The log is followed beside the server that
 //! writes it.
 
-use ingest::log::file::FileReader;
-use ingest::log::{Position, Readable, Topic};
+use std::sync::Arc;
+
+use ingest::log::{Followed, Position, Topic};
 use scoring::Control;
 
 use super::runs::Want;
 
 /// The log, as far as it was read.
 pub(super) struct Wanted {
-    log: FileReader,
+    log: Arc<dyn Followed>,
     read_to: Position,
 }
 
 impl Wanted {
     /// Of what is asked for from a position on.
-    pub(super) const fn new(log: FileReader, read_to: Position) -> Self {
+    pub(super) const fn new(log: Arc<dyn Followed>, read_to: Position) -> Self {
         Self { log, read_to }
     }
 
@@ -46,7 +47,7 @@ impl Wanted {
 mod tests {
     use ingest::Timestamp;
     use ingest::log::Log;
-    use ingest::log::file::{FileLog, Options};
+    use ingest::log::file::{FileLog, FileReader, Options};
 
     use super::*;
 
@@ -59,7 +60,7 @@ mod tests {
             let want = Control::RetrainWanted { by: by.to_owned(), reason: "drift".to_owned(), at };
             log.append(Topic::Control, &want.encode()).unwrap();
         };
-        let mut wanted = Wanted::new(FileReader::open(folder.path()).unwrap(), Position(0));
+        let mut wanted = Wanted::new(Arc::new(FileReader::open(folder.path()).unwrap()), Position(0));
         let mut check = |expect: &[&str], read_to: u64| {
             log.flush().unwrap();
             let given: Vec<String> = wanted.next().unwrap().into_iter().map(|want| want.by).collect();

@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 
 use super::records::Records;
 use super::segment::{self, Frame, Frames, HEADER_BYTES, Segment};
-use super::{Error, Position, Readable, Record, View, Views, damaged, io_error, recovery};
+use super::{Error, Followed, Position, Readable, Record, View, Views, damaged, io_error, recovery};
 
 /// A log in a folder that another process may be writing.
 #[derive(Debug)]
@@ -29,23 +29,6 @@ impl FileReader {
         let reader = Self { folder: folder.to_owned(), views };
         reader.refresh()?;
         Ok(reader)
-    }
-
-    /// Looks again how far the log goes: the position that comes next. What was read before is not read again.
-    ///
-    /// # Errors
-    /// As [`FileReader::open`].
-    pub fn refresh(&self) -> Result<Position, Error> {
-        let known = self.views.now().segments.clone();
-        let segments = self.list(&known)?;
-        let Some(last) = segments.last() else { return Ok(Position(0)) };
-        if let Some(first) = segments.first().filter(|segment| segment.first != Position(0)) {
-            let missing = Segment::new(&self.folder, Position(0));
-            return Err(damaged(&missing.path, 0, format!("it is missing: the log begins at position {}", first.first)));
-        }
-        let end = end(last, self.views.now().end)?;
-        *self.views.change() = View { segments, end };
-        Ok(end)
     }
 
     /// The segments as they are now, those of before with what is known of them. One whose header is being written is not there yet.
@@ -105,6 +88,22 @@ fn is_followed(frames: &Frames) -> Result<bool, Error> {
     let mut file = File::open(path).map_err(io_error("open", path))?;
     file.seek(SeekFrom::Start(frames.offset)).and_then(|_| file.read_to_end(&mut tail)).map_err(io_error("read", path))?;
     Ok(segment::has_mark(&tail, frames.offset))
+}
+
+impl Followed for FileReader {
+    /// As the trait says; what was read before is not read again.
+    fn refresh(&self) -> Result<Position, Error> {
+        let known = self.views.now().segments.clone();
+        let segments = self.list(&known)?;
+        let Some(last) = segments.last() else { return Ok(Position(0)) };
+        if let Some(first) = segments.first().filter(|segment| segment.first != Position(0)) {
+            let missing = Segment::new(&self.folder, Position(0));
+            return Err(damaged(&missing.path, 0, format!("it is missing: the log begins at position {}", first.first)));
+        }
+        let end = end(last, self.views.now().end)?;
+        *self.views.change() = View { segments, end };
+        Ok(end)
+    }
 }
 
 impl Readable for FileReader {

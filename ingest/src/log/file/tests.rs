@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use self::disks::{Call, Failing, allow, gate};
 use super::segment::{FRAME_BYTES, Frames, HEADER_BYTES, INDEX_BYTES};
 use super::*;
+use crate::log::suite;
 
 /// The frame of a record of twenty bytes, as most tests write them.
 const FRAME: usize = FRAME_BYTES + 20;
@@ -324,44 +325,11 @@ fn a_record_has_a_largest_size() {
 
 #[test]
 fn threads_get_positions_in_the_order_of_the_file_and_read_meanwhile() {
-    const THREADS: u64 = 4;
-    const EACH: u64 = 2_000;
     for sync in [SyncPolicy::Sync, SyncPolicy::Async] {
         let folder = TempDir::new().unwrap();
         // A small buffer, so that appends wait for room, and small segments.
         let options = Options { buffer_bytes: 500, sync, ..options(20_000) };
-        let log = FileLog::open(folder.path(), options).unwrap().0;
-        let mut given: Vec<(Position, Vec<u8>)> = thread::scope(|scope| {
-            let append = |thread: u64| {
-                let payloads = (0..EACH).map(move |number| format!("{thread} {number}").into_bytes());
-                // Half of them are pushed by who comes after.
-                let append = |payload: &[u8]| match payload.len() % 2 {
-                    0 => log.append(Topic::Event, payload).unwrap(),
-                    _ => log.put(Topic::Event, payload).unwrap(),
-                };
-                let given = payloads.map(|payload| (append(&payload), payload)).collect::<Vec<_>>();
-                log.push();
-                given
-            };
-            let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || append(thread))).collect();
-            let reader = scope.spawn(|| {
-                let mut seen = 0;
-                while seen < THREADS * EACH {
-                    let Durability::Until { end } = *log.durability().borrow() else { panic!("it failed") };
-                    for record in read(&log, seen) {
-                        assert_eq!(record.position, Position(seen));
-                        seen += 1;
-                    }
-                    assert!(end <= Position(seen), "{end} is durable but cannot be read");
-                }
-            });
-            reader.join().unwrap();
-            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-        });
-        given.sort();
-        let read: Vec<_> = read(&log, 0).into_iter().map(|record| (record.position, record.payload)).collect();
-        assert_eq!(given, read);
-        assert_eq!(read.len() as u64, THREADS * EACH);
+        suite::is_one_order(&FileLog::open(folder.path(), options).unwrap().0);
     }
 }
 
@@ -542,68 +510,17 @@ proptest! {
         segment_bytes in 0_u64..2_000,
         buffer_bytes in 0_usize..1_000,
         sync in prop_oneof![Just(SyncPolicy::Sync), Just(SyncPolicy::Async)],
-        operations in prop::collection::vec(operation(), 1..60),
+        operations in prop::collection::vec(suite::operation(), 1..60),
     ) {
         let folder = TempDir::new().unwrap();
         let options = Options { segment_bytes, buffer_bytes, sync };
-        let mut log = FileLog::open(folder.path(), options.clone()).unwrap().0;
-        let mut list: Vec<Record> = Vec::new();
-        let mut durable = 0;
-        for operation in operations {
-            match operation {
-                Operation::Append(topic, payload) => {
-                    let position = log.append(topic, &payload).unwrap();
-                    prop_assert_eq!(position, Position(list.len() as u64));
-                    list.push(Record { position, topic, payload });
-                }
-                Operation::Flush => {
-                    durable = list.len();
-                    prop_assert_eq!(log.flush().unwrap(), Position(durable as u64));
-                }
-                Operation::Reopen => {
-                    durable = list.len();
-                    drop(log);
-                    let (again, opened) = FileLog::open(folder.path(), options.clone()).unwrap();
-                    prop_assert_eq!(opened, Opened { records: durable as u64, end: Position(durable as u64), torn: None });
-                    log = again;
-                }
-                Operation::Read(from) => {
-                    let from = from.index(list.len() + 2);
-                    let records = read(&log, from as u64);
-                    prop_assert!(from + records.len() >= durable);
-                    prop_assert_eq!(&records[..], list.get(from..from + records.len()).unwrap_or_default());
-                }
-                Operation::Get(position) => {
-                    let position = position.index(list.len() + 2);
-                    let record = log.get(Position(position as u64)).unwrap();
-                    prop_assert!(record.is_some() || position >= durable);
-                    prop_assert!(record.is_none() || record.as_ref() == list.get(position));
-                }
-            }
-        }
+        let open = || {
+            let (log, opened) = FileLog::open(folder.path(), options.clone()).unwrap();
+            assert!(opened.torn.is_none() && Position(opened.records) == opened.end);
+            log
+        };
+        suite::is_a_list(open, operations)?;
     }
-}
-
-#[derive(Clone, Debug)]
-enum Operation {
-    Append(Topic, Vec<u8>),
-    Flush,
-    Reopen,
-    Read(prop::sample::Index),
-    Get(prop::sample::Index),
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    let topic = (1_u8..7).prop_map(|number| Topic::from_number(number).unwrap());
-    let size = prop_oneof![8 => 0_usize..100, 1 => 0_usize..3_000];
-    let payload = size.prop_flat_map(|size| prop::collection::vec(any::<u8>(), size));
-    prop_oneof![
-        10 => (topic, payload).prop_map(|(topic, payload)| Operation::Append(topic, payload)),
-        1 => Just(Operation::Flush),
-        1 => Just(Operation::Reopen),
-        2 => any::<prop::sample::Index>().prop_map(Operation::Read),
-        2 => any::<prop::sample::Index>().prop_map(Operation::Get),
-    ]
 }
 
 fn options(segment_bytes: u64) -> Options {

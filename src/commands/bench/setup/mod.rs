@@ -13,7 +13,7 @@ use scoring::rules::{Points, Rule, RuleId, State};
 use scoring::{Control, Pipeline, Verdict};
 
 use super::events::Keys;
-use crate::config::Config;
+use crate::config::{Config, Location};
 use crate::output;
 
 /// Make a pipeline, a model and a data folder of the size that the benches of scoring measure
@@ -61,6 +61,11 @@ pub(super) fn keys() -> Vec<Keys> {
 
 /// Makes a set-up in a folder.
 pub(super) async fn make(folder: &Path) -> anyhow::Result<Made> {
+    make_on(folder, None).await
+}
+
+/// The same on a log that lies elsewhere.
+pub(super) async fn make_on(folder: &Path, log: Option<&str>) -> anyhow::Result<Made> {
     let made = Made { pipeline: folder.join("pipeline.toml"), data: folder.join("data") };
     if made.pipeline.exists() {
         anyhow::bail!("{} is there already: choose another folder", made.pipeline.display());
@@ -69,7 +74,10 @@ pub(super) async fn make(folder: &Path) -> anyhow::Result<Made> {
     let text = text();
     let pipeline = Pipeline::parse(&text, "the pipeline of the benches")?;
     std::fs::write(&made.pipeline, text).with_context(|| format!("cannot write {}", made.pipeline.display()))?;
-    let config = Config { data: made.data.clone(), ..Config::load(None, std::iter::empty())? };
+    let mut config = Config { data: made.data.clone(), ..Config::load(None, std::iter::empty())? };
+    if let Some(log) = log {
+        config.log.url = Location::try_from(log.to_owned()).map_err(anyhow::Error::msg)?;
+    }
     let artifact = model::train(&pipeline)?;
     let version = crate::open_registry(&config)?.publish(&artifact)?;
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |_| {})?;
