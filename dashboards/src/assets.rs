@@ -12,7 +12,7 @@ const DRIFT: &str = include_str!("../page/drift.html");
 const MODELS: &str = include_str!("../page/models.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 23] = [
+pub(crate) const ASSETS: [(&str, &str); 24] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
@@ -20,8 +20,8 @@ pub(crate) const ASSETS: [(&str, &str); 23] = [
     ("app.js", include_str!("../page/app.js")),
     ("ask.js", include_str!("../page/ask.js")),
     ("charts.js", include_str!("../page/charts.js")),
-    ("desk.js", include_str!("../page/desk.js")),
     ("decisions.js", include_str!("../page/decisions.js")),
+    ("desk.js", include_str!("../page/desk.js")),
     ("dom.js", include_str!("../page/dom.js")),
     ("drift.css", include_str!("../page/drift.css")),
     ("drift.js", include_str!("../page/drift.js")),
@@ -32,6 +32,7 @@ pub(crate) const ASSETS: [(&str, &str); 23] = [
     ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
     ("marks.js", include_str!("../page/marks.js")),
+    ("maturity.js", include_str!("../page/maturity.js")),
     ("models.css", include_str!("../page/models.css")),
     ("models.js", include_str!("../page/models.js")),
     ("rivals.js", include_str!("../page/rivals.js")),
