@@ -95,7 +95,7 @@ function showQueue() {
   const { items, now, me, next_cursor, oldest, is_full } = queue;
   showSeverities();
   const total = SEVERITIES.reduce((sum, severity) => sum + Object.values(queue.counts[severity] ?? {}).reduce((one, other) => one + other, 0), 0);
-  setText(byId("shown"), `${count(items.length)}${next_cursor ? " first" : ""} shown, ${count(total)} to do${oldest ? `, the oldest since ${age(oldest, now)}` : ""}`);
+  setText(byId("shown"), `${next_cursor ? "first " : ""}${count(items.length)} shown, ${count(total)} to do${oldest ? `, the oldest since ${age(oldest, now)}` : ""}`);
   setText(byId("banner"), is_full ? "The desk is full: decisions wait in the log, and are looked at once alerts are closed" : "");
   byId("banner").hidden = !is_full;
   const none = queue.policies.length ? "Nothing here. Take the filters off, or enjoy the quiet" : "No policy raises alerts: declare some as [[alerts]] in the pipeline file";
