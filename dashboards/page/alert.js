@@ -217,7 +217,8 @@ function showTimeline() {
         text ? html("blockquote", {}, text) : null),
     })),
   ];
-  entries.sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
+  // The last one first, also where two were done at once.
+  entries.reverse().sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
   byId("timeline").replaceChildren(html("h2", {}, "Timeline"), html("ol", {}, ...entries.map(({ at, kind, what }) => html("li", { class: kind }, when(at), what))));
 }
 

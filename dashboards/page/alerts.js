@@ -9,7 +9,7 @@ import { linear } from "./scales.js";
 
 const PAUSE_MS = 4_000;
 const DAYS_EVERY_MS = 60_000;
-const PAGE = 100;
+const PAGE = 25;
 const VIEWS = [["", "To do"], ["open", "Open"], ["mine", "Mine"], ["escalated", "Escalated"], ["resolved,dismissed", "Closed"]];
 const FIELDS = ["policy", "older_than", "key", "sort"];
 const DAYS_SHOWN = 60;
