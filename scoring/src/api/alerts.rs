@@ -359,8 +359,8 @@ impl Usual {
         // The upper end of the first bin up to which so many tenths of the rows lie.
         let up_to = |tenths: u64| {
             let mut before = 0;
-            let ends = distribution.edges.iter().zip(&distribution.counts);
-            let end = ends.into_iter().find(|(_, count)| {
+            let mut ends = distribution.edges.iter().zip(&distribution.counts);
+            let end = ends.find(|(_, count)| {
                 before += **count;
                 before * 10 >= rows * tenths
             });
