@@ -1,6 +1,7 @@
 //! riskflow as one program: the configuration, and the wiring of the parts. Every part works without this crate; nothing here
 //! decides anything.
 
+mod alerting;
 pub mod commands;
 pub mod config;
 mod drifting;
@@ -26,7 +27,7 @@ use ingest::{Clock, Schema};
 use monitor::judge::Judge;
 use monitor::notify::Notifier;
 use monitor::warehouse::Address;
-use monitor::{ClickHouseWarehouse, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
+use monitor::{ClickHouseWarehouse, Lookout, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -207,6 +208,12 @@ impl Riskflow {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// What has the alert desk look at decisions.
+    pub(crate) fn look_out(&self, notifier: &Arc<Notifier>) -> anyhow::Result<Lookout> {
+        let tell = alerting::tell(notifier, self.engine.pipeline());
+        Lookout::start(Arc::clone(&self.log), Arc::clone(&self.engine), tell).context("cannot start to look out for alerts")
     }
 
     /// Makes a version of the pipeline's model champion.

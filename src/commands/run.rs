@@ -68,6 +68,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let riskflow = crate::assemble_in(seat, &config, pipeline, Arc::new(SystemClock), progress)?;
     bar.finish_and_clear();
     let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
+    let lookout = riskflow.look_out(&signals.notifier)?;
     // Whoever reads that it listens may tell it to stop at once.
     let (stop, lost) = (stop.unwrap_or_else(|| Box::pin(server::stop_signal())), riskflow.lost());
     let stop = async move {
@@ -104,6 +105,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     output::message("stopping: what was accepted is written first");
     observer.stop().await;
+    lookout.stop().await;
     riskflow.stop().await?;
     watching.await?;
     signals.stop().await?;
