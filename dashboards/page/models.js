@@ -1,7 +1,7 @@
 // The page of models: the champion beside a challenger, what follows from it, and who may act on it. What is compared lives in the
 // address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
-import { explain, textOf } from "./ask.js";
+import { explain, textOf, who } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { amount, count, fullTime, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
@@ -14,16 +14,20 @@ const PATIENCE_MS = 120_000;
 const NAMES = { approve: "approve", review: "review", decline: "decline" };
 const GROUPS = [["days", "Day"], ["versions", "Version"], ["segments", "Segment"], ["rules", "Rule"]];
 const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, times the champion’s", unscored: "Events without a score" };
+const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
 const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
 const filters = byId("filters");
 const cards = CURVES.map(chart => [chart, createCard(chart, byId("curves"))]);
 const maturity = createCard(MATURITY, byId("maturity"));
+let me = null; // who looks at it, and what is open to them
 let models = [];
 let changes = null; // what waits for a second person; null where the server does not have such things
 let comparison = null;
 let performance = null;
+// What became of what was done last: it stays while everything else is drawn anew.
+const said = html("p", { class: "message", role: "status" });
 let flipsOf = "events";
 let performanceBy = "days";
 
@@ -42,6 +46,7 @@ function asked() {
 const queryOf = parts => new URLSearchParams(Object.entries(parts).filter(([, value]) => value)).toString();
 
 async function refresh() {
+  me = await who();
   const { pipeline } = await get("/v1/status");
   setText(byId("pipeline"), pipeline);
   models = (await get("/v1/models")).models;
@@ -171,12 +176,13 @@ function showPromotion() {
   const role = models.find(model => model.version === challenger)?.role;
   const waiting = (changes ?? []).filter(change => change.state === "pending");
   const reason = html("input", { type: "text", name: "reason", required: "", placeholder: "Why", "aria-label": "Why", maxlength: 200 });
-  const said = html("p", { class: "message", role: "status" });
+  const may = scope => me?.scopes.includes(scope);
   const propose = html("form", { class: "act" }, reason, html("button", { class: verdict === "promote" ? "primary" : null }, `Propose to promote ${challenger}`));
   const act = async (work, done) => {
     said.classList.remove("error");
     try {
       setText(said, done(await work()));
+      reason.value = "";
       run();
     } catch (error) {
       said.classList.add("error");
@@ -185,20 +191,29 @@ function showPromotion() {
   };
   propose.addEventListener("submit", event => {
     event.preventDefault();
-    const body = { role: "champion", reason: reason.value };
-    act(() => send("PUT", `/v1/models/${challenger}/role`, body), answer => (answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`));
+    // Who may change it has it changed, or proposed where two are asked; everybody else proposes.
+    const wanted = { role: "champion", reason: reason.value };
+    const proposed = { change: { kind: "role", version: challenger, role: "champion" }, reason: reason.value };
+    const ask = () => (may("admin") ? send("PUT", `/v1/models/${challenger}/role`, wanted) : send("POST", "/v1/changes", proposed));
+    act(ask, answer => (answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`));
   });
   const settle = (change, what) => {
-    const button = html("button", { type: "button" }, what === "approve" ? "Approve" : "Reject");
-    button.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${what}`, {}), () => `Change ${change.id} was ${what === "approve" ? "approved" : "rejected"}`));
+    const [word, done] = WAYS[what];
+    const button = html("button", { type: "button" }, word);
+    button.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${what}`, {}), () => `Change ${change.id} was ${done}`));
     return button;
   };
-  const open = waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), settle(change, "approve"), settle(change, "reject")));
+  // Nobody approves their own; who has proposed it takes it back.
+  const ways = change => {
+    if (!me?.open && change.by === me?.name) return may("review") ? [settle(change, "withdraw")] : [];
+    return may("approve") ? [settle(change, "approve"), settle(change, "reject")] : [];
+  };
+  const open = waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), ...ways(change)));
   const place = byId("promotion");
   if (place.contains(document.activeElement) && document.activeElement.value) return;
   place.replaceChildren(...[
     html("h3", {}, "Promotion"),
-    role === "champion" ? html("p", {}, `${challenger} is champion`) : propose,
+    role === "champion" ? html("p", {}, `${challenger} is champion`) : may("review") ? propose : null,
     open.length ? html("ul", { class: "changes" }, ...open) : html("p", { class: "about" }, changes ? "Nothing waits for approval" : ""),
     said,
   ].filter(Boolean));

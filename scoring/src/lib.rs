@@ -4,6 +4,7 @@
 
 #[cfg(feature = "http")]
 pub mod api;
+pub mod audit;
 pub mod backtest;
 pub mod control;
 pub mod decide;
