@@ -17,7 +17,6 @@ use ingest::{Duration, Timestamp};
 use scoring::control::{Role, role, role_changes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tower::ServiceExt;
 use ureq::http::Method;
 
