@@ -231,7 +231,8 @@ impl Config {
     /// Who may call, by the keys and users in the data folder.
     pub fn access(&self) -> anyhow::Result<Arc<Access>> {
         let SessionsConfig { idle_minutes, longest_hours, behind_tls } = self.sessions;
-        let (idle, longest) = (Duration::seconds(i64::from(idle_minutes) * 60), Duration::seconds(i64::from(longest_hours) * 3_600));
+        let (idle, longest) =
+            (Duration::seconds(i64::from(idle_minutes) * 60), Duration::seconds(i64::from(longest_hours) * 3_600));
         let settings = Settings { lengths: Lengths { idle, longest }, is_secure: behind_tls || self.server.tls.is_some() };
         Ok(Arc::new(Access::open(&self.data, settings, Arc::new(SystemClock))?))
     }

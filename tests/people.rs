@@ -133,7 +133,10 @@ fn users_are_kept_at_the_command_line() {
     check("", &["role", "ada", "approver", "--reason", "less is enough"], Ok("ada is approver from now on"));
     check("", &["disable", "ada"], Ok("ada may log in no longer"));
     let listed = json_lines(&run_well(&["user", "--data-dir", data, "list", "--json"]));
-    assert_eq!((&listed[0]["name"], &listed[0]["role"], &listed[0]["disabled"]), (&json!("ada"), &json!("approver"), &json!(true)));
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["role"], &listed[0]["disabled"]),
+        (&json!("ada"), &json!("approver"), &json!(true))
+    );
     assert!(listed[0].get("password").is_none() && listed.len() == 1);
     check("", &["enable", "ada"], Ok("ada may log in again"));
     check("", &["remove", "ada"], Ok("ada is removed"));
@@ -185,7 +188,12 @@ fn somebody_logs_in_and_does_what_the_role_opens() {
     assert_eq!(check(&rob, "POST", "/v1/changes", proposal, 201).json()["by"], "rob");
     check(&rob, "POST", "/v1/changes/1/approve", none(), 403);
     check(&zoe, "PUT", "/v1/models/2/role", json!({"role": "champion", "reason": "mine"}), 202);
-    assert!(check(&zoe, "POST", "/v1/changes/2/approve", none(), 403).json()["detail"].as_str().expect("words").contains("needs another person"));
+    assert!(
+        check(&zoe, "POST", "/v1/changes/2/approve", none(), 403).json()["detail"]
+            .as_str()
+            .expect("words")
+            .contains("needs another person")
+    );
     assert_eq!(check(&amy, "POST", "/v1/changes/1/approve", none(), 200).json()["settled"]["by"], "amy");
     check(&amy, "GET", "/v1/users", none(), 403);
     check(&amy, "PUT", "/v1/rules/r", json!({"name": "n", "when": "score > 1.0", "state": "draft"}), 403);
@@ -223,10 +231,11 @@ fn somebody_logs_in_and_does_what_the_role_opens() {
     assert_eq!([&rob, &again].map(|client| client.ask("GET", "/v1/models", &Value::Null).status), [401, 401]);
 
     // All of it is in the audit, without a secret.
+    until("the log is told", || !zoe.audit("what=approved").is_empty());
     let all = zoe.audit("limit=1000");
     let told = words(&all);
     for expect in [
-        ["vera", "refused", "POST /v1/labels"],
+        ["vera", "refused", "POST /v1/changes"],
         ["rob", "proposed", "change 1"],
         ["rob", "refused", "POST /v1/changes/1/approve"],
         ["zoe", "refused", "POST /v1/changes/2/approve"],
@@ -241,9 +250,19 @@ fn somebody_logs_in_and_does_what_the_role_opens() {
         assert!(told.iter().any(|entry| *entry == expect), "{expect:?} is not in {told:#?}");
     }
     let approved = all.iter().find(|entry| entry["what"] == "approved").expect("it is there");
-    assert_eq!((&approved["before"], &approved["after"]), (&json!("the champion: card_fraud 1"), &json!("card_fraud 2 becomes champion")));
+    assert_eq!(
+        (&approved["before"], &approved["after"]),
+        (&json!("the champion: card_fraud 1"), &json!("card_fraud 2 becomes champion"))
+    );
     let file = std::fs::read_to_string(data.join("audit.jsonl")).expect("it is there");
-    for secret in [PASSWORD, "another password", "wrong, quite wrong", "argon2", &zoe.token, zoe.cookie.split_once('=').expect("a cookie").1] {
+    for secret in [
+        PASSWORD,
+        "another password",
+        "wrong, quite wrong",
+        "argon2",
+        &zoe.token,
+        zoe.cookie.split_once('=').expect("a cookie").1,
+    ] {
         assert!(!file.contains(secret), "{secret} is in the audit");
     }
     // It pages, and answers what is asked.
@@ -268,7 +287,10 @@ fn somebody_logs_in_and_does_what_the_role_opens() {
     assert_eq!(verified["log_records_to_come"], 0, "{verified}");
     assert!(verified["log_records"].as_u64().expect("a count") >= 5, "{verified}");
     if let Some((well, said)) = peer("audit.py", &[text(&data.join("audit.jsonl"))]) {
-        assert!(well && said.trim() == format!("{} {}", verified["entries"], verified["head"].as_str().expect("a hash")), "{said}");
+        assert!(
+            well && said.trim() == format!("{} {}", verified["entries"], verified["head"].as_str().expect("a hash")),
+            "{said}"
+        );
     }
 }
 
@@ -279,7 +301,8 @@ fn a_cookie_alone_is_not_enough() {
     user(data, "rob", "reviewer");
     let server = Server::start(data);
     let rob = Client::logged_in(&server, "rob");
-    let retrain = |client: &Client<'_>, more: &[(&str, &str)]| client.send("POST", "/v1/models/retrain", &json!({"reason": "drift"}), more);
+    let retrain =
+        |client: &Client<'_>, more: &[(&str, &str)]| client.send("POST", "/v1/models/retrain", &json!({"reason": "drift"}), more);
     let token = ("x-csrf-token", rob.token.as_str());
     for (more, expect) in [
         (vec![], 403),

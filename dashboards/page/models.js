@@ -26,8 +26,6 @@ let models = [];
 let changes = null; // what waits for a second person; null where the server does not have such things
 let comparison = null;
 let performance = null;
-// What became of what was done last: it stays while everything else is drawn anew.
-const said = html("p", { class: "message", role: "status" });
 let flipsOf = "events";
 let performanceBy = "days";
 
@@ -52,6 +50,7 @@ async function refresh() {
   models = (await get("/v1/models")).models;
   changes = await get("/v1/changes?limit=100").then(page => page.items, () => null);
   showFilters();
+  showWaiting();
   const { champion, challenger, ...range } = asked();
   setText(byId("asked"), "asking …");
   try {
@@ -170,53 +169,55 @@ function showCohorts() {
     html("tbody", {}, ...rows));
 }
 
-// What may be done about it: propose, and approve what somebody else has proposed.
+// Does something about models. What became of it is said until something else is done.
+async function act(work, done) {
+  const said = byId("said");
+  said.classList.remove("error");
+  try {
+    setText(said, done(await work()));
+    run();
+  } catch (error) {
+    said.classList.add("error");
+    setText(said, explain(error, PATIENCE_MS));
+  }
+  showWaiting();
+}
+
+const may = scope => me?.scopes.includes(scope);
+
+// Who may look may propose it, where the role opens that.
 function showPromotion() {
   const { challenger, verdict } = comparison;
-  const role = models.find(model => model.version === challenger)?.role;
-  const waiting = (changes ?? []).filter(change => change.state === "pending");
+  const place = byId("promotion");
+  if (place.contains(document.activeElement) && document.activeElement.value) return;
+  if (models.find(model => model.version === challenger)?.role === "champion") return place.replaceChildren(html("p", {}, `${challenger} is champion`));
+  if (!may("review")) return place.replaceChildren();
   const reason = html("input", { type: "text", name: "reason", required: "", placeholder: "Why", "aria-label": "Why", maxlength: 200 });
-  const may = scope => me?.scopes.includes(scope);
   const propose = html("form", { class: "act" }, reason, html("button", { class: verdict === "promote" ? "primary" : null }, `Propose to promote ${challenger}`));
-  const act = async (work, done) => {
-    said.classList.remove("error");
-    try {
-      setText(said, done(await work()));
-      reason.value = "";
-      run();
-    } catch (error) {
-      said.classList.add("error");
-      setText(said, explain(error, PATIENCE_MS));
-    }
-  };
   propose.addEventListener("submit", event => {
     event.preventDefault();
     // Who may change it has it changed, or proposed where two are asked; everybody else proposes.
     const wanted = { role: "champion", reason: reason.value };
     const proposed = { change: { kind: "role", version: challenger, role: "champion" }, reason: reason.value };
     const ask = () => (may("admin") ? send("PUT", `/v1/models/${challenger}/role`, wanted) : send("POST", "/v1/changes", proposed));
+    reason.value = "";
     act(ask, answer => (answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`));
   });
-  const settle = (change, what) => {
-    const [word, done] = WAYS[what];
-    const button = html("button", { type: "button" }, word);
-    button.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${what}`, {}), () => `Change ${change.id} was ${done}`));
-    return button;
+  place.replaceChildren(html("h3", {}, "Promotion"), propose);
+}
+
+// What waits for a second person, and what may be done about it. Nobody approves their own; who has proposed it takes it back.
+function showWaiting() {
+  const ways = change => (!me?.open && change.by === me?.name ? may("review") && ["withdraw"] : may("approve") && ["approve", "reject"]) || [];
+  const button = (change, way) => {
+    const [word, done] = WAYS[way];
+    const press = html("button", { type: "button" }, word);
+    press.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${way}`, {}), () => `Change ${change.id} was ${done}`));
+    return press;
   };
-  // Nobody approves their own; who has proposed it takes it back.
-  const ways = change => {
-    if (!me?.open && change.by === me?.name) return may("review") ? [settle(change, "withdraw")] : [];
-    return may("approve") ? [settle(change, "approve"), settle(change, "reject")] : [];
-  };
-  const open = waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), ...ways(change)));
-  const place = byId("promotion");
-  if (place.contains(document.activeElement) && document.activeElement.value) return;
-  place.replaceChildren(...[
-    html("h3", {}, "Promotion"),
-    role === "champion" ? html("p", {}, `${challenger} is champion`) : may("review") ? propose : null,
-    open.length ? html("ul", { class: "changes" }, ...open) : html("p", { class: "about" }, changes ? "Nothing waits for approval" : ""),
-    said,
-  ].filter(Boolean));
+  const waiting = (changes ?? []).filter(change => change.state === "pending");
+  byId("changes").replaceChildren(...waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), ...ways(change).map(way => button(change, way)))));
+  byId("waiting").hidden = !waiting.length && !byId("said").textContent;
 }
 
 function showPerformance() {

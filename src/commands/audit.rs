@@ -14,7 +14,9 @@ use crate::output;
 /// Every change and every log-in is an entry of one chain in the data folder, each with the hash of the one before it. A running server may go on
 /// meanwhile.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:\n  riskflow audit verify --head 4be0...\n  riskflow audit list --from 2026-11-01 --to 2026-12-01 --by ada")]
+#[command(
+    after_help = "Examples:\n  riskflow audit verify --head 4be0...\n  riskflow audit list --from 2026-11-01 --to 2026-12-01 --by ada"
+)]
 pub struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -67,12 +69,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             let head = verified.head.unwrap_or_default();
             if *json {
                 let (entries, records, behind) = (verified.entries, verified.records, verified.behind);
-                return output::json_line(&json!({"entries": entries, "head": head, "log_records": records, "log_records_to_come": behind}));
+                return output::json_line(
+                    &json!({"entries": entries, "head": head, "log_records": records, "log_records_to_come": behind}),
+                );
             }
             if verified.entries == 0 {
                 bail!("there is no audit chain in {} yet, or it was taken away", config.data.display());
             }
-            output::message(&format!("{} entries are as they were written; {} of them tell of the log", verified.entries, verified.records));
+            output::message(&format!(
+                "{} entries are as they were written; {} of them tell of the log",
+                verified.entries, verified.records
+            ));
             if verified.behind > 0 {
                 output::message(&format!("{} changes at the end of the log are told when a server runs", verified.behind));
             }

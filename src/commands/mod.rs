@@ -59,7 +59,8 @@ impl ConfigArgs {
 
 /// Who runs a command, in the audit: who can do that is trusted with the name.
 fn operator() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    let name =
+        ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     name.map_or_else(|| "the command line".to_owned(), |name| format!("{name} at the command line"))
 }
 

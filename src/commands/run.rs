@@ -65,8 +65,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
         ),
     }
-    let reloading =
-        tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), Arc::clone(&access)));
+    let reloading = tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), Arc::clone(&access)));
     let reading = tokio::spawn(reload_when_changed(Arc::clone(&access)));
     let judging =
         crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;

@@ -16,7 +16,9 @@ use crate::output;
 /// A password is asked for, or read from standard input or a file; it is never an argument, and what is kept of it is its hash. A running server
 /// sees changes within a second, and each is in the audit (`riskflow audit list`).
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:\n  riskflow user add ada --role reviewer\n  riskflow user password ada --password-file new.txt\n  riskflow user role ada approver --reason \"takes over from bob\"")]
+#[command(
+    after_help = "Examples:\n  riskflow user add ada --role reviewer\n  riskflow user password ada --password-file new.txt\n  riskflow user role ada approver --reason \"takes over from bob\""
+)]
 pub struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -120,7 +122,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             output::message(&format!("{} may log in as {}", user.name, user.role.name()));
             Ok(())
         }
-        Command::Role { name, role, why } => change(name, UserChange::Role(*role), why, &format!("is {} from now on", role.name())),
+        Command::Role { name, role, why } => {
+            change(name, UserChange::Role(*role), why, &format!("is {} from now on", role.name()))
+        }
         Command::Password { name, password, why } => {
             let kept = password.read(name)?.hash()?;
             change(name, UserChange::Password(kept), why, "has another password; sessions with the one before have ended")

@@ -6,7 +6,9 @@ use ingest::schema::{Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{answer, audit, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score, session, users};
+use super::{
+    answer, audit, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score, session, users,
+};
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]

@@ -1,9 +1,9 @@
 //! Errors over HTTP: RFC 9457 problem details with the field named. The one place where an error becomes a status.
 
-use axum::{Extension, Json};
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use ingest::decode::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -158,7 +158,9 @@ impl Sealed {
         }
         if self.entry.previous != previous {
             let found = &self.entry.previous;
-            return Err(format!("it follows an entry with the hash {found}, and the one before it has {previous}: one of them is not the one that was written"));
+            return Err(format!(
+                "it follows an entry with the hash {found}, and the one before it has {previous}: one of them is not the one that was written"
+            ));
         }
         Ok(())
     }

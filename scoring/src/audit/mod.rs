@@ -7,10 +7,10 @@
 mod chain;
 mod entry;
 mod follower;
-mod told;
-mod verify;
 #[cfg(test)]
 mod tests;
+mod told;
+mod verify;
 
 pub use self::chain::{Chain, Found};
 pub use self::entry::{Draft, Entry, Recorded, Sealed};
@@ -32,7 +32,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// What would be gone on from is not an entry.
-    #[error("the audit chain {path} is damaged at byte {offset} ({reason}), so nothing can be added to it: see `riskflow audit verify`")]
+    #[error(
+        "the audit chain {path} is damaged at byte {offset} ({reason}), so nothing can be added to it: see `riskflow audit verify`"
+    )]
     Damaged {
         /// The file.
         path: String,

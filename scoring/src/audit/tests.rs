@@ -98,7 +98,9 @@ fn entries_that_are_taken_out_put_in_moved_or_made_anew_are_named() {
         last = Some(sealed);
     }
     std::fs::write(chain.path(), other).expect("written");
-    assert!(broken(&chain).contains("broken at entry 3 (line 3 of") && broken(&chain).contains("it follows an entry with the hash"));
+    assert!(
+        broken(&chain).contains("broken at entry 3 (line 3 of") && broken(&chain).contains("it follows an entry with the hash")
+    );
 }
 
 #[test]
@@ -249,7 +251,10 @@ async fn a_log_that_differs_from_the_chain_is_named() {
         assert!(said.contains(expect), "{said}");
     };
     let (other, control) = (Topic::Shadow, Topic::Control);
-    check(&[(other, promoted(0)), (control, promoted(9))], "differ at position 1 of the log: the control record there has the hash");
+    check(
+        &[(other, promoted(0)), (control, promoted(9))],
+        "differ at position 1 of the log: the control record there has the hash",
+    );
     check(&[(control, promoted(1))], "differ at position 0 of the log: there is a control record");
     check(&[(other, promoted(0)), (control, promoted(1))], "entry 2 tells of a control record");
 }

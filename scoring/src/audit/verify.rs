@@ -35,7 +35,9 @@ pub enum Broken {
         reason: String,
     },
     /// A head that was noted is not there.
-    #[error("the audit chain is broken at its end: no entry has the hash {head}, which was noted as its head, and the last one, entry {entries}, has {found}: its end was cut off, or it was written anew")]
+    #[error(
+        "the audit chain is broken at its end: no entry has the hash {head}, which was noted as its head, and the last one, entry {entries}, has {found}: its end was cut off, or it was written anew"
+    )]
     Head {
         /// What was noted.
         head: String,
@@ -110,7 +112,8 @@ fn against(log: &dyn Readable, mut told: BTreeMap<Position, (u64, String)>) -> R
         match told.remove(&position) {
             Some((_, expected)) if expected == found => {}
             Some((entry, expected)) => {
-                let reason = format!("the control record there has the hash {found}, and entry {entry} says {expected}: it was changed");
+                let reason =
+                    format!("the control record there has the hash {found}, and entry {entry} says {expected}: it was changed");
                 return Err(Broken::Log { position, reason });
             }
             None if reached.is_none_or(|reached| position > reached) => behind += 1,
@@ -123,7 +126,8 @@ fn against(log: &dyn Readable, mut told: BTreeMap<Position, (u64, String)>) -> R
     match told.pop_first() {
         None => Ok(behind),
         Some((position, (entry, expected))) => {
-            let reason = format!("entry {entry} tells of a control record with the hash {expected}, and there is none: it was taken out");
+            let reason =
+                format!("entry {entry} tells of a control record with the hash {expected}, and there is none: it was taken out");
             Err(Broken::Log { position, reason })
         }
     }

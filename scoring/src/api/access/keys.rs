@@ -32,8 +32,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Score, Self::Label, Self::Read, Self::Alerts, Self::Review, Self::Approve, Self::Admin];
+    pub const ALL: [Self; 7] = [Self::Score, Self::Label, Self::Read, Self::Alerts, Self::Review, Self::Approve, Self::Admin];
 
     /// Its word on the command line, in files and in messages.
     pub const fn name(self) -> &'static str {

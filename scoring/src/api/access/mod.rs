@@ -35,8 +35,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
-pub(super) use self::origin::is_own;
 pub use self::keys::{Key, KeyError, KeyFile, NewKey, Scope, Secret};
+pub(super) use self::origin::is_own;
 pub use self::password::{Password, PasswordError, PasswordKept};
 pub use self::private::FileError;
 use self::quota::Refusals;
@@ -222,7 +222,8 @@ impl Access {
             }
             Ok(changed)
         };
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the server is stopping".to_owned()))?;
+        let done =
+            tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the server is stopping".to_owned()))?;
         done.map_err(super::users::refused)
     }
 
@@ -373,7 +374,9 @@ impl Access {
         let busy = || Problem::unavailable("too many passwords are looked at; try again".to_owned()).retry_after(1);
         let place = tokio::time::timeout(PATIENCE, self.hashing.acquire()).await;
         let _place = place.ok().and_then(Result::ok).ok_or_else(busy)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the password could not be looked at".to_owned()))
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Problem::unavailable("the password could not be looked at".to_owned()))
     }
 
     /// Ends a session, or all sessions of its user.
@@ -391,7 +394,8 @@ impl Access {
     pub(super) fn cookie(&self, token: Option<&str>) -> HeaderValue {
         let secure = if self.settings.is_secure { "; Secure" } else { "" };
         let end = if token.is_some() { "" } else { "; Max-Age=0" };
-        let text = format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}{end}", self.cookie_name(), token.unwrap_or_default());
+        let text =
+            format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}{end}", self.cookie_name(), token.unwrap_or_default());
         HeaderValue::try_from(text).expect("a token is hexadecimal")
     }
 
@@ -401,7 +405,8 @@ impl Access {
     }
 
     fn token_in(&self, headers: &HeaderMap) -> Option<String> {
-        let mut pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(';'));
+        let mut pairs =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(';'));
         pairs.find_map(|pair| Some(pair.trim().strip_prefix(self.cookie_name())?.strip_prefix('=')?.to_owned()))
     }
 }
@@ -468,7 +473,9 @@ impl Refusal {
         match self {
             Self::NoKey | Self::UnknownKey | Self::NoSession | Self::OtherBrowser { .. } => Problem::unauthorized(detail),
             Self::Scope { .. } | Self::Role { .. } | Self::Elsewhere { .. } => Problem::forbidden(detail),
-            Self::Rate { wait, .. } => Problem::too_many(detail).retry_after(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX)),
+            Self::Rate { wait, .. } => {
+                Problem::too_many(detail).retry_after(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX))
+            }
         }
     }
 

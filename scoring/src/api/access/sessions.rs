@@ -72,8 +72,7 @@ impl Sessions {
             self.open.remove(key);
         }
         let [token, csrf] = secrets.map(|secret| hex(&secret));
-        let session =
-            Session { user: user.to_owned(), csrf: csrf.clone(), agent: hash(agent), began_at: now, active_at: now };
+        let session = Session { user: user.to_owned(), csrf: csrf.clone(), agent: hash(agent), began_at: now, active_at: now };
         self.open.insert(hash(&token), session);
         Begun { token, csrf }
     }

@@ -225,7 +225,8 @@ fn users_live_in_a_file_and_what_is_done_to_them_in_the_audit() {
     for name in ["", " bob", "a\nb", &"x".repeat(65)] {
         assert!(add(name).expect_err("it is no name").starts_with("the name of a user"), "{name}");
     }
-    let change = |name: &str, change: UserChange| file.change(name, change, BY, "because", LATER).map_err(|error| error.to_string());
+    let change =
+        |name: &str, change: UserChange| file.change(name, change, BY, "because", LATER).map_err(|error| error.to_string());
     assert_eq!(change("eve", UserChange::Disable), Err("there is no user `eve`".to_owned()));
     assert_eq!(change("BOB", UserChange::Role(Role::Approver)).map(|user| user.role), Ok(Role::Approver));
     assert_eq!(change("bob", UserChange::Disable).map(|user| user.disabled), Ok(true));
@@ -393,7 +394,8 @@ fn a_cookie_is_bound_to_the_host_where_there_is_tls() {
     let folder = tempfile::tempdir().expect("a folder");
     let secure = Access::open(folder.path(), Settings { is_secure: true, ..SETTINGS }, Arc::new(ManualClock::at(NOW)));
     let secure = secure.expect("nothing is there");
-    let check = |access: &Access, token: Option<&str>, expect: &str| assert_eq!(access.cookie(token).to_str().expect("ASCII"), expect);
+    let check =
+        |access: &Access, token: Option<&str>, expect: &str| assert_eq!(access.cookie(token).to_str().expect("ASCII"), expect);
     let plain = access(folder.path());
     check(&plain, Some("ab"), "riskflow=ab; Path=/; HttpOnly; SameSite=Strict");
     check(&secure, Some("ab"), "__Host-riskflow=ab; Path=/; HttpOnly; SameSite=Strict; Secure");
