@@ -13,7 +13,7 @@ const LEAST_CHARACTERS: usize = 12;
 /// The most bytes of one.
 const MOST_BYTES: usize = 256;
 /// Hashes nothing that anybody can type: who has no password is checked against it, so that it takes as long.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyBpdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+pub(super) const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyBpdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A password that may be somebody's.
 #[derive(Clone, PartialEq, Eq)]

@@ -102,11 +102,11 @@ impl UserFile {
     /// # Errors
     /// Nothing is changed then.
     pub fn add(&self, name: &str, role: Role, password: PasswordKept, by: &str, now: Timestamp) -> Result<User, UserError> {
+        check_name(name)?;
         self.0.change(|users| {
             if let Some(user) = of_name(users, name) {
                 return Err(UserError::Taken { name: user.name.clone() });
             }
-            check_name(name)?;
             let user = User { name: name.to_owned(), role, password, created_at: now, password_at: now, disabled: false };
             users.push(user.clone());
             Ok((user, Draft { after: role.name().to_owned(), ..Draft::new(now, by, "user_added", format!("user {name}")) }))
