@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use crate::alerts;
 use crate::control::Governance;
 use crate::decide::names;
 use crate::lists::{Declared, ListFile};
@@ -36,6 +37,8 @@ pub struct Pipeline {
     pub lists: Vec<Declared>,
     /// The rules that the file has; others come while the program runs.
     pub rules: Vec<Rule>,
+    /// Which decisions raise an alert.
+    pub alerts: Vec<alerts::Policy>,
     /// Who has to agree to changes, and how a new champion is watched.
     pub governance: Governance,
     /// How far ahead of the clock an event's time may be.
@@ -92,6 +95,8 @@ struct PipelineFile {
     lists: Vec<ListFile>,
     #[serde(default)]
     rules: Vec<Spanned<Rule>>,
+    #[serde(default)]
+    alerts: Vec<Spanned<alerts::Policy>>,
     #[serde(default)]
     governance: Option<Spanned<Governance>>,
     /// Read where models are trained.
@@ -168,8 +173,9 @@ impl Pipeline {
             said.as_ref().check().map_err(|message| fail(message, said.span()))?;
         }
         let governance = read.governance.map(Spanned::into_inner).unwrap_or_default();
+        let alerts = alerts::Policy::check(read.alerts, &schema, &rules).map_err(|(message, span)| fail(message, span))?;
         let plan = Arc::new(plan);
-        let pipeline = Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, governance, max_skew };
+        let pipeline = Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, alerts, governance, max_skew };
         if let Err(errors) = RuleSet::compile(pipeline.rules.clone(), &names(&pipeline, &pipeline.list_names())) {
             let first = errors.into_iter().next().expect("nothing is wrong without an error");
             let place = pipeline.rules.iter().rposition(|rule| rule.id == *first.rule()).unwrap_or_default();

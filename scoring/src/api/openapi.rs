@@ -7,18 +7,18 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    answer, audit, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score, session, users,
+    alerts, answer, audit, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score, session, users,
 };
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists and models."),
+    info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists, models and alerts."),
     paths(
         score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
-        changes::approve, changes::reject, changes::withdraw, session::log_in, session::who, session::log_out, session::set_password, users::list,
+        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
         users::add, users::edit, users::remove, audit::list,
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
@@ -28,7 +28,7 @@ use crate::pipeline::Pipeline;
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
-        page::Page<experiments::ExperimentAnswer>, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
+        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
         users::UserEdit, users::UserAnswer, page::Page<crate::audit::Sealed>,
     ))
 )]

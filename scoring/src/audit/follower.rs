@@ -143,8 +143,10 @@ impl Follower {
                 let control = Control::decode(&record.payload).map_err(|source| Failure::Record { position, source })?;
                 if known.told.is_none_or(|told| position > told) {
                     let recorded = Some(Recorded::new(position, &record.payload));
-                    drafts.push(Draft { record: recorded, ..told(&control, &known.state) });
-                    known.told = Some(position);
+                    if let Some(draft) = told(&control, &known.state) {
+                        drafts.push(Draft { record: recorded, ..draft });
+                        known.told = Some(position);
+                    }
                 }
                 known.state.apply(control, position);
             }

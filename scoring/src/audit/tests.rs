@@ -264,7 +264,7 @@ fn what_a_record_comes_to() {
     let mut state = State::default();
     state.apply(promoted(1), Position(0));
     let check = |control: Control, expect: [&str; 6]| {
-        let Draft { who, what, object, reason, before, after, .. } = told(&control, &state);
+        let Draft { who, what, object, reason, before, after, .. } = told(&control, &state).expect("somebody did it");
         assert_eq!([who.as_str(), what, &object, &reason, &before, &after], expect);
     };
     check(promoted(2), ["ada", "promoted", "model m 2", "better", "the champion: m 1", "m 2 becomes champion"]);

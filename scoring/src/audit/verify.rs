@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use ingest::log::{Position, Readable, Topic};
 
 use super::entry::{Recorded, Sealed};
+use super::told::is_told;
 use super::{Chain, Error};
+use crate::control::Control;
 
 /// A chain that holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,6 +118,8 @@ fn against(log: &dyn Readable, mut told: BTreeMap<Position, (u64, String)>) -> R
                     format!("the control record there has the hash {found}, and entry {entry} says {expected}: it was changed");
                 return Err(Broken::Log { position, reason });
             }
+            // Nobody did it.
+            None if Control::decode(&record.payload).is_ok_and(|control| !is_told(&control)) => {}
             None if reached.is_none_or(|reached| position > reached) => behind += 1,
             None => {
                 let reason = format!("there is a control record with the hash {found}, and no entry tells of it: it was put in");

@@ -4,6 +4,8 @@
 pub const ANYBODY: &str = "the API";
 /// The name under which guardrails act.
 pub const GUARDRAIL: &str = "guardrail";
+/// The name under which alerts are raised.
+pub const DESK: &str = "the alert desk";
 /// The name under which an experiment ends when it was planned to.
 pub const PLAN: &str = "the plan";
 
@@ -56,7 +58,7 @@ pub fn is_one(a: &str, b: &str) -> bool {
 
 /// Whether the program acts under a name by itself, so that it is no person's.
 pub fn is_reserved(name: &str) -> bool {
-    [ANYBODY, GUARDRAIL, PLAN, SOMEBODY, PROGRAM, super::PIPELINE_FILE].iter().any(|reserved| is_one(name, reserved))
+    [ANYBODY, DESK, GUARDRAIL, PLAN, SOMEBODY, PROGRAM, super::PIPELINE_FILE].iter().any(|reserved| is_one(name, reserved))
 }
 
 fn plain(name: &str) -> String {

@@ -32,6 +32,8 @@ use crate::{Riskflow, output};
 
 /// The pipeline of the demo, when no other is named.
 const PIPELINE: &str = include_str!("../../../pipelines/card_fraud_handbook.toml");
+/// What its desk looks at: the Handbook itself has none.
+const ALERTS: &str = include_str!("alerts.toml");
 const PIPELINE_NAME: &str = "pipelines/card_fraud_handbook.toml";
 
 /// See it work: train, replay half a year of payments as live traffic, watch the page
@@ -75,7 +77,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             let monitoring = crate::read_monitoring(path, &pipeline)?;
             (pipeline, monitoring)
         }
-        None => (Pipeline::parse(PIPELINE, PIPELINE_NAME)?, Monitoring::default()),
+        None => (Pipeline::parse(&[PIPELINE, ALERTS].concat(), PIPELINE_NAME)?, Monitoring::default()),
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server)?;
@@ -96,6 +98,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let signals = Signals::start(&config, "demo")?;
     let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
+    let lookout = riskflow.look_out(&signals.notifier)?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -126,8 +129,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let served = serving.await?;
     // What was replayed is looked at to its end, also where nothing comes after it.
     let end = tokio::task::block_in_place(|| riskflow.log.flush())?;
-    let seen = observer.catch_up(end).await;
+    let seen = observer.catch_up(end).await.and(lookout.catch_up(end).await);
     observer.stop().await;
+    lookout.stop().await;
     riskflow.stop().await?;
     signals.stop().await?;
     replayed.and(served)?;
