@@ -105,7 +105,8 @@ pub(crate) async fn serve(
             Router::new().fallback_service(trace.layer(limited))
         }
     };
-    let service = service.into_make_service();
+    // Who guesses passwords is known by the address.
+    let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
@@ -190,6 +191,7 @@ pub(crate) fn router(
                 .merge(own)
                 .layer(CompressionLayer::new()),
         )
+        .merge(scoring::api::people_router(Arc::clone(&access)))
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
     Served { router, access, requests: program.requests, telemetry: program.signals.telemetry }

@@ -1,5 +1,6 @@
 //! The commands. Each reads its arguments, calls one part of the program, and prints what came of it.
 
+pub mod audit;
 pub mod backtest;
 pub mod bench;
 pub mod changes;
@@ -26,6 +27,7 @@ pub mod simulate;
 mod target;
 pub mod train;
 pub mod tune;
+pub mod user;
 pub mod warehouse;
 
 use std::path::PathBuf;
@@ -53,6 +55,13 @@ impl ConfigArgs {
         }
         Ok(config)
     }
+}
+
+/// Who runs a command, in the audit: who can do that is trusted with the name.
+fn operator() -> String {
+    let name =
+        ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    name.map_or_else(|| "the command line".to_owned(), |name| format!("{name} at the command line"))
 }
 
 /// One thread a core.

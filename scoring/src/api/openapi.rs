@@ -6,7 +6,9 @@ use ingest::schema::{Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{alerts, answer, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score};
+use super::{
+    alerts, answer, audit, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score, session, users,
+};
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]
@@ -16,7 +18,8 @@ use crate::pipeline::Pipeline;
         score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
-        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act,
+        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
+        users::add, users::edit, users::remove, audit::list,
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
@@ -25,7 +28,8 @@ use crate::pipeline::Pipeline;
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
-        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft,
+        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
+        users::UserEdit, users::UserAnswer, page::Page<crate::audit::Sealed>,
     ))
 )]
 struct Described;
@@ -62,8 +66,8 @@ fn name_lists(document: &mut Value, names: &[String]) {
 
 /// What any call may be answered with, whatever it is for.
 const ANY_CALL: [(&str, &str); 5] = [
-    ("401", "no key, or none that is known"),
-    ("403", "the key may not do this"),
+    ("401", "no key and no session, or none that is known"),
+    ("403", "the caller may not do this"),
     ("429", "the key has sent more requests than its rate allows"),
     ("500", "riskflow failed"),
     ("503", "not ready, stopped, or too slow"),
@@ -94,7 +98,9 @@ fn add_common(document: &mut Value) {
             for (status, description) in ANY_CALL.iter().chain(ANY_BODY.iter().filter(|_| has_body)) {
                 responses.entry(*status).or_insert_with(|| problem(description));
             }
-            operation["security"] = json!([{"key": []}]);
+            if operation.get("security").is_none() {
+                operation["security"] = json!([{"key": []}]);
+            }
         }
     }
 }

@@ -17,7 +17,6 @@ use ingest::simulator::{self, Injection, Settings, Simulator};
 use ingest::{Clock, ManualClock, SystemClock};
 use monitor::Monitoring;
 use scoring::Pipeline;
-use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
 use tokio::sync::watch;
 use training::{Files, Learner, Progress, Request, Source};
@@ -25,6 +24,7 @@ use training::{Files, Learner, Progress, Request, Source};
 use self::claim::Claim;
 use self::periods::Periods;
 use self::replay::Replay;
+use super::run::reload_when_changed;
 use super::{ConfigArgs, WorldArgs};
 use crate::server::{self, Listener, Live};
 use crate::signals::Signals;
@@ -121,7 +121,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         // Either ends it; a closed channel too.
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
-    let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
+    let access = config.access()?;
+    tokio::spawn(reload_when_changed(Arc::clone(&access)));
     let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift);
     let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
