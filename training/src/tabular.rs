@@ -4,7 +4,7 @@
 use scoring::Model;
 use serde::{Deserialize, Serialize};
 
-use crate::learners::{self, boosting, logistic};
+use crate::learners::{self, boosting, logistic, scorecard};
 use crate::matrix::Matrix;
 use crate::preparation::{self, Preparation, Recipe};
 use crate::table::Table;
@@ -54,7 +54,10 @@ impl Approach {
     pub fn fit(self, table: &Table) -> Result<Fitted, Error> {
         let (preparation, matrix) = Preparation::fit(self.recipe(), table)?;
         let model = match self {
-            Self::Logistic | Self::Scorecard => {
+            Self::Scorecard => {
+                Model::Linear(scorecard::fit(&matrix, &scorecard::Settings::default(), logistic::Settings::default().threads)?)
+            }
+            Self::Logistic => {
                 let settings =
                     logistic::Settings { penalty: PENALTY, kept: preparation.is_on_scale(), ..logistic::Settings::default() };
                 Model::Linear(logistic::fit(&matrix, &settings)?)

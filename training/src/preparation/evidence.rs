@@ -11,10 +11,37 @@ use super::levels::LevelEvidence;
 use crate::matrix::between;
 use crate::table::Values;
 
-/// The most bins of numbers, not counting the missing ones.
-const MOST_BINS: usize = 8;
-/// The least share of the rows in a bin of numbers, and the least rows.
-const LEAST_SHARE: f64 = 0.005;
+/// How numbers are cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Binning {
+    /// The most bins of numbers, not counting the missing ones; 1 or more.
+    pub(crate) most_bins: usize,
+    /// The least share of the rows with a number in a bin.
+    pub(crate) least_share: f64,
+    /// How the risk may go from bin to bin.
+    pub(crate) order: Order,
+}
+
+/// How the risk may go from bin to bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// It only rises or only falls where that costs little, and goes as it likes where it does not.
+    WhereCheap,
+    /// It only rises or only falls, whichever tells more.
+    OneWay,
+    /// It never falls.
+    Rising,
+    /// It never rises.
+    Falling,
+}
+
+impl Default for Binning {
+    fn default() -> Self {
+        Self { most_bins: 8, least_share: 0.005, order: Order::WhereCheap }
+    }
+}
+
+/// The least rows of a bin of numbers.
 const LEAST_IN_BIN: u64 = 20;
 /// Numbers are cut into so many cells first; bins are put together from them.
 const CELLS: usize = 100;
@@ -25,18 +52,19 @@ const CHANCE: f64 = 3.84;
 const KEPT_BY_ORDER: f64 = 0.95;
 
 /// The bins of numbers.
-pub(super) fn fit(numbers: &[f64], labels: &[bool]) -> Evidence {
+pub(super) fn fit(numbers: &[f64], labels: &[bool], binning: Binning) -> Evidence {
     let all = Side::of(labels.iter().copied());
-    let Binned { ends, bins, missing } = binned(numbers, labels, all);
+    let Binned { ends, bins, missing } = binned(numbers, labels, all, binning);
     let information_value = information(bins.iter().chain(&missing), all);
     let bin = |side: Side| side.bin(all);
-    Evidence { ends, bins: bins.into_iter().map(bin).collect(), missing: missing.map(bin), information_value }
+    let bins = bins.into_iter().map(bin).collect();
+    Evidence { ends, bins, words: Vec::new(), missing: missing.map(bin), information_value }
 }
 
 /// What a column tells of the labels, in nats.
 pub(crate) fn information_value(values: &Values, labels: &[bool]) -> f64 {
     match values {
-        Values::Numbers(numbers) => fit(numbers, labels).information_value,
+        Values::Numbers(numbers) => fit(numbers, labels, Binning::default()).information_value,
         Values::Categories(categories) => LevelEvidence::fit(categories, labels).information_value,
     }
 }
@@ -100,8 +128,8 @@ struct Binned {
     missing: Option<Side>,
 }
 
-/// The bins of numbers with the highest information value; where that costs little, such that the risk only rises or only falls.
-fn binned(numbers: &[f64], labels: &[bool], all: Side) -> Binned {
+/// The bins of numbers with the highest information value of those whose risk goes as it may.
+fn binned(numbers: &[f64], labels: &[bool], all: Side, binning: Binning) -> Binned {
     let mut sorted: Vec<(f64, bool)> = Vec::with_capacity(numbers.len());
     let mut missing = Side::default();
     for (number, bad) in numbers.iter().zip(labels) {
@@ -110,13 +138,24 @@ fn binned(numbers: &[f64], labels: &[bool], all: Side) -> Binned {
     let missing = (missing.rows() > 0).then_some(missing);
     sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let cells = cells(&sorted);
-    let least = ((LEAST_SHARE * sorted.len() as f64).ceil() as u64).max(LEAST_IN_BIN).min(sorted.len() as u64);
+    let least = ((binning.least_share * sorted.len() as f64).ceil() as u64).max(LEAST_IN_BIN).min(sorted.len() as u64);
     let sides: Vec<Side> = cells.iter().map(|cell| cell.side).collect();
-    let free = best_bins(&sides, least, all, |_, _| true);
-    let rising = best_bins(&sides, least, all, |before, after| after.at_least_as_bad(before));
-    let falling = best_bins(&sides, least, all, Side::at_least_as_bad);
-    let ordered = if falling.information > rising.information { falling } else { rising };
-    let bins = if ordered.information >= KEPT_BY_ORDER * free.information { ordered } else { free };
+    let best = |may_follow: fn(Side, Side) -> bool| best_bins(&sides, least, all, binning.most_bins, may_follow);
+    let rising = || best(|before, after| after.at_least_as_bad(before));
+    let falling = || best(Side::at_least_as_bad);
+    let one_way = || {
+        let (rising, falling) = (rising(), falling());
+        if falling.information > rising.information { falling } else { rising }
+    };
+    let bins = match binning.order {
+        Order::Rising => rising(),
+        Order::Falling => falling(),
+        Order::OneWay => one_way(),
+        Order::WhereCheap => {
+            let (free, ordered) = (best(|_, _| true), one_way());
+            if ordered.information >= KEPT_BY_ORDER * free.information { ordered } else { free }
+        }
+    };
     let mut ends = Vec::new();
     for end in bins.ends.iter().take(bins.ends.len().saturating_sub(1)) {
         ends.push(between(cells[end - 1].highest, cells[*end].lowest));
@@ -168,9 +207,9 @@ struct Bins {
     information: f64,
 }
 
-/// The cut into at most [`MOST_BINS`] runs of cells, each with `least` rows, that has the highest information value, less what bins have to
+/// The cut into at most `most_bins` runs of cells, each with `least` rows, that has the highest information value, less what bins have to
 /// be worth, of those in which `may_follow` holds for each two neighbours. Exact, by dynamic programming over the last bin.
-fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Side) -> bool) -> Bins {
+fn best_bins(cells: &[Side], least: u64, all: Side, most_bins: usize, may_follow: fn(Side, Side) -> bool) -> Bins {
     /// The best way to end with a certain bin.
     #[derive(Clone, Copy)]
     struct Way {
@@ -188,13 +227,13 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
         }
     }
     // ways[bins][start][end]: the last of so many bins holds the cells from start to end.
-    let mut ways = vec![vec![vec![None::<Way>; n + 1]; n + 1]; MOST_BINS + 1];
+    let mut ways = vec![vec![vec![None::<Way>; n + 1]; n + 1]; most_bins + 1];
     for end in 1..=n {
         if sums[0][end].rows() >= least {
             ways[1][0][end] = Some(Way { information: information(sums[0][end]), from: 0 });
         }
     }
-    for bins in 2..=MOST_BINS {
+    for bins in 2..=most_bins {
         for start in 1..n {
             for end in start + 1..=n {
                 let side = sums[start][end];

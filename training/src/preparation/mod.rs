@@ -13,14 +13,16 @@ mod vector;
 use scoring::model::preparation::{Evidence, Filled};
 use serde::{Deserialize, Serialize};
 
+use crate::learners::boosting::Direction;
+use crate::learners::scorecard;
 use crate::matrix::{self, Matrix};
 use crate::table::{Column, Table, Values};
 
 pub use self::category::{OneHot, TargetMean};
-pub(crate) use self::evidence::information_value;
+pub(crate) use self::evidence::{Binning, Order, information_value};
 pub use self::levels::LevelEvidence;
 pub use self::vector::Wish;
-pub(crate) use self::vector::{Prepared, prepare};
+pub(crate) use self::vector::{Cut, Prepared, prepare, prepare_bins};
 
 /// What a learner wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +73,9 @@ impl Preparation {
             let encoding = match (recipe, &column.values) {
                 (Recipe::Linear, Values::Numbers(numbers)) => Encoding::Filled(number::fit(numbers)),
                 (Recipe::Linear, Values::Categories(categories)) => Encoding::OneHot(OneHot::fit(categories)),
-                (Recipe::Evidence, Values::Numbers(numbers)) => Encoding::Evidence(evidence::fit(numbers, labels)),
+                (Recipe::Evidence, Values::Numbers(numbers)) => {
+                    Encoding::Evidence(evidence::fit(numbers, labels, scorecard::Settings::default().binning(Direction::Free)))
+                }
                 (Recipe::Evidence, Values::Categories(categories)) => {
                     Encoding::LevelEvidence(LevelEvidence::fit(categories, labels))
                 }

@@ -152,7 +152,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
     match (method, path) {
         (&Method::GET | &Method::HEAD, path) if is_public(path) => None,
         (&Method::GET | &Method::HEAD, _) | (_, "/v1/rules/check") => Some(Scope::Read),
-        (_, "/v1/score" | "/v1/score/batch") => Some(Scope::Score),
+        (_, "/v1/score" | "/v1/score/batch" | "/v1/credit/score") => Some(Scope::Score),
         (_, "/v1/labels") => Some(Scope::Label),
         (&Method::POST, path) if is_backtest(path) => Some(Scope::Read),
         // What these alter waits for somebody who may change it.

@@ -13,6 +13,9 @@ pub struct Evidence {
     pub ends: Vec<f64>,
     /// The bins in the order of their numbers; none where training had no number at all.
     pub bins: Vec<Bin>,
+    /// What the numbers stand for where they are the places of words: a bin for each, its end the place. None where they are numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
     /// The rows without a number; `None` where training had none.
     pub missing: Option<Bin>,
     /// What the feature tells, in nats.
@@ -57,6 +60,9 @@ impl Evidence {
         let (bins, ends) = (self.bins.len(), self.ends.len());
         if bins != ends + 1 && (bins, ends) != (0, 0) {
             return Err(Invalid::Bins { bins, ends });
+        }
+        if ![0, bins].contains(&self.words.len()) {
+            return Err(Invalid::Words { bins, words: self.words.len() });
         }
         let rises = self.ends.is_sorted_by(|a, b| a < b) && self.ends.iter().all(|end| end.is_finite());
         usable("an end of a bin", rises)?;
