@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::hint::black_box;
 
-use drift::{Bins, Sorted, ks, psi, wasserstein};
+use drift::{Bins, Kind, numbers, psi};
 use rustix::time::{ClockId, clock_gettime};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,14 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 keep(psi(&then, &now));
             })
         }),
-        ("ks_cpu_seconds", each(&|place| keep(ks(&Sorted::new(&reference[place]), &Sorted::new(&current[place]))))),
-        ("all_cpu_seconds", each(&|place| keep(drift::numbers(&reference[place], &current[place])))),
+        ("all_cpu_seconds", each(&|place| keep(numbers(&reference[place], &current[place])))),
     ];
     let sums = pairs().map(|(then, now)| {
-        let sorted = (Sorted::new(then), Sorted::new(now));
         let index = stability(then, now).map_or(f64::NAN, |psi| psi.value);
-        let [ks, distance] = [ks(&sorted.0, &sorted.1).map(|ks| ks.statistic), wasserstein(&sorted.0, &sorted.1)];
-        [index, ks.unwrap_or(f64::NAN), distance.unwrap_or(f64::NAN)]
+        match numbers(then, now).kind {
+            Kind::Numbers { ks: Some(ks), wasserstein: Some(distance), .. } => [index, ks.statistic, distance],
+            _ => [index, f64::NAN, f64::NAN],
+        }
     });
     let sums = sums.fold([0.0; 3], |sums, each| [sums[0] + each[0], sums[1] + each[1], sums[2] + each[2]]);
     let figures = ["psi_sum", "ks_sum", "wasserstein_sum"].into_iter().zip(sums);

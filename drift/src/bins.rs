@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantiles::at_ranks;
+use crate::column::Column;
+use crate::lanes;
 use crate::sorted::Sorted;
 
 /// The inner edges of bins, rising.
@@ -21,9 +22,8 @@ impl Bins {
 
     /// So many bins of about one size, fewer where values repeat. NaN is missing and in no bin.
     pub fn quantiles(values: &[f64], bins: usize) -> Self {
-        let present = values.iter().filter(|value| !value.is_nan()).count();
-        let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Self::cut(at_ranks(values, &ranks(present, bins)), highest)
+        let column = Column::new(values);
+        Self::cut(column.at_ranks(&ranks(column.present, bins)), column.highest)
     }
 
     /// The same of a column in order.
@@ -33,7 +33,7 @@ impl Bins {
         Self::cut(ranks(last + 1, bins).into_iter().map(value).collect(), value(last))
     }
 
-    fn cut(mut edges: Vec<f64>, highest: f64) -> Self {
+    pub(crate) fn cut(mut edges: Vec<f64>, highest: f64) -> Self {
         edges.dedup();
         // Nothing lies above an edge that is the highest value.
         edges.pop_if(|edge| *edge == highest);
@@ -55,9 +55,9 @@ impl Bins {
         let mut above = vec![0; self.edges.len()];
         let mut present = 0;
         for chunk in values.chunks(CHUNK) {
-            present += chunk.iter().map(|value| u64::from(!value.is_nan())).sum::<u64>();
+            present += chunk.len() as u64 - lanes::missing(chunk);
             for (above, edge) in above.iter_mut().zip(&self.edges) {
-                *above += chunk.iter().map(|value| u64::from(value > edge)).sum::<u64>();
+                *above += lanes::above(chunk, *edge);
             }
         }
         counts(&above, present, values.len() as u64 - present)
@@ -71,7 +71,7 @@ impl Bins {
 }
 
 /// Counts from how many lie above each edge.
-fn counts(above: &[u64], present: u64, missing: u64) -> Vec<u64> {
+pub(crate) fn counts(above: &[u64], present: u64, missing: u64) -> Vec<u64> {
     let not_below = std::iter::once(present).chain(above.iter().copied());
     let in_bins = not_below.zip(above.iter().copied().chain([0])).map(|(from, until)| from - until);
     in_bins.chain([missing]).collect()
@@ -81,7 +81,7 @@ fn counts(above: &[u64], present: u64, missing: u64) -> Vec<u64> {
 const CHUNK: usize = 2_048;
 
 /// The ranks of the highest values of all bins but the last.
-fn ranks(present: usize, bins: usize) -> Vec<usize> {
+pub(crate) fn ranks(present: usize, bins: usize) -> Vec<usize> {
     let last_ranks = (1..bins).filter(|_| present > 0).map(|bin| (bin * present).div_ceil(bins) - 1);
     let mut ranks: Vec<usize> = last_ranks.collect();
     ranks.dedup();

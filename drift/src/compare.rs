@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bins::Bins;
+use crate::bins::{Bins, counts};
+use crate::cells::compare;
 use crate::chi_square::{ChiSquare, chi_square};
+use crate::column::Column;
 use crate::jensen_shannon::jensen_shannon;
 use crate::kolmogorov::{Ks, ks};
 use crate::missing::{MissingChange, missing_change};
@@ -100,14 +102,26 @@ impl Figures {
 
 /// A column of numbers; NaN where one is missing.
 pub fn numbers(reference: &[f64], current: &[f64]) -> Feature {
-    let (reference, current) = (Sorted::new(reference), Sorted::new(current));
-    let bins = Bins::of_sorted(&reference, BINS);
-    let kind = Kind::Numbers {
-        edges: bins.edges().to_vec(),
-        ks: ks(&reference, &current),
-        wasserstein: wasserstein(&reference, &current),
+    let sides = [Column::new(reference), Column::new(current)];
+    let [n, m] = [0, 1].map(|side| sides[side].present);
+    let (bins, counts, ks, wasserstein) = match compare(&sides[0], &sides[1], BINS) {
+        Some(found) => {
+            let counts = [0, 1].map(|side| {
+                let (present, rows) = (sides[side].present, sides[side].rows());
+                let above: Vec<u64> = found.not_above.iter().map(|not_above| (present - not_above[side]) as u64).collect();
+                counts(&above, present as u64, (rows - present) as u64)
+            });
+            (found.bins, counts, Ks::new(n, m, found.furthest), Some(found.area))
+        }
+        None => {
+            let (reference, current) = (Sorted::new(reference), Sorted::new(current));
+            let bins = Bins::of_sorted(&reference, BINS);
+            let counts = [bins.count_sorted(&reference), bins.count_sorted(&current)];
+            (bins, counts, ks(&reference, &current), wasserstein(&reference, &current))
+        }
     };
-    let (reference, current) = (bins.count_sorted(&reference), bins.count_sorted(&current));
+    let [reference, current] = counts;
+    let kind = Kind::Numbers { edges: bins.edges().to_vec(), ks, wasserstein };
     Feature { figures: Figures::new(&reference, &current), reference, current, kind }
 }
 

@@ -33,22 +33,34 @@ const EXACT_PAIRS: u64 = 4_000_000;
 
 /// The exact statistic of the present values, ties and all; `None` where a side has none.
 pub fn ks(reference: &Sorted, current: &Sorted) -> Option<Ks> {
+    Ks::new(reference.present(), current.present(), furthest(reference, current))
+}
+
+/// The furthest that the cumulative counts lie apart, each multiplied by the number of the other side's values.
+pub(crate) fn furthest(reference: &Sorted, current: &Sorted) -> u64 {
     let (n, m) = (reference.present() as i64, current.present() as i64);
-    if n == 0 || m == 0 {
-        return None;
-    }
     let mut furthest = 0;
     walk(reference, current, |step| {
         let apart = (step.reference as i64 * m - step.current as i64 * n).abs();
         furthest = furthest.max(if step.is_whole() { apart } else { 0 });
     });
-    let (n, m, furthest) = (n as u64, m as u64, furthest as u64);
-    let statistic = furthest as f64 / (n as f64 * m as f64);
-    let (p, method) = match n.checked_mul(m).is_some_and(|pairs| pairs <= EXACT_PAIRS) {
-        true => (exact(n, m, furthest), Method::Exact),
-        false => (kolmogorov((n as f64 * m as f64 / (n + m) as f64).sqrt() * statistic), Method::Limit),
-    };
-    Some(Ks { statistic, p, method })
+    furthest.unsigned_abs()
+}
+
+impl Ks {
+    /// Of two samples' sizes and how far their cumulative counts lie apart at most, each multiplied by the other's size.
+    pub(crate) fn new(reference: usize, current: usize, furthest: u64) -> Option<Self> {
+        let (n, m) = (reference as u64, current as u64);
+        if n == 0 || m == 0 {
+            return None;
+        }
+        let statistic = furthest as f64 / (n as f64 * m as f64);
+        let (p, method) = match n.checked_mul(m).is_some_and(|pairs| pairs <= EXACT_PAIRS) {
+            true => (exact(n, m, furthest), Method::Exact),
+            false => (kolmogorov((n as f64 * m as f64 / (n + m) as f64).sqrt() * statistic), Method::Limit),
+        };
+        Some(Self { statistic, p, method })
+    }
 }
 
 /// The statistic of counts in the same bins, from the lowest to the highest, and its limit: what lies apart within a bin is not seen, so

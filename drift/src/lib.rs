@@ -5,15 +5,18 @@
 //! The reference is what a model has learned from; the current sample is judged against it, never the other way round.
 
 mod bins;
+mod cells;
 mod chi_square;
+mod column;
 mod compare;
 mod discovery;
 mod hysteresis;
 mod jensen_shannon;
 mod kolmogorov;
+mod lanes;
+mod layout;
 mod missing;
 mod psi;
-mod quantiles;
 mod severity;
 mod sorted;
 #[cfg(test)]

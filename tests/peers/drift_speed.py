@@ -109,8 +109,9 @@ def main():
         for what, expect in (("psi_sum", indices), ("ks_sum", distances)):
             if abs(ours[what] - expect) > 1e-9 * abs(expect):
                 raise SystemExit(f"{what} is {ours[what]} here and {expect} there")
-        results["riskflow PSI"], results["riskflow KS"] = ours["psi_cpu_seconds"], ours["ks_cpu_seconds"]
-        results["riskflow PSI, edges known"], results["riskflow, all figures"] = ours["psi_known_edges_cpu_seconds"], ours["all_cpu_seconds"]
+        results["riskflow PSI"], results["riskflow PSI, edges known"] = ours["psi_cpu_seconds"], ours["psi_known_edges_cpu_seconds"]
+        # The exact KS comes with the other figures: nothing is sorted for it alone.
+        results["riskflow KS and all other figures"] = ours["all_cpu_seconds"]
         if given.riskflow:
             for name, side in (("then", reference), ("now", current)):
                 columns = {f"f{place}": pyarrow.array(values, from_pandas=True) for place, values in enumerate(side)}
@@ -126,10 +127,10 @@ def main():
     against = lambda ours, theirs: print(json.dumps({"times": f"{ours} against {theirs}", "factor": round(results[theirs] / results[ours], 1)}))
     against("riskflow PSI", "numpy PSI")
     against("riskflow PSI, edges known", "numpy PSI, edges known")
-    against("riskflow KS", "scipy KS")
+    against("riskflow KS and all other figures", "scipy KS")
     if not given.without_evidently:
         against("riskflow PSI", "evidently psi")
-        against("riskflow KS", "evidently ks")
+        against("riskflow KS and all other figures", "evidently ks")
 
 
 main()
