@@ -28,23 +28,36 @@ pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) 
     let (stop, mut stopped) = oneshot::channel();
     let runtime = Handle::current();
     let work = async move {
+        let mut asked_for = None;
         let mut ticks = tokio::time::interval(PAUSE);
         loop {
             tokio::select! { _ = &mut stopped => return, _ = ticks.tick() => {} }
-            judge_once(&engine, &judge, &notifier).await;
+            judge_once(&engine, &judge, &notifier, &mut asked_for).await;
         }
     };
     background::spawn("judge", move || runtime.block_on(work))?;
     Ok(Judging { _stop: stop })
 }
 
-async fn judge_once(engine: &Engine, judge: &Judge, notifier: &Notifier) {
+/// Who asks for a training.
+const BY: &str = "performance";
+
+/// A training is asked for once a champion: `asked_for` is the version that it was asked for.
+async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, asked_for: &mut Option<u32>) {
     let champion = engine.champion().map(|champion| champion.version);
     let challengers = engine.control().await.challengers;
     let versions: Vec<u32> = challengers.iter().filter(|each| each.name == judge.model).map(|each| each.version).collect();
-    match judge.once(champion, &versions).await {
-        Ok(judged) => judged.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier)),
-        Err(error) => tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
+    let found = match judge.once(champion, &versions).await {
+        Ok(found) => found,
+        Err(error) => return tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
+    };
+    found.challengers.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier));
+    if let Some(reason) = found.fallen.filter(|_| *asked_for != champion) {
+        tracing::warn!(champion, reason, "the champion has fallen below what it is held to: a training is asked for");
+        match engine.want_retraining(BY, &reason).await {
+            Ok(_) => *asked_for = champion,
+            Err(error) => tracing::error!(%error, reason, "a training is wanted, and cannot be asked for"),
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, changes, compare, demo, drift, evaluate, experiments, features, import, key, model, notify, promote,
-    retrain, rollback, run, score, simulate, train, tune, warehouse,
+    backtest, bench, changes, compare, demo, drift, evaluate, experiments, features, import, key, model, monitor, notify,
+    promote, retrain, rollback, run, score, simulate, train, tune, warehouse,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -33,6 +33,7 @@ enum Command {
     Tune(tune::Args),
     Evaluate(evaluate::Args),
     Backtest(Box<backtest::Args>),
+    Monitor(monitor::Args),
     Compare(compare::Args),
     Drift(drift::Args),
     Model(model::Args),
@@ -62,6 +63,7 @@ async fn main() -> ExitCode {
         Command::Tune(args) => tune::run(&args).await,
         Command::Evaluate(args) => evaluate::run(&args).await,
         Command::Backtest(args) => backtest::run(&args),
+        Command::Monitor(args) => monitor::run(&args).await,
         Command::Compare(args) => compare::run(&args).await,
         Command::Drift(args) => drift::run(&args).await,
         Command::Model(args) => model::run(&args),

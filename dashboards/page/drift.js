@@ -1,6 +1,7 @@
 // The page of drift: asks for what moved, shows it as a heat map, and one feature of one window in detail. What is shown stands in the
 // address, so that a view can be sent to somebody.
 
+import { explain, textOf } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { compact, count, dayName, dayNumber, isoDay, number, percent } from "./format.js";
 import { drawHeat } from "./heat.js";
@@ -18,18 +19,7 @@ let answer = null;
 let text = null;
 let latest = null; // the last day that has decisions
 
-async function get(path) {
-  const response = await fetch(path, { headers: { accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-  const body = await response.text();
-  if (response.ok) return body;
-  let said = `status ${response.status}`;
-  try {
-    said = JSON.parse(body).detail ?? said;
-  } catch {
-    // It is no problem+json: the status has to do.
-  }
-  throw new Error(said);
-}
+const get = path => textOf(path, PATIENCE_MS);
 
 // The days to show: those of the address, or the last that have decisions.
 async function days(window) {
@@ -62,8 +52,7 @@ async function refresh() {
     answer = arranged(JSON.parse(now), shown);
     show();
   } catch (error) {
-    const said = error instanceof TypeError ? "riskflow does not answer; trying again" : error.message;
-    setText(byId("banner"), said);
+    setText(byId("banner"), explain(error, PATIENCE_MS));
     byId("banner").hidden = false;
   }
 }
@@ -124,6 +113,7 @@ function show() {
   const scroll = byId("heat-scroll");
   if (!chosen) scroll.scrollLeft = scroll.scrollWidth;
   showDetail(chosen && cells.get(names[chosen.row]).get(columns[chosen.column]));
+  suggestReason();
 }
 
 function chosenCell() {
@@ -266,6 +256,33 @@ function showTold(name) {
   const quiet = windows.every(moved => moved.severity === "insufficient_data") ? "insufficient data in all windows shown" : "nothing in the windows shown";
   byId("told").replaceChildren(...(changes.length ? changes : [html("li", {}, quiet)]));
 }
+
+// Says what has drifted in the last window, where nobody has written a reason yet.
+function suggestReason() {
+  const { names, cells, columns } = answer;
+  const reason = byId("retrain-reason");
+  if (reason.value && reason.value !== reason.dataset.suggested) return;
+  const last = columns.findLast(start => names.some(name => cells.get(name).has(start)));
+  const drifted = names.filter(name => cells.get(name).get(last)?.severity === "drift");
+  reason.dataset.suggested = drifted.length ? `drifted by ${long(last)}: ${drifted.slice(0, 5).join(", ")}${drifted.length > 5 ? ` and ${drifted.length - 5} more` : ""}`.slice(0, 200) : "";
+  reason.value = reason.dataset.suggested;
+}
+
+byId("retrain").addEventListener("submit", async event => {
+  event.preventDefault();
+  const said = byId("retrain-said");
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  try {
+    await textOf("/v1/models/retrain", PATIENCE_MS, { method: "POST", body: JSON.stringify({ reason: byId("retrain-reason").value }) });
+    said.classList.remove("error");
+    setText(said, "It is asked for.");
+  } catch (error) {
+    said.classList.add("error");
+    setText(said, explain(error, PATIENCE_MS));
+  }
+  button.disabled = false;
+});
 
 for (const id of ["from", "to"]) byId(id).addEventListener("change", () => change({ [id]: byId(id).value || null, at: null }));
 addEventListener("popstate", refresh);

@@ -5,6 +5,7 @@ import { explain, textOf } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { amount, count, fullTime, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
+import { MATURITY } from "./maturity.js";
 import { CURVES, interval, isMature, judged } from "./rivals.js";
 
 const PAUSE_MS = 30_000;
@@ -17,7 +18,8 @@ const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
 const filters = byId("filters");
-const cards = CURVES.map(chart => [chart, createCard(chart)]);
+const cards = CURVES.map(chart => [chart, createCard(chart, byId("curves"))]);
+const maturity = createCard(MATURITY, byId("maturity"));
 let models = [];
 let changes = null; // what waits for a second person; null where the server does not have such things
 let comparison = null;
@@ -83,6 +85,7 @@ addEventListener("popstate", run);
 function showComparison() {
   const { state, verdict, summary, reasons, guardrails, events, outcomes, maturity } = comparison;
   byId("duel").hidden = false;
+  byId("duel").classList.toggle("empty", state === "no_data");
   const title = byId("verdict");
   title.className = state === "no_data" ? "no_data" : verdict;
   setText(title, state === "no_data" ? "No data" : { promote: "Promote", keep: "Keep the champion", need_more: `${summary[0].toUpperCase()}${summary.slice(1)}` }[verdict]);
@@ -169,7 +172,7 @@ function showPromotion() {
   const waiting = (changes ?? []).filter(change => change.state === "pending");
   const reason = html("input", { type: "text", name: "reason", required: "", placeholder: "Why", "aria-label": "Why", maxlength: 200 });
   const said = html("p", { class: "message", role: "status" });
-  const propose = html("form", {}, reason, html("button", { class: verdict === "promote" ? "primary" : null }, `Propose to promote ${challenger}`));
+  const propose = html("form", { class: "act" }, reason, html("button", { class: verdict === "promote" ? "primary" : null }, `Propose to promote ${challenger}`));
   const act = async (work, done) => {
     said.classList.remove("error");
     try {
@@ -202,6 +205,7 @@ function showPromotion() {
 }
 
 function showPerformance() {
+  maturity.show(performance);
   switches(byId("performance-by"), GROUPS, performanceBy, value => {
     performanceBy = value;
     showPerformance();
@@ -245,11 +249,11 @@ function ruleRows(rules) {
   return [thead(["Rule", "Hits", "Judged hits", "Bad", "Precision", "Recall", "Hits for each bad", "Money stopped", "Wrongly stopped"]), html("tbody", {}, ...rules.map(row))];
 }
 
-function createCard(chart) {
+function createCard(chart, place) {
   const message = html("p", { class: "message" });
   const legend = html("p", { class: "legend" });
   const drawing = svg("svg", { role: "slider", tabindex: 0, hidden: "", "aria-roledescription": "chart" });
-  byId("curves").append(html("figure", { class: `card ${chart.name}` },
+  place.append(html("figure", { class: `card ${chart.name}` },
     html("figcaption", {}, html("h2", {}, chart.title), html("p", { class: "about" }, chart.about), legend), message, drawing));
   const { show: draw } = createChart(drawing);
   function show(answer) {

@@ -10,7 +10,7 @@ const DRIFT: &str = include_str!("../page/drift.html");
 const MODELS: &str = include_str!("../page/models.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 19] = [
+pub(crate) const ASSETS: [(&str, &str); 20] = [
     ("app.css", include_str!("../page/app.css")),
     ("app.js", include_str!("../page/app.js")),
     ("ask.js", include_str!("../page/ask.js")),
@@ -26,6 +26,7 @@ pub(crate) const ASSETS: [(&str, &str); 19] = [
     ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
     ("marks.js", include_str!("../page/marks.js")),
+    ("maturity.js", include_str!("../page/maturity.js")),
     ("models.css", include_str!("../page/models.css")),
     ("models.js", include_str!("../page/models.js")),
     ("rivals.js", include_str!("../page/rivals.js")),

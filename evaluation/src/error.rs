@@ -54,6 +54,14 @@ pub enum Error {
         /// Where it is.
         at: f64,
     },
+    /// A figure that nothing can fall below, or everything.
+    #[error("the floor of {figure} is {floor}, which does not lie between 0 and 1")]
+    Floor {
+        /// Of what.
+        figure: String,
+        /// Where it is.
+        floor: f64,
+    },
     /// A level of confidence that is none.
     #[error("the confidence level {level} does not lie between 0 and 1")]
     Level {

@@ -29,6 +29,15 @@ pub struct Judge {
     pub monitoring: Monitoring,
 }
 
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Why the champion is to be trained anew, if it is: see [`performance::Floors`].
+    pub fallen: Option<String>,
+    /// Every challenger.
+    pub challengers: Vec<Judged>,
+}
+
 /// A challenger that was judged.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -39,12 +48,12 @@ pub struct Judged {
 }
 
 impl Judge {
-    /// Judges as of the newest moment that the warehouse knows of; the comparisons with every challenger. Blocks on the warehouse while it writes, so it
+    /// Judges as of the newest moment that the warehouse knows of: the champion by itself, and every challenger beside it. Blocks on the warehouse while it writes, so it
     /// belongs on a thread of its own.
     ///
     /// # Errors
     /// When the warehouse does not answer or take the figures, or a model cannot be read. What was written until then stays.
-    pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Vec<Judged>, Error> {
+    pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Findings, Error> {
         let Self { warehouse, registry, model, monitoring } = self;
         let as_of = performance::as_of(&**warehouse, None).await?;
         let since = as_of - Duration::from_micros(DAYS * 86_400_000_000);
@@ -52,8 +61,10 @@ impl Judge {
         let request = performance::Request { days, as_of: Some(as_of), segments: Vec::new() };
         let figures = performance::performance(&**warehouse, &request, &monitoring.performance).await?;
         performance::write_points(&**warehouse, model, &figures)?;
-        let Some(champion) = champion else { return Ok(Vec::new()) };
-        let mut comparisons = Vec::new();
+        let Some(champion) = champion else { return Ok(Findings::default()) };
+        let of_champion = figures.versions.iter().find(|version| version.name == champion.to_string());
+        let fallen = of_champion.and_then(|version| monitoring.performance.retrain_below.broken(version));
+        let mut judged = Vec::new();
         for &challenger in challengers.iter().filter(|challenger| **challenger != champion) {
             let inputs = Inputs::new(&registry.load(model, champion)?.about, &registry.load(model, challenger)?.about)?;
             let request = experiment::Request { model: model.clone(), champion, challenger, days, as_of: Some(as_of) };
@@ -62,8 +73,8 @@ impl Judge {
             let before = experiment::last_verdict(&**warehouse, &compared).await?;
             experiment::write_points(&**warehouse, &compared)?;
             let is_news = before.as_deref() != Some(compared.finding.verdict.name());
-            comparisons.push(Judged { compared, is_news });
+            judged.push(Judged { compared, is_news });
         }
-        Ok(comparisons)
+        Ok(Findings { fallen, challengers: judged })
     }
 }

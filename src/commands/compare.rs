@@ -105,7 +105,7 @@ fn only_model(registry: &dyn Registry) -> anyhow::Result<String> {
 const STRETCH: usize = 50_000;
 
 /// Brings what the warehouse lacks of the log into it, where the pipeline is known; says so where it is not.
-fn catch_up(warehouse: &dyn Warehouse, log: &dyn Readable, pipeline: Option<&Pipeline>) -> anyhow::Result<()> {
+pub(super) fn catch_up(warehouse: &dyn Warehouse, log: &dyn Readable, pipeline: Option<&Pipeline>) -> anyhow::Result<()> {
     let reached = warehouse.reached();
     let Some(pipeline) = pipeline else {
         let lacking = log.read(reached)?.count();

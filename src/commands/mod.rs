@@ -15,6 +15,7 @@ pub mod import;
 pub mod key;
 mod made_up;
 pub mod model;
+pub mod monitor;
 pub mod notify;
 pub mod promote;
 pub mod retrain;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use ::drift::{ChiSquare, Figures, Hysteresis, Ks, Rules, Severity};
 use ::drift::{binned_ks, chi_square, severities};
 use ingest::{Duration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::against::Against;
 pub use self::turns::{Turn, turns};
@@ -35,7 +35,7 @@ pub struct Asked {
 }
 
 /// How far one thing has moved in one window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moved {
     /// When the window begins.
     pub window_start: Timestamp,
@@ -72,7 +72,7 @@ pub struct Moved {
 }
 
 /// What can move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A feature.

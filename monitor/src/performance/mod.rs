@@ -3,6 +3,7 @@
 //! has come. Nothing here changes anything; the figures are plain functions of columns that a warehouse hands over.
 
 mod cohort;
+mod floors;
 mod points;
 pub(crate) mod rows;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cohort::{Cohort, RuleCohort, State};
 use self::cohort::{How, cohort, rule};
+pub use self::floors::Floors;
 pub use self::points::{SERIES, write_points};
 use self::rows::Rows;
 use crate::error::Error;
@@ -42,11 +44,13 @@ pub struct Policy {
     pub capacity_a_day: usize,
     /// How many resamples intervals are taken over.
     pub rounds: usize,
+    /// Below which figures a training is asked for.
+    pub retrain_below: Floors,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { maturity: None, mature_at: 0.9, capacity_a_day: 100, rounds: 100 }
+        Self { maturity: None, mature_at: 0.9, capacity_a_day: 100, rounds: 100, retrain_below: Floors::default() }
     }
 }
 
@@ -54,6 +58,7 @@ impl Policy {
     /// What is wrong with it, if anything.
     pub fn check(&self) -> Result<(), evaluation::Error> {
         evaluation::check_share(self.mature_at)?;
+        self.retrain_below.check()?;
         self.settings(None).check()
     }
 

@@ -109,6 +109,27 @@ async fn figures_are_those_of_the_decisions() {
 }
 
 #[tokio::test]
+async fn a_training_is_wanted_of_mature_figures_that_chance_does_not_explain() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = filled(&folder, &records(20, 40));
+    let ask = async |as_of| performance(&warehouse, &request(Some(as_of)), &Policy::default()).await.unwrap();
+    let version = &ask("2018-10-01").await.versions[0];
+    let auc = version.scores.figures.auc;
+    let upper = auc.interval().unwrap().upper;
+    let at = |auc: f64, version: &Cohort| Floors { auc: Some(auc), average_precision: None }.broken(version);
+    assert_eq!(at(upper - 1e-6, version), None, "chance explains it");
+    let reason = at(upper + 1e-6, version).unwrap();
+    assert!(
+        reason.starts_with(&format!("AUC {:.3} (", auc.point().unwrap())) && reason.ends_with(" over 800 judged events"),
+        "{reason}"
+    );
+    assert_eq!(Floors::default().broken(version), None);
+    let immature = &ask("2018-08-20T12:00:00Z").await.days[19];
+    assert_ne!(immature.state, State::Mature);
+    assert_eq!(at(0.999_999, immature), None, "labels are not in");
+}
+
+#[tokio::test]
 async fn contradicting_future_and_unknown_labels() {
     let folder = tempfile::tempdir().unwrap();
     let of = |id: &'static str| move |position: u64| decided(position + 1, &sample(position, id, "2018-08-01"));
@@ -169,6 +190,8 @@ fn policies_that_make_no_sense_are_refused() {
     let mature = Policy { mature_at: 1.5, ..Policy::default() };
     check(mature, "a cohort cannot be mature from a share of 1.5 on, which does not lie between 0 and 1");
     check(Policy { capacity_a_day: 0, ..Policy::default() }, "the review capacity is zero a day");
+    let retrain_below = Floors { auc: Some(1.0), average_precision: None };
+    check(Policy { retrain_below, ..Policy::default() }, "the floor of auc is 1, which does not lie between 0 and 1");
     assert_eq!(Policy::default().check(), Ok(()));
 }
 

@@ -38,7 +38,7 @@ impl Lengths {
     /// Payments are many, and their labels come soon.
     const CARDS: Self = Self { training: 28, least_training: 7, test: 7 };
     /// Applications are few, and their labels come late.
-    const CREDIT: Self = Self { training: 365, least_training: 60, test: 28 };
+    const CREDIT: Self = Self { training: 120, least_training: 60, test: 28 };
 }
 
 impl Periods {
@@ -50,17 +50,20 @@ impl Periods {
         match training::span(data, &pipeline.schema).await? {
             Some((first, last)) => {
                 let lengths = if pipeline.credit.is_some() { Lengths::CREDIT } else { Lengths::CARDS };
-                Self::between(first, last, label.delay, lengths)
+                Self::between(first, last, label.delay, lengths, filling_days(pipeline))
             }
             None => bail!("{} has no events", data.display()),
         }
     }
 
-    /// Two fifths of the days come before the replay, and never less than the least to learn from, the delay and the days to judge on.
-    fn between(first: Timestamp, last: Timestamp, delay: Duration, lengths: Lengths) -> anyhow::Result<Self> {
+    /// Two fifths of the days come before the replay, and never less than the least to learn from, the delay and the days to judge on. Up to three
+    /// fifths do where that leaves time for the windows to fill: a model that has learned from half-filled ones finds full ones strange.
+    fn between(first: Timestamp, last: Timestamp, delay: Duration, lengths: Lengths, filling_days: i64) -> anyhow::Result<Self> {
         let (first_day, days) = (first.day(), last.day() - first.day() + 1);
         let delay_days = (delay + Duration::from_micros(Duration::days(1).micros() - 1)).whole_days();
-        let before = (days * 2 / 5).max(lengths.least_training + delay_days + lengths.test);
+        let least = (days * 2 / 5).max(lengths.least_training + delay_days + lengths.test);
+        let filled = filling_days + lengths.training + delay_days + lengths.test;
+        let before = if filled <= days * 3 / 5 { least.max(filled) } else { least };
         if days < before + 1 {
             bail!("the demo needs at least {} days of history, and there are {days}", before + 1);
         }
@@ -79,26 +82,38 @@ impl Periods {
     }
 }
 
+/// How many days it takes until every window is full; one over a lifetime never is.
+fn filling_days(pipeline: &Pipeline) -> i64 {
+    let longest = (0..pipeline.plan.width()).filter_map(|feature| pipeline.plan.reach(feature)).max();
+    longest.map_or(0, |longest| (longest + Duration::from_micros(Duration::days(1).micros() - 1)).whole_days())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_parts_follow_one_another() {
-        let check = |days: i64, train: (i64, i64), test: (i64, i64)| {
+        let check = |days: i64, filling: i64, train: (i64, i64), test: (i64, i64)| {
             let last = Timestamp::start_of_day(days - 1);
-            let periods =
-                Periods::between(Timestamp::start_of_day(0), last, Duration::days(7), Lengths::CARDS).expect("long enough");
+            let first = Timestamp::start_of_day(0);
+            let periods = Periods::between(first, last, Duration::days(7), Lengths::CARDS, filling).expect("long enough");
             let day = |point: Timestamp| point.day();
             let split = periods.split;
             assert_eq!((day(split.train.from), day(split.train.until)), train, "{days} days");
             assert_eq!((day(split.test.from), day(split.test.until)), test, "{days} days");
             assert_eq!(periods.live_from, split.test.until);
         };
-        check(183, (31, 59), (66, 73));
-        check(60, (0, 10), (17, 24));
-        check(22, (0, 7), (14, 21));
-        let short = Periods::between(Timestamp::start_of_day(0), Timestamp::start_of_day(20), Duration::days(7), Lengths::CARDS);
+        check(183, 0, (31, 59), (66, 73));
+        check(183, 37, (37, 65), (72, 79));
+        check(142, 37, (37, 65), (72, 79));
+        check(130, 37, (10, 38), (45, 52));
+        check(60, 37, (0, 10), (17, 24));
+        check(22, 0, (0, 7), (14, 21));
+        let [first, last] = [0, 799].map(Timestamp::start_of_day);
+        let credit = Periods::between(first, last, Duration::days(180), Lengths::CREDIT, 30).expect("long enough");
+        assert_eq!((credit.split.train.from.day(), credit.split.train.until.day(), credit.live_from.day()), (30, 150, 358));
+        let short = Periods::between(first, Timestamp::start_of_day(20), Duration::days(7), Lengths::CARDS, 0);
         assert_eq!(short.expect_err("too short").to_string(), "the demo needs at least 22 days of history, and there are 21");
     }
 }
