@@ -66,6 +66,7 @@ fn by_hand(data: &Path) {
         ends: ends.to_vec(),
         bins: points.iter().map(|points| bin(*points)).collect(),
         words: Vec::new(),
+        special: Vec::new(),
         missing: Some(bin(missing)),
         information_value: 0.1,
     };
@@ -80,6 +81,7 @@ fn by_hand(data: &Path) {
                 ends: (0..words.len() - 1).map(|place| place as f64).collect(),
                 bins: words.iter().map(|word| bin(if word == "business" { 10.0 } else { 0.0 })).collect(),
                 words,
+                special: Vec::new(),
                 missing: None,
                 information_value: 0.1,
             },
@@ -220,7 +222,12 @@ fn an_application_is_decided_once_and_can_be_replayed() {
     let folder = tempfile::tempdir().expect("a folder");
     by_hand(folder.path());
     let server = serve(folder.path());
-    let declined = with(&application("app_1"), &[("bureau.delinquencies_24m", json!(5)), ("loan.purpose", json!("business"))]);
+    let changes = [
+        ("bureau.delinquencies_24m", json!(5)),
+        ("loan.purpose", json!("business")),
+        ("applicant.monthly_debt_payments_minor", json!(168_000)),
+    ];
+    let declined = with(&application("app_1"), &changes);
     let first = score(&server, &declined);
     assert_eq!((&first["status"], &first["decision"]), (&json!("new"), &json!("decline")));
     let of = |said: &Value| {

@@ -22,7 +22,7 @@ Drift, from a day on (UTC), or from a day until another one, as often as wanted:
 
 Examples:
   riskflow simulate --customers 5000 --terminals 10000 --days 183 --seed 0 --out data
-  riskflow simulate --use credit --days 912 --downturn 2020-03-01 --out applications
+  riskflow simulate --use credit --days 800 --downturn 2019-10-01 --out applications
   riskflow simulate --drift spending:2.0@2018-07-01 --out drifted
   riskflow simulate --history transactions.parquet --drift bursts:20@2018-08-15 --out drifted";
 

@@ -28,7 +28,7 @@ pub struct WorldArgs {
     /// How many terminals are simulated
     #[arg(long, default_value_t = 10_000)]
     pub terminals: u32,
-    /// How many days are simulated, from 2018-04-01 on [default: 183, or 912 of applications]
+    /// How many days are simulated, from 2018-04-01 on [default: 183, or 800 of applications]
     #[arg(long)]
     pub days: Option<u32>,
     /// Another seed makes another world

@@ -113,6 +113,7 @@ impl Training {
         let PipelineFile { training: read } =
             toml::from_str(text).map_err(|error| fail(error.message().to_owned(), error.span().unwrap_or(0..0)))?;
         let wrong = |(message, span)| fail(message, span);
+        let special = read.scorecard.as_ref().map(Spanned::span);
         let settings = Settings {
             logistic: checked(read.logistic, logistic::Settings::check).map_err(wrong)?,
             scorecard: checked(read.scorecard, scorecard::Settings::check).map_err(wrong)?,
@@ -133,6 +134,10 @@ impl Training {
         if let Some(name) = read.directions.keys().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
             return Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span()));
         }
+        if let Some(name) = settings.scorecard.special.keys().find(|name| pipeline.plan.feature(name).is_none()) {
+            let span = special.unwrap_or(0..0);
+            return Err(fail(format!("there is no feature `{name}` to have special numbers"), span));
+        }
         if let Some(name) = read.directions.keys().find(|name| settings.categories.contains_key(name.as_ref())) {
             return Err(fail(format!("feature `{}` is a category and has no direction", name.as_ref()), name.span()));
         }
@@ -151,7 +156,9 @@ impl Training {
                 return Err(fail(message, name.span()));
             }
         }
-        let schedule = read.schedule.map(ScheduleFile::check).transpose().map_err(wrong)?;
+        let learners = read.learners.map(Spanned::into_inner);
+        let usual = learners.as_deref().unwrap_or(&Learner::DEFAULT);
+        let schedule = read.schedule.map(|schedule| schedule.check(usual)).transpose().map_err(wrong)?;
         let is_attribute = |name: &&Spanned<String>| read.segments.iter().any(|attribute| attribute.as_ref() == name.as_ref());
         if let Some(name) = read.segment_sql.keys().find(is_attribute) {
             return Err(fail(format!("there are two segments `{}`", name.as_ref()), name.span()));
@@ -164,7 +171,7 @@ impl Training {
         let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
         Ok(Self {
             settings,
-            learners: read.learners.map(Spanned::into_inner),
+            learners,
             tables: tables(read.tables, file, place).map_err(wrong)?,
             condition: read.condition.map(sql),
             card: read.card,
@@ -278,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn who_learns_is_said_for_trainings_and_schedules() {
+        let of = |text: &str| {
+            let training = parse(text).unwrap();
+            (training.learners, training.schedule.map(|schedule| schedule.learners))
+        };
+        let (usual, some) = (Learner::DEFAULT.to_vec(), vec![Learner::Scorecard, Learner::Boosting]);
+        assert_eq!(of("[training.schedule]"), (None, Some(usual)));
+        let said = "[training]\nlearners = [\"scorecard\", \"boosting\"]\n[training.schedule]\n";
+        assert_eq!(of(said), (Some(some.clone()), Some(some.clone())));
+        assert_eq!(of(&format!("{said}learners = [\"forest\"]")), (Some(some), Some(vec![Learner::Forest])));
+        assert_eq!(parse("[training]\nlearners = []").unwrap_err(), "+3: nobody learns");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_schedule_is_named_with_its_line() {
         let check = |table: &str, expect: &str| {
             assert_eq!(parse(&format!("[training.schedule]\n{table}")).unwrap_err(), expect, "{table}");
@@ -335,6 +356,7 @@ mod tests {
         check("[training.isolation]\nsample = 1", "+2: the setting sample of isolation is out of its range");
         check("[training.logistic]\nl1_share = 1.5", "+2: the setting l1_share of logistic is out of its range");
         check("[training.extra_trees]\nmin_rows = 0", "+2: the setting min_rows of extra_trees is out of its range");
+        check("[training.scorecard]\nspecial = { nothing = [-1] }", "+2: there is no feature `nothing` to have special numbers");
         check("[training.scorecard]\nmax_bins = 1", "+2: the setting max_bins of scorecard is out of its range");
         check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
         check(

@@ -33,10 +33,10 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Two and a half years of 200 applications a day.
+    /// More than two years of 200 applications a day.
     fn default() -> Self {
         const START: Timestamp = Timestamp::start_of_day(17_622);
-        Self { applicants: 60_000, daily: 200.0, days: Some(912), seed: 0, start: START, downturn: None }
+        Self { applicants: 60_000, daily: 200.0, days: Some(800), seed: 0, start: START, downturn: None }
     }
 }
 

@@ -129,11 +129,14 @@ fn points_of_rules(decision: &Decision, scale: Scale) -> f64 {
     added * scale.points_to_double / Scale::RISK.points_to_double
 }
 
-/// Why an application was not approved: what had the last word, and where the score would have come to the same, what it lost most points by.
+/// Why an application was not approved: the list or the rules that came to that, and where the score would have come to the same, what it lost most points by.
 fn principal_reasons(decision: &Decision, pipeline: &Pipeline, scale: Scale) -> Vec<PrincipalReason> {
     let of_last_word: Vec<PrincipalReason> = match &decision.ground {
-        Ground::Score | Ground::OnFailure => Vec::new(),
-        Ground::Rule(_) => decision.rules.iter().filter(|hit| decides(hit, decision.decision)).map(of_rule).collect(),
+        _ if decision.decision == Verdict::Approve => Vec::new(),
+        // A cut-off has to be told, also where the score alone would have come to the same.
+        Ground::Score | Ground::OnFailure | Ground::Rule(_) => {
+            decision.rules.iter().filter(|hit| decides(hit, decision.decision)).map(of_rule).collect()
+        }
         Ground::List(name) => decision.lists.iter().filter(|found| found.list == *name).map(of_list).collect(),
     };
     let Thresholds { review, decline } = decision.thresholds;

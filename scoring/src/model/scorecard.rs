@@ -25,7 +25,7 @@ pub struct Characteristic {
     pub feature: String,
     /// What it tells by itself, in nats: below 0.02 next to nothing, above 0.5 so much that a leak is to be looked for.
     pub information_value: f64,
-    /// Its bins in their order; the last entry is that of a missing value.
+    /// Its bins in their order, then those of special numbers; the last entry is that of a missing value.
     pub entries: Vec<Entry>,
 }
 
@@ -59,6 +59,8 @@ pub enum Holds {
     },
     /// A word of a category.
     Word(String),
+    /// One number, which means something else than those around it.
+    Special(f64),
     /// A missing value.
     Missing,
 }
@@ -81,7 +83,8 @@ impl Scorer {
 }
 
 fn characteristic(name: &str, evidence: &Evidence, linear: &Linear, place: usize, scale: Scale) -> Characteristic {
-    let all: u64 = evidence.bins.iter().chain(&evidence.missing).map(|bin| bin.rows).sum();
+    let special = || evidence.special.iter();
+    let all: u64 = evidence.bins.iter().chain(special().map(|(_, bin)| bin)).chain(&evidence.missing).map(|bin| bin.rows).sum();
     let entry = |holds: Holds, bin: Bin| Entry {
         holds,
         rows: bin.rows,
@@ -97,10 +100,11 @@ fn characteristic(name: &str, evidence: &Evidence, linear: &Linear, place: usize
         let holds = evidence.words.get(bin).map_or(numbers, |word| Holds::Word(word.clone()));
         entry(holds, evidence.bins.get(bin).copied().unwrap_or_default())
     });
+    let special = special().map(|(value, bin)| entry(Holds::Special(*value), *bin));
     let missing = entry(Holds::Missing, evidence.missing.unwrap_or_default());
     Characteristic {
         feature: name.to_owned(),
         information_value: evidence.information_value,
-        entries: bins.chain([missing]).collect(),
+        entries: bins.chain(special).chain([missing]).collect(),
     }
 }

@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use training::Table;
 use training::folds::fold_of_row;
+use training::learners::scorecard::Bends;
 use training::tabular::Approach;
 
 use crate::output;
@@ -54,6 +55,9 @@ struct Set {
     /// Paths below the folder, by the name that the query calls them by.
     files: BTreeMap<String, PathBuf>,
     query: String,
+    /// How the risk may go along the features of its scorecard; as in a pipeline where it does not say.
+    #[serde(default)]
+    bends: Bends,
     /// AUC and average precision that others reach.
     #[serde(default)]
     reference: BTreeMap<Approach, [f64; 2]>,
@@ -143,7 +147,8 @@ async fn measure(set: &Set, folder: &Path, approaches: &[Approach], bar: &Progre
         let started = Instant::now();
         let mut sums = [0.0; 2];
         for (train, test) in &splits {
-            let fitted = approach.fit(&table.select(train)).with_context(|| format!("{} cannot learn", approach.name()))?;
+            let fitted =
+                approach.fit_as(&table.select(train), set.bends).with_context(|| format!("{} cannot learn", approach.name()))?;
             let test = table.select(test);
             let scores = fitted.probabilities(&test)?;
             let auc = metrics::auc(&scores, test.labels()).context("the test rows have one label only")?;

@@ -45,7 +45,7 @@ const fn built_in(used: Use) -> (&'static str, &'static str) {
 /// rest as fast as it goes (or at --speed) through the same path that the API uses, labels arriving when they are due. Then
 /// simulated traffic goes on until Ctrl-C, unless --once is given. Started again, it goes on where it ended.
 ///
-/// With --use credit it is two and a half years of applications for credit: a scorecard decides, boosting looks on, and whether somebody
+/// With --use credit it is 800 days of applications for credit: a scorecard decides, boosting looks on, and whether somebody
 /// paid is known half a year later.
 #[derive(Clone, Debug, clap::Args)]
 #[command(

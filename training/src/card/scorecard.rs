@@ -67,6 +67,7 @@ fn bin(holds: &Holds) -> String {
     match holds {
         Holds::Missing => "missing".to_owned(),
         Holds::Word(word) => word.clone(),
+        Holds::Special(value) => format!("exactly {}", short(*value)),
         Holds::Numbers { above: None, up_to: None } => "any number".to_owned(),
         Holds::Numbers { above: None, up_to: Some(end) } => format!("up to {}", short(*end)),
         Holds::Numbers { above: Some(start), up_to: None } => format!("above {}", short(*start)),

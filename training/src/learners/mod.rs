@@ -187,7 +187,10 @@ impl Settings {
     fn cut(&self, feature: &str) -> Cut<'_> {
         match self.categories.get(feature) {
             Some(words) => Cut::Words(words),
-            None => Cut::Numbers(self.scorecard.binning(self.directions.get(feature).copied().unwrap_or_default())),
+            None => {
+                let binning = self.scorecard.binning(self.directions.get(feature).copied().unwrap_or_default());
+                Cut::Numbers(binning, self.scorecard.special.get(feature).map_or(&[], Vec::as_slice))
+            }
         }
     }
 

@@ -1,5 +1,7 @@
-//! A scorecard: each feature cut into few bins along which the risk goes one way, each bin replaced by its weight of evidence, and a
+//! A scorecard: each feature cut into few bins along which the risk goes one way, or turns once, each bin replaced by its weight of evidence, and a
 //! logistic regression over those (Siddiqi, "Credit Risk Scorecards", 2006). What comes out is a table of points.
+
+use std::collections::BTreeMap;
 
 use scoring::model::Linear;
 use serde::{Deserialize, Serialize};
@@ -19,14 +21,29 @@ pub struct Settings {
     pub max_bins: usize,
     /// The least share of the rows with a number in a bin; from 0 to 0.5. A bin has at least 20 rows, too.
     pub least_share: f64,
-    /// Whether the risk goes one way along the bins of every feature, the one that tells more where no direction is declared, and no feature
-    /// counts the other way round. Without it bins go as they like where one way would cost much.
-    pub monotone: bool,
+    /// How the risk may go along the bins of a feature without a declared direction.
+    pub bends: Bends,
+    /// Numbers of a feature, by its name, that mean something else than those around them, as -1 for "none": each has a bin of its own, outside
+    /// of the order.
+    pub special: BTreeMap<String, Vec<f64>>,
+}
+
+/// How the risk may go along the bins of a feature without a declared direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bends {
+    /// One way, the one that tells more.
+    Never,
+    /// One way; where that costs more than a twentieth of the information, it turns once.
+    #[default]
+    Once,
+    /// One way; where that costs more than a twentieth of the information, as it likes, and a feature may count the other way round.
+    Freely,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { penalty: 10.0, max_bins: 8, least_share: 0.005, monotone: true }
+        Self { penalty: 10.0, max_bins: 8, least_share: 0.005, bends: Bends::Once, special: BTreeMap::new() }
     }
 }
 
@@ -36,7 +53,8 @@ impl Settings {
         let within = |name, good: bool| if good { Ok(()) } else { Err(Error::Setting { learner: "scorecard", name }) };
         within("penalty", self.penalty >= 0.0 && self.penalty.is_finite())?;
         within("max_bins", (2..=50).contains(&self.max_bins))?;
-        within("least_share", (0.0..=0.5).contains(&self.least_share))
+        within("least_share", (0.0..=0.5).contains(&self.least_share))?;
+        within("special", self.special.values().flatten().all(|number| number.is_finite()))
     }
 
     /// How the numbers of a feature are cut along which the risk goes in a direction.
@@ -44,8 +62,11 @@ impl Settings {
         let order = match direction {
             Direction::Rising => Order::Rising,
             Direction::Falling => Order::Falling,
-            Direction::Free if self.monotone => Order::OneWay,
-            Direction::Free => Order::WhereCheap,
+            Direction::Free => match self.bends {
+                Bends::Never => Order::OneWay,
+                Bends::Once => Order::OneTurn,
+                Bends::Freely => Order::WhereCheap,
+            },
         };
         Binning { most_bins: self.max_bins, least_share: self.least_share, order }
     }
@@ -68,7 +89,7 @@ pub(crate) fn fit(matrix: &Matrix, settings: &Settings, threads: usize) -> Resul
         };
         let linear = logistic::fit(&rows, &of_logistic)?;
         let worst = (0..kept.len()).min_by(|one, other| linear.weights[*one].total_cmp(&linear.weights[*other]));
-        match worst.filter(|worst| settings.monotone && linear.weights[*worst] < 0.0 && kept.len() > 1) {
+        match worst.filter(|worst| settings.bends != Bends::Freely && linear.weights[*worst] < 0.0 && kept.len() > 1) {
             Some(worst) => kept.remove(worst),
             None => return Ok(whole(&linear, &kept, matrix.width())),
         };
@@ -122,6 +143,7 @@ mod tests {
         All {
             directions: directions.iter().map(|(feature, direction)| (name(*feature), *direction)).collect(),
             categories: [(name(2), words)].into(),
+            scorecard: Settings { bends: Bends::Never, ..Settings::default() },
             ..All::default()
         }
     }
@@ -163,10 +185,33 @@ mod tests {
     use scoring::Model;
 
     #[test]
+    fn what_bends_turns_once_where_one_way_costs_much() {
+        let rows = 8_000;
+        // Risky in the middle and at both ends: three turns.
+        let number = |row: usize| (row * 7919 % 1000) as f64;
+        let is_bad = |row: usize| {
+            let risk = if (400.0..600.0).contains(&number(row)) || !(150.0..850.0).contains(&number(row)) { 30 } else { 5 };
+            row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58 < risk
+        };
+        let matrix = matrix(vec![(0..rows).map(number).collect()], (0..rows).map(is_bad).collect());
+        let turns = |bends: Bends| {
+            let all = All { scorecard: Settings { bends, ..Settings::default() }, ..All::default() };
+            let scorer = Learner::Scorecard.learn(&matrix, &all, 0, 1).unwrap();
+            let Some(Preparation::Evidence(features)) = &scorer.preparation else { panic!("it has bins") };
+            let weights: Vec<f64> = features[0].bins.iter().map(|bin| bin.weight).collect();
+            let rises: Vec<bool> = weights.windows(2).map(|pair| pair[1] > pair[0]).collect();
+            (rises.windows(2).filter(|pair| pair[0] != pair[1]).count(), features[0].information_value)
+        };
+        let (never, once, freely) = (turns(Bends::Never), turns(Bends::Once), turns(Bends::Freely));
+        assert_eq!((never.0, once.0, freely.0), (0, 1, 3), "{never:?} {once:?} {freely:?}");
+        assert!(never.1 < once.1 && once.1 < freely.1, "{never:?} {once:?} {freely:?}");
+    }
+
+    #[test]
     fn bins_are_as_many_and_as_large_as_wished() {
         let matrix = applications(6_000);
         let check = |max_bins: usize, least_share: f64| {
-            let scorecard = Settings { max_bins, least_share, ..Settings::default() };
+            let scorecard = Settings { max_bins, least_share, bends: Bends::Once, ..Settings::default() };
             let scorer = Learner::Scorecard.learn(&matrix, &All { scorecard, ..settings(&matrix, &[]) }, 0, 1).unwrap();
             let Some(Preparation::Evidence(features)) = &scorer.preparation else { panic!("it has bins") };
             for evidence in features.iter().filter(|evidence| evidence.words.is_empty()) {
@@ -183,6 +228,36 @@ mod tests {
     }
 
     #[test]
+    fn special_numbers_stand_outside_of_the_order() {
+        let matrix = applications(6_000);
+        // Where the second feature is below 5 it stands for something else: put -1 there, of the least risk against its order.
+        let mut columns = matrix.columns().to_vec();
+        let mut labels = matrix.labels().to_vec();
+        for row in (0..6_000).step_by(10) {
+            columns[1][row] = -1.0;
+            labels[row] = row.is_multiple_of(100);
+        }
+        let matrix = crate::learners::tests::matrix(columns, labels);
+        let special = [(matrix.names()[1].clone(), vec![-1.0, -2.0])].into();
+        let scorecard = Settings { special, ..Settings::default() };
+        let all = All { scorecard, ..settings(&matrix, &[(1, Direction::Falling)]) };
+        let scorer = Learner::Scorecard.learn(&matrix, &all, 0, 1).unwrap();
+        let Some(Preparation::Evidence(features)) = &scorer.preparation else { panic!("it has bins") };
+        let [(minus_one, bin), (minus_two, unseen)] = features[1].special[..] else { panic!("{:?}", features[1]) };
+        assert_eq!((minus_one, bin.rows, bin.bad, minus_two, unseen), (-1.0, 600, 60, -2.0, Default::default()));
+        let risk = |value: f64| {
+            let mut values = matrix.row(3);
+            values[1] = value;
+            scorer.probability(&values)
+        };
+        assert!(risk(-1.0) < risk(0.0), "special numbers go by themselves");
+        assert!((0..96).all(|number| risk(f64::from(number)) >= risk(f64::from(number + 1))), "and the others their way");
+        let card = scorer.scorecard(matrix.names(), Scale::RISK).unwrap();
+        let shares: f64 = card.features[1].entries.iter().map(|entry| entry.share).sum();
+        assert!((shares - 1.0).abs() < 1e-12, "{card:?}");
+    }
+
+    #[test]
     fn what_is_out_of_range_is_named() {
         let check = |scorecard: Settings, expect: &str| {
             let error = Learner::Scorecard.learn(&noisy(300, 1), &All { scorecard, ..All::default() }, 0, 1).unwrap_err();
@@ -191,6 +266,8 @@ mod tests {
         check(Settings { penalty: f64::NAN, ..Settings::default() }, "penalty");
         check(Settings { max_bins: 1, ..Settings::default() }, "max_bins");
         check(Settings { least_share: 0.6, ..Settings::default() }, "least_share");
+        let special = [("one".to_owned(), vec![f64::INFINITY])].into();
+        check(Settings { special, ..Settings::default() }, "special");
     }
 
     proptest! {

@@ -50,6 +50,7 @@ pub(super) fn of_words(places: &[f64], labels: &[bool], words: &[String]) -> Evi
         ends: (0..words.len() - 1).map(|place| place as f64).collect(),
         bins: sides.iter().map(bin).collect(),
         words: words.to_vec(),
+        special: Vec::new(),
         missing: missing.map(|side| side.bin(all)),
         information_value,
     }

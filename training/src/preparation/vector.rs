@@ -34,7 +34,7 @@ pub(crate) fn prepare(wish: Wish, matrix: &Matrix) -> Result<Option<Prepared>, E
     let preparation = match wish {
         Wish::None => return Ok(None),
         Wish::Linear => Preparation::Linear(matrix.columns().iter().map(|column| number::fit(column)).collect()),
-        Wish::Evidence => return prepare_bins(matrix, |_| Cut::Numbers(Binning::default())).map(Some),
+        Wish::Evidence => return prepare_bins(matrix, |_| Cut::Numbers(Binning::default(), &[])).map(Some),
     };
     let is_on_scale = false;
     prepared(matrix, preparation, is_on_scale).map(Some)
@@ -42,8 +42,8 @@ pub(crate) fn prepare(wish: Wish, matrix: &Matrix) -> Result<Option<Prepared>, E
 
 /// How a feature is cut into bins.
 pub(crate) enum Cut<'a> {
-    /// By its numbers.
-    Numbers(Binning),
+    /// By its numbers, with bins of their own for some of them.
+    Numbers(Binning, &'a [f64]),
     /// By the words that its numbers are the places of.
     Words(&'a [String]),
 }
@@ -52,7 +52,7 @@ pub(crate) enum Cut<'a> {
 pub(crate) fn prepare_bins<'a>(matrix: &Matrix, cut: impl Fn(&str) -> Cut<'a>) -> Result<Prepared, Error> {
     let labels = matrix.labels();
     let bins = matrix.names().iter().zip(matrix.columns()).map(|(name, column)| match cut(name) {
-        Cut::Numbers(binning) => evidence::fit(column, labels, binning),
+        Cut::Numbers(binning, special) => evidence::fit_beside(column, labels, binning, special),
         Cut::Words(words) => levels::of_words(column, labels, words),
     });
     let is_on_scale = true;
@@ -170,10 +170,10 @@ mod tests {
             };
             let bits = |columns: &[Vec<f64>]| columns.iter().flatten().map(|number| number.to_bits()).collect::<Vec<_>>();
             let rows = matrix(train.clone(), labels.clone());
-            let one_way = scorecard::Settings::default().binning(Direction::Free);
+            let as_it_comes = scorecard::Settings::default().binning(Direction::Free);
             let ours = [
                 (prepare(Wish::Linear, &rows).unwrap().unwrap(), Recipe::Linear),
-                (prepare_bins(&rows, |_| Cut::Numbers(one_way)).unwrap(), Recipe::Evidence),
+                (prepare_bins(&rows, |_| Cut::Numbers(as_it_comes, &[])).unwrap(), Recipe::Evidence { bends: scorecard::Bends::Once }),
             ];
             for (ours, recipe) in ours {
                 let (of_table, prepared) = OfTable::fit(recipe, &table(&train, &labels)).unwrap();

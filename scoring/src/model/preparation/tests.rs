@@ -16,12 +16,26 @@ fn bin(rows: u64, bad: u64, weight: f64) -> Bin {
 /// Up to 0, up to 5, above; seldom missing.
 fn evidence() -> Evidence {
     let bins = vec![bin(50, 1, -1.5), bin(30, 3, 0.25), bin(20, 10, 2.0)];
-    Evidence { ends: vec![0.0, 5.0], bins, words: vec![], missing: Some(bin(10, 2, 0.75)), information_value: 0.8 }
+    Evidence {
+        ends: vec![0.0, 5.0],
+        bins,
+        words: vec![],
+        special: vec![],
+        missing: Some(bin(10, 2, 0.75)),
+        information_value: 0.8,
+    }
 }
 
 /// Of a feature that training never had.
 fn nothing() -> Evidence {
-    Evidence { ends: vec![], bins: vec![], words: vec![], missing: Some(bin(110, 16, 0.0)), information_value: 0.0 }
+    Evidence {
+        ends: vec![],
+        bins: vec![],
+        words: vec![],
+        special: vec![],
+        missing: Some(bin(110, 16, 0.0)),
+        information_value: 0.0,
+    }
 }
 
 fn linear(weights: &[f64]) -> Linear {
@@ -143,7 +157,14 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         bins.sort_by(|a, b| a.0.total_cmp(&b.0));
         bins.dedup_by_key(|(end, _)| *end);
         let ends = bins.iter().skip(1).map(|(end, _)| *end).collect();
-        Evidence { ends, bins: bins.into_iter().map(|(_, bin)| bin).collect(), words: vec![], missing, information_value: 0.1 }
+        Evidence {
+            ends,
+            bins: bins.into_iter().map(|(_, bin)| bin).collect(),
+            words: vec![],
+            special: vec![],
+            missing,
+            information_value: 0.1,
+        }
     })
 }
 
@@ -221,7 +242,7 @@ proptest! {
         let card = scorer.scorecard(&names, Scale::RISK).unwrap();
         let found = |characteristic: &Characteristic, value: f64| {
             let falls = |holds: &Holds| match *holds {
-                Holds::Word(_) => false,
+                Holds::Word(_) | Holds::Special(_) => false,
                 Holds::Missing => value.is_nan(),
                 Holds::Numbers { above, up_to } => above.is_none_or(|above| value > above) && up_to.is_none_or(|up_to| value <= up_to)
                     && !value.is_nan(),
