@@ -1,6 +1,7 @@
 //! riskflow as one program: the configuration, and the wiring of the parts. Every part works without this crate; nothing here
 //! decides anything.
 
+mod alerting;
 pub mod commands;
 pub mod config;
 mod drifting;
@@ -24,7 +25,7 @@ use ingest::{Clock, Schema};
 use monitor::judge::Judge;
 use monitor::notify::Notifier;
 use monitor::warehouse::Address;
-use monitor::{ClickHouseWarehouse, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
+use monitor::{ClickHouseWarehouse, Lookout, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -158,6 +159,12 @@ impl Riskflow {
         let observer =
             Observer::start(Arc::clone(&self.log), Arc::clone(&watch), tell).context("cannot start to observe drift")?;
         Ok((watch, observer))
+    }
+
+    /// What has the alert desk look at decisions.
+    pub(crate) fn look_out(&self, notifier: &Arc<Notifier>) -> anyhow::Result<Lookout> {
+        let tell = alerting::tell(notifier, self.engine.pipeline());
+        Lookout::start(Arc::clone(&self.log), Arc::clone(&self.engine), tell).context("cannot start to look out for alerts")
     }
 
     /// Makes a version of the pipeline's model champion.

@@ -184,6 +184,7 @@ pub(crate) fn router(
     let router = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
         .merge(
             dashboards::router(Arc::clone(&riskflow.warehouse))
+                .merge(dashboards::alerts_router(Arc::clone(&riskflow.warehouse), Arc::clone(&watch)))
                 .merge(dashboards::drift_router(watch))
                 .merge(dashboards::models_router(riskflow.pages(monitoring)))
                 .merge(own)

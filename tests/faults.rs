@@ -7,6 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ingest::log::file::{FileLog, Options};
+use ingest::log::{Position, Readable, Topic};
+use scoring::Control;
+use scoring::alerts::Desk;
 use support::{decisions, json_lines, riskflow, run_well, text};
 
 const SMALL_WORLD: [&str; 8] = ["--customers", "250", "--terminals", "400", "--days", "45", "--port", "0"];
@@ -83,4 +87,30 @@ fn a_demo_cut_short_at_random_points_loses_nothing_and_counts_nothing_twice() {
         assert_eq!(found.remove(event).as_ref(), Some(wanted), "event {event}");
     }
     assert!(found.is_empty(), "decisions about nothing: {:?}", found.keys());
+
+    // Whatever ended it, each payment that was declined is of one alert, once.
+    let declined: Vec<&String> = wanted.iter().filter(|(_, said)| said.starts_with("Decline")).map(|(event, _)| event).collect();
+    assert!(declined.len() > 20, "{}", declined.len());
+    for data in [killed.path(), undisturbed.path()] {
+        let found = alerted(data, "declined");
+        assert_eq!(found.iter().collect::<Vec<_>>(), declined, "in {}", data.display());
+    }
+}
+
+/// The events of all alerts of a policy, in order of their names, as often as they are there.
+fn alerted(data: &Path, policy: &str) -> Vec<String> {
+    let (log, _) = FileLog::open(&data.join("log"), Options::default()).expect("the log opens");
+    let mut desk = Desk::default();
+    for record in log.read(Position(0)).expect("it can be read") {
+        let record = record.expect("it is whole");
+        if record.topic == Topic::Control
+            && let Control::Alerts { steps, by, at } = Control::decode(&record.payload).expect("a change")
+        {
+            steps.into_iter().for_each(|step| desk.apply(step, &by, at, record.position));
+        }
+    }
+    let hits = desk.live().filter(|alert| alert.policy == policy).flat_map(|alert| &alert.hits);
+    let mut events: Vec<String> = hits.map(|hit| hit.event_id.to_string()).collect();
+    events.sort();
+    events
 }

@@ -27,7 +27,7 @@ function frame(id, close, ...sections) {
   if (hadFocus) button.focus();
 }
 
-function verdict({ decision, score, thresholds, model, label }) {
+export function verdict({ decision, score, thresholds, model, label }) {
   const outcome = label
     ? html("p", { class: `outcome ${label.label}` }, "Turned out ", html("b", {}, label.label), `, says ${label.source}, ${fullTime(label.observed_at)}`)
     : html("p", { class: "outcome unknown" }, "No label yet: nobody has said what it turned out to be");
@@ -53,7 +53,7 @@ function gauge(decision, score, { review, decline }) {
     html("div", { class: "marks" }, mark(0), mark(review), mark(decline), mark(1000)));
 }
 
-function facts({ amount_minor, currency, entities, attributes, occurred_at, received_at, decided_at, engine_mode, decision_id }) {
+export function facts({ amount_minor, currency, entities, attributes, occurred_at, received_at, decided_at, engine_mode, decision_id }) {
   return section("Facts", pairs([
     ["Amount", amount_minor === null ? "none" : `${amount(amount_minor)} ${currency ?? ""}`],
     ...Object.entries({ ...entities, ...attributes }),
@@ -65,7 +65,7 @@ function facts({ amount_minor, currency, entities, attributes, occurred_at, rece
   ]));
 }
 
-function reasons({ reasons, decision }) {
+export function reasons({ reasons, decision }) {
   if (reasons.length === 0) {
     return section("Reasons", html("p", { class: "soft" }, decision === "approve" ? "None: reasons are worked out for review and decline." : "None were recorded."));
   }

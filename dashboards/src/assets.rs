@@ -5,17 +5,23 @@ use axum::response::{IntoResponse, Response};
 
 use scoring::api::{InPath, Problem};
 
+const ALERT: &str = include_str!("../page/alert.html");
+const ALERTS: &str = include_str!("../page/alerts.html");
 const PAGE: &str = include_str!("../page/index.html");
 const DRIFT: &str = include_str!("../page/drift.html");
 const MODELS: &str = include_str!("../page/models.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 20] = [
+pub(crate) const ASSETS: [(&str, &str); 24] = [
+    ("alert.js", include_str!("../page/alert.js")),
+    ("alerts.css", include_str!("../page/alerts.css")),
+    ("alerts.js", include_str!("../page/alerts.js")),
     ("app.css", include_str!("../page/app.css")),
     ("app.js", include_str!("../page/app.js")),
     ("ask.js", include_str!("../page/ask.js")),
     ("charts.js", include_str!("../page/charts.js")),
     ("decisions.js", include_str!("../page/decisions.js")),
+    ("desk.js", include_str!("../page/desk.js")),
     ("dom.js", include_str!("../page/dom.js")),
     ("drift.css", include_str!("../page/drift.css")),
     ("drift.js", include_str!("../page/drift.js")),
@@ -35,6 +41,14 @@ pub(crate) const ASSETS: [(&str, &str); 20] = [
 
 pub(crate) async fn page() -> Response {
     file("text/html; charset=utf-8", PAGE)
+}
+
+pub(crate) async fn alerts() -> Response {
+    file("text/html; charset=utf-8", ALERTS)
+}
+
+pub(crate) async fn alert() -> Response {
+    file("text/html; charset=utf-8", ALERT)
 }
 
 pub(crate) async fn models() -> Response {

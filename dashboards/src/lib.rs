@@ -3,6 +3,7 @@
 //!
 //! Nothing here changes anything, computes a figure of its own or speaks SQL.
 
+mod alerts;
 mod answers;
 mod assets;
 mod drift;
@@ -72,10 +73,24 @@ pub fn drift_router(watch: Arc<Watch>) -> Router {
         .layer(map_response(harden))
 }
 
+/// The pages of the alert desk at `/alerts` and `/alerts/{id}`, and what they draw beside the alerts: `/v1/monitor/alerts` and
+/// `/v1/entities/{entity}/{key}`. They also ask `/v1/alerts` of the same server.
+pub fn alerts_router(warehouse: Arc<dyn Warehouse>, watch: Arc<Watch>) -> Router {
+    alerts::router(warehouse, watch).layer(map_response(harden))
+}
+
 /// What of it an API document describes: the answers, not the page.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(answers::answer, answers::newest, drift::drift, models::performance, models::comparison))]
+    #[openapi(paths(
+        answers::answer,
+        answers::newest,
+        drift::drift,
+        models::performance,
+        models::comparison,
+        alerts::alerts,
+        alerts::entity,
+    ))]
     struct Described;
     Described::openapi()
 }

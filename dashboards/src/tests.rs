@@ -74,7 +74,10 @@ async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     };
     let watch = Watch::new(Arc::clone(warehouse) as _, registry, Arc::new(pipeline), Monitoring::default());
     let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
-    let router = router.merge(crate::drift_router(Arc::new(watch))).merge(crate::models_router(sources));
+    let router = router.merge(crate::models_router(sources));
+    let watch = Arc::new(watch);
+    let router =
+        router.merge(crate::alerts_router(Arc::clone(warehouse) as _, Arc::clone(&watch))).merge(crate::drift_router(watch));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let asked = tokio::task::spawn_blocking(move || {
         let mut response = ureq::get(url).config().http_status_as_error(false).build().call().unwrap();
@@ -102,6 +105,8 @@ async fn every_file_has_its_type_and_the_policy() {
     };
     check("/", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/models", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/alerts", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/alerts/declined-12", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/assets/app.css", "text/css; charset=utf-8", "/* ").await;
     check("/assets/app.js", "text/javascript; charset=utf-8", "// ").await;
     check("/assets/icon.svg", "image/svg+xml", "<svg ").await;
@@ -203,6 +208,26 @@ async fn what_models_are_asked_is_checked() {
 }
 
 #[tokio::test]
+async fn what_the_desk_draws_is_asked_of_the_warehouse() {
+    let check = async |path: &str, question: Question| {
+        let warehouse = Arc::new(Asked::default());
+        let reply = get(&warehouse, path).await;
+        assert_eq!((reply.status, reply.body.as_str()), (200, "[]"), "{path}");
+        assert_eq!(*warehouse.questions.lock().unwrap(), [question], "{path}");
+    };
+    let day = |text: &str| Some(text.parse().unwrap());
+    let entity = |key: &str, days, limit| Question::Entity { entity: "customer".to_owned(), key: key.to_owned(), days, limit };
+    check("/v1/monitor/alerts?from=2018-08-01", Question::Alerts(Days::between(day("2018-08-01"), None))).await;
+    check("/v1/entities/customer/c%2F1", entity("c/1", Days::ALL, 50)).await;
+    check("/v1/entities/customer/7?limit=5&to=2018-08-01", entity("7", Days::between(None, day("2018-08-01")), 5)).await;
+    let warehouse = Arc::new(Asked::default());
+    let wrong = get(&warehouse, "/v1/entities/card/7").await;
+    assert_eq!(wrong.json()["detail"], "there is no entity `card` in the pipeline file; there are customer, terminal");
+    let wrong = get(&warehouse, "/v1/entities/customer/7?limit=0").await;
+    assert_eq!((wrong.status, &wrong.json()["field"]), (400, &"limit".into()));
+}
+
+#[tokio::test]
 async fn a_missing_warehouse_is_never_an_empty_answer() {
     let warehouse = Arc::new(Asked { missing: true, ..Asked::default() });
     for question in ["volume", "decision-mix", "score-distribution", "latency", "detection", "performance"] {
@@ -226,6 +251,8 @@ fn every_file_of_the_page_is_in_the_binary() {
 fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
     let known: BTreeSet<&str> = ASSETS.iter().map(|(name, _)| *name).collect();
     let pages = [
+        ("alert.html", include_str!("../page/alert.html")),
+        ("alerts.html", include_str!("../page/alerts.html")),
         ("index.html", include_str!("../page/index.html")),
         ("drift.html", include_str!("../page/drift.html")),
         ("models.html", include_str!("../page/models.html")),

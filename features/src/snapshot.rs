@@ -16,8 +16,9 @@ use ingest::log::Position;
 
 const MAGIC: &[u8; 8] = b"RISKSNAP";
 
-/// The version of what the frames hold. Version 2 knows proposals and experiments; one of before is passed over, and the log read instead.
-const VERSION: u32 = 2;
+/// The version of what the frames hold. Version 2 knows proposals and experiments, version 3 alerts; one of before is passed over, and the log read
+/// instead.
+const VERSION: u32 = 3;
 
 /// A frame ends when its body has so many bytes.
 const FRAME: usize = 256 << 10;

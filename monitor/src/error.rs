@@ -103,6 +103,20 @@ pub enum Error {
         /// Why not.
         source: RecordError,
     },
+    /// The log lacks the event of a decision.
+    #[error("record {decision} of the log decides about record {event}, which the log does not have")]
+    NoEvent {
+        /// The position of the decision.
+        decision: Position,
+        /// The position of the event.
+        event: Position,
+    },
+    /// The alert desk took nothing.
+    #[error("the alert desk took nothing")]
+    Desk {
+        /// Why not.
+        source: scoring::Error,
+    },
     /// A record of the log has a time that is no calendar day.
     #[error("record {position} of the log is of {time}, outside the years 1 to 9999")]
     Time {

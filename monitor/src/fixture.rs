@@ -1,11 +1,13 @@
 //! Records and warehouses for tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
 use ingest::schema::{Allowed, Attribute, Entity, Place, ValueType};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
+use scoring::alerts::{Alert, AlertId, Did, Hit, Raise, Severity, Stage, Step};
 use scoring::engine::ShadowScores;
 use scoring::{
     Control, Decision, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Role, Thresholds, TimingsUs, Verdict,
@@ -144,6 +146,47 @@ pub(crate) fn shadow(position: u64, event_position: u64, event_id: &str, occurre
 pub(crate) fn change(position: u64, at: &str) -> Record {
     let control = Control::RetrainWanted { by: "drift".to_owned(), reason: "amounts doubled".to_owned(), at: time(at) };
     record(position, Topic::Control, &control.encode())
+}
+
+/// Something that happened at the alert desk.
+pub(crate) fn at_desk(position: u64, step: Step, by: &str, at: &str) -> Record {
+    let control = Control::Alerts { steps: vec![step], by: by.to_owned(), at: time(at) };
+    record(position, Topic::Control, &control.encode())
+}
+
+/// An alert is raised by the decision at a position.
+pub(crate) fn opened(decision: u64, at: &str, minor: i64) -> Step {
+    let hit = Hit {
+        event_id: id("a"),
+        decision: Position(decision),
+        occurred_at: time(at),
+        amount_minor: Some(minor),
+        verdict: Verdict::Decline,
+        score: Some(950),
+        rules: Vec::new(),
+    };
+    let alert = Alert {
+        id: AlertId::new("declined", Position(decision)),
+        policy: "declined".to_owned(),
+        severity: Severity::High,
+        group: None,
+        subject: None,
+        entities: BTreeMap::new(),
+        currency: None,
+        hits: vec![hit],
+        opened_at: time(at),
+        stage: Stage::Open,
+        entries: Vec::new(),
+        version: 1,
+    };
+    let (until, from) = (Position(decision + 1), Position(decision + 1));
+    Step::Looked { raised: vec![Raise::Open(Box::new(alert))], until, from }
+}
+
+/// Somebody does something with the alert that the decision at a position raised.
+pub(crate) fn did(decision: u64, did: Did) -> Step {
+    let id = AlertId::new("declined", Position(decision));
+    Step::Did { id, did, next: Stage::Open, before: None, whole: None }
 }
 
 pub(crate) fn label(position: u64, event_id: &str, outcome: &str, observed_at: &str) -> Record {

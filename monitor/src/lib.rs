@@ -3,6 +3,7 @@
 //! The log is the truth and the warehouse a copy of it in columns, which can be deleted and made again. Nothing here is in the
 //! path of a decision, and nothing here changes one.
 
+pub mod alert_days;
 pub mod drift;
 mod error;
 pub mod experiment;
@@ -10,6 +11,7 @@ mod file;
 #[cfg(test)]
 mod fixture;
 pub mod judge;
+pub mod lookout;
 pub mod notify;
 pub mod observer;
 pub mod outcome;
@@ -25,6 +27,7 @@ pub mod watch;
 
 pub use error::Error;
 pub use file::Monitoring;
+pub use lookout::Lookout;
 pub use observer::Observer;
 pub use projection::Projection;
 pub use projector::{Progress, Projector};

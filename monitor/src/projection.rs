@@ -96,7 +96,7 @@ mod tests {
     use ingest::Timestamp;
 
     use super::*;
-    use crate::fixture::{self, change, decision, event, label, record, shadow};
+    use crate::fixture::{self, at_desk, change, decision, event, label, opened, record, shadow};
     use crate::tables::Table;
 
     #[test]
@@ -110,20 +110,21 @@ mod tests {
             label(10, "a", "fraud", "2018-08-09"),
             change(11, "2018-08-10"),
             record(12, Topic::History, b"whatever"),
+            at_desk(13, opened(8, "2018-08-10", 100), "the alert desk", "2018-08-10"),
         ];
         for record in &records {
             projection.take(record, &schema).unwrap();
         }
-        assert_eq!(projection.row_count(), 7);
+        assert_eq!(projection.row_count(), 8);
 
         let projected = projection.finish();
-        assert_eq!((projected.from, projected.until), (Position(7), Position(13)));
+        assert_eq!((projected.from, projected.until), (Position(7), Position(14)));
         assert_eq!(projected.rows.iter().map(|(table, _)| *table).collect::<Vec<_>>(), Table::PROJECTED);
         for (table, rows) in &projected.rows {
             let expect = if *table == Table::Scores { 3 } else { 1 };
             assert_eq!((rows.num_rows(), rows.schema()), (expect, table.schema()), "{table}");
         }
-        assert_eq!((projection.row_count(), projection.finish().from), (0, Position(13)));
+        assert_eq!((projection.row_count(), projection.finish().from), (0, Position(14)));
     }
 
     #[test]

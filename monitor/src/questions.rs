@@ -101,6 +101,19 @@ pub enum Question {
         /// What was observed later is not known.
         as_of: Timestamp,
     },
+    /// See [`alerts`].
+    Alerts(Days),
+    /// See [`entity`].
+    Entity {
+        /// Which entity, as the pipeline file declares it.
+        entity: String,
+        /// Its key.
+        key: String,
+        /// Of which days.
+        days: Days,
+        /// At most how many.
+        limit: u32,
+    },
     /// The attributes of events, in the order of the log.
     Attributes {
         /// Of which days.
@@ -137,6 +150,8 @@ impl Question {
             Self::Judged { .. } => "judged",
             Self::Rivals { .. } => "rivals",
             Self::Delays { .. } => "delays",
+            Self::Alerts(_) => "alerts",
+            Self::Entity { .. } => "entity",
             Self::Attributes { .. } => "attributes",
             Self::Moment => "moment",
             Self::Decision { .. } => "decision",
@@ -268,6 +283,62 @@ pub struct DetectionDay {
 /// out.
 pub async fn detection(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<DetectionDay>, Error> {
     ask(warehouse, Question::Detection(days)).await
+}
+
+/// An alert, and how it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertCourse {
+    /// The policy that raised it.
+    pub policy: String,
+    /// How much it mattered when it was raised: `low`, `medium`, `high`, `critical`.
+    pub severity: String,
+    /// When it was raised.
+    pub opened_at: Timestamp,
+    /// When somebody took it first; `None` while nobody has.
+    pub claimed_at: Option<Timestamp>,
+    /// When it was closed, or reopened after that; `None` where it was never closed.
+    pub closed_at: Option<Timestamp>,
+    /// `resolved` or `dismissed`; `reopened` where it is not closed any more.
+    pub closed_as: Option<String>,
+    /// What it was, where it was resolved: `confirmed_fraud`, `false_positive`, `inconclusive`, `duplicate`.
+    pub outcome: Option<String>,
+}
+
+/// Which alerts were raised on some days, and how did each go? In the order in which they were raised.
+pub async fn alerts(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<AlertCourse>, Error> {
+    ask(warehouse, Question::Alerts(days)).await
+}
+
+/// Something that an entity did, and what was decided about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityEvent {
+    /// The event.
+    pub event_id: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Its amount in minor units, if it has one.
+    pub amount_minor: Option<i64>,
+    /// The currency of the amount.
+    pub currency: Option<String>,
+    /// What was decided: `approve`, `challenge`, `review`, `decline`.
+    pub decision: String,
+    /// 0 to 1000; `None` when no model ran.
+    pub score: Option<u16>,
+    /// What the event turned out to be: `fraud`, `legit`, `default`, `repaid`; `None` while nothing has arrived.
+    pub label: Option<String>,
+    /// Who said so.
+    pub label_source: Option<String>,
+}
+
+/// What did an entity do on some days? The last one in the log first.
+pub async fn entity(
+    warehouse: &dyn Warehouse,
+    entity: &str,
+    key: &str,
+    days: Days,
+    limit: u32,
+) -> Result<Vec<EntityEvent>, Error> {
+    ask(warehouse, Question::Entity { entity: entity.to_owned(), key: key.to_owned(), days, limit }).await
 }
 
 /// A decision, as a list shows it.

@@ -41,7 +41,7 @@ impl Watch {
     }
 
     /// What is scored and how.
-    pub(crate) fn pipeline(&self) -> &Pipeline {
+    pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 

@@ -4,6 +4,7 @@ use ingest::EventId;
 use ingest::log::Position;
 use ingest::log::record::RecordError;
 
+use crate::alerts::{AlertId, Refusal};
 use crate::decide::Mismatch;
 use crate::registry;
 
@@ -167,6 +168,20 @@ pub enum Error {
     NoExperiment {
         /// Its name.
         name: String,
+    },
+    /// There is no such alert.
+    #[error("there is no alert `{id}`")]
+    NoAlert {
+        /// Its id.
+        id: String,
+    },
+    /// Something cannot be done with an alert.
+    #[error("alert {id}: {refusal}")]
+    Alert {
+        /// Its id.
+        id: AlertId,
+        /// Why not.
+        refusal: Refusal,
     },
     /// A rule cannot take this state.
     #[error(transparent)]

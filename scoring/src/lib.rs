@@ -2,6 +2,7 @@
 //!
 //! A decision is a pure function of the event, its feature vector and the artifacts in force. It does no I/O and cannot fail.
 
+pub mod alerts;
 #[cfg(feature = "http")]
 pub mod api;
 pub mod backtest;

@@ -1,6 +1,7 @@
 //! The metrics of scoring, declared in one place.
 
 use features::{Plan, Usage};
+use ingest::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -8,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::alerts::{Desk, Outcome, STATES, Severity};
 use crate::decision::{Decision, TimingsUs};
 use crate::rules::RuleSet;
 
@@ -44,6 +46,17 @@ struct RuleOutcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AtDesk {
+    severity: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClosedAs {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OnList {
     list: String,
 }
@@ -70,6 +83,11 @@ pub struct Metrics {
     rules: Family<RuleOutcome, Counter>,
     rules_asked: Gauge,
     lists: Family<OnList, Counter>,
+    alerts: Family<AtDesk, Gauge>,
+    alerts_oldest: Gauge,
+    alerts_full: Gauge,
+    alerts_opened: Counter,
+    alerts_closed: Family<ClosedAs, Counter>,
     /// Those of [`TimingsUs::named`], in its order.
     stages: [Histogram; 4],
     decide: Histogram,
@@ -134,6 +152,23 @@ impl Metrics {
             rules.clone(),
         );
         registry.register("list_matches", "Events that were on a list", lists.clone());
+        let alerts = Family::default();
+        registry.register("alerts", "Alerts that are not closed, by severity and state", alerts.clone());
+        let (alerts_oldest, alerts_full) = (Gauge::default(), Gauge::default());
+        registry.register_with_unit(
+            "alerts_oldest",
+            "How long ago the oldest alert that is not closed was raised",
+            Unit::Seconds,
+            alerts_oldest.clone(),
+        );
+        registry.register(
+            "alerts_full",
+            "1 while so many alerts are not closed that decisions wait in the log to be looked at",
+            alerts_full.clone(),
+        );
+        let alerts_opened = counter(&mut registry, "alerts_opened", "Alerts raised");
+        let alerts_closed = Family::default();
+        registry.register("alerts_closed", "Alerts closed, by their outcome", alerts_closed.clone());
         let rules_asked = Gauge::default();
         registry.register("rules_asked", "Rules that are asked about every event", rules_asked.clone());
         let seconds: fn() -> Histogram =
@@ -175,6 +210,11 @@ impl Metrics {
             rules,
             rules_asked,
             lists,
+            alerts,
+            alerts_oldest,
+            alerts_full,
+            alerts_opened,
+            alerts_closed,
             stages,
             decide,
             commit,
@@ -190,6 +230,31 @@ impl Metrics {
             self.feature_bytes.get_or_create(&entity).set(gauge(bytes));
             self.feature_refused.get_or_create(&entity).set(gauge(refused));
         }
+    }
+
+    /// What is at the desk.
+    pub(crate) fn desk(&self, desk: &Desk, now: Timestamp) {
+        let counts = desk.counts();
+        for severity in Severity::ALL {
+            for state in STATES.into_iter().take(3) {
+                let count = counts.get(&(severity, state)).copied().unwrap_or(0);
+                let labels = AtDesk { severity: severity.name(), state };
+                self.alerts.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        let oldest = desk.oldest().map_or(0, |oldest| now.since(oldest).micros() / 1_000_000);
+        self.alerts_oldest.set(oldest.max(0));
+        self.alerts_full.set(i64::from(desk.is_full()));
+    }
+
+    /// Alerts were raised.
+    pub(crate) fn opened(&self, alerts: u64) {
+        self.alerts_opened.inc_by(alerts);
+    }
+
+    /// An alert was closed.
+    pub(crate) fn closed(&self, outcome: Option<Outcome>) {
+        self.alerts_closed.get_or_create(&ClosedAs { outcome: outcome.map_or("dismissed", Outcome::name) }).inc();
     }
 
     /// Other rules are asked from now on.

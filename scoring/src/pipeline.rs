@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use crate::alerts;
 use crate::control::Governance;
 use crate::decide::names;
 use crate::lists::{Declared, ListFile};
@@ -37,6 +38,8 @@ pub struct Pipeline {
     pub lists: Vec<Declared>,
     /// The rules that the file has; others come while the program runs.
     pub rules: Vec<Rule>,
+    /// Which decisions raise an alert.
+    pub alerts: Vec<alerts::Policy>,
     /// Who has to agree to changes, and how a new champion is watched.
     pub governance: Governance,
     /// The points that its scores are told in, where it scores applications for credit.
@@ -95,6 +98,8 @@ struct PipelineFile {
     lists: Vec<ListFile>,
     #[serde(default)]
     rules: Vec<Spanned<Rule>>,
+    #[serde(default)]
+    alerts: Vec<Spanned<alerts::Policy>>,
     #[serde(default)]
     governance: Option<Spanned<Governance>>,
     #[serde(default)]
@@ -173,6 +178,7 @@ impl Pipeline {
             said.as_ref().check().map_err(|message| fail(message, said.span()))?;
         }
         let governance = read.governance.map(Spanned::into_inner).unwrap_or_default();
+        let alerts = alerts::Policy::check(read.alerts, &schema, &rules).map_err(|(message, span)| fail(message, span))?;
         if let Some(said) = &read.credit {
             said.as_ref().check().map_err(|message| fail(message, said.span()))?;
             policy.gives_reasons().map_err(|message| fail(message, policy_span))?;
@@ -182,7 +188,8 @@ impl Pipeline {
         }
         let credit = read.credit.map(Spanned::into_inner);
         let plan = Arc::new(plan);
-        let pipeline = Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, governance, credit, max_skew };
+        let pipeline =
+            Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, alerts, governance, credit, max_skew };
         if let Err(errors) = RuleSet::compile(pipeline.rules.clone(), &names(&pipeline, &pipeline.list_names())) {
             let first = errors.into_iter().next().expect("nothing is wrong without an error");
             let place = pipeline.rules.iter().rposition(|rule| rule.id == *first.rule()).unwrap_or_default();

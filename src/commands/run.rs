@@ -56,6 +56,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let riskflow = crate::assemble(&config, pipeline, Arc::new(SystemClock), &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
     let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
+    let lookout = riskflow.look_out(&signals.notifier)?;
     // Whoever reads that it listens may tell it to stop at once.
     let stop = server::stop_signal();
     output::message(&format!("riskflow listens on {}", listener.url()));
@@ -81,6 +82,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     drop(judging);
     output::message("stopping: what was accepted is written first");
     observer.stop().await;
+    lookout.stop().await;
     riskflow.stop().await?;
     watching.await?;
     signals.stop().await?;

@@ -1,8 +1,9 @@
 use ingest::log::Record;
+use scoring::alerts::{Did, Outcome as AlertOutcome};
 use scoring::{Decision, TimingsUs, Verdict};
 
 use super::*;
-use crate::fixture::{Backend, backends, decided, event, label, label_of, project, reason, sample, time};
+use crate::fixture::{Backend, at_desk, backends, decided, did, event, label, label_of, opened, project, reason, sample, time};
 
 /// One line of the fixture: an event and what was decided about it.
 type Line = (&'static str, &'static str, i64, Verdict, Option<u16>, u32);
@@ -216,5 +217,49 @@ async fn vectors_in_the_order_of_the_log() {
         assert_eq!(positions(Some(14), 100).await, Vec::<u64>::new());
         let first = vectors(&*warehouse, None, 1).await.unwrap().remove(0);
         assert_eq!((first.features_version.as_str(), first.vector), ("abc", vec![Some(1.5), None]));
+    }
+}
+
+#[tokio::test]
+async fn alerts_and_how_they_went() {
+    let resolved = |outcome| Did::Resolved { outcome, note: String::new(), events: Vec::new() };
+    let dismissed = || Did::Dismissed { reason: "known".to_owned() };
+    let reopened = || Did::Reopened { reason: "not so".to_owned() };
+    let records = [
+        at_desk(0, opened(10, "2018-08-01T10:00:00Z", 100), "the alert desk", "2018-08-01"),
+        at_desk(1, opened(11, "2018-08-01T11:00:00Z", 100), "the alert desk", "2018-08-01"),
+        at_desk(2, opened(12, "2018-08-02T11:00:00Z", 100), "the alert desk", "2018-08-02"),
+        at_desk(3, did(10, Did::Claimed), "ann", "2018-08-02T12:00:00Z"),
+        at_desk(4, did(10, Did::Released), "ann", "2018-08-02T13:00:00Z"),
+        at_desk(5, did(10, Did::Claimed), "bob", "2018-08-02T14:00:00Z"),
+        at_desk(6, did(10, resolved(AlertOutcome::FalsePositive)), "bob", "2018-08-03T12:00:00Z"),
+        at_desk(7, did(10, reopened()), "ann", "2018-08-03T13:00:00Z"),
+        at_desk(8, did(10, resolved(AlertOutcome::ConfirmedFraud)), "ann", "2018-08-03T14:00:00Z"),
+        at_desk(9, did(11, dismissed()), "ann", "2018-08-03T14:00:00Z"),
+        at_desk(10, did(11, reopened()), "ann", "2018-08-03T15:00:00Z"),
+    ];
+    for Backend { warehouse, .. } in backends() {
+        warehouse.append(&project(&records)).unwrap();
+        let expect = r#"
+{"policy":"declined","severity":"high","opened_at":"2018-08-01T10:00:00Z","claimed_at":"2018-08-02T12:00:00Z","closed_at":"2018-08-03T14:00:00Z","closed_as":"resolved","outcome":"confirmed_fraud"}
+{"policy":"declined","severity":"high","opened_at":"2018-08-01T11:00:00Z","claimed_at":null,"closed_at":"2018-08-03T15:00:00Z","closed_as":"reopened","outcome":null}
+{"policy":"declined","severity":"high","opened_at":"2018-08-02T11:00:00Z","claimed_at":null,"closed_at":null,"closed_as":null,"outcome":null}"#;
+        assert_eq!(lines(&alerts(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+        assert_eq!(alerts(&*warehouse, days("2018-08-02", "2018-08-09")).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_an_entity_did() {
+    for Backend { warehouse, .. } in filled() {
+        let expect = r#"
+{"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"currency":"EUR","decision":"decline","score":1000,"label":"legit","label_source":"chargeback"}
+{"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","decision":"review","score":725,"label":"fraud","label_source":"chargeback"}"#;
+        let found = entity(&*warehouse, "card", "card_1", days("2018-08-01", "2018-08-01"), 2).await.unwrap();
+        assert_eq!(lines(&found), expect.trim());
+        assert_eq!(entity(&*warehouse, "card", "card_1", Days::ALL, 100).await.unwrap().len(), 8);
+        for (entity_name, key) in [("card", "card_2"), ("terminal", "card_1"), ("o'brien", "card_1"), ("card", "' OR '1'='1")] {
+            assert_eq!(entity(&*warehouse, entity_name, key, Days::ALL, 100).await.unwrap(), [], "{entity_name} {key}");
+        }
     }
 }

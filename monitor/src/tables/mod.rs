@@ -2,6 +2,7 @@
 //! position that it came from, one that was computed the window that it is about; and every table is partitioned by the day of one of its
 //! times.
 
+mod alert_events;
 mod changes;
 mod decisions;
 mod derived;
@@ -22,8 +23,8 @@ pub use derived::{Derived, Slot, Window};
 pub(crate) use rows::Rows;
 
 /// The version of all projected tables together: raised with every change of their columns. A warehouse of before is made again from the log.
-/// Version 2 added scores, changes, and what a decision rests on beside its score.
-pub(crate) const VERSION: u64 = 2;
+/// Version 2 added scores, changes, and what a decision rests on beside its score; version 3 what happens with alerts.
+pub(crate) const VERSION: u64 = 3;
 
 /// A table of the warehouse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,13 +39,16 @@ pub enum Table {
     Scores,
     /// One row for each change of what decides, by its day.
     Changes,
+    /// One row for whatever happened with an alert, by its day.
+    AlertEvents,
     /// What was computed of the others, by the day on which its window begins.
     Derived(Derived),
 }
 
 impl Table {
     /// Those that the log is projected into.
-    pub const PROJECTED: [Self; 5] = [Self::Decisions, Self::Labels, Self::Events, Self::Scores, Self::Changes];
+    pub const PROJECTED: [Self; 6] =
+        [Self::Decisions, Self::Labels, Self::Events, Self::Scores, Self::Changes, Self::AlertEvents];
 
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -59,6 +63,7 @@ impl Table {
             Self::Events => "events",
             Self::Scores => "scores",
             Self::Changes => "changes",
+            Self::AlertEvents => "alert_events",
             Self::Derived(derived) => derived.name(),
         }
     }
@@ -68,7 +73,7 @@ impl Table {
         match self {
             Self::Decisions | Self::Events | Self::Scores => "occurred_at",
             Self::Labels => "observed_at",
-            Self::Changes => "at",
+            Self::Changes | Self::AlertEvents => "at",
             Self::Derived(_) => "window_start",
         }
     }

@@ -1,10 +1,12 @@
 use arrow::array::RecordBatch;
 use ingest::log::Position;
 use ingest::{Event, Label, Schema, Timestamp};
+use scoring::alerts::Step;
 use scoring::engine::ShadowScores;
 use scoring::{Control, Decision};
 
 use super::Table;
+use super::alert_events::AlertEventRows;
 use super::changes::ChangeRows;
 use super::decisions::DecisionRows;
 use super::events::EventRows;
@@ -19,12 +21,14 @@ pub(crate) struct Rows {
     events: EventRows,
     scores: ScoreRows,
     changes: ChangeRows,
+    alert_events: AlertEventRows,
 }
 
 impl Rows {
     /// How many there are in all tables together.
     pub(crate) fn len(&self) -> usize {
-        self.decisions.len() + self.labels.len() + self.events.len() + self.scores.len() + self.changes.len()
+        let of_records = self.decisions.len() + self.labels.len() + self.events.len() + self.scores.len();
+        of_records + self.changes.len() + self.alert_events.len()
     }
 
     pub(crate) fn push_event(&mut self, position: Position, event: &Event, received_at: Timestamp, schema: &Schema) {
@@ -45,7 +49,12 @@ impl Rows {
     }
 
     pub(crate) fn push_change(&mut self, position: Position, control: &Control) {
-        self.changes.push(position, control);
+        let Control::Alerts { steps, by, at } = control else { return self.changes.push(position, control) };
+        // Which policies hold is a change like any other; all else is an alert's own history.
+        if steps.iter().any(|step| matches!(step, Step::Policies(_))) {
+            self.changes.push(position, control);
+        }
+        steps.iter().for_each(|step| self.alert_events.push(position, step, by, *at));
     }
 
     /// Hands them over and goes on with none.
@@ -56,6 +65,7 @@ impl Rows {
             (Table::Events, self.events.finish()),
             (Table::Scores, self.scores.finish()),
             (Table::Changes, self.changes.finish()),
+            (Table::AlertEvents, self.alert_events.finish()),
         ]
     }
 }

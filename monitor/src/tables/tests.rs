@@ -1,12 +1,13 @@
 use arrow::array::AsArray;
 use ingest::EventId;
+use scoring::alerts::{AlertId, Did, Hit, Joined, Outcome as AlertOutcome, Raise, Severity, Step};
 use scoring::decision::Degradation;
 use scoring::lists::{Kind, Match};
 use scoring::rules::{Fault, Outcome, Points, RuleHit, RuleId};
 use scoring::{Ground, Reason, Verdict};
 
 use super::*;
-use crate::fixture::{change, decided, project, reason, sample, shadow};
+use crate::fixture::{at_desk, change, decided, did, opened, project, reason, sample, shadow, time};
 
 fn rows(table: Table, records: &[ingest::log::Record]) -> Vec<serde_json::Value> {
     let projected = project(records);
@@ -31,7 +32,7 @@ fn the_columns_of_the_version_are_pinned() {
     };
     let text = Table::PROJECTED.map(describe).join("\n");
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    assert_eq!((VERSION, format!("{hash:016x}").as_str()), (2, "71f3173a3c97328b"), "{text}");
+    assert_eq!((VERSION, format!("{hash:016x}").as_str()), (3, "b71868aee69758be"), "{text}");
 }
 
 #[test]
@@ -115,6 +116,50 @@ fn a_change_says_who_did_what_and_why() {
     };
     let record = crate::fixture::record(0, ingest::log::Topic::Control, &promoted.encode());
     let projected = project(&[record]);
-    let subject = projected.rows.last().unwrap().1.column_by_name("subject").unwrap();
+    let (_, changes) = projected.rows.iter().find(|(table, _)| *table == Table::Changes).unwrap();
+    let subject = changes.column_by_name("subject").unwrap();
     assert_eq!(subject.as_string_view().value(0), r#"{"name":"card_fraud","version":8}"#);
+}
+
+#[test]
+fn whatever_happens_with_an_alert_has_a_row() {
+    let joined = Joined {
+        id: AlertId::new("declined", Position(8)),
+        hit: Hit {
+            event_id: EventId::new("b").unwrap(),
+            decision: Position(9),
+            occurred_at: time("2018-08-01"),
+            amount_minor: Some(50),
+            verdict: Verdict::Decline,
+            score: None,
+            rules: Vec::new(),
+        },
+        entities: Default::default(),
+        severity: Severity::Critical,
+    };
+    let joined = Step::Looked { raised: vec![Raise::Join(joined)], until: Position(10), from: Position(10) };
+    let resolved = Did::Resolved { outcome: AlertOutcome::ConfirmedFraud, note: String::new(), events: Vec::new() };
+    let records = [
+        at_desk(0, Step::Policies(Vec::new()), "the pipeline file", "2018-08-01"),
+        at_desk(1, opened(8, "2018-08-01T10:00:00Z", 100), "the alert desk", "2018-08-02"),
+        at_desk(2, joined, "the alert desk", "2018-08-02"),
+        at_desk(3, did(8, Did::Noted { text: "odd".to_owned() }), "ann", "2018-08-03"),
+        at_desk(4, did(8, resolved), "ann", "2018-08-03"),
+    ];
+    let said = |row: &serde_json::Value| {
+        let column = |name: &str| row[name].to_string();
+        ["log_position", "at", "alert_id", "policy", "step", "by", "severity", "outcome", "event_id", "amount_minor", "text"]
+            .map(column)
+            .join(" ")
+    };
+    let found: Vec<_> = rows(Table::AlertEvents, &records).iter().map(said).collect();
+    let expect = [
+        r#"1 "2018-08-01T10:00:00Z" "declined-8" "declined" "opened" "the alert desk" "high" null "a" 100 null"#,
+        r#"2 "2018-08-02T00:00:00Z" "declined-8" "declined" "joined" "the alert desk" "critical" null "b" 50 null"#,
+        r#"3 "2018-08-03T00:00:00Z" "declined-8" "declined" "noted" "ann" null null null null "odd""#,
+        r#"4 "2018-08-03T00:00:00Z" "declined-8" "declined" "resolved" "ann" null "confirmed_fraud" null null null"#,
+    ];
+    assert_eq!(found, expect);
+    let changes = rows(Table::Changes, &records);
+    assert_eq!((changes.len(), &changes[0]["kind"]), (1, &"alerts".into()), "which policies hold is a change");
 }

@@ -2,6 +2,7 @@
 //! state and decides nothing.
 
 pub mod access;
+mod alerts;
 mod answer;
 mod backtest;
 mod changes;
@@ -98,6 +99,10 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
         .route("/v1/models/retrain", post(models::retrain))
         .route("/v1/experiments", get(experiments::list).post(experiments::start))
         .route("/v1/experiments/{name}/end", post(experiments::end))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/alerts/next", post(alerts::next))
+        .route("/v1/alerts/{id}", get(alerts::get))
+        .route("/v1/alerts/{id}/{act}", post(alerts::act))
         .route("/v1/changes", get(changes::list).post(changes::propose))
         .route("/v1/changes/{id}", get(changes::get))
         .route("/v1/changes/{id}/approve", post(changes::approve))

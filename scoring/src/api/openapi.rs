@@ -6,17 +6,17 @@ use ingest::schema::{Allowed, Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{answer, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score};
+use super::{alerts, answer, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score};
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists and models."),
+    info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists, models and alerts."),
     paths(
         score::score, score::batch, credit::score, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
-        changes::approve, changes::reject, changes::withdraw,
+        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act,
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
@@ -25,7 +25,7 @@ use crate::pipeline::Pipeline;
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
-        page::Page<experiments::ExperimentAnswer>,
+        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft,
     ))
 )]
 struct Described;

@@ -11,19 +11,14 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 
 const MOST: usize = 1_000;
+const USUAL: usize = 100;
 
 /// Where a page begins and how long it is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    #[serde(default = "hundred")]
-    limit: usize,
-    #[serde(default)]
+    limit: Option<usize>,
     cursor: Option<String>,
-}
-
-const fn hundred() -> usize {
-    100
 }
 
 /// A page that is asked for.
@@ -37,10 +32,17 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(Wanted { limit, cursor }) = Query::from_request_parts(parts, state).await.map_err(Problem::query)?;
-        if !(1..=MOST).contains(&limit) {
-            return Err(Problem::parameter("limit", format!("it is from 1 to {MOST}")));
+        Self::new(limit, cursor)
+    }
+}
+
+impl PageQuery {
+    /// Of what a query says.
+    pub(super) fn new(limit: Option<usize>, cursor: Option<String>) -> Result<Self, Problem> {
+        match limit.unwrap_or(USUAL) {
+            limit if (1..=MOST).contains(&limit) => Ok(Self { limit, after: cursor }),
+            _ => Err(Problem::parameter("limit", format!("it is from 1 to {MOST}"))),
         }
-        Ok(Self { limit, after: cursor })
     }
 }
 
@@ -51,6 +53,13 @@ pub(super) struct Page<T> {
     /// What the next page begins after; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The same of other items.
+    pub(super) fn map<U>(self, each: impl Fn(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(each).collect(), next_cursor: self.next_cursor }
+    }
 }
 
 /// The page of items in any order, which come in that of their keys; a cursor is the key of the last item before it, so that what comes in

@@ -9,6 +9,7 @@ use ingest::decode::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::alerts::Refusal;
 use crate::backtest::Refused;
 use crate::error::Error;
 
@@ -174,6 +175,18 @@ impl From<Error> for Problem {
             Error::Settled { .. } => Self::new(StatusCode::CONFLICT, "/problems/settled", "the change is settled", detail),
             Error::Outdated(_) => Self::new(StatusCode::CONFLICT, "/problems/outdated", "the change is out of date", detail),
             Error::NoFormer => Self::new(StatusCode::CONFLICT, "/problems/no-former", "there is nothing to go back to", detail),
+            Error::NoAlert { .. } => Self::not_found(detail),
+            Error::Alert { refusal: Refusal::NoEvent { .. }, .. } => Self::invalid(Some("events".to_owned()), detail),
+            Error::Alert { refusal: Refusal::Changed { .. }, .. } => {
+                let field = Some("version".to_owned());
+                Self { field, ..Self::new(StatusCode::CONFLICT, "/problems/changed", "the alert has changed", detail) }
+            }
+            Error::Alert { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "/problems/alert-state",
+                "the alert is in another state or with somebody else",
+                detail,
+            ),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
             Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
                 .engine("degraded", cause),

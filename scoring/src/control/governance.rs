@@ -101,6 +101,7 @@ pub fn alters(control: &Control, state: &State) -> Option<Kind> {
         | Control::Guarded { .. }
         | Control::Proposed { .. }
         | Control::Rejected { .. }
-        | Control::Recalled { .. } => None,
+        | Control::Recalled { .. }
+        | Control::Alerts { .. } => None,
     }
 }

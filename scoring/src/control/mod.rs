@@ -19,17 +19,18 @@ use serde::{Deserialize, Serialize};
 pub use self::declared::{PIPELINE_FILE, declared};
 pub use self::experiment::{Course, Ended, Experiment, Guardrails, Outcome};
 pub use self::governance::{Governance, Kind, Probation};
-pub use self::person::{ANYBODY, GUARDRAIL, May, PLAN, Person, is_reserved, may_be_one};
+pub use self::person::{ANYBODY, DESK, GUARDRAIL, May, PLAN, Person, is_reserved, may_be_one};
 pub use self::proposal::{Facts, Outdated, Proposal, Stage};
 pub use self::roles::{Role, RoleChange, role, role_changes};
 pub use self::state::{Challenger, State};
+use crate::alerts::Step;
 use crate::lists::{Entry, Pattern};
 use crate::policy::Policy;
 use crate::rules::Rule;
 
 /// Version 2 added `Serving`; version 3 wishes for training, challengers, rules, lists and the policy; version 4 proposals, experiments and the way
-/// back.
-const CONTROL_VERSION: u8 = 4;
+/// back; version 5 alerts.
+const CONTROL_VERSION: u8 = 5;
 
 /// A change of what decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -238,6 +239,16 @@ pub enum Control {
         /// When.
         at: Timestamp,
     },
+    /// Something happened at the alert desk. It changes no decision.
+    Alerts {
+        /// What; one step.
+        #[serde(with = "json_texts")]
+        steps: Vec<Step>,
+        /// Who did it, or in whose name.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Control {
@@ -268,7 +279,8 @@ impl Control {
             | Self::Rejected { at, .. }
             | Self::Recalled { at, .. }
             | Self::Experimented { at, .. }
-            | Self::Concluded { at, .. } => *at = now,
+            | Self::Concluded { at, .. }
+            | Self::Alerts { at, .. } => *at = now,
         }
         self
     }
@@ -297,7 +309,8 @@ impl Control {
             | Self::Rejected { at, .. }
             | Self::Recalled { at, .. }
             | Self::Experimented { at, .. }
-            | Self::Concluded { at, .. } => *at,
+            | Self::Concluded { at, .. }
+            | Self::Alerts { at, .. } => *at,
         }
     }
 }

@@ -4,6 +4,8 @@
 pub const ANYBODY: &str = "the API";
 /// The name under which guardrails act.
 pub const GUARDRAIL: &str = "guardrail";
+/// The name under which alerts are raised.
+pub const DESK: &str = "the alert desk";
 /// The name under which an experiment ends when it was planned to.
 pub const PLAN: &str = "the plan";
 
@@ -46,7 +48,7 @@ pub fn may_be_one(a: &str, b: &str) -> bool {
 
 /// Whether the program acts under a name by itself, so that it is no person's.
 pub fn is_reserved(name: &str) -> bool {
-    [ANYBODY, GUARDRAIL, PLAN, super::PIPELINE_FILE].iter().any(|reserved| plain(name) == plain(reserved))
+    [ANYBODY, DESK, GUARDRAIL, PLAN, super::PIPELINE_FILE].iter().any(|reserved| plain(name) == plain(reserved))
 }
 
 fn plain(name: &str) -> String {

@@ -130,7 +130,8 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
             | Control::Proposed { .. }
             | Control::Approved { .. }
             | Control::Rejected { .. }
-            | Control::Recalled { .. } => {}
+            | Control::Recalled { .. }
+            | Control::Alerts { .. } => {}
         }
     }
     facts
@@ -193,8 +194,10 @@ fn line(control: &Control) -> Vec<String> {
         Control::Governed { policy, .. } => vec![policy.to_string()],
         Control::Guarded { four_eyes, .. } => vec![format!("four eyes are asked for {} kinds of changes", four_eyes.len())],
         Control::Approved { changes, .. } | Control::Proposed { changes, .. } => lines(changes),
-        Control::Serving { .. } | Control::RetrainWanted { .. } | Control::Rejected { .. } | Control::Recalled { .. } => {
-            Vec::new()
-        }
+        Control::Serving { .. }
+        | Control::RetrainWanted { .. }
+        | Control::Rejected { .. }
+        | Control::Recalled { .. }
+        | Control::Alerts { .. } => Vec::new(),
     }
 }

@@ -145,7 +145,8 @@ impl State {
                 }
                 self.policy = Some(policy);
             }
-            Control::RetrainWanted { .. } => {}
+            // Alerts are the desk's.
+            Control::RetrainWanted { .. } | Control::Alerts { .. } => {}
             Control::Guarded { four_eyes, .. } => self.four_eyes = Some(four_eyes),
             Control::Proposed { id, changes, by, reason, at, .. } => {
                 let what = lines(&changes);
@@ -224,7 +225,8 @@ fn decides(control: &Control) -> bool {
         | Control::Guarded { .. }
         | Control::Proposed { .. }
         | Control::Rejected { .. }
-        | Control::Recalled { .. } => false,
+        | Control::Recalled { .. }
+        | Control::Alerts { .. } => false,
         Control::Promoted { .. }
         | Control::Challenged { .. }
         | Control::Withdrawn { .. }

@@ -78,7 +78,7 @@ fn every_kind() -> Vec<Control> {
     ]
 }
 
-/// Of version 4.
+/// Of versions 4 and 5.
 fn newer_kinds() -> Vec<Control> {
     let by = || "ada".to_owned();
     let experiment = r#"{"name":"x","model":"a","champion":1,"challenger":3,"share_percent":5,
@@ -102,6 +102,7 @@ fn newer_kinds() -> Vec<Control> {
             reason: "no score".to_owned(),
             at: AT,
         },
+        Control::Alerts { steps: vec![crate::alerts::Step::Policies(Vec::new())], by: by(), at: AT },
     ]
 }
 
@@ -125,10 +126,11 @@ fn records_of_before_are_read() {
     let text = r#"{"Promoted":{"name":"a","version":2,"by":"ada","reason":"","at":"1970-01-01T00:00:00Z"}}"#;
     check(&[b"\x04\x0c\x01\x01".as_slice(), &[text.len() as u8], text.as_bytes(), b"\x03bob\x00\x00"].concat(), approved);
     check(b"\x04\x0d\x02\x03bob\x02no\x00", newer_kinds().remove(4));
+    check(b"\x05\x11\x01\x0f{\"Policies\":[]}\x03ada\x00", newer_kinds().remove(8));
     // A change within a change, ten thousand times.
     let nested = [b"\x04".as_slice(), &b"\x0c\x01\x01".repeat(10_000)].concat();
     assert!(Control::decode(&nested).is_err());
-    assert!(Control::decode(b"\x05\x00").expect_err("it is newer").to_string().contains("version 5"));
+    assert!(Control::decode(b"\x06\x00").expect_err("it is newer").to_string().contains("version 6"));
 }
 
 #[test]

@@ -45,9 +45,9 @@ impl Engine {
                 return Err(Error::NeedsRestart { what });
             }
             let records = declared(&pipeline, &state, engine.now());
-            let count = records.len();
+            let (count, policies) = (records.len(), pipeline.alerts.clone());
             engine.take(&mut state, Arc::new(pipeline), records).await?;
-            Ok(count)
+            Ok(count + usize::from(engine.declare_alerts(&policies).await?))
         })
         .await
     }
@@ -263,7 +263,8 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
         | Control::Guarded { .. }
         | Control::Proposed { .. }
         | Control::Rejected { .. }
-        | Control::Recalled { .. } => {}
+        | Control::Recalled { .. }
+        | Control::Alerts { .. } => {}
     }
     Ok(())
 }

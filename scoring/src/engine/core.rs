@@ -14,6 +14,7 @@ use ingest::{Event, EventId, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Known, Ledger};
+use crate::alerts::Desk;
 use crate::control::{Control, State};
 use crate::decide::Case;
 use crate::decision::Decision;
@@ -61,6 +62,8 @@ pub struct Core<L = Arc<dyn Log>> {
 pub struct Recovered {
     /// What decides, by the control records.
     pub control: State,
+    /// The alerts, by the same records.
+    pub desk: Desk,
     /// Accepted events without a decision, by their positions: the process ended in between.
     pub undecided: BTreeMap<Position, Case>,
     /// The position of the snapshot that was used; 0 when none was.
@@ -159,6 +162,8 @@ impl Core {
         };
         Ok(snapshots.write(&header, |out| {
             out.bytes(&postcard::to_stdvec(&rest).map_err(io::Error::other)?)?;
+            // As JSON, so that alerts may gain a part.
+            out.bytes(&serde_json::to_vec(&recovered.desk)?)?;
             self.ledger.save(out)?;
             self.features.save(out)
         })?)
@@ -180,11 +185,12 @@ impl Core {
             let case = each.case(pipeline).map_err(|error| input.damaged(&error.to_string()))?;
             undecided.insert(case.position, case);
         }
+        let desk = serde_json::from_slice(&input.bytes()?).map_err(|error| input.damaged(&error.to_string()))?;
         let ledger = Ledger::load(&mut input)?;
         let features = features::Engine::load(Arc::clone(&pipeline.plan), &mut input)?;
         input.finish()?;
         let core = Self { pipeline: Arc::clone(pipeline), log: Arc::clone(log), features, ledger, too_late: rest.too_late };
-        Ok((core, Recovered { control: rest.control, undecided, resumed_at: position, position, last_record }))
+        Ok((core, Recovered { control: rest.control, desk, undecided, resumed_at: position, position, last_record }))
     }
 
     /// Takes an event: into the log, into the ledger, into the features. One that was taken before changes nothing.
@@ -303,7 +309,12 @@ impl<L> Core<L> {
                 let (label, _) = record::decode_label(&record.payload)?;
                 self.learn(&label, record.position);
             }
-            Topic::Control => recovered.control.apply(Control::decode(&record.payload)?, record.position),
+            Topic::Control => match Control::decode(&record.payload)? {
+                Control::Alerts { steps, by, at } => {
+                    steps.into_iter().for_each(|step| recovered.desk.apply(step, &by, at, record.position));
+                }
+                control => recovered.control.apply(control, record.position),
+            },
             Topic::Shadow => {}
         }
         Ok(())

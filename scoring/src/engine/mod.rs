@@ -7,6 +7,7 @@
 mod backtest;
 mod changes;
 mod core;
+mod desk;
 mod guard;
 mod ledger;
 mod proposals;
@@ -40,6 +41,7 @@ pub use self::shadow::ShadowScores;
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
 use self::writer::{Accepted, Past, Writer};
+use crate::alerts::Desk;
 use crate::control::{Control, RoleChange, State, declared, role_changes};
 use crate::decide::{Case, Champion, Deciders, ask, decide};
 use crate::decision::{Decision, Degradation, Reasons};
@@ -123,6 +125,8 @@ pub struct Engine {
     snapshots: Option<Snapshots>,
     deciders: ArcSwap<Deciders>,
     control: tokio::sync::Mutex<State>,
+    /// The alerts. Whoever has it waits for nothing but the writer.
+    desk: Mutex<Desk>,
     /// The latest time that the clock has shown to whom it was asked for.
     latest: AtomicI64,
     /// Those that may be under way.
@@ -204,6 +208,8 @@ impl Engine {
             let position = core.control(&control)?;
             state.apply(control, position);
         }
+        let mut desk = recovered.desk;
+        desk::declare(&pipeline.alerts, &mut desk, clock.now(), &core)?;
         log.push();
         let mut load = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline)?));
         let (deciders, problems) = Deciders::new(&state, &pipeline, &mut load);
@@ -235,6 +241,7 @@ impl Engine {
             snapshots,
             deciders,
             control,
+            desk: Mutex::new(desk),
             latest: AtomicI64::new(i64::MIN),
             places: Arc::new(Semaphore::new(settings.queue)),
             queue: settings.queue,
@@ -387,6 +394,7 @@ impl Engine {
         let now = self.now();
         let behind = Timestamp::from_micros(self.latest.load(Ordering::Relaxed)).since(now);
         self.metrics.clock_behind.set((behind.micros() / 1_000_000).max(0));
+        self.desk(|desk| self.metrics.desk(desk, now));
         self.figures().measure();
     }
 

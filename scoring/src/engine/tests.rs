@@ -1,5 +1,6 @@
 //! The engine on a real log in a folder: idempotent, in order, and the same after a restart.
 
+mod desk;
 mod governance;
 
 use std::path::Path;

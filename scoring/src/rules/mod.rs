@@ -18,6 +18,7 @@ pub use expression::{Expression, ExpressionError, Fault};
 pub use facts::{Facts, ListId, Lists};
 pub use hit::{Effect, Outcome, RuleHit, effect};
 pub use names::Names;
+pub(crate) use names::nearest;
 pub use rule::{Points, Rule, RuleId, RuleReason};
 pub use set::{RuleError, RuleSet};
 pub use state::{Forbidden, Percent, Rollout, State};

@@ -116,7 +116,7 @@ impl<'a> Names<'a> {
 pub(super) const GROUPS: [&str; 5] = ["event", "entity", "feature", "model", "lists"];
 
 /// The candidate that fewest edits away, where that is near enough to be a slip.
-pub(super) fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let allowed = (written.chars().count() / 3).clamp(1, 4);
     candidates
         .map(|candidate| (strsim::osa_distance(written, candidate), candidate))

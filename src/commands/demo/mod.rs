@@ -32,10 +32,14 @@ use crate::signals::Signals;
 use crate::{Riskflow, output};
 
 /// The text and the name of the pipeline of a demo, when no other is named.
-const fn built_in(used: Use) -> (&'static str, &'static str) {
+fn built_in(used: Use) -> (String, &'static str) {
     match used {
-        Use::Cards => (include_str!("../../../pipelines/card_fraud_handbook.toml"), "pipelines/card_fraud_handbook.toml"),
-        Use::Credit => (include_str!("../../../pipelines/credit.toml"), "pipelines/credit.toml"),
+        // What the desk looks at stands beside it: the Handbook itself has none.
+        Use::Cards => (
+            [include_str!("../../../pipelines/card_fraud_handbook.toml"), include_str!("alerts.toml")].concat(),
+            "pipelines/card_fraud_handbook.toml",
+        ),
+        Use::Credit => (include_str!("../../../pipelines/credit.toml").to_owned(), "pipelines/credit.toml"),
     }
 }
 
@@ -87,8 +91,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         }
         None => {
             let (text, name) = built_in(args.world.used);
-            let pipeline = Pipeline::parse(text, name)?;
-            let (monitoring, training) = (Monitoring::parse(text, name, &pipeline)?, Training::parse(text, name, &pipeline)?);
+            let pipeline = Pipeline::parse(&text, name)?;
+            let (monitoring, training) = (Monitoring::parse(&text, name, &pipeline)?, Training::parse(&text, name, &pipeline)?);
             (pipeline, monitoring, training)
         }
     };
@@ -111,6 +115,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let signals = Signals::start(&config, "demo")?;
     let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
+    let lookout = riskflow.look_out(&signals.notifier)?;
     let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
     let url = listener.url();
     output::message(&format!("the page is live on {url}"));
@@ -140,8 +145,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let served = serving.await?;
     // What was replayed is looked at to its end, also where nothing comes after it.
     let end = tokio::task::block_in_place(|| riskflow.log.flush())?;
-    let seen = observer.catch_up(end).await;
+    let seen = observer.catch_up(end).await.and(lookout.catch_up(end).await);
     observer.stop().await;
+    lookout.stop().await;
     riskflow.stop().await?;
     signals.stop().await?;
     replayed.and(served)?;

@@ -25,7 +25,7 @@ macro_rules! definitions {
 }
 
 /// All tables, in their order.
-pub(super) static DEFINITIONS: [Definition; 12] = definitions![
+pub(super) static DEFINITIONS: [Definition; 13] = definitions![
     "01" "decisions",
     "02" "labels",
     "03" "events",
@@ -36,8 +36,9 @@ pub(super) static DEFINITIONS: [Definition; 12] = definitions![
     "08" "experiment_points",
     "09" "alerts",
     "10" "profiles",
-    "11" "slots",
-    "12" "checkpoints",
+    "11" "alert_events",
+    "12" "slots",
+    "13" "checkpoints",
 ];
 
 impl Definition {

@@ -402,6 +402,11 @@ fn query(server: &Server, question: &Question) -> Query {
         Question::Delays { as_of } => {
             server.query(&typed(include_str!("../../../sql/delays.sql"))).param("as_of", as_of.micros())
         }
+        Question::Alerts(of) => days(include_str!("../../../sql/alerts.sql"), *of),
+        Question::Entity { entity, key, days: of, limit } => days(include_str!("../../../sql/clickhouse/entity.sql"), *of)
+            .param("entity", entity)
+            .param("key", key)
+            .param("limit", limit),
         Question::Attributes { days: of } => days(include_str!("../../../sql/attributes.sql"), *of),
         Question::Moment => server.query(&typed(include_str!("../../../sql/moment.sql"))),
         Question::Decision { event_id } => {
@@ -415,12 +420,14 @@ fn query(server: &Server, question: &Question) -> Query {
 
 /// Parameters as the server writes them: `$first` becomes `{first:Date32}`.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 10] = [
+    const TYPES: [(&str, &str); 12] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
         ("$limit", "{limit:UInt32}"),
         ("$event_id", "{event_id:String}"),
+        ("$entity", "{entity:String}"),
+        ("$key", "{key:String}"),
         ("$name", "{name:String}"),
         ("$as_of", "fromUnixTimestamp64Micro({as_of:Int64}, 'UTC')"),
         ("$model", "{model:String}"),

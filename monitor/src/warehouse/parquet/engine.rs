@@ -75,7 +75,12 @@ async fn collect(context: SessionContext, parts: Arc<Parts>, question: Question)
         context.register_table("points", scan(Table::Derived(table)))?;
     }
     let (sql, parameters) = query(&question);
-    context.sql(sql).await?.with_param_values(parameters)?.collect().await
+    // The name of a field has to be known before parameters are.
+    let named = match &question {
+        Question::Entity { entity, .. } => sql.replace("$entity", &format!("'{}'", entity.replace('\'', "''"))),
+        _ => sql.to_owned(),
+    };
+    context.sql(&named).await?.with_param_values(parameters)?.collect().await
 }
 
 fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>) {
@@ -109,6 +114,12 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
             (include_str!("../../../sql/rivals.sql"), parameters)
         }
         Question::Delays { as_of } => (include_str!("../../../sql/delays.sql"), known(Vec::new(), *as_of)),
+        Question::Alerts(days) => (include_str!("../../../sql/alerts.sql"), range(*days)),
+        Question::Entity { key, days, limit, .. } => {
+            let mut parameters = range(*days);
+            parameters.extend([("key", ScalarValue::from(key.as_str())), ("limit", ScalarValue::Int64(Some(i64::from(*limit))))]);
+            (include_str!("../../../sql/entity.sql"), parameters)
+        }
         Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
         Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {

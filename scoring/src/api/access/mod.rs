@@ -157,6 +157,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         (&Method::POST, path) if is_backtest(path) => Some(Scope::Read),
         // What these alter waits for somebody who may change it.
         (&Method::POST, "/v1/changes" | "/v1/experiments" | "/v1/models/retrain") => Some(Scope::Review),
+        (&Method::POST, path) if path.starts_with("/v1/alerts/") => Some(Scope::Review),
         (&Method::POST, path) if path.starts_with("/v1/changes/") && path.ends_with("/withdraw") => Some(Scope::Review),
         _ => Some(Scope::Admin),
     }
