@@ -132,7 +132,8 @@ impl Engine {
 
     /// Puts a step into the log and makes it hold.
     fn record(&self, desk: &mut Desk, steps: Vec<Step>, by: &str, at: Timestamp) -> Result<Position, Error> {
-        self.record_with(&self.writer()?, desk, steps, by, at)
+        let writer = self.writer()?;
+        self.record_with(&writer, desk, steps, by, at)
     }
 
     fn record_with(
