@@ -7,6 +7,7 @@ mod answer;
 mod audit;
 mod backtest;
 mod changes;
+mod credit;
 mod decisions;
 mod experiments;
 mod in_path;
@@ -85,6 +86,7 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
     let document = Arc::new(openapi::document(engine.pipeline(), more_routes));
     Router::new()
         .route("/v1/score", post(score::score))
+        .route("/v1/credit/score", post(credit::score))
         .route("/v1/labels", post(label))
         .route("/v1/decisions/{event_id}", get(decisions::decision))
         .route("/v1/decisions/{event_id}/replay", get(decisions::replay))

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ingest::schema::{Place, Schema, ValueType};
+use ingest::schema::{Allowed, Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    alerts, answer, audit, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score, session, users,
+    alerts, answer, audit, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score, session, users,
 };
 use crate::pipeline::Pipeline;
 
@@ -15,7 +15,7 @@ use crate::pipeline::Pipeline;
 #[openapi(
     info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists, models and alerts."),
     paths(
-        score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
+        score::score, score::batch, credit::score, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
         changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
@@ -23,7 +23,7 @@ use crate::pipeline::Pipeline;
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
-        answer::ScoreAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
+        answer::ScoreAnswer, credit::CreditAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
         rules::RuleDraft, rules::Condition, rules::Checked, backtest::Wanted, crate::backtest::Report, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
@@ -46,7 +46,12 @@ pub(super) fn document(pipeline: &Pipeline, more: utoipa::openapi::OpenApi) -> V
     let events = json!({"type": "array", "minItems": 1, "maxItems": score::MOST_EVENTS, "items": {"type": "object"}});
     let batch =
         json!({"type": "object", "additionalProperties": false, "required": ["events"], "properties": {"events": events}});
-    for (path, schema) in [("/v1/score", one("Event")), ("/v1/labels", one("Label")), ("/v1/score/batch", batch)] {
+    for (path, schema) in [
+        ("/v1/score", one("Event")),
+        ("/v1/credit/score", one("Event")),
+        ("/v1/labels", one("Label")),
+        ("/v1/score/batch", batch),
+    ] {
         document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"] = schema;
     }
     name_lists(&mut document, &pipeline.list_names());
@@ -112,7 +117,9 @@ fn event(schema: &Schema) -> Value {
     root.put(&schema.event_id, true, text(1, 200));
     root.put(&schema.event_time, true, json!({"type": "string", "format": "date-time"}));
     if let Some(place) = &schema.amount_minor {
-        root.put(place, true, json!({"type": "integer", "minimum": 0, "maximum": ingest::Amount::MAX_MINOR}));
+        let mut minor = json!({"type": "integer", "minimum": 0, "maximum": ingest::Amount::MAX_MINOR});
+        allow(&mut minor, &schema.amount_allowed);
+        root.put(place, true, minor);
     }
     if let Some(place) = &schema.currency {
         root.put(place, false, json!({"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}));
@@ -127,13 +134,27 @@ fn event(schema: &Schema) -> Value {
             ValueType::Number => "number",
             ValueType::Flag => "boolean",
         };
-        root.put(&attribute.place, attribute.required, json!({ "type": kind }));
+        let mut leaf = json!({ "type": kind });
+        allow(&mut leaf, &attribute.allowed);
+        root.put(&attribute.place, attribute.required, leaf);
     }
     let typed = Place { json: vec!["event_type".to_owned()], column: String::new() };
     root.put(&typed, false, json!({"const": schema.event_type}));
     let supersedes = Place { json: vec!["supersedes".to_owned()], column: String::new() };
     root.put(&supersedes, false, json!({"type": ["string", "null"], "description": "the event that this one corrects"}));
     root.schema()
+}
+
+/// Says what a value may be beyond its type.
+fn allow(leaf: &mut Value, allowed: &Allowed) {
+    match allowed {
+        Allowed::Any => {}
+        Allowed::OneOf(words) => leaf["enum"] = json!(words),
+        Allowed::Range(min, max) => {
+            min.iter().for_each(|min| leaf["minimum"] = json!(min));
+            max.iter().for_each(|max| leaf["maximum"] = json!(max));
+        }
+    }
 }
 
 /// An object of a schema with objects in it.

@@ -4,6 +4,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use ingest::Schema;
 use ingest::decode::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -52,6 +53,13 @@ impl Problem {
     /// A request that does not say what it must.
     pub fn invalid(field: Option<String>, detail: String) -> Self {
         Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "the request is not valid", detail) }
+    }
+
+    /// Why an event got no decision; its id is called what the sender calls it.
+    pub(super) fn of(error: Error, schema: &Schema) -> Self {
+        let is_about_id = matches!(error, Error::Conflict { .. } | Error::History { .. });
+        let problem = Self::from(error);
+        if is_about_id { Self { field: Some(schema.event_id.json.join(".")), ..problem } } else { problem }
     }
 
     /// A query parameter that does not fit.
@@ -103,7 +111,7 @@ impl Problem {
     /// A call to `path` that took too long. What it asked for may be done all the same.
     pub fn slow(path: &str, detail: String) -> Self {
         let slow = Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/slow", "it took too long", detail).retry_after(1);
-        if path.starts_with("/v1/score") { slow.engine("degraded", "out_of_time") } else { slow }
+        if path.starts_with("/v1/score") || path == "/v1/credit/score" { slow.engine("degraded", "out_of_time") } else { slow }
     }
 
     /// A path under which there is nothing.
@@ -166,6 +174,7 @@ impl From<Error> for Problem {
             },
             Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
             Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
+            Error::NoReason { .. } => Self::invalid(Some("reason".to_owned()), detail),
             Error::NoList { .. } => Self::not_found(detail),
             Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
             Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),

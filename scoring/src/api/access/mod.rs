@@ -588,7 +588,7 @@ fn needed(method: &Method, path: &str) -> Option<Scope> {
         (_, path) if path == "/v1/users" || path.starts_with("/v1/users/") => Some(Scope::Admin),
         (_, "/v1/audit") => Some(Scope::Review),
         (&Method::GET | &Method::HEAD, _) | (_, "/v1/rules/check") => Some(Scope::Read),
-        (_, "/v1/score" | "/v1/score/batch") => Some(Scope::Score),
+        (_, "/v1/score" | "/v1/score/batch" | "/v1/credit/score") => Some(Scope::Score),
         (_, "/v1/labels") => Some(Scope::Label),
         (&Method::POST, path) if is_backtest(path) => Some(Scope::Read),
         // What these alter waits for somebody who may change it.
