@@ -35,6 +35,8 @@ fn enter(server: &Server, name: &str, path: &str) -> Option<Browser> {
     log_in(&browser, name, PASSWORD);
     browser.until_text("#who", name);
     assert!(browser.url().ends_with(path), "{} is not {path}", browser.url());
+    // The browser's own log says that the page of the log-in was told nobody is there yet.
+    browser.complaints();
     Some(browser)
 }
 
