@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    alerts, answer, audit, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score, session, users,
+    alerts, answer, audit, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score,
+    session, users,
 };
 use crate::pipeline::Pipeline;
 
