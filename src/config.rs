@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use ingest::{Duration, SystemClock};
 use monitor::notify::SinkConfig;
+use scoring::api::access::{Access, Lengths, Settings};
 use serde::Deserialize;
 use toml::Table;
 
@@ -23,6 +26,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The API and the page.
     pub server: ServerConfig,
+    /// People who log in.
+    pub sessions: SessionsConfig,
     /// The log.
     pub log: LogConfig,
     /// How a cluster is reached in which the log is.
@@ -54,6 +59,18 @@ pub struct ServerConfig {
     pub header_seconds: u64,
     /// Certificate and key for TLS; without them it speaks plain HTTP.
     pub tls: Option<TlsConfig>,
+}
+
+/// People who log in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsConfig {
+    /// After so long without anybody doing anything a session ends, in minutes.
+    pub idle_minutes: u32,
+    /// And after so long in any case, in hours.
+    pub longest_hours: u32,
+    /// Whether browsers reach the server by TLS only, though it does not speak TLS itself.
+    pub behind_tls: bool,
 }
 
 /// TLS.
@@ -223,6 +240,15 @@ impl Location {
 }
 
 impl Config {
+    /// Who may call, by the keys and users in the data folder.
+    pub fn access(&self) -> anyhow::Result<Arc<Access>> {
+        let SessionsConfig { idle_minutes, longest_hours, behind_tls } = self.sessions;
+        let (idle, longest) =
+            (Duration::seconds(i64::from(idle_minutes) * 60), Duration::seconds(i64::from(longest_hours) * 3_600));
+        let settings = Settings { lengths: Lengths { idle, longest }, is_secure: behind_tls || self.server.tls.is_some() };
+        Ok(Arc::new(Access::open(&self.data, settings, Arc::new(SystemClock))?))
+    }
+
     /// The defaults, `file` over them, and `environment` over both.
     pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Self> {
         let mut merged: Table = toml::from_str(DEFAULTS).expect("default.toml is part of the program");
@@ -253,6 +279,12 @@ impl Config {
         }
         if config.warehouse.flush_seconds == 0 {
             bail!("warehouse.flush_seconds must be at least 1");
+        }
+        if config.sessions.idle_minutes == 0 {
+            bail!("sessions.idle_minutes must be at least 1");
+        }
+        if config.sessions.longest_hours == 0 {
+            bail!("sessions.longest_hours must be at least 1");
         }
         if config.telemetry.one_in == 0 {
             bail!("telemetry.one_in must be at least 1");
@@ -348,6 +380,7 @@ mod tests {
         check(Some("[log"), &[], &["riskflow.toml", "not TOML"]);
         check(Some("[log]\nurl = \"here\""), &[], &["`here` is not a location"]);
         check(None, &[("RISKFLOW_LOG__SEGMENT", "1")], &["RISKFLOW_LOG__SEGMENT", "segment"]);
+        check(None, &[("RISKFLOW_SESSIONS__IDLE_MINUTES", "0")], &["sessions.idle_minutes must be at least 1"]);
         check(None, &[("RISKFLOW_TELEMETRY__ONE_IN", "0")], &["telemetry.one_in must be at least 1"]);
         check(None, &[("RISKFLOW_TELEMETRY__OTLP", "collector:4317")], &["RISKFLOW_TELEMETRY__OTLP", "http://127.0.0.1:4318"]);
         check(Some("[[notify]]\nname = \"a\""), &[], &["riskflow.toml", "missing field `url`"]);

@@ -28,6 +28,7 @@ use monitor::judge::Judge;
 use monitor::notify::Notifier;
 use monitor::warehouse::Address;
 use monitor::{ClickHouseWarehouse, Lookout, Monitoring, Observer, ParquetWarehouse, Projector, Warehouse, Watch};
+use scoring::audit::Auditor;
 use scoring::engine::{Settings, SnapshotPolicy};
 use scoring::{Engine, FileRegistry, Pipeline, Registry};
 use training::Training;
@@ -51,9 +52,11 @@ pub struct Riskflow {
     pub warehouse: Arc<dyn Warehouse>,
     /// What brings decisions there.
     pub projector: Projector,
+    /// What tells the audit chain of control records.
+    pub auditor: Auditor,
 }
 
-/// The wiring diagram: log -> engine -> log -> projector -> warehouse, with the registry beside. `progress` is told the records
+/// The wiring diagram: log -> engine -> log -> projector -> warehouse, with the registry and the audit beside. `progress` is told the records
 /// that were read back so far.
 pub fn assemble(
     config: &Config,
@@ -85,7 +88,8 @@ fn assemble_in(
     let flush_interval = std::time::Duration::from_secs(config.warehouse.flush_seconds);
     let projector = Projector::start(Arc::clone(&log), Arc::clone(&warehouse), schema, flush_interval)
         .context("cannot start the projection into the warehouse")?;
-    Ok(Riskflow { engine, log, kafka, seat, registry, warehouse, projector })
+    let auditor = Auditor::start(Arc::clone(&log), &config.data).context("cannot start the audit of changes")?;
+    Ok(Riskflow { engine, log, kafka, seat, registry, warehouse, projector, auditor })
 }
 
 /// The log that the configuration names, and once more where it is in a Kafka cluster.
@@ -225,6 +229,7 @@ impl Riskflow {
     /// Takes nothing more, and brings everything that was taken to the disk and into the warehouse.
     pub async fn stop(self) -> anyhow::Result<()> {
         let end = self.engine.stop().await?;
+        self.auditor.stop().await;
         self.projector.catch_up(end).await?;
         self.projector.stop().await?;
         // Leaving waits for threads.

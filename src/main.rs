@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use riskflow::commands::{
-    backtest, bench, changes, compare, demo, drift, evaluate, experiments, features, import, key, model, monitor, notify,
-    promote, retrain, rollback, run, score, simulate, train, tune, warehouse,
+    audit, backtest, bench, changes, compare, demo, drift, evaluate, experiments, features, import, key, model, monitor, notify,
+    promote, retrain, rollback, run, score, simulate, train, tune, user, warehouse,
 };
 
 /// A request allocates a hundred small things and some of a few kilobytes; the system's allocator took a sixth of its time for them.
@@ -43,6 +43,8 @@ enum Command {
     Changes(changes::Args),
     Experiments(experiments::Args),
     Key(key::Args),
+    User(user::Args),
+    Audit(audit::Args),
     Import(import::Args),
     Simulate(simulate::Args),
     Features(features::Args),
@@ -73,6 +75,8 @@ async fn main() -> ExitCode {
         Command::Changes(args) => changes::run(&args).await,
         Command::Experiments(args) => experiments::run(&args).await,
         Command::Key(args) => key::run(&args),
+        Command::User(args) => user::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Import(args) => import::run(&args).await,
         Command::Simulate(args) => simulate::run(&args),
         Command::Features(args) => features::run(&args).await,

@@ -131,7 +131,8 @@ async fn serve_router(
         stop.await;
         draining.graceful_shutdown(Some(DRAIN));
     });
-    let service = service.into_make_service();
+    // Who guesses passwords is known by the address.
+    let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
@@ -217,6 +218,7 @@ pub(crate) fn router(
                 .merge(own)
                 .layer(CompressionLayer::new()),
         )
+        .merge(scoring::api::people_router(Arc::clone(&access)))
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
     Served { router, access, requests: program.requests, telemetry: program.signals.telemetry }

@@ -1,4 +1,5 @@
-//! The learners on public sets, against what others reach with the same split: those that learn in a second.
+//! The learners on public sets, against what others reach with the same split: those that learn in a second, and the scorecard on every set
+//! of credit.
 
 mod support;
 
@@ -18,6 +19,21 @@ fn learners_reach_the_figures_of_others() {
         let figure = |name: &str| line[name].as_f64().unwrap_or_else(|| panic!("{name} in {line}"));
         assert!(figure("auc") >= figure("reference_auc") - TOLERANCE.0, "{line}");
         assert!(figure("average_precision") >= figure("reference_average_precision") - TOLERANCE.1, "{line}");
+    }
+}
+
+/// The scorecard that a pipeline trains, on the sets of consumer credit, against a regression on the weights of evidence of tree bins.
+#[test]
+fn the_scorecard_reaches_the_figures_of_others() {
+    let Some(german) = shared_data("credit_german/german.csv") else { return };
+    let data = german.parent().and_then(|folder| folder.parent()).expect("it lies in a folder of the set");
+    let sets = ["credit_german", "credit_taiwan", "credit_gmsc", "credit_hmeq"];
+    let only = ["--sets", &sets.join(","), "--learners", "scorecard", "--json"];
+    let lines = json_lines(&run_well(&[&["bench", "quality", "--data", text(data)], only.as_slice()].concat()));
+    assert_eq!(lines.len(), sets.len());
+    for line in lines {
+        let figure = |name: &str| line[name].as_f64().unwrap_or_else(|| panic!("{name} in {line}"));
+        assert!(line["learner"] == "scorecard" && figure("auc") >= figure("reference_auc") - TOLERANCE.0, "{line}");
     }
 }
 

@@ -283,9 +283,9 @@ fn a_scorecard_is_learned_shown_judged_and_not_exported() {
         "replaced by the weight of evidence of its bin",
         "## Scorecard",
         "| feature | information value | points |",
-        "| feature | bin | rows | bad rate | weight of evidence | points |",
+        "| feature | bin | rows | share | bad rate | weight of evidence | points |",
         "| amount_minor | up to ",
-        "| amount_minor | missing | 0 | - | +0.000 | ",
+        "| amount_minor | missing | 0 | 0.0 % | - | +0.000 | ",
         "\"preparation\": \"evidence\"",
     ] {
         assert!(card.contains(expect), "no {expect} in {card}");

@@ -117,7 +117,7 @@ function showStatus() {
     ["Model", status.model ? `${status.model.name} ${status.model.version}` : "none", status.model ? "" : "warning"],
     ["Engine", status.engine_mode, status.engine_mode === "normal" ? "" : "warning"],
     ["Warehouse", lag > 0 ? `${plural(lag, "record")} behind` : "in step", ""],
-    ["Event time", fullTime(status.clock).replace(/\.\d+/, ""), ""],
+    ["Event time", status.clock ? fullTime(status.clock).replace(/\.\d+/, "") : "none yet", ""],
   ];
   const list = byId("facts");
   if (list.children.length === 0) list.append(...facts.map(() => html("div", {}, html("dt"), html("dd"))));

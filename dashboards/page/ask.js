@@ -1,12 +1,41 @@
-// What is asked of the server, and what to say when it does not answer.
+// What is asked of the server, who asks, and what to say when it does not answer.
+
+const LOG_IN = "/login";
+// A page that asks by itself while nobody is there keeps no session alive.
+const IDLE_AFTER_MS = 60_000;
 
 export class Refusal extends Error {}
 
-// The text of an answer, or an error that says why there is none.
+let touchedAt = Date.now();
+for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, () => { touchedAt = Date.now(); }, { capture: true, passive: true });
+
+let known = null;
+
+// Who calls, as the server says it: {open, name, role, scopes, csrf_token}; null where it does not say. Asked once.
+export function who() {
+  known ??= fetch("/v1/session", { headers: { accept: "application/json" }, cache: "no-store" })
+    .then(answer => (answer.ok ? answer.json() : null))
+    .catch(() => {
+      known = null;
+      return null;
+    });
+  return known;
+}
+
+// Whether something is open to who calls: "review", "approve", and so on. The server asks again.
+export const may = async scope => (await who())?.scopes.includes(scope) ?? false;
+
+// The text of an answer, or an error that says why there is none. Who has to log in is sent there, and comes back.
 export async function textOf(path, patience, options = {}) {
   const headers = { accept: "application/json", ...(options.body ? { "content-type": "application/json" } : {}) };
+  if (Date.now() - touchedAt > IDLE_AFTER_MS) headers["x-riskflow-idle"] = "true";
+  if (options.method && options.method !== "GET") {
+    const token = (await who())?.csrf_token;
+    if (token) headers["x-csrf-token"] = token;
+  }
   const response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(patience), ...options });
   const text = await response.text();
+  if (response.status === 401 && location.pathname !== LOG_IN) location.assign(`${LOG_IN}?next=${encodeURIComponent(location.pathname + location.search)}`);
   if (!response.ok) throw new Refusal(refusal(response, text));
   return text;
 }

@@ -1,7 +1,7 @@
 // The page of models: the champion beside a challenger, what follows from it, and who may act on it. What is compared lives in the
 // address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
-import { explain, textOf } from "./ask.js";
+import { explain, textOf, who } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { amount, count, fullTime, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
@@ -14,12 +14,14 @@ const PATIENCE_MS = 120_000;
 const NAMES = { approve: "approve", review: "review", decline: "decline" };
 const GROUPS = [["days", "Day"], ["versions", "Version"], ["segments", "Segment"], ["rules", "Rule"]];
 const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, times the champion’s", unscored: "Events without a score" };
+const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
 const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
 const filters = byId("filters");
 const cards = CURVES.map(chart => [chart, createCard(chart, byId("curves"))]);
 const maturity = createCard(MATURITY, byId("maturity"));
+let me = null; // who looks at it, and what is open to them
 let models = [];
 let changes = null; // what waits for a second person; null where the server does not have such things
 let comparison = null;
@@ -42,11 +44,13 @@ function asked() {
 const queryOf = parts => new URLSearchParams(Object.entries(parts).filter(([, value]) => value)).toString();
 
 async function refresh() {
+  me = await who();
   const { pipeline } = await get("/v1/status");
   setText(byId("pipeline"), pipeline);
   models = (await get("/v1/models")).models;
   changes = await get("/v1/changes?limit=100").then(page => page.items, () => null);
   showFilters();
+  showWaiting();
   const { champion, challenger, ...range } = asked();
   setText(byId("asked"), "asking …");
   try {
@@ -165,43 +169,55 @@ function showCohorts() {
     html("tbody", {}, ...rows));
 }
 
-// What may be done about it: propose, and approve what somebody else has proposed.
+// Does something about models. What became of it is said until something else is done.
+async function act(work, done) {
+  const said = byId("said");
+  said.classList.remove("error");
+  try {
+    setText(said, done(await work()));
+    run();
+  } catch (error) {
+    said.classList.add("error");
+    setText(said, explain(error, PATIENCE_MS));
+  }
+  showWaiting();
+}
+
+const may = scope => me?.scopes.includes(scope);
+
+// Who may look may propose it, where the role opens that.
 function showPromotion() {
   const { challenger, verdict } = comparison;
-  const role = models.find(model => model.version === challenger)?.role;
-  const waiting = (changes ?? []).filter(change => change.state === "pending");
-  const reason = html("input", { type: "text", name: "reason", required: "", placeholder: "Why", "aria-label": "Why", maxlength: 200 });
-  const said = html("p", { class: "message", role: "status" });
-  const propose = html("form", { class: "act" }, reason, html("button", { class: verdict === "promote" ? "primary" : null }, `Propose to promote ${challenger}`));
-  const act = async (work, done) => {
-    said.classList.remove("error");
-    try {
-      setText(said, done(await work()));
-      run();
-    } catch (error) {
-      said.classList.add("error");
-      setText(said, explain(error, PATIENCE_MS));
-    }
-  };
-  propose.addEventListener("submit", event => {
-    event.preventDefault();
-    const body = { role: "champion", reason: reason.value };
-    act(() => send("PUT", `/v1/models/${challenger}/role`, body), answer => (answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`));
-  });
-  const settle = (change, what) => {
-    const button = html("button", { type: "button" }, what === "approve" ? "Approve" : "Reject");
-    button.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${what}`, {}), () => `Change ${change.id} was ${what === "approve" ? "approved" : "rejected"}`));
-    return button;
-  };
-  const open = waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), settle(change, "approve"), settle(change, "reject")));
   const place = byId("promotion");
   if (place.contains(document.activeElement) && document.activeElement.value) return;
-  place.replaceChildren(...[
-    html("h3", {}, "Promotion"),
-    role === "champion" ? html("p", {}, `${challenger} is champion`) : propose,
-    open.length ? html("ul", { class: "changes" }, ...open) : html("p", { class: "about" }, changes ? "Nothing waits for approval" : ""),
-    said,
-  ].filter(Boolean));
+  if (models.find(model => model.version === challenger)?.role === "champion") return place.replaceChildren(html("p", {}, `${challenger} is champion`));
+  if (!may("review")) return place.replaceChildren();
+  const reason = html("input", { type: "text", name: "reason", required: "", placeholder: "Why", "aria-label": "Why", maxlength: 200 });
+  const propose = html("form", { class: "act" }, reason, html("button", { class: verdict === "promote" ? "primary" : null }, `Propose to promote ${challenger}`));
+  propose.addEventListener("submit", event => {
+    event.preventDefault();
+    // Who may change it has it changed, or proposed where two are asked; everybody else proposes.
+    const wanted = { role: "champion", reason: reason.value };
+    const proposed = { change: { kind: "role", version: challenger, role: "champion" }, reason: reason.value };
+    const ask = () => (may("admin") ? send("PUT", `/v1/models/${challenger}/role`, wanted) : send("POST", "/v1/changes", proposed));
+    reason.value = "";
+    act(ask, answer => (answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`));
+  });
+  place.replaceChildren(html("h3", {}, "Promotion"), propose);
+}
+
+// What waits for a second person, and what may be done about it. Nobody approves their own; who has proposed it takes it back.
+function showWaiting() {
+  const ways = change => (!me?.open && change.by === me?.name ? may("review") && ["withdraw"] : may("approve") && ["approve", "reject"]) || [];
+  const button = (change, way) => {
+    const [word, done] = WAYS[way];
+    const press = html("button", { type: "button" }, word);
+    press.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${way}`, {}), () => `Change ${change.id} was ${done}`));
+    return press;
+  };
+  const waiting = (changes ?? []).filter(change => change.state === "pending");
+  byId("changes").replaceChildren(...waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), ...ways(change).map(way => button(change, way)))));
+  byId("waiting").hidden = !waiting.length && !byId("said").textContent;
 }
 
 function showPerformance() {

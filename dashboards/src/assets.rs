@@ -9,16 +9,19 @@ const ALERT: &str = include_str!("../page/alert.html");
 const ALERTS: &str = include_str!("../page/alerts.html");
 const PAGE: &str = include_str!("../page/index.html");
 const DRIFT: &str = include_str!("../page/drift.html");
+const AUDIT: &str = include_str!("../page/audit.html");
+const LOGIN: &str = include_str!("../page/login.html");
 const MODELS: &str = include_str!("../page/models.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 24] = [
+pub(crate) const ASSETS: [(&str, &str); 28] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
     ("app.css", include_str!("../page/app.css")),
     ("app.js", include_str!("../page/app.js")),
     ("ask.js", include_str!("../page/ask.js")),
+    ("audit.js", include_str!("../page/audit.js")),
     ("charts.js", include_str!("../page/charts.js")),
     ("decisions.js", include_str!("../page/decisions.js")),
     ("desk.js", include_str!("../page/desk.js")),
@@ -31,12 +34,15 @@ pub(crate) const ASSETS: [(&str, &str); 24] = [
     ("frame.js", include_str!("../page/frame.js")),
     ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
+    ("login.js", include_str!("../page/login.js")),
     ("marks.js", include_str!("../page/marks.js")),
     ("maturity.js", include_str!("../page/maturity.js")),
     ("models.css", include_str!("../page/models.css")),
     ("models.js", include_str!("../page/models.js")),
+    ("people.css", include_str!("../page/people.css")),
     ("rivals.js", include_str!("../page/rivals.js")),
     ("scales.js", include_str!("../page/scales.js")),
+    ("who.js", include_str!("../page/who.js")),
 ];
 
 pub(crate) async fn page() -> Response {
@@ -53,6 +59,14 @@ pub(crate) async fn alert() -> Response {
 
 pub(crate) async fn models() -> Response {
     file("text/html; charset=utf-8", MODELS)
+}
+
+pub(crate) async fn audit() -> Response {
+    file("text/html; charset=utf-8", AUDIT)
+}
+
+pub(crate) async fn login() -> Response {
+    file("text/html; charset=utf-8", LOGIN)
 }
 
 pub(crate) async fn drift_page() -> Response {

@@ -43,8 +43,8 @@ pub struct Sources {
     pub segments: Vec<String>,
 }
 
-/// The page at `/`, its files under `/assets/`, and the answers that it draws under `/v1/monitor/` and in `/v1/decisions`.
-/// The page also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server.
+/// The page at `/`, those of logging in and of the audit, all files under `/assets/`, and the answers that the first draws under `/v1/monitor/`
+/// and in `/v1/decisions`. It also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server, the others `/v1/session` and `/v1/audit`.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
 /// open at that end. What cannot be answered is a problem as in RFC 9457: 400 with the field named, 404, or 503 when the
@@ -52,6 +52,8 @@ pub struct Sources {
 pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
     Router::new()
         .route("/", get(assets::page))
+        .route("/login", get(assets::login))
+        .route("/audit", get(assets::audit))
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))
         .route("/v1/decisions", get(answers::newest))

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use ingest::log::Position;
-use ingest::{Event, Label, Timestamp};
+use ingest::{Event, Label, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::memory::Memory;
@@ -236,6 +236,7 @@ fn plain_features(plan: &Plan, event: &Event, today: &UtcDay, vector: &mut [f64]
     for plain in &plan.plain {
         vector[plain.feature] = match &plain.what {
             PlainKind::Value(source) => or_default(source.number(event), plain.default),
+            PlainKind::Category(slot, words) => or_default(place(event.attributes[*slot].as_ref(), words), plain.default),
             PlainKind::Weekend(zone) => f64::from(u8::from(zones::is_weekend(zone.as_ref(), today, now))),
             PlainKind::Night(zone) => f64::from(u8::from(zones::is_night(zone.as_ref(), today, now))),
             PlainKind::Ratio(numerator, denominator) => {
@@ -244,6 +245,12 @@ fn plain_features(plan: &Plan, event: &Event, today: &UtcDay, vector: &mut [f64]
             }
         };
     }
+}
+
+/// Which of some words a text is, from 0; NaN where it is none of them.
+fn place(value: Option<&Value>, words: &[String]) -> f64 {
+    let Some(Value::Text(text)) = value else { return f64::NAN };
+    words.iter().position(|word| **word == **text).map_or(f64::NAN, |place| place as f64)
 }
 
 fn or_default(value: f64, default: f64) -> f64 {

@@ -24,6 +24,37 @@ impl Outcome {
     pub const fn is_bad(self) -> bool {
         matches!(self, Self::Fraud | Self::Default)
     }
+
+    /// Who says so as a rule, where history does not tell.
+    pub const fn usual_source(self) -> LabelSource {
+        match self {
+            Self::Fraud | Self::Legit => LabelSource::Chargeback,
+            Self::Default | Self::Repaid => LabelSource::Servicing,
+        }
+    }
+}
+
+/// What the bad events of a pipeline are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Harm {
+    /// Fraud; the others are legit.
+    #[default]
+    Fraud,
+    /// Default; the others are repaid.
+    Default,
+}
+
+impl Harm {
+    /// What an event turned out to be.
+    pub const fn outcome(self, is_bad: bool) -> Outcome {
+        match (self, is_bad) {
+            (Self::Fraud, true) => Outcome::Fraud,
+            (Self::Fraud, false) => Outcome::Legit,
+            (Self::Default, true) => Outcome::Default,
+            (Self::Default, false) => Outcome::Repaid,
+        }
+    }
 }
 
 /// Who said so.

@@ -16,6 +16,6 @@ pub mod timeline;
 pub mod waiting;
 
 pub use event::{Amount, Currency, Event, EventId, Value};
-pub use label::{Label, LabelSource, Outcome};
+pub use label::{Harm, Label, LabelSource, Outcome};
 pub use schema::Schema;
 pub use time::{Clock, Duration, ManualClock, SystemClock, Timestamp};

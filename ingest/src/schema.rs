@@ -4,12 +4,14 @@
 //! [`Event`]: crate::event::Event
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::event::Currency;
+use crate::event::{Currency, Value};
+use crate::label::Harm;
 use crate::time::Duration;
 
 /// What is wrong with a schema, and where in the file.
@@ -70,8 +72,51 @@ pub struct Entity {
     pub token: bool,
 }
 
+/// What a value may be, beyond its type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Allowed {
+    /// Anything.
+    #[default]
+    Any,
+    /// A number from the first to the second, both included; as low or as high as it likes where there is none.
+    Range(Option<f64>, Option<f64>),
+    /// One of these words, in the order in which they are declared.
+    OneOf(Vec<String>),
+}
+
+impl Allowed {
+    /// Whether a value is allowed.
+    pub fn holds(&self, value: &Value) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Range(min, max) => {
+                value.as_f64().is_some_and(|number| min.is_none_or(|min| number >= min) && max.is_none_or(|max| number <= max))
+            }
+            Self::OneOf(words) => matches!(value, Value::Text(text) if words.iter().any(|word| **word == **text)),
+        }
+    }
+
+    /// The words that there are; none where any value will do.
+    pub fn words(&self) -> &[String] {
+        if let Self::OneOf(words) = self { words } else { &[] }
+    }
+}
+
+/// What a value must be, for whoever sent another.
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any | Self::Range(None, None) => f.write_str("may be anything"),
+            Self::Range(Some(min), None) => write!(f, "must be at least {min}"),
+            Self::Range(None, Some(max)) => write!(f, "must be at most {max}"),
+            Self::Range(Some(min), Some(max)) => write!(f, "must be from {min} to {max}"),
+            Self::OneOf(words) => write!(f, "must be one of {}", words.join(", ")),
+        }
+    }
+}
+
 /// A declared attribute: any other value of the event that features or rules may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
     /// Its name.
     pub name: String,
@@ -81,19 +126,23 @@ pub struct Attribute {
     pub value_type: ValueType,
     /// Whether an event without it is refused.
     pub required: bool,
+    /// What it may be.
+    pub allowed: Allowed,
 }
 
 /// Historical labels that lie in the same file as the events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelColumn {
-    /// The column: 1 or `true` for fraud (or default), 0 or `false` for legit.
+    /// The column: 1 or `true` for what is bad, 0 or `false` for what is not.
     pub column: String,
+    /// What the bad ones are.
+    pub bad: Harm,
     /// How long after its event a label becomes known, when history does not say.
     pub delay: Duration,
 }
 
 /// What a pipeline's events look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     /// The events' type, checked against `event_type` where a request has one.
     pub event_type: String,
@@ -103,6 +152,8 @@ pub struct Schema {
     pub event_time: Place,
     /// Where the amount is found, for events that move money.
     pub amount_minor: Option<Place>,
+    /// What the amount may be, in minor units.
+    pub amount_allowed: Allowed,
     /// Where the currency is found; absent or missing there, `default_currency` holds.
     pub currency: Option<Place>,
     /// The currency of an amount that comes without.
@@ -121,6 +172,11 @@ impl Schema {
         self.entities.iter().position(|entity| entity.name == name)
     }
 
+    /// What its bad events are.
+    pub fn harm(&self) -> Harm {
+        self.label.as_ref().map_or_else(Harm::default, |label| label.bad)
+    }
+
     /// The number of an attribute, by its name.
     pub fn attribute(&self, name: &str) -> Option<usize> {
         self.attributes.iter().position(|attribute| attribute.name == name)
@@ -135,7 +191,7 @@ pub struct SchemaFile {
     event_type: String,
     event_id: PlaceFile,
     event_time: PlaceFile,
-    amount_minor: Option<PlaceFile>,
+    amount_minor: Option<AmountFile>,
     currency: Option<PlaceFile>,
     default_currency: Option<Currency>,
     #[serde(default)]
@@ -150,6 +206,15 @@ pub struct SchemaFile {
 struct PlaceFile {
     json: Option<Spanned<String>>,
     column: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AmountFile {
+    json: Option<Spanned<String>>,
+    column: Option<String>,
+    min: Option<Spanned<f64>>,
+    max: Option<Spanned<f64>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -172,12 +237,19 @@ struct AttributeFile {
     value_type: ValueType,
     #[serde(default = "yes")]
     required: bool,
+    /// For numbers.
+    min: Option<Spanned<f64>>,
+    max: Option<Spanned<f64>>,
+    /// For texts.
+    one_of: Option<Spanned<Vec<String>>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LabelFile {
     column: String,
+    #[serde(default)]
+    bad: Harm,
     delay: Duration,
 }
 
@@ -197,6 +269,38 @@ fn place(name: &str, json: Option<Spanned<String>>, column: Option<String>) -> R
     Ok(Place { json, column })
 }
 
+/// A range with a beginning before its end.
+fn range(min: Option<Spanned<f64>>, max: Option<Spanned<f64>>) -> Result<Allowed, SchemaError> {
+    match (min, max) {
+        (None, None) => Ok(Allowed::Any),
+        (Some(min), Some(max)) if max.as_ref() < min.as_ref() => {
+            Err(SchemaError { message: format!("`max` is below `min`, which is {}", min.as_ref()), span: max.span() })
+        }
+        (min, max) => Ok(Allowed::Range(min.map(Spanned::into_inner), max.map(Spanned::into_inner))),
+    }
+}
+
+impl AttributeFile {
+    /// What its values may be.
+    fn allowed(&self) -> Result<Allowed, SchemaError> {
+        let fail = |span: Range<usize>, message: &str| Err(SchemaError { message: message.to_owned(), span });
+        let is_number = matches!(self.value_type, ValueType::Integer | ValueType::Number);
+        match (&self.one_of, self.min.as_ref().or(self.max.as_ref())) {
+            (Some(words), _) if self.value_type != ValueType::Text => fail(words.span(), "`one_of` is for text"),
+            (_, Some(bound)) if !is_number => fail(bound.span(), "`min` and `max` are for numbers"),
+            (Some(words), _) if words.as_ref().is_empty() => fail(words.span(), "`one_of` has no words"),
+            (Some(words), _) => {
+                let repeated = |(place, word): (usize, &String)| words.as_ref()[..place].contains(word);
+                match words.as_ref().iter().enumerate().any(repeated) {
+                    true => fail(words.span(), "`one_of` has a word twice"),
+                    false => Ok(Allowed::OneOf(words.as_ref().clone())),
+                }
+            }
+            (None, _) => range(self.min.clone(), self.max.clone()),
+        }
+    }
+}
+
 impl SchemaFile {
     /// Checks what the TOML types could not: names that are words, that no two parts share one, and paths without gaps.
     pub fn check(self) -> Result<Schema, SchemaError> {
@@ -214,19 +318,25 @@ impl SchemaFile {
             if entities.iter().any(|entity: &Entity| entity.name == *name.as_ref()) {
                 return Err(taken(&name, "an attribute"));
             }
+            let (allowed, value_type, required) = (file.allowed()?, file.value_type, file.required);
             let place = place(name.as_ref(), file.json, file.column)?;
-            attributes.push(Attribute { name: name.into_inner(), place, value_type: file.value_type, required: file.required });
+            attributes.push(Attribute { name: name.into_inner(), place, value_type, required, allowed });
         }
+        let (amount_minor, amount_allowed) = match self.amount_minor {
+            None => (None, Allowed::Any),
+            Some(AmountFile { json, column, min, max }) => (Some(place("amount_minor", json, column)?), range(min, max)?),
+        };
         Ok(Schema {
             event_type: self.event_type,
             event_id: named("event_id", self.event_id)?,
             event_time: named("event_time", self.event_time)?,
-            amount_minor: self.amount_minor.map(|file| named("amount_minor", file)).transpose()?,
+            amount_minor,
+            amount_allowed,
             currency: self.currency.map(|file| named("currency", file)).transpose()?,
             default_currency: self.default_currency.unwrap_or(Currency::new("EUR").expect("three capital letters")),
             entities,
             attributes,
-            label: self.label.map(|file| LabelColumn { column: file.column, delay: file.delay }),
+            label: self.label.map(|file| LabelColumn { column: file.column, bad: file.bad, delay: file.delay }),
         })
     }
 }
@@ -288,7 +398,7 @@ mcc = { json = "transaction.mcc", type = "text" }
         assert_eq!((schema.entities[0].required, schema.entities[1].required), (false, true));
         assert_eq!(schema.attribute("mcc"), Some(0));
         assert_eq!(schema.attributes[0].place, place(&["transaction", "mcc"], "mcc"));
-        assert_eq!(schema.label, Some(LabelColumn { column: "TX_FRAUD".to_owned(), delay: Duration::days(7) }));
+        assert_eq!(schema.label, Some(LabelColumn { column: "TX_FRAUD".to_owned(), bad: Harm::Fraud, delay: Duration::days(7) }));
     }
 
     #[test]
@@ -302,6 +412,11 @@ mcc = { json = "transaction.mcc", type = "text" }
         check("Mcc = { type = \"text\" }", "Mcc", word);
         check("customer = { type = \"text\" }", "customer", "an attribute is named `customer`, as another part of the event is");
         check("currency = { type = \"text\" }", "currency", "an attribute is named `currency`, as another part of the event is");
+        check("kind = { type = \"integer\", one_of = [\"a\"] }", "[\"a\"]", "`one_of` is for text");
+        check("kind = { type = \"text\", one_of = [] }", "[]", "`one_of` has no words");
+        check("kind = { type = \"text\", one_of = [\"a\", \"a\"] }", "[\"a\", \"a\"]", "`one_of` has a word twice");
+        check("kind = { type = \"text\", min = 1 }", "1", "`min` and `max` are for numbers");
+        check("age = { type = \"integer\", min = 18, max = 17.5 }", "17.5", "`max` is below `min`, which is 18");
         check("[entities.event_id]", "event_id", "an entity is named `event_id`, as another part of the event is");
         check("ip = { type = \"text\", json = \"ip.\" }", "\"ip.\"", "`ip.` is not a path: write it as `customer.id`");
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::decode::Historical;
 use crate::event::{Event, EventId};
-use crate::label::{Label, LabelSource, Outcome};
+use crate::label::{Label, Outcome};
 use crate::time::{Duration, Timestamp};
 
 /// What becomes known next.
@@ -52,7 +52,7 @@ impl Timeline {
             hand_over(Known::Label(Label {
                 event_id,
                 label: outcome,
-                source: LabelSource::Chargeback,
+                source: outcome.usual_source(),
                 category: None,
                 observed_at,
                 amount_minor: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
-use ingest::schema::{Attribute, Entity, Place, ValueType};
+use ingest::schema::{Allowed, Attribute, Entity, Place, ValueType};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
 use scoring::alerts::{Alert, AlertId, Did, Hit, Raise, Severity, Stage, Step};
 use scoring::engine::ShadowScores;
@@ -33,12 +33,19 @@ fn id(text: &str) -> EventId {
 pub(crate) fn schema() -> Schema {
     let place = |name: &str| Place { json: vec![name.to_owned()], column: name.to_owned() };
     let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required, token: false };
-    let attribute = |name: &str, value_type| Attribute { name: name.to_owned(), place: place(name), value_type, required: true };
+    let attribute = |name: &str, value_type| Attribute {
+        name: name.to_owned(),
+        place: place(name),
+        value_type,
+        required: true,
+        allowed: Allowed::Any,
+    };
     Schema {
         event_type: "card_payment".to_owned(),
         event_id: place("event_id"),
         event_time: place("event_time"),
         amount_minor: Some(place("amount_minor")),
+        amount_allowed: Allowed::Any,
         currency: None,
         default_currency: Currency::new("EUR").unwrap(),
         entities: vec![entity("card", true), entity("terminal", false)],

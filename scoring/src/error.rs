@@ -73,6 +73,12 @@ pub enum Error {
     /// A rule is wrong.
     #[error(transparent)]
     Rule(#[from] crate::rules::RuleError),
+    /// A rule that declines applications without saying why.
+    #[error("rule `{rule}`: {}", crate::rules::Rule::NEEDS_REASON)]
+    NoReason {
+        /// The rule.
+        rule: crate::rules::RuleId,
+    },
     /// A list that the pipeline does not declare.
     #[error("there is no list `{list}` in the pipeline file, there are: {known}")]
     NoList {

@@ -5,6 +5,7 @@
 pub mod alerts;
 #[cfg(feature = "http")]
 pub mod api;
+pub mod audit;
 pub mod backtest;
 pub mod control;
 pub mod decide;

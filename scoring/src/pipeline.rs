@@ -15,6 +15,7 @@ use crate::alerts;
 use crate::control::Governance;
 use crate::decide::names;
 use crate::lists::{Declared, ListFile};
+use crate::model::Scale;
 use crate::policy::{Policy, ReasonFile, ReasonTable};
 use crate::rules::{Rule, RuleSet};
 
@@ -41,6 +42,8 @@ pub struct Pipeline {
     pub alerts: Vec<alerts::Policy>,
     /// Who has to agree to changes, and how a new champion is watched.
     pub governance: Governance,
+    /// The points that its scores are told in, where it scores applications for credit.
+    pub credit: Option<Scale>,
     /// How far ahead of the clock an event's time may be.
     pub max_skew: Duration,
 }
@@ -99,6 +102,8 @@ struct PipelineFile {
     alerts: Vec<Spanned<alerts::Policy>>,
     #[serde(default)]
     governance: Option<Spanned<Governance>>,
+    #[serde(default)]
+    credit: Option<Spanned<Scale>>,
     /// Read where models are trained.
     #[serde(default, rename = "training")]
     _training: IgnoredAny,
@@ -163,7 +168,7 @@ impl Pipeline {
         let model = ModelSlot { name: name.into_inner(), review_entity: review_entity.into_inner() };
         let policy_span = read.policy.span();
         let policy = read.policy.into_inner();
-        policy.check().map_err(|message| fail(message, policy_span))?;
+        policy.check().map_err(|message| fail(message, policy_span.clone()))?;
         let reasons = ReasonTable::check(read.reasons, &plan).map_err(|(message, span)| fail(message, span))?;
         let max_skew = read.time.max_skew;
         let lists = ListFile::check(read.lists, &schema).map_err(|(message, span)| fail(message, span))?;
@@ -174,8 +179,17 @@ impl Pipeline {
         }
         let governance = read.governance.map(Spanned::into_inner).unwrap_or_default();
         let alerts = alerts::Policy::check(read.alerts, &schema, &rules).map_err(|(message, span)| fail(message, span))?;
+        if let Some(said) = &read.credit {
+            said.as_ref().check().map_err(|message| fail(message, said.span()))?;
+            policy.gives_reasons().map_err(|message| fail(message, policy_span))?;
+            if let Some((rule, span)) = rules.iter().zip(&spans).find(|(rule, _)| rule.lacks_reason()) {
+                return Err(fail(format!("rule `{}`: {}", rule.id, Rule::NEEDS_REASON), span.clone()));
+            }
+        }
+        let credit = read.credit.map(Spanned::into_inner);
         let plan = Arc::new(plan);
-        let pipeline = Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, alerts, governance, max_skew };
+        let pipeline =
+            Self { name: read.name, schema, plan, model, policy, reasons, lists, rules, alerts, governance, credit, max_skew };
         if let Err(errors) = RuleSet::compile(pipeline.rules.clone(), &names(&pipeline, &pipeline.list_names())) {
             let first = errors.into_iter().next().expect("nothing is wrong without an error");
             let place = pipeline.rules.iter().rposition(|rule| rule.id == *first.rule()).unwrap_or_default();

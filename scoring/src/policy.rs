@@ -3,7 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use features::Plan;
+use features::{Definition, Plan};
+
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -88,6 +89,16 @@ impl Policy {
         Ok(())
     }
 
+    /// Whether whoever is declined can be told why, or what is wrong.
+    pub fn gives_reasons(&self) -> Result<(), String> {
+        match self.on_failure {
+            OnFailure::Decline => {
+                Err("on_failure = \"decline\" gives an applicant no reason: have a person look (`review`)".to_owned())
+            }
+            OnFailure::Refuse | OnFailure::Review | OnFailure::Approve => Ok(()),
+        }
+    }
+
     /// The decision at a score.
     pub const fn verdict(&self, score: u16) -> Verdict {
         if score >= self.decline {
@@ -125,6 +136,8 @@ struct Entry {
     feature: String,
     code: String,
     text: String,
+    /// What its values stand for, where they are no numbers.
+    words: Vec<String>,
 }
 
 /// How many reasons a decision carries.
@@ -133,14 +146,19 @@ const MOST_REASONS: usize = 4;
 impl ReasonTable {
     /// Every feature gets an entry; one that the file does not mention speaks for itself.
     pub fn check(files: Vec<ReasonFile>, plan: &Plan) -> Result<Self, (String, Range<usize>)> {
-        let plain =
-            |name: &String| Entry { feature: name.clone(), code: name.to_uppercase(), text: format!("{name} is {{value}}") };
-        let mut entries: Vec<Entry> = plan.definitions().iter().map(|definition| plain(&definition.name)).collect();
+        let plain = |definition: &Definition| Entry {
+            feature: definition.name.clone(),
+            code: definition.name.to_uppercase(),
+            text: format!("{} is {{value}}", definition.name),
+            words: definition.words().to_vec(),
+        };
+        let mut entries: Vec<Entry> = plan.definitions().iter().map(plain).collect();
         for file in files {
             let Some(feature) = plan.feature(file.feature.as_ref()) else {
                 return Err((format!("reason for `{}`: there is no such feature", file.feature.as_ref()), file.feature.span()));
             };
-            entries[feature] = Entry { feature: file.feature.into_inner(), code: file.code, text: file.text };
+            let words = std::mem::take(&mut entries[feature].words);
+            entries[feature] = Entry { feature: file.feature.into_inner(), code: file.code, text: file.text, words };
         }
         Ok(Self { entries })
     }
@@ -167,11 +185,15 @@ impl ReasonTable {
         let (value, usual) = (known(vector[feature]), known(usual[feature]));
         let said =
             |number: Option<f64>, unknown: &str, say: &dyn Fn(f64) -> String| number.map_or_else(|| unknown.to_owned(), say);
+        let spoken = |number: f64| {
+            let word = entry.words.iter().enumerate().find(|(place, _)| *place as f64 == number);
+            word.map_or_else(|| short(number), |(_, word)| word.replace('_', " "))
+        };
         let percent = |share: f64| format!("{} %", short(share * 100.0));
         let money = |minor: f64| format!("{:.2}", minor / 100.0);
         let text = entry
             .text
-            .replace("{value}", &said(value, "missing", &short))
+            .replace("{value}", &said(value, "missing", &spoken))
             .replace("{percent}", &said(value, "unknown", &percent))
             .replace("{money}", &said(value, "unknown", &money))
             .replace("{usual}", &said(usual, "unknown", &short))

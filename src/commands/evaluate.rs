@@ -65,7 +65,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = &history.pipeline;
     let registry = FileRegistry::open(&args.models)?;
     let load = |version: u32| -> anyhow::Result<Champion> {
-        Ok(Champion::new(registry.load(&pipeline.model.name, version)?, version, &pipeline.plan)?)
+        Ok(Champion::new(registry.load(&pipeline.model.name, version)?, version, pipeline)?)
     };
     let model = load(args.version)?;
     let rival = args.against.map(load).transpose()?;

@@ -1,19 +1,17 @@
 //! `riskflow key`: the keys that callers of the API have.
 
-use std::path::Path;
-
 use anyhow::Context;
 use ingest::{Clock, Duration, SystemClock};
-use scoring::api::access::{KeyFile, NewKey, Scope, Secret};
+use scoring::api::access::{KeyFile, NewKey, Scope, Secret, random};
 use serde::Serialize;
 
-use super::ConfigArgs;
+use super::{ConfigArgs, operator};
 use crate::output;
 
 /// Make, list, rotate and revoke the keys of the API
 ///
 /// Without any key everybody who reaches the server may do everything. A secret is shown once, when it is made; what is kept is its
-/// hash. A running server reads the keys again on SIGHUP.
+/// hash. A running server sees changes within a second; each is in the audit (`riskflow audit list`).
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  riskflow key add --name shop --scopes score,label --per-second 500 --expires 90d\n  curl -H \"Authorization: Bearer rf_...\" ..."
@@ -35,7 +33,7 @@ enum Command {
         /// The person that has it: keys of one person are one person where two are asked [default: the name]
         #[arg(long, value_name = "PERSON")]
         owner: Option<String>,
-        /// What it may do: score, label, read, review, admin
+        /// What it may do: score, label, read, alerts, review, approve, admin
         #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true, value_parser = scope)]
         scopes: Vec<Scope>,
         /// How many requests a second it may send [default: as many as it likes]
@@ -77,7 +75,7 @@ fn scope(name: &str) -> Result<Scope, String> {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let data = args.config.load()?.data;
     std::fs::create_dir_all(&data).with_context(|| format!("cannot create the data folder {}", data.display()))?;
-    let (keys, now) = (KeyFile::of(&data), SystemClock.now());
+    let (keys, now, by) = (KeyFile::of(&data), SystemClock.now(), operator());
     match &args.command {
         Command::Add { name, owner, scopes, per_second, expires } => {
             let new = NewKey {
@@ -87,12 +85,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 requests_per_second: *per_second,
                 expires_at: expires.map(|length| now + length),
             };
-            reveal(&keys.add(new, random()?, now)?)
+            reveal(&keys.add(new, random()?, &by, now)?)
         }
-        Command::Rotate { name, overlap } => reveal(&keys.rotate(name, now + *overlap, random()?, now)?),
+        Command::Rotate { name, overlap } => reveal(&keys.rotate(name, now + *overlap, random()?, &by, now)?),
         Command::Revoke { name } => {
-            keys.revoke(name)?;
-            output::message(&format!("`{name}` has no key any more; a running server knows after SIGHUP"));
+            keys.revoke(name, &by, now)?;
+            output::message(&format!("`{name}` has no key any more; a running server knows within a second"));
             Ok(())
         }
         Command::List { json } => list(&keys, *json),
@@ -100,7 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn reveal(secret: &Secret) -> anyhow::Result<()> {
-    output::message("this is shown once; a running server knows the key after SIGHUP");
+    output::message("this is shown once; a running server knows the key within a second");
     output::text_line(secret.reveal())
 }
 
@@ -134,13 +132,4 @@ fn list(keys: &KeyFile, json: bool) -> anyhow::Result<()> {
         vec![line.name.clone(), owner, line.scopes.join(", "), rate, line.created_at.clone(), end]
     };
     output::table(&["key", "owner", "scopes", "requests a second", "made", "ends"], &lines.iter().map(row).collect::<Vec<_>>())
-}
-
-/// 256 bits of the machine's randomness.
-fn random() -> anyhow::Result<[u8; 32]> {
-    use std::io::Read;
-    let mut bytes = [0; 32];
-    let mut source = std::fs::File::open(Path::new("/dev/urandom")).context("there is no source of random numbers")?;
-    source.read_exact(&mut bytes).context("there is no source of random numbers")?;
-    Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! The commands. Each reads its arguments, calls one part of the program, and prints what came of it.
 
+pub mod audit;
 pub mod backtest;
 pub mod bench;
 pub mod changes;
@@ -26,11 +27,11 @@ pub mod simulate;
 mod target;
 pub mod train;
 pub mod tune;
+pub mod user;
 pub mod warehouse;
+pub mod world;
 
 use std::path::PathBuf;
-
-use ingest::simulator::Settings;
 
 use crate::config::Config;
 
@@ -55,6 +56,13 @@ impl ConfigArgs {
     }
 }
 
+/// Who runs a command, in the audit: who can do that is trusted with the name.
+fn operator() -> String {
+    let name =
+        ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    name.map_or_else(|| "the command line".to_owned(), |name| format!("{name} at the command line"))
+}
+
 /// One thread a core.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -63,29 +71,4 @@ fn cores() -> usize {
 /// A number of threads.
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|threads| *threads >= 1).ok_or_else(|| "give a whole number from 1 on".to_owned())
-}
-
-/// The size and the chance of a simulated world.
-#[derive(Clone, Debug, clap::Args)]
-pub struct WorldArgs {
-    /// How many customers are simulated
-    #[arg(long, default_value_t = 5_000)]
-    pub customers: u32,
-    /// How many terminals are simulated
-    #[arg(long, default_value_t = 10_000)]
-    pub terminals: u32,
-    /// How many days are simulated, from 2018-04-01 on
-    #[arg(long, default_value_t = 183)]
-    pub days: u32,
-    /// Another seed makes another world
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-}
-
-impl WorldArgs {
-    /// A history of so many days.
-    fn settings(&self) -> Settings {
-        let Self { customers, terminals, days, seed } = *self;
-        Settings { customers, terminals, days: Some(days), seed, ..Settings::default() }
-    }
 }

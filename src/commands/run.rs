@@ -10,7 +10,7 @@ use anyhow::bail;
 use ingest::SystemClock;
 use ingest::log::kafka::{Membership, Seat};
 use scoring::Engine;
-use scoring::api::access::{Access, KeyFile};
+use scoring::api::access::Access;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ConfigArgs;
@@ -40,17 +40,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let monitoring = crate::read_monitoring(&args.pipeline, &pipeline)?;
     let listener = Listener::bind(args.listen.unwrap_or(config.server.listen), &config.server)?;
-    let keys = KeyFile::of(&config.data);
-    let access = Arc::new(Access::new(keys.read()?, Arc::new(SystemClock)));
+    let access = config.access()?;
     if access.is_open() && !listener.is_local() {
         bail!(
-            "there is no API key, so everybody who reaches {} could do everything: make one with `riskflow key add`, or listen on 127.0.0.1",
+            "there is no API key and no user, so everybody who reaches {} could do everything: make one with `riskflow key add` or `riskflow user add`, or listen on 127.0.0.1",
             listener.url()
         );
     }
     if access.is_open() && pipeline.governance.four_eyes.as_ref().is_some_and(|kinds| !kinds.is_empty()) {
         bail!(
-            "{} asks for four eyes, and without keys nobody is told from anybody: make a key for each person with `riskflow key add`, or write `four_eyes = []` in [governance]",
+            "{} asks for four eyes, and without keys nobody is told from anybody: make a user or a key for each person with `riskflow user add` or `riskflow key add`, or write `four_eyes = []` in [governance]",
             args.pipeline.display()
         );
     }
@@ -81,8 +80,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
         ),
     }
-    let reloading =
-        tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), keys, Arc::clone(&access)));
+    let reloading = tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), Arc::clone(&access)));
+    let reading = tokio::spawn(reload_when_changed(Arc::clone(&access)));
     let judging =
         crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;
     let door = riskflow.door()?;
@@ -94,6 +93,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch);
     let served = server::serve(listener, router, stop).await;
     reloading.abort();
+    reading.abort();
     guarding.abort();
     drop(judging);
     if let Some(door) = door {
@@ -137,13 +137,26 @@ async fn stand_by(listener: &Listener, seat: &Membership, mut stop: Pin<&mut imp
     }
 }
 
-/// Reads the pipeline file and the keys again on SIGHUP. What is wrong with them is said, and then everything stays as it was.
-async fn reload_on_hangup(engine: Arc<Engine>, path: PathBuf, keys: KeyFile, access: Arc<Access>) {
+/// How often it is looked whether a command has changed keys or users.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// Reads keys and users again when their files have changed. What is wrong with them is said, and then they stay as they were.
+pub(super) async fn reload_when_changed(access: Arc<Access>) {
+    let mut looks = tokio::time::interval(BETWEEN_LOOKS);
+    loop {
+        looks.tick().await;
+        if let Err(error) = access.reload_if_changed() {
+            output::message(&format!("keys and users stay as they were: {error}"));
+        }
+    }
+}
+
+/// Reads the pipeline file, keys and users again on SIGHUP. What is wrong with them is said, and then everything stays as it was.
+async fn reload_on_hangup(engine: Arc<Engine>, path: PathBuf, access: Arc<Access>) {
     let mut hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
     while hangup.recv().await.is_some() {
-        match keys.read() {
-            Ok(keys) => access.replace(keys),
-            Err(error) => output::message(&format!("the keys stay as they were: {error}")),
+        if let Err(error) = access.reload() {
+            output::message(&format!("keys and users stay as they were: {error}"));
         }
         let taken = match crate::read_pipeline(&path) {
             Ok(pipeline) => engine.reload(pipeline).await.map_err(anyhow::Error::from),

@@ -1,13 +1,14 @@
-//! `riskflow simulate`: transactions of made-up customers at made-up terminals, some of them fraud, as a Parquet file; and drift, put into
-//! them or into transactions that are there.
+//! `riskflow simulate`: transactions of made-up customers at made-up terminals, some of them fraud, or applications for credit, some of which end
+//! in default, as a Parquet file; and drift, put into them or into transactions that are there.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use ingest::simulator::{self, Drift, Injection, Simulator};
+use ingest::Timestamp;
+use ingest::simulator::{self, Drift, Injection, credit};
 use serde::Serialize;
 
-use super::WorldArgs;
+use super::world::{World, WorldArgs};
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -21,13 +22,15 @@ Drift, from a day on (UTC), or from a day until another one, as often as wanted:
 
 Examples:
   riskflow simulate --customers 5000 --terminals 10000 --days 183 --seed 0 --out data
+  riskflow simulate --use credit --days 800 --downturn 2019-10-01 --out applications
   riskflow simulate --drift spending:2.0@2018-07-01 --out drifted
   riskflow simulate --history transactions.parquet --drift bursts:20@2018-08-15 --out drifted";
 
-/// Simulate card transactions with three kinds of fraud, and drift
+/// Simulate card transactions with three kinds of fraud, or applications for credit, and drift
 ///
 /// The design is that of the Fraud Detection Handbook, chapter 3: customers and terminals on a 100 x 100 grid, a spending profile
-/// for each customer, three fraud scenarios. Equal arguments give equal files. With --history nothing is simulated: drift is put into
+/// for each customer, three fraud scenarios. With --use credit it is applications for consumer credit, and whether they were repaid, shaped as
+/// pipelines/credit.toml wants them. Equal arguments give equal files. With --history nothing is simulated: drift is put into
 /// transactions that are there, with the Handbook's columns.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,9 +41,12 @@ pub struct Args {
     #[arg(long, value_name = "DRIFT")]
     drift: Vec<Drift>,
     /// Put drift into this Parquet file of transactions in the order of time, and simulate nothing
-    #[arg(long, value_name = "FILE", requires = "drift", conflicts_with_all = ["customers", "terminals", "days"])]
+    #[arg(long, value_name = "FILE", requires = "drift", conflicts_with_all = ["used", "customers", "terminals", "days"])]
     history: Option<PathBuf>,
-    /// The folder for transactions.parquet
+    /// From this day on the economy is worse: incomes fall, people ask around for credit, twice the odds of default (with --use credit)
+    #[arg(long, value_name = "DAY", conflicts_with = "drift")]
+    downturn: Option<Timestamp>,
+    /// The folder for transactions.parquet, or applications.parquet
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print one JSON object
@@ -51,7 +57,10 @@ pub struct Args {
 #[derive(Serialize)]
 struct Written {
     file: String,
-    transactions: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transactions: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    applications: Option<u64>,
     /// Of these, what drift has added.
     added: u64,
     /// Of what was simulated.
@@ -61,31 +70,41 @@ struct Written {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    let world = match (args.world.world(), args.downturn) {
+        (World::Cards(_), Some(_)) => bail!("--downturn is of applications: say --use credit"),
+        (World::Credit(_), _) if !args.drift.is_empty() => bail!("--drift is of card transactions: applications have --downturn"),
+        (World::Credit(settings), downturn) => World::Credit(credit::Settings { downturn, ..settings }),
+        (world, None) => world,
+    };
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
-    let path = args.out.join("transactions.parquet");
+    let (name, what) = match world {
+        World::Cards(_) => ("transactions.parquet", "transactions"),
+        World::Credit(_) => ("applications.parquet", "applications"),
+    };
+    let path = args.out.join(name);
     let mut injection = Injection::new(args.drift.clone(), args.world.seed);
-    let (transactions, days) = match &args.history {
+    let (events, days) = match &args.history {
         Some(history) => (copy(history, &mut injection, &path)?, None),
         None => {
-            let days = args.world.days;
-            let simulator = Simulator::new(args.world.settings())?;
+            let days = world.days();
             let bar = output::bar("days", u64::from(days));
-            let progress = &mut |done| bar.set_position(u64::from(done));
-            let written = simulator::parquet::write(simulator, &mut injection, &path, progress)?;
+            let written = world.write(&mut injection, &path, &mut |done| bar.set_position(u64::from(done)))?;
             bar.finish_and_clear();
             (written, Some(days))
         }
     };
-    let written = Written { file: path.display().to_string(), transactions, added: injection.added(), days };
+    let is_cards = matches!(world, World::Cards(_));
+    let (file, added) = (path.display().to_string(), injection.added());
     if args.json {
-        return output::json_line(&written);
+        let (transactions, applications) = (is_cards.then_some(events), (!is_cards).then_some(events));
+        return output::json_line(&Written { file, transactions, applications, added, days });
     }
-    let mut line = format!("{}: {} transactions", written.file, output::thousands(transactions));
+    let mut line = format!("{file}: {} {what}", output::thousands(events));
     if let Some(days) = days {
         line += &format!(" of {days} days");
     }
-    if written.added > 0 {
-        line += &format!(", {} of them added", output::thousands(written.added));
+    if added > 0 {
+        line += &format!(", {} of them added", output::thousands(added));
     }
     output::text_line(&line)
 }

@@ -43,7 +43,8 @@ pub struct Args {
     /// The registry folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What learns, of logistic, forest, extra_trees, boosting, naive_bayes, svm, isolation [default: logistic,forest,boosting]
+    /// What learns, of logistic, scorecard, forest, extra_trees, boosting, naive_bayes, svm, isolation [default: what the pipeline says, or
+    /// logistic,forest,boosting]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = learner)]
     learners: Vec<Learner>,
     /// Learn nothing from fewer bad rows
@@ -109,7 +110,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let registry = FileRegistry::open(&args.out)?;
-    let usual = Learner::DEFAULT.to_vec();
+    let usual = history.training.learners.clone().unwrap_or_else(|| Learner::DEFAULT.to_vec());
     let learners = if args.learners.is_empty() { &usual } else { &args.learners };
     let request = Request {
         data: &history.source,

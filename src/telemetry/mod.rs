@@ -33,7 +33,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests that have a name of their own; of all others it is the method, for there may be many.
-const NAMED: [&str; 3] = ["/v1/score", "/v1/score/batch", "/v1/labels"];
+const NAMED: [&str; 4] = ["/v1/score", "/v1/score/batch", "/v1/credit/score", "/v1/labels"];
 
 /// Picks requests, and sends their traces.
 pub(crate) struct Telemetry {

@@ -1,6 +1,8 @@
 //! What the integration tests share: the program itself, started as a user starts it, and small worlds for it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod browser;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! The choice of a calibration: each kind is fitted on some rows that the model did not learn from and judged on others. Chosen is the
 //! one that comes nearest to the truth there; of equals the plainer.
 
-use scoring::model::Calibration;
+use scoring::model::{Calibration, Linear};
+use scoring::{Model, Scorer};
 
 use crate::learners::{Error, Learner, Settings};
 use crate::matrix::Matrix;
@@ -48,6 +49,18 @@ pub fn out_of_fold(
 /// says probabilities of the rows as they weigh.
 pub fn without_weight(times: f64) -> Calibration {
     if times == 1.0 { Calibration::Identity } else { Calibration::Platt { slope: 1.0, intercept: -times.ln() } }
+}
+
+/// A weighted sum with a straight calibration as one without: the same probabilities, and what each feature adds is part of them.
+pub fn folded(scorer: Scorer) -> Scorer {
+    match (scorer.model, scorer.calibration) {
+        (Model::Linear(linear), Calibration::Platt { slope, intercept }) => {
+            let weights = linear.weights.iter().map(|weight| slope * weight).collect();
+            let model = Model::Linear(Linear { intercept: slope * linear.intercept + intercept, weights, ..linear });
+            Scorer { model, calibration: Calibration::Identity, ..scorer }
+        }
+        (model, calibration) => Scorer { model, calibration, ..scorer },
+    }
 }
 
 /// The calibration of probabilities of rows that were not learned from, by their labels, each row as often as it counts. `plain` is the one
@@ -188,7 +201,6 @@ fn isotonic(rows: &Judged) -> Option<Calibration> {
 mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
-    use scoring::Scorer;
 
     use super::*;
     use crate::folds::fold_of_row;
@@ -242,8 +254,8 @@ mod tests {
             let folds: Vec<u32> = (0..matrix.rows()).map(|row| fold_of_row(row, FOLDS)).collect();
             let held = out_of_fold(learner, matrix, &folds, &settings, 1, 2).unwrap().unwrap();
             let calibration = choose(&held, matrix.labels(), matrix.weights(), &folds, &Calibration::Identity);
-            let model = learner.fit(matrix, &settings, 1, 2).unwrap();
-            let found = Scorer { preparation: None, model, calibration }.probabilities(fresh.columns());
+            let learned = learner.learn(matrix, &settings, 1, 2).unwrap();
+            let found = Scorer { calibration, ..learned }.probabilities(fresh.columns());
             let (mean, bad) = (found.iter().sum::<f64>() / 9_000.0, fresh.bad() as f64 / 9_000.0);
             assert!((mean - bad).abs() < 0.02, "{learner:?} {bad_weight:?}: {mean} said, {bad} seen");
             let high: Vec<usize> = (0..9_000).filter(|row| found[*row] > 0.5).collect();

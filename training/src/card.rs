@@ -84,7 +84,7 @@ fn model(scorer: &Scorer) -> String {
 /// The points of a scorecard, for a model that is one.
 fn points(about: &About, scorer: &Scorer) -> String {
     let section = |scorecard| format!("## Scorecard\n\n{}\n", scorecard::section(&scorecard, scorer, good_share(about)));
-    scorer.scorecard(&about.features).map_or_else(String::new, section)
+    scorer.scorecard(&about.features, about.points()).map_or_else(String::new, section)
 }
 
 fn limits(about: &About, notes: &Notes) -> String {

@@ -11,7 +11,9 @@ use toml::Spanned;
 
 use crate::card::Notes;
 use crate::learners::boosting::{self, Direction};
-use crate::learners::{BadWeight, Error, Settings, extra_trees, forest, isolation, logistic, naive_bayes, svm};
+use crate::learners::{
+    BadWeight, Error, Learner, Settings, extra_trees, forest, isolation, logistic, naive_bayes, scorecard, svm,
+};
 use crate::sampling::GoodShare;
 use crate::schedule::{Schedule, ScheduleFile};
 
@@ -20,6 +22,8 @@ use crate::schedule::{Schedule, ScheduleFile};
 pub struct Training {
     /// How learners learn.
     pub settings: Settings,
+    /// What learns where nobody says; [`Learner::DEFAULT`] where the file does not.
+    pub learners: Option<Vec<Learner>>,
     /// Tables beside the rows, which SQL may ask.
     pub tables: Vec<Table>,
     /// An SQL condition on the rows that are learned from and tested on.
@@ -32,7 +36,7 @@ pub struct Training {
     pub segments: Vec<String>,
     /// SQL expressions whose values are judged one by one, by the name of the segment.
     pub segment_sql: Vec<(String, Sql)>,
-    /// Attributes by which nobody may be treated worse.
+    /// Attributes by which nobody may be treated worse; no feature may be computed from them.
     pub protected: Vec<String>,
     /// When and on what models are trained anew; nobody does it where it is not said.
     pub schedule: Option<Schedule>,
@@ -67,7 +71,9 @@ struct PipelineFile {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct TrainingFile {
+    learners: Option<Spanned<Vec<Learner>>>,
     logistic: Option<Spanned<logistic::Settings>>,
+    scorecard: Option<Spanned<scorecard::Settings>>,
     forest: Option<Spanned<forest::Settings>>,
     extra_trees: Option<Spanned<extra_trees::Settings>>,
     boosting: Option<Spanned<boosting::Settings>>,
@@ -107,8 +113,10 @@ impl Training {
         let PipelineFile { training: read } =
             toml::from_str(text).map_err(|error| fail(error.message().to_owned(), error.span().unwrap_or(0..0)))?;
         let wrong = |(message, span)| fail(message, span);
+        let special = read.scorecard.as_ref().map(Spanned::span);
         let settings = Settings {
             logistic: checked(read.logistic, logistic::Settings::check).map_err(wrong)?,
+            scorecard: checked(read.scorecard, scorecard::Settings::check).map_err(wrong)?,
             forest: checked(read.forest, forest::Settings::check).map_err(wrong)?,
             extra_trees: checked(read.extra_trees, extra_trees::Settings::check).map_err(wrong)?,
             boosting: checked(read.boosting, boosting::Settings::check).map_err(wrong)?,
@@ -117,10 +125,21 @@ impl Training {
             isolation: checked(read.isolation, isolation::Settings::check).map_err(wrong)?,
             sample_good: checked(read.sample_good, |share| share.check()).map_err(wrong)?,
             bad_weight: checked(read.bad_weight, |weight| weight.check()).map_err(wrong)?,
+            categories: categories(pipeline),
             directions: read.directions.iter().map(|(name, direction)| (name.as_ref().clone(), *direction)).collect(),
         };
+        if let Some(learners) = read.learners.as_ref().filter(|learners| learners.as_ref().is_empty()) {
+            return Err(fail("nobody learns".to_owned(), learners.span()));
+        }
         if let Some(name) = read.directions.keys().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
             return Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span()));
+        }
+        if let Some(name) = settings.scorecard.special.keys().find(|name| pipeline.plan.feature(name).is_none()) {
+            let span = special.unwrap_or(0..0);
+            return Err(fail(format!("there is no feature `{name}` to have special numbers"), span));
+        }
+        if let Some(name) = read.directions.keys().find(|name| settings.categories.contains_key(name.as_ref())) {
+            return Err(fail(format!("feature `{}` is a category and has no direction", name.as_ref()), name.span()));
         }
         if let Some(name) = read.allowed_leaks.iter().find(|name| pipeline.plan.feature(name.as_ref()).is_none()) {
             return Err(fail(format!("there is no feature `{}` to be a leak", name.as_ref()), name.span()));
@@ -130,7 +149,16 @@ impl Training {
                 return Err(fail(format!("there is no attribute `{}` in [event.attributes]", name.as_ref()), name.span()));
             }
         }
-        let schedule = read.schedule.map(ScheduleFile::check).transpose().map_err(wrong)?;
+        for name in &read.protected {
+            let slot = pipeline.schema.attribute(name.as_ref()).expect("it was found above");
+            if let Some(reader) = pipeline.plan.definitions().iter().find(|definition| definition.reads_attribute(slot)) {
+                let message = format!("feature `{}` is computed from `{}`, which is protected", reader.name, name.as_ref());
+                return Err(fail(message, name.span()));
+            }
+        }
+        let learners = read.learners.map(Spanned::into_inner);
+        let usual = learners.as_deref().unwrap_or(&Learner::DEFAULT);
+        let schedule = read.schedule.map(|schedule| schedule.check(usual)).transpose().map_err(wrong)?;
         let is_attribute = |name: &&Spanned<String>| read.segments.iter().any(|attribute| attribute.as_ref() == name.as_ref());
         if let Some(name) = read.segment_sql.keys().find(is_attribute) {
             return Err(fail(format!("there are two segments `{}`", name.as_ref()), name.span()));
@@ -143,6 +171,7 @@ impl Training {
         let plain = |names: Vec<Spanned<String>>| names.into_iter().map(Spanned::into_inner).collect();
         Ok(Self {
             settings,
+            learners,
             tables: tables(read.tables, file, place).map_err(wrong)?,
             condition: read.condition.map(sql),
             card: read.card,
@@ -153,6 +182,12 @@ impl Training {
             schedule,
         })
     }
+}
+
+/// The words that features' numbers are the places of.
+fn categories(pipeline: &Pipeline) -> BTreeMap<String, Vec<String>> {
+    let definitions = pipeline.plan.definitions().iter().filter(|definition| !definition.words().is_empty());
+    definitions.map(|definition| (definition.name.clone(), definition.words().to_vec())).collect()
 }
 
 /// Tables with names that SQL can say without quotes.
@@ -197,7 +232,6 @@ mod tests {
 
     use super::*;
     use crate::dataset::log::Vectors;
-    use crate::learners::Learner;
     use crate::preparation::Wish;
     use crate::schedule::{Limits, When};
 
@@ -248,6 +282,20 @@ mod tests {
             (Vectors::Replayed, vec![Learner::Boosting], Some(Duration::days(30)))
         );
         assert_eq!(whole.limits, Limits { memory_mb: 512, ..Limits::default() });
+    }
+
+    #[test]
+    fn who_learns_is_said_for_trainings_and_schedules() {
+        let of = |text: &str| {
+            let training = parse(text).unwrap();
+            (training.learners, training.schedule.map(|schedule| schedule.learners))
+        };
+        let (usual, some) = (Learner::DEFAULT.to_vec(), vec![Learner::Scorecard, Learner::Boosting]);
+        assert_eq!(of("[training.schedule]"), (None, Some(usual)));
+        let said = "[training]\nlearners = [\"scorecard\", \"boosting\"]\n[training.schedule]\n";
+        assert_eq!(of(said), (Some(some.clone()), Some(some.clone())));
+        assert_eq!(of(&format!("{said}learners = [\"forest\"]")), (Some(some), Some(vec![Learner::Forest])));
+        assert_eq!(parse("[training]\nlearners = []").unwrap_err(), "+3: nobody learns");
     }
 
     #[test]
@@ -308,6 +356,8 @@ mod tests {
         check("[training.isolation]\nsample = 1", "+2: the setting sample of isolation is out of its range");
         check("[training.logistic]\nl1_share = 1.5", "+2: the setting l1_share of logistic is out of its range");
         check("[training.extra_trees]\nmin_rows = 0", "+2: the setting min_rows of extra_trees is out of its range");
+        check("[training.scorecard]\nspecial = { nothing = [-1] }", "+2: there is no feature `nothing` to have special numbers");
+        check("[training.scorecard]\nmax_bins = 1", "+2: the setting max_bins of scorecard is out of its range");
         check("[training.forest]\ntrees = 0", "+2: the setting trees of forest is out of its range");
         check(
             "[training.logistic]\nsteps = 1",

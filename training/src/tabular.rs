@@ -4,6 +4,7 @@
 use scoring::Model;
 use serde::{Deserialize, Serialize};
 
+use crate::learners::scorecard::{self, Bends};
 use crate::learners::{self, boosting, logistic};
 use crate::matrix::Matrix;
 use crate::preparation::{self, Preparation, Recipe};
@@ -42,19 +43,28 @@ impl Approach {
     }
 
     /// How it wants its columns.
-    pub const fn recipe(self) -> Recipe {
+    const fn recipe(self, bends: Bends) -> Recipe {
         match self {
             Self::Logistic => Recipe::Linear,
-            Self::Scorecard => Recipe::Evidence,
+            Self::Scorecard => Recipe::Evidence { bends },
             Self::Boosting => Recipe::Trees,
         }
     }
 
-    /// Learns from the rows of a table.
+    /// Learns from the rows of a table; a scorecard as a pipeline's does where nothing is said.
     pub fn fit(self, table: &Table) -> Result<Fitted, Error> {
-        let (preparation, matrix) = Preparation::fit(self.recipe(), table)?;
+        self.fit_as(table, Bends::default())
+    }
+
+    /// The same; `bends` says how the risk may go along the features of a scorecard.
+    pub fn fit_as(self, table: &Table, bends: Bends) -> Result<Fitted, Error> {
+        let (preparation, matrix) = Preparation::fit(self.recipe(bends), table)?;
         let model = match self {
-            Self::Logistic | Self::Scorecard => {
+            Self::Scorecard => {
+                let settings = scorecard::Settings { bends, ..scorecard::Settings::default() };
+                Model::Linear(scorecard::fit(&matrix, &settings, logistic::Settings::default().threads)?)
+            }
+            Self::Logistic => {
                 let settings =
                     logistic::Settings { penalty: PENALTY, kept: preparation.is_on_scale(), ..logistic::Settings::default() };
                 Model::Linear(logistic::fit(&matrix, &settings)?)

@@ -138,7 +138,11 @@ impl Parts<'_> {
             false => Calibration::Identity,
         };
         let choose = |held: &Vec<f64>| calibrate::choose(held, matrix.labels(), matrix.weights(), &folds, &plain);
-        let calibration = held.as_ref().map_or_else(|| plain.clone(), choose);
+        let calibration = match (learner, &held) {
+            // Its probability is what its points add up to; nothing stands between them.
+            (Learner::Scorecard, _) | (_, None) => plain.clone(),
+            (_, Some(held)) => choose(held),
+        };
         if learner == Learner::Svm && calibration == plain {
             return Err(learners::Error::Uncalibrated { learner: learner.name() });
         }
@@ -151,6 +155,7 @@ impl Parts<'_> {
         let features = matrix.names().iter().zip(matrix.columns()).map(|(name, column)| distribution(name, column)).collect();
         let profile = Profile { features, score: scores.map(|scores: Vec<f64>| distribution("probability", &scores)) };
         let scorer = Scorer { calibration, ..learned };
+        let scorer = if learner == Learner::Scorecard { calibrate::folded(scorer) } else { scorer };
         let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
         let about = self.about(learner, metrics);
         let card = card::write(&about, &profile, &scorer, &self.request.split, &training.card, &self.request.published.by);
@@ -175,6 +180,7 @@ impl Parts<'_> {
             bad_rows: self.train.matrix.bad() as u64,
             metrics: named(metrics),
             program: PROGRAM.to_owned(),
+            scale: pipeline.credit,
         }
     }
 }

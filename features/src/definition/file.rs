@@ -20,6 +20,7 @@ use super::{
 #[serde(rename_all = "snake_case")]
 enum KindWord {
     Value,
+    Category,
     Weekend,
     Night,
     Ratio,
@@ -48,7 +49,7 @@ enum KindWord {
 
 impl KindWord {
     const fn is_windowed(self) -> bool {
-        !matches!(self, Self::Value | Self::Weekend | Self::Night | Self::Ratio)
+        !matches!(self, Self::Value | Self::Category | Self::Weekend | Self::Night | Self::Ratio)
     }
 
     const fn is_decayed(self) -> bool {
@@ -158,6 +159,7 @@ impl DefinitionFile {
         let plain = |kind: Kind| vec![(name.clone(), kind, self.default.unwrap_or(f64::NAN))];
         let declared = match self.kind.as_ref() {
             KindWord::Value => plain(Kind::Value(self.source(&self.of, "of", schema)?)),
+            KindWord::Category => plain(self.words(schema)?),
             KindWord::Weekend => plain(Kind::Weekend(self.zone()?.unwrap_or(TimeZone::UTC))),
             KindWord::Night => plain(Kind::Night(self.zone()?.unwrap_or(TimeZone::UTC))),
             KindWord::Ratio => plain(self.ratio(before, declared)?),
@@ -260,7 +262,9 @@ impl DefinitionFile {
         };
         let category = || self.category(schema);
         Ok(match self.kind.as_ref() {
-            KindWord::Value | KindWord::Weekend | KindWord::Night | KindWord::Ratio => unreachable!("no window"),
+            KindWord::Value | KindWord::Category | KindWord::Weekend | KindWord::Night | KindWord::Ratio => {
+                unreachable!("no window")
+            }
             KindWord::Count => Aggregate::Count,
             KindWord::Sum => Aggregate::Sum(whole()?),
             KindWord::Mean => Aggregate::Mean(whole()?),
@@ -340,6 +344,17 @@ impl DefinitionFile {
                 let known = names(parts.chain(schema.attributes.iter().map(|each| each.name.as_str())));
                 fail(of, format!("feature `{name}`: field `{}` is not declared (there are: {known})", of.as_ref()))
             }
+        }
+    }
+
+    fn words(&self, schema: &Schema) -> Result<Kind, DefinitionError> {
+        let name = self.name.as_ref();
+        let Some(of) = &self.of else {
+            return fail(&self.name, format!("feature `{name}` needs `of`: an attribute with `one_of`"));
+        };
+        match schema.attribute(of.as_ref()).map(|slot| (slot, schema.attributes[slot].allowed.words())) {
+            Some((slot, words)) if !words.is_empty() => Ok(Kind::Category { of: slot, words: words.to_vec() }),
+            _ => fail(of, format!("feature `{name}`: `{}` is no attribute of text with `one_of`", of.as_ref())),
         }
     }
 

@@ -68,6 +68,14 @@ impl Source {
         }
     }
 
+    /// The attribute, by its number in the schema.
+    const fn attribute(self) -> Option<usize> {
+        match self {
+            Self::Amount => None,
+            Self::Integer(slot) | Self::Number(slot) => Some(slot),
+        }
+    }
+
     /// What a word says, NaN for [`ABSENT`].
     pub(crate) fn of_word(self, word: i64) -> f64 {
         match (self, word) {
@@ -152,6 +160,31 @@ pub enum Aggregate {
     LabelCount,
 }
 
+impl Aggregate {
+    /// The attributes that it reads, by their numbers in the schema.
+    fn attributes(self) -> impl Iterator<Item = usize> {
+        let both = match self {
+            Self::Count | Self::TimeSinceLast | Self::DecayedCount(_) | Self::LabelRate | Self::LabelCount => [None, None],
+            Self::Sum(of)
+            | Self::Mean(of)
+            | Self::Variance(of)
+            | Self::Std(of)
+            | Self::Min(of)
+            | Self::Max(of)
+            | Self::Last(of)
+            | Self::Quantile(of, _)
+            | Self::ZScore(of)
+            | Self::DecayedSum(of, _) => [of.attribute(), None],
+            Self::Distinct(of) | Self::TopShare(of) | Self::Entropy(of) | Self::FirstSeen(of) => match of {
+                Category::Attribute(slot) => [Some(slot), None],
+                Category::Entity(_) => [None, None],
+            },
+            Self::Speed { latitude, longitude } => [latitude.attribute(), longitude.attribute()],
+        };
+        both.into_iter().flatten()
+    }
+}
+
 /// How far back a window reaches, from where its delay ends it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Span {
@@ -185,6 +218,13 @@ pub struct Window {
 pub enum Kind {
     /// A number of the event itself.
     Value(Source),
+    /// Which of some words a text of the event itself is, counted from 0 in the order of the words.
+    Category {
+        /// The attribute, by its number in the schema.
+        of: usize,
+        /// The words that there are.
+        words: Vec<String>,
+    },
     /// 1 on Saturday and Sunday, else 0, in a time zone.
     Weekend(jiff::tz::TimeZone),
     /// 1 from midnight to 6:59, else 0, in a time zone.
@@ -213,6 +253,33 @@ pub struct Definition {
     pub version: String,
     /// The bytes of the pipeline file that declare it.
     pub span: Range<usize>,
+}
+
+impl Definition {
+    /// The words that its values stand for; none where they are numbers.
+    pub fn words(&self) -> &[String] {
+        if let Kind::Category { words, .. } = &self.kind { words } else { &[] }
+    }
+
+    /// The word that a value stands for, where its values stand for words.
+    pub fn word(&self, value: f64) -> Option<&str> {
+        let place = (0..self.words().len()).find(|place| *place as f64 == value)?;
+        Some(&self.words()[place])
+    }
+
+    /// Whether it is computed from an attribute, by its number in the schema. A ratio reads none; what it divides may.
+    pub fn reads_attribute(&self, slot: usize) -> bool {
+        match &self.kind {
+            Kind::Value(source) => source.attribute() == Some(slot),
+            Kind::Category { of, .. } => *of == slot,
+            Kind::Weekend(_) | Kind::Night(_) | Kind::Ratio { .. } => false,
+            Kind::Windowed(window) => {
+                let mut conditions = window.filter.iter().flat_map(|filter| &filter.conditions);
+                window.aggregate.attributes().any(|read| read == slot)
+                    || conditions.any(|condition| condition.field == Field::Attribute(slot))
+            }
+        }
+    }
 }
 
 /// What is kept of one entity's keys, and for how long: an `[state.entities.<entity>]` table.

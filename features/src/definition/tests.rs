@@ -54,6 +54,8 @@ fn wrong_definitions_say_what_is_wrong() {
     check(&format!("{customer}kind = \"decayed_count\"\nhalf_lives = [\"0s\"]"), "a window of 0s holds nothing");
     check(&format!("{customer}kind = \"speed\"\nwindows = [\"1d\"]\nlatitude = \"latitude\""), "needs `longitude`");
     check("name = \"a\"\nkind = \"value\"\nof = \"channel\"", "`channel` is text");
+    check("name = \"a\"\nkind = \"category\"", "needs `of`: an attribute with `one_of`");
+    check("name = \"a\"\nkind = \"category\"\nof = \"channel\"", "`channel` is no attribute of text with `one_of`");
     check("name = \"a\"\nkind = \"value\"\nof = \"size\"", "field `size` is not declared");
     check("name = \"a\"\nkind = \"value\"\nof = \"weight\"\nwindows = [\"1s\"]", "no use for `windows`");
     check("name = \"a\"\nkind = \"ratio\"\nnumerator = \"a\"\ndenominator = \"a\"", "`a` divides by itself: that is a cycle");

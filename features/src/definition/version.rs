@@ -15,6 +15,7 @@ pub(crate) fn digest(text: &str) -> String {
 pub(super) fn rendering(kind: &Kind, default: f64, before: &[Definition], schema: &Schema) -> String {
     let what = match kind {
         Kind::Value(of) => format!("value {}", source(*of, schema)),
+        Kind::Category { of, words } => format!("category {} of {words:?}", schema.attributes[*of].name),
         Kind::Weekend(zone) => format!("weekend in {}", zone_name(zone)),
         Kind::Night(zone) => format!("night in {}", zone_name(zone)),
         // A ratio is another one when what it divides is.

@@ -53,6 +53,7 @@ pub(crate) struct Plain {
 #[derive(Clone, Debug)]
 pub(crate) enum PlainKind {
     Value(Source),
+    Category(usize, Vec<String>),
     Weekend(Option<TimeZone>),
     Night(Option<TimeZone>),
     Ratio(usize, usize),
@@ -63,6 +64,7 @@ impl Plain {
         let zone = |zone: &TimeZone| (*zone != TimeZone::UTC).then(|| zone.clone());
         let what = match &definition.kind {
             Kind::Value(source) => PlainKind::Value(*source),
+            Kind::Category { of, words } => PlainKind::Category(*of, words.clone()),
             Kind::Weekend(of) => PlainKind::Weekend(zone(of)),
             Kind::Night(of) => PlainKind::Night(zone(of)),
             Kind::Ratio { numerator, denominator } => PlainKind::Ratio(*numerator, *denominator),
@@ -595,7 +597,7 @@ impl Plan {
         match &self.definitions[feature].kind {
             Kind::Windowed(window) => window.reach(),
             Kind::Ratio { numerator, denominator } => Some(self.reach(*numerator)?.max(self.reach(*denominator)?)),
-            Kind::Value(_) | Kind::Weekend(_) | Kind::Night(_) => Some(Duration::ZERO),
+            Kind::Value(_) | Kind::Category { .. } | Kind::Weekend(_) | Kind::Night(_) => Some(Duration::ZERO),
         }
     }
 

@@ -31,6 +31,12 @@ impl Oracle {
         for definition in self.plan.definitions() {
             vector.push(match &definition.kind {
                 Kind::Value(source) => source.number(event),
+                Kind::Category { of, words } => match &event.attributes[*of] {
+                    Some(Value::Text(text)) => {
+                        words.iter().position(|word| **word == **text).map_or(f64::NAN, |place| place as f64)
+                    }
+                    _ => definition.default,
+                },
                 Kind::Weekend(zone) => f64::from(u8::from(local(zone, event.occurred_at).weekday().to_monday_zero_offset() >= 5)),
                 Kind::Night(zone) => f64::from(u8::from(local(zone, event.occurred_at).hour() <= 6)),
                 Kind::Ratio { denominator, .. } if vector[*denominator] == 0.0 || vector[*denominator].is_nan() => f64::NAN,

@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use ingest::log::Position;
-use ingest::{Duration, Event};
+use ingest::{Duration, Event, EventId, Timestamp, Value};
 use proptest::prelude::*;
 
 use super::oracle::{self, Oracle};
 use super::snapshots::restarted;
 use super::{FEATURES, learn, plan, run, step};
-use crate::{Engine, Outcome, Snapshots};
+use crate::definition::StateLimits;
+use crate::{Engine, Outcome, Plan, Snapshots};
 
 const PLAIN: &str = r#"
     features = [
@@ -119,4 +120,49 @@ proptest! {
         });
         prop_assert_eq!(short.borrow().usage(), long.borrow().usage());
     }
+}
+
+#[test]
+fn a_category_is_the_place_of_its_word() {
+    let schema: ingest::Schema = toml::from_str(
+        "type = \"t\"\nevent_id = {}\nevent_time = {}\n[attributes]\nkind = { type = \"text\", one_of = [\"car\", \"house\"], required = false }\n\
+         age = { type = \"integer\", required = false }\n[entities]\nwho = {}",
+    )
+    .expect("a schema");
+    let features = "features = [{ name = \"kind\", kind = \"category\", of = \"kind\" }, \
+        { name = \"kind_or_none\", kind = \"category\", of = \"kind\", default = -1 }, \
+        { name = \"cars\", kind = \"count\", entity = \"who\", windows = [\"1d\"], where = { kind = \"car\" } }, \
+        { name = \"age\", kind = \"value\", of = \"age\" }]";
+    #[derive(serde::Deserialize)]
+    struct File {
+        features: Vec<crate::DefinitionFile>,
+    }
+    let File { features } = toml::from_str(features).expect("definitions");
+    let definitions = crate::definition::check(features, &schema).expect("they fit");
+    let plan = Arc::new(Plan::new(definitions, &StateLimits::default(), &schema, Duration::ZERO).expect("a plan"));
+    let mut engine = Engine::new(Arc::clone(&plan));
+    let mut check = |word: Option<&str>, expect: [f64; 2]| {
+        let event = Event {
+            event_id: EventId::new(word.unwrap_or("none")).expect("short"),
+            occurred_at: Timestamp::from_micros(0),
+            amount: None,
+            entities: vec![Some("a".into())],
+            attributes: vec![None, word.map(|word| Value::Text(word.into()))],
+            supersedes: None,
+        };
+        let mut vector = Vec::new();
+        engine.apply(&event, Position(1), &mut vector);
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&vector[..2]), bits(&expect), "{word:?}");
+    };
+    check(Some("car"), [0.0, 0.0]);
+    check(Some("house"), [1.0, 1.0]);
+    check(None, [f64::NAN, -1.0]);
+    let (kind, age) = (schema.attribute("kind").expect("declared"), schema.attribute("age").expect("declared"));
+    let reads: Vec<[bool; 2]> =
+        plan.definitions().iter().map(|each| [kind, age].map(|slot| each.reads_attribute(slot))).collect();
+    assert_eq!(reads, [[true, false], [true, false], [true, false], [false, true]]);
+    let words: Vec<Option<&str>> = [0.0, 1.0, 2.0, 0.5].map(|value| plan.definitions()[0].word(value)).to_vec();
+    assert_eq!(words, [Some("car"), Some("house"), None, None]);
+    assert_eq!(plan.definitions()[3].word(0.0), None);
 }

@@ -23,7 +23,7 @@ use crate::label::Outcome;
 pub struct Historical {
     /// The event.
     pub event: Event,
-    /// [`Outcome::Fraud`] or [`Outcome::Legit`]; `None` where the file has no label for it.
+    /// Bad or good, in the words of the pipeline's [`Harm`](crate::label::Harm); `None` where the file has no label for it.
     pub label: Option<Outcome>,
 }
 

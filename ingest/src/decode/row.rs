@@ -4,8 +4,7 @@ use super::card_number::is_card_number;
 use super::check::{CARD_NUMBER, Cell, MISSING};
 use super::{Historical, Rejection};
 use crate::event::{Amount, Currency, Event, EventId, Value};
-use crate::label::Outcome;
-use crate::schema::{Place, Schema, ValueType};
+use crate::schema::{Allowed, Place, Schema, ValueType};
 use crate::time::Timestamp;
 
 /// Where the parts of one event are taken from. Each is asked for at most once.
@@ -21,7 +20,7 @@ pub(super) trait Parts {
     fn entity(&mut self, number: usize) -> Cell<Box<str>>;
     /// The value of the attribute of this number.
     fn attribute(&mut self, number: usize, value_type: ValueType) -> Cell<Value>;
-    /// Whether it was fraud.
+    /// Whether it was bad.
     fn label(&mut self) -> Cell<bool>;
 }
 
@@ -32,7 +31,7 @@ pub(super) fn historical<P: Parts>(parts: &mut P, schema: &Schema) -> Result<His
         Some(label) => parts.label().map_err(|reason| Rejection::of(&label.column, reason))?,
         None => None,
     };
-    Ok(Historical { event, label: label.map(|fraud| if fraud { Outcome::Fraud } else { Outcome::Legit }) })
+    Ok(Historical { event, label: label.map(|is_bad| schema.harm().outcome(is_bad)) })
 }
 
 /// The event, if every required part is there and every part is what it must be.
@@ -56,9 +55,11 @@ pub(super) fn event<P: Parts>(parts: &mut P, schema: &Schema) -> Result<Event, R
             .enumerate()
             .map(|(number, attribute)| {
                 let value = parts.attribute(number, attribute.value_type);
-                declared::<P, _>(value, &attribute.place, attribute.required)
+                let value = declared::<P, _>(value, &attribute.place, attribute.required)?;
+                within::<P>(value.as_ref(), &attribute.allowed, &attribute.place)?;
+                Ok(value)
             })
-            .collect::<Result<_, _>>()?,
+            .collect::<Result<_, Rejection>>()?,
         supersedes: None,
     })
 }
@@ -74,11 +75,20 @@ fn token(key: Option<Box<str>>) -> Cell<Box<str>> {
 fn amount<P: Parts>(parts: &mut P, schema: &Schema) -> Result<Option<Amount>, Rejection> {
     let Some(place) = &schema.amount_minor else { return Ok(None) };
     let minor = required::<P, _>(parts.amount_minor(), place)?;
+    within::<P>(Some(&Value::Integer(minor)), &schema.amount_allowed, place)?;
     let currency = match &schema.currency {
         Some(place) => declared::<P, _>(parts.currency(), place, false)?,
         None => None,
     };
     Ok(Amount::new(minor, currency.unwrap_or(schema.default_currency)))
+}
+
+/// Refuses a value that the schema does not allow.
+fn within<P: Parts>(value: Option<&Value>, allowed: &Allowed, place: &Place) -> Result<(), Rejection> {
+    match value {
+        Some(value) if !allowed.holds(value) => Err(Rejection::of(P::name(place), allowed.to_string())),
+        _ => Ok(()),
+    }
 }
 
 fn required<P: Parts, T>(cell: Cell<T>, place: &Place) -> Result<T, Rejection> {

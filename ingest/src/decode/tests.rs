@@ -51,6 +51,58 @@ fn changed(pointer: &str, value: &Json) -> Json {
 }
 
 #[test]
+fn what_a_schema_does_not_allow_is_refused_in_every_format() {
+    let text = PIPELINE
+        .replace("column = \"TX_AMOUNT_CENTS\"", "column = \"TX_AMOUNT_CENTS\", min = 100, max = 90000")
+        .replace("distance = { type = \"number\"", "distance = { type = \"number\", max = 2.5")
+        .replace("items = { type = \"integer\"", "items = { type = \"integer\", min = 1")
+        .replace(
+            "json = \"transaction.mcc\", type = \"text\"",
+            "json = \"transaction.mcc\", type = \"text\", one_of = [\"5732\", \"5411\"]",
+        );
+    let schema: Schema = toml::from_str(&text).unwrap();
+    let check = |pointer: &str, value: Json, expect: Option<&str>| {
+        let refused = json::event(changed(pointer, &value).to_string().as_bytes(), &schema).err();
+        assert_eq!(refused.map(|refused| refused.to_string()).as_deref(), expect, "{pointer} {value}");
+    };
+    check("/items", json!(1), None);
+    check("/items", json!(0), Some("items: must be at least 1"));
+    check("/distance", json!(2.5), None);
+    check("/distance", json!(2.6), Some("distance: must be at most 2.5"));
+    check("/distance", json!(null), None);
+    check("/transaction/mcc", json!("5411"), None);
+    check("/transaction/mcc", json!("541"), Some("transaction.mcc: must be one of 5732, 5411"));
+    check("/transaction/amount_minor", json!(99), Some("transaction.amount_minor: must be from 100 to 90000"));
+    check("/transaction/amount_minor", json!(90_001), Some("transaction.amount_minor: must be from 100 to 90000"));
+    let csv = "TRANSACTION_ID,TX_DATETIME,TX_AMOUNT_CENTS,CUSTOMER_ID,items,mcc,TX_FRAUD\n1,2026-04-23T12:00:00Z,500,c,0,5411,0\n\
+        2,2026-04-23T12:00:00Z,500,c,1,nothing,0\n3,2026-04-23T12:00:00Z,500,c,1,5411,1\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    std::fs::write(&path, csv).unwrap();
+    let rows: Vec<Row> = file::open(&path, &schema).unwrap().flat_map(Result::unwrap).collect();
+    let said: Vec<String> =
+        rows.iter().map(|row| row.as_ref().map_or_else(ToString::to_string, |_| "an event".to_owned())).collect();
+    assert_eq!(said, ["line 2: items: must be at least 1", "line 3: mcc: must be one of 5732, 5411", "an event"]);
+}
+
+#[test]
+fn what_is_bad_is_what_the_pipeline_says() {
+    let check = |bad: &str, expect: [&str; 2]| {
+        let text = PIPELINE.replace("delay = \"7d\"", &format!("delay = \"7d\"{bad}"));
+        let schema: Schema = toml::from_str(&text).unwrap();
+        let found = [1, 0].map(|label| {
+            let mut request = request();
+            request["TX_FRAUD"] = json!(label);
+            format!("{:?}", json::historical(request.to_string().as_bytes(), &schema).unwrap().label.unwrap())
+        });
+        assert_eq!(found, expect, "{bad}");
+    };
+    check("", ["Fraud", "Legit"]);
+    check(", bad = \"fraud\"", ["Fraud", "Legit"]);
+    check(", bad = \"default\"", ["Default", "Repaid"]);
+}
+
+#[test]
 fn a_request_becomes_an_event() {
     let event = json::event(request().to_string().as_bytes(), &schema()).unwrap();
     assert_eq!(event.event_id.as_str(), "txn_1");

@@ -5,6 +5,7 @@
 //! what is drawn is rounded to seconds and cents. A day is made at a time, so that memory depends on the number of customers
 //! and terminals and not on the number of days.
 
+pub mod credit;
 #[cfg(feature = "parquet")]
 pub mod drift;
 mod fraud;
@@ -265,6 +266,8 @@ enum Purpose {
     Day = 4,
     #[cfg(feature = "parquet")]
     Bursts = 5,
+    Applicants = 6,
+    Applications = 7,
 }
 
 /// Chance for one purpose, day and customer, independent of every other.

@@ -87,6 +87,25 @@ fn write_batches(
     path: &Path,
 ) -> Result<u64, Error> {
     let columns = injection.columns(columns)?;
+    let mut last = false;
+    let mut batches = batches;
+    let drifted = std::iter::from_fn(|| match batches.next() {
+        Some(batch) => Some(batch.and_then(|batch| injection.apply(&batch, &columns))),
+        None if last => None,
+        None => {
+            last = true;
+            Some(injection.finish(&columns).and_then(|batch| injection.check_begun().map(|()| batch)))
+        }
+    });
+    write_whole(drifted, &columns, path)
+}
+
+/// Writes batches into a file that appears under its name only when it is whole, and says how many rows there are.
+pub(super) fn write_whole(
+    batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+    columns: &SchemaRef,
+    path: &Path,
+) -> Result<u64, Error> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(io("create", folder))?;
     }
@@ -94,17 +113,13 @@ fn write_batches(
     let file = File::create(&part.0).map_err(io("create", &part.0))?;
     let broken = |source| Error::Parquet { path: part.0.clone(), source };
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut writer = ArrowWriter::try_new(file, Arc::clone(&columns), Some(properties)).map_err(broken)?;
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(columns), Some(properties)).map_err(broken)?;
     let mut count = 0;
-    let mut put = |batch: &RecordBatch| {
-        count += batch.num_rows() as u64;
-        writer.write(batch).map_err(broken)
-    };
     for batch in batches {
-        put(&injection.apply(&batch?, &columns)?)?;
+        let batch = batch?;
+        count += batch.num_rows() as u64;
+        writer.write(&batch).map_err(broken)?;
     }
-    put(&injection.finish(&columns)?)?;
-    injection.check_begun()?;
     let file = writer.into_inner().map_err(broken)?;
     file.sync_all().map_err(io("write", &part.0))?;
     fs::rename(&part.0, path).map_err(io("create", path))?;

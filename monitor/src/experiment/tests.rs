@@ -155,6 +155,7 @@ fn inputs_that_mean_two_things_are_refused() {
         bad_rows: 0,
         metrics: BTreeMap::new(),
         program: String::new(),
+        scale: None,
     };
     let check = |champion: &[(&str, &str)], challenger: &[(&str, &str)]| {
         Inputs::new(&about(champion), &about(challenger)).map(|inputs| inputs.difference()).map_err(|error| error.to_string())

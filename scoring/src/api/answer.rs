@@ -118,7 +118,7 @@ impl RiskLevel {
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct ModelAnswer {
+pub(super) struct ModelAnswer {
     name: String,
     version: String,
     role: Role,
@@ -128,7 +128,7 @@ struct ModelAnswer {
 }
 
 impl ModelAnswer {
-    fn of(decision: &Decision) -> Option<Self> {
+    pub(super) fn of(decision: &Decision) -> Option<Self> {
         let champion = decision.champion.as_ref()?;
         let (name, version) = (champion.name.clone(), champion.version.to_string());
         let (raw_probability, probability) = (champion.raw_probability, champion.probability);
@@ -137,12 +137,22 @@ impl ModelAnswer {
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct EngineAnswer {
+pub(super) struct EngineAnswer {
     mode: EngineMode,
     /// Why no model scored, where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Degradation>,
     timings_us: AnswerTimings,
+}
+
+impl EngineAnswer {
+    pub(super) fn of(decision: &Decision, commit_us: u32) -> Self {
+        Self {
+            mode: decision.engine_mode,
+            cause: decision.degradation,
+            timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -153,14 +163,20 @@ struct AnswerTimings {
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct Versions {
+pub(super) struct Versions {
     features: String,
     /// The position in the log up to which changes of models, rules, lists and thresholds were known.
     #[schema(value_type = u64)]
     control: Position,
 }
 
-fn decision_id(decision: &Decision) -> String {
+impl Versions {
+    pub(super) fn of(decision: &Decision) -> Self {
+        Self { features: decision.features_version.clone(), control: decision.control_version }
+    }
+}
+
+pub(super) fn decision_id(decision: &Decision) -> String {
     format!("dec_{}", decision.event_position)
 }
 
@@ -174,6 +190,7 @@ impl ScoreAnswer {
     /// Of a decision that is durable.
     pub fn new(scored: Scored) -> Self {
         let Scored { status, decision, commit_us } = scored;
+        let (engine, versions) = (EngineAnswer::of(&decision, commit_us), Versions::of(&decision));
         Self {
             decision_id: decision_id(&decision),
             event_id: decision.event_id.to_string(),
@@ -187,13 +204,9 @@ impl ScoreAnswer {
             rules: decision.rules.into_iter().map(RuleAnswer::of).collect(),
             lists: decision.lists,
             thresholds: decision.thresholds,
-            engine: EngineAnswer {
-                mode: decision.engine_mode,
-                cause: decision.degradation,
-                timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
-            },
+            engine,
             features: decision.feature_state,
-            versions: Versions { features: decision.features_version, control: decision.control_version },
+            versions,
         }
     }
 }

@@ -253,7 +253,7 @@ pub(super) struct Said {
     request_body(content = Said),
     responses(
         (status = 200, description = "it holds", body = ChangeAnswer),
-        (status = 403, description = "the key may not do this, or its owner proposed the change", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "the caller may not do this, or proposed the change", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such change, or what it names is gone", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "it is settled, or what it rests on has changed", body = Problem, content_type = "application/problem+json"),
     )
@@ -277,7 +277,7 @@ pub(super) async fn approve(
     request_body(content = Said),
     responses(
         (status = 200, description = "it does not hold", body = ChangeAnswer),
-        (status = 403, description = "the key may not do this, or its owner proposed the change", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "the caller may not do this, or proposed the change", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such change", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "it is settled", body = Problem, content_type = "application/problem+json"),
     )
@@ -301,7 +301,7 @@ pub(super) async fn reject(
     request_body(content = Said),
     responses(
         (status = 200, description = "it does not hold", body = ChangeAnswer),
-        (status = 403, description = "the key may not do this, or somebody else proposed the change", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "the caller may not do this, or somebody else proposed the change", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such change", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "it is settled", body = Problem, content_type = "application/problem+json"),
     )

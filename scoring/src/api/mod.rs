@@ -4,8 +4,10 @@
 pub mod access;
 mod alerts;
 mod answer;
+mod audit;
 mod backtest;
 mod changes;
+mod credit;
 mod decisions;
 mod experiments;
 mod in_path;
@@ -16,6 +18,8 @@ mod page;
 mod problem;
 mod rules;
 mod score;
+mod session;
+mod users;
 
 use std::sync::Arc;
 
@@ -82,6 +86,7 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
     let document = Arc::new(openapi::document(engine.pipeline(), more_routes));
     Router::new()
         .route("/v1/score", post(score::score))
+        .route("/v1/credit/score", post(credit::score))
         .route("/v1/labels", post(label))
         .route("/v1/decisions/{event_id}", get(decisions::decision))
         .route("/v1/decisions/{event_id}/replay", get(decisions::replay))
@@ -120,6 +125,18 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
             replays: Arc::new(Semaphore::new(1)),
             backtests: Arc::new(Semaphore::new(1)),
         })
+}
+
+/// The routes of those who may call: who is logged in, who may log in, and what everybody has done.
+pub fn people_router(access: Arc<access::Access>) -> Router {
+    Router::new()
+        .route("/v1/session", get(session::who).post(session::log_in).delete(session::log_out))
+        .route("/v1/session/password", put(session::set_password))
+        .route("/v1/users", get(users::list).post(users::add))
+        .route("/v1/users/{name}", put(users::edit).delete(users::remove))
+        .route("/v1/audit", get(audit::list))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(access)
 }
 
 /// Whether it runs at all.

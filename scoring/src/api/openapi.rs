@@ -2,30 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use ingest::schema::{Place, Schema, ValueType};
+use ingest::schema::{Allowed, Place, Schema, ValueType};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-use super::{alerts, answer, backtest, changes, decisions, experiments, lists, models, page, problem, rules, score};
+use super::{
+    alerts, answer, audit, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score,
+    session, users,
+};
 use crate::pipeline::Pipeline;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "riskflow", description = "Streaming risk scoring: decisions, rules, lists, models and alerts."),
     paths(
-        score::score, score::batch, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
+        score::score, score::batch, credit::score, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
-        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act,
+        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
+        users::add, users::edit, users::remove, audit::list,
         super::live, super::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
-        answer::ScoreAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
+        answer::ScoreAnswer, credit::CreditAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
         rules::RuleDraft, rules::Condition, rules::Checked, backtest::Wanted, crate::backtest::Report, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
-        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft,
+        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
+        users::UserEdit, users::UserAnswer, page::Page<crate::audit::Sealed>,
     ))
 )]
 struct Described;
@@ -42,7 +47,12 @@ pub(super) fn document(pipeline: &Pipeline, more: utoipa::openapi::OpenApi) -> V
     let events = json!({"type": "array", "minItems": 1, "maxItems": score::MOST_EVENTS, "items": {"type": "object"}});
     let batch =
         json!({"type": "object", "additionalProperties": false, "required": ["events"], "properties": {"events": events}});
-    for (path, schema) in [("/v1/score", one("Event")), ("/v1/labels", one("Label")), ("/v1/score/batch", batch)] {
+    for (path, schema) in [
+        ("/v1/score", one("Event")),
+        ("/v1/credit/score", one("Event")),
+        ("/v1/labels", one("Label")),
+        ("/v1/score/batch", batch),
+    ] {
         document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"] = schema;
     }
     name_lists(&mut document, &pipeline.list_names());
@@ -62,8 +72,8 @@ fn name_lists(document: &mut Value, names: &[String]) {
 
 /// What any call may be answered with, whatever it is for.
 const ANY_CALL: [(&str, &str); 5] = [
-    ("401", "no key, or none that is known"),
-    ("403", "the key may not do this"),
+    ("401", "no key and no session, or none that is known"),
+    ("403", "the caller may not do this"),
     ("429", "the key has sent more requests than its rate allows"),
     ("500", "riskflow failed"),
     ("503", "not ready, stopped, or too slow"),
@@ -94,7 +104,9 @@ fn add_common(document: &mut Value) {
             for (status, description) in ANY_CALL.iter().chain(ANY_BODY.iter().filter(|_| has_body)) {
                 responses.entry(*status).or_insert_with(|| problem(description));
             }
-            operation["security"] = json!([{"key": []}]);
+            if operation.get("security").is_none() {
+                operation["security"] = json!([{"key": []}]);
+            }
         }
     }
 }
@@ -106,7 +118,9 @@ fn event(schema: &Schema) -> Value {
     root.put(&schema.event_id, true, text(1, 200));
     root.put(&schema.event_time, true, json!({"type": "string", "format": "date-time"}));
     if let Some(place) = &schema.amount_minor {
-        root.put(place, true, json!({"type": "integer", "minimum": 0, "maximum": ingest::Amount::MAX_MINOR}));
+        let mut minor = json!({"type": "integer", "minimum": 0, "maximum": ingest::Amount::MAX_MINOR});
+        allow(&mut minor, &schema.amount_allowed);
+        root.put(place, true, minor);
     }
     if let Some(place) = &schema.currency {
         root.put(place, false, json!({"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}));
@@ -121,13 +135,27 @@ fn event(schema: &Schema) -> Value {
             ValueType::Number => "number",
             ValueType::Flag => "boolean",
         };
-        root.put(&attribute.place, attribute.required, json!({ "type": kind }));
+        let mut leaf = json!({ "type": kind });
+        allow(&mut leaf, &attribute.allowed);
+        root.put(&attribute.place, attribute.required, leaf);
     }
     let typed = Place { json: vec!["event_type".to_owned()], column: String::new() };
     root.put(&typed, false, json!({"const": schema.event_type}));
     let supersedes = Place { json: vec!["supersedes".to_owned()], column: String::new() };
     root.put(&supersedes, false, json!({"type": ["string", "null"], "description": "the event that this one corrects"}));
     root.schema()
+}
+
+/// Says what a value may be beyond its type.
+fn allow(leaf: &mut Value, allowed: &Allowed) {
+    match allowed {
+        Allowed::Any => {}
+        Allowed::OneOf(words) => leaf["enum"] = json!(words),
+        Allowed::Range(min, max) => {
+            min.iter().for_each(|min| leaf["minimum"] = json!(min));
+            max.iter().for_each(|max| leaf["maximum"] = json!(max));
+        }
+    }
 }
 
 /// An object of a schema with objects in it.

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 
-const MOST: usize = 1_000;
+/// The most items of a page.
+pub(super) const MOST: usize = 1_000;
 const USUAL: usize = 100;
 
 /// Where a page begins and how long it is.
@@ -49,10 +50,10 @@ impl PageQuery {
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
-    items: Vec<T>,
+    pub(super) items: Vec<T>,
     /// What the next page begins after; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
+    pub(super) next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {

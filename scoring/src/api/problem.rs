@@ -1,9 +1,10 @@
 //! Errors over HTTP: RFC 9457 problem details with the field named. The one place where an error becomes a status.
 
-use axum::Json;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use ingest::Schema;
 use ingest::decode::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,6 +55,13 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "the request is not valid", detail) }
     }
 
+    /// Why an event got no decision; its id is called what the sender calls it.
+    pub(super) fn of(error: Error, schema: &Schema) -> Self {
+        let is_about_id = matches!(error, Error::Conflict { .. } | Error::History { .. });
+        let problem = Self::from(error);
+        if is_about_id { Self { field: Some(schema.event_id.json.join(".")), ..problem } } else { problem }
+    }
+
     /// A query parameter that does not fit.
     pub fn parameter(name: &str, detail: String) -> Self {
         let field = Some(name.to_owned());
@@ -75,9 +83,24 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "who calls is not known", detail)
     }
 
-    /// A call that the caller's key may not make.
+    /// Whether it is one of those.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED.as_u16()
+    }
+
+    /// A name and a password that do not belong together; which of them is wrong is not said.
+    pub(super) fn wrong_password() -> Self {
+        Self::unauthorized("the name or the password is wrong".to_owned())
+    }
+
+    /// A call that the caller may not make.
     pub(super) fn forbidden(detail: String) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "the key may not do this", detail)
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "the caller may not do this", detail)
+    }
+
+    /// Something that cannot be as things are.
+    pub(super) fn taken(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "/problems/taken", "it cannot be as things are", detail)
     }
 
     /// More calls than a key's rate allows.
@@ -88,7 +111,7 @@ impl Problem {
     /// A call to `path` that took too long. What it asked for may be done all the same.
     pub fn slow(path: &str, detail: String) -> Self {
         let slow = Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/slow", "it took too long", detail).retry_after(1);
-        if path.starts_with("/v1/score") { slow.engine("degraded", "out_of_time") } else { slow }
+        if path.starts_with("/v1/score") || path == "/v1/credit/score" { slow.engine("degraded", "out_of_time") } else { slow }
     }
 
     /// A path under which there is nothing.
@@ -106,7 +129,7 @@ impl Problem {
         Self { engine: Some(Box::new(Condition { mode, cause })), ..self }
     }
 
-    fn retry_after(self, seconds: u32) -> Self {
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
     }
 
@@ -151,6 +174,7 @@ impl From<Error> for Problem {
             },
             Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
             Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
+            Error::NoReason { .. } => Self::invalid(Some("reason".to_owned()), detail),
             Error::NoList { .. } => Self::not_found(detail),
             Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
             Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),
@@ -213,10 +237,15 @@ impl From<Error> for Problem {
     }
 }
 
+/// What is wrong, for those who see the answer on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Detail(pub(super) String);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).expect("it was made from one");
         let retry_after = self.retry_after_s.map(|seconds| [(header::RETRY_AFTER, HeaderValue::from(seconds))]);
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], retry_after, Json(self)).into_response()
+        let detail = Extension(Detail(self.detail.clone()));
+        (status, detail, [(header::CONTENT_TYPE, "application/problem+json")], retry_after, Json(self)).into_response()
     }
 }

@@ -84,13 +84,25 @@ pub(super) async fn score(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
+    decided(&api, traced.is_some(), asked, body, ScoreAnswer::new).await
+}
+
+/// Decides about one event, and answers in the caller's words.
+pub(super) async fn decided<A: Serialize>(
+    api: &Api,
+    is_traced: bool,
+    asked: Asked,
+    body: Body,
+    words: impl FnOnce(Scored) -> A,
+) -> Result<Response, Problem> {
     let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
     let received_at = api.engine.now();
-    let event = decode::json::event(&body, &api.engine.pipeline().schema)?;
+    let schema = &api.engine.pipeline().schema;
+    let event = decode::json::event(&body, schema)?;
     check_skew(&api.engine, &event, received_at)?;
-    let scored = api.engine.score(event, received_at, Terms::live(reasons)).await?;
-    let trace = traced.map(|_| Trace::of(&scored));
-    let mut response = answer(&ScoreAnswer::new(scored));
+    let scored = api.engine.score(event, received_at, Terms::live(reasons)).await.map_err(|error| Problem::of(error, schema))?;
+    let trace = is_traced.then(|| Trace::of(&scored));
+    let mut response = answer(&words(scored));
     if let Some(trace) = trace {
         response.extensions_mut().insert(trace);
     }
@@ -98,7 +110,7 @@ pub(super) async fn score(
 }
 
 /// As [`Json`] does, with room for all of an answer from the start.
-fn answer(answer: &ScoreAnswer) -> Response {
+fn answer(answer: &impl Serialize) -> Response {
     const USUAL_BYTES: usize = 4 * 1024;
     let mut body = Vec::with_capacity(USUAL_BYTES);
     serde_json::to_writer(&mut body, answer).expect("plain data always has a JSON form");
@@ -112,7 +124,7 @@ fn check_skew(engine: &Engine, event: &Event, received_at: Timestamp) -> Result<
     }
     engine.metrics().refused("ahead_of_clock");
     let detail = format!("it is {} s ahead of the clock, allowed are {}", ahead.micros() / 1_000_000, engine.pipeline().max_skew);
-    Err(Problem::invalid(Some("event_time".to_owned()), detail))
+    Err(Problem::invalid(Some(engine.pipeline().schema.event_time.json.join(".")), detail))
 }
 
 /// The answer to a batch: one result an event, in the order of the events.
@@ -153,7 +165,9 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     let mut is_busy = false;
     for event in events(&body)? {
         let ticket = match checked(&api.engine, &event, received_at) {
-            Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy).await.map_err(Problem::from),
+            Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy)
+                .await
+                .map_err(|error| Problem::of(error, &api.engine.pipeline().schema)),
             Err(problem) => Err(problem),
         };
         // Each gives its place back by itself, and they are decided beside each other.
@@ -162,7 +176,11 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     let mut results = Vec::with_capacity(tickets.len());
     for ticket in tickets {
         let scored = match ticket {
-            Ok(decided) => decided.await.map_err(|_| Error::Stopped).flatten().map_err(Problem::from),
+            Ok(decided) => decided
+                .await
+                .map_err(|_| Error::Stopped)
+                .flatten()
+                .map_err(|error| Problem::of(error, &api.engine.pipeline().schema)),
             Err(problem) => Err(problem),
         };
         results.push(match scored {

@@ -139,7 +139,7 @@ impl World {
         self.log.flush().expect("flushed");
         let registry = FileRegistry::open(&self.folder.path().join("registry")).expect("a registry");
         let mut models =
-            |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
+            |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?));
         run(&*self.log, pipeline, &mut models, request, &mut |_| Ok(()))
     }
 
@@ -425,8 +425,8 @@ async fn what_cannot_be_answered_is_said() {
     assert!(said.ends_with("was decided: 360 were, with other feature definitions than the pipeline has"), "{said}");
 
     let registry = FileRegistry::open(&world.folder.path().join("registry")).expect("a registry");
-    let plan = &world.pipeline.plan;
-    let mut models = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, plan)?));
+    let pipeline = &world.pipeline;
+    let mut models = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?));
     for threads in [1, 2] {
         let request = Request { threads, ..request(vec![]) };
         let ended = run(&*world.log, &world.pipeline, &mut models, request, &mut |_| Err(Refused::Abandoned.into()));

@@ -9,6 +9,11 @@ pub const DESK: &str = "the alert desk";
 /// The name under which an experiment ends when it was planned to.
 pub const PLAN: &str = "the plan";
 
+/// The name of whoever failed to log in under a name that nobody has.
+pub const SOMEBODY: &str = "somebody";
+/// The name under which the program mends what a crash has left.
+pub const PROGRAM: &str = "riskflow";
+
 /// Who changes something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
@@ -41,14 +46,19 @@ impl Person {
     }
 }
 
-/// Whether two names may be one person's: letters and spaces around them tell nobody apart, and a name that is nobody's may be anybody's.
+/// Whether two names may be one person's: a name that is nobody's may be anybody's.
 pub fn may_be_one(a: &str, b: &str) -> bool {
-    [a, b].iter().any(|name| plain(name) == plain(ANYBODY)) || plain(a) == plain(b)
+    [a, b].iter().any(|name| is_one(name, ANYBODY)) || is_one(a, b)
+}
+
+/// Whether two names are one: letters and spaces around them tell nobody apart.
+pub fn is_one(a: &str, b: &str) -> bool {
+    plain(a) == plain(b)
 }
 
 /// Whether the program acts under a name by itself, so that it is no person's.
 pub fn is_reserved(name: &str) -> bool {
-    [ANYBODY, DESK, GUARDRAIL, PLAN, super::PIPELINE_FILE].iter().any(|reserved| plain(name) == plain(reserved))
+    [ANYBODY, DESK, GUARDRAIL, PLAN, SOMEBODY, PROGRAM, super::PIPELINE_FILE].iter().any(|reserved| is_one(name, reserved))
 }
 
 fn plain(name: &str) -> String {

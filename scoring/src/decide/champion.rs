@@ -4,7 +4,8 @@ use features::Plan;
 
 use super::tally::{Figures, Tally};
 use crate::decision::{Decision, Verdict};
-use crate::model::Runnable;
+use crate::model::{Runnable, Scale};
+use crate::pipeline::Pipeline;
 use crate::registry::Artifact;
 
 /// The model that decides, with its version in the registry.
@@ -23,28 +24,71 @@ pub struct Champion {
 }
 
 /// Why a model cannot score a pipeline's events.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "model {name} {version} was trained on features {trained}, the pipeline has {present}{missing}: train it again, or use the pipeline that it was trained with"
-)]
-pub struct Mismatch {
-    name: String,
-    version: u32,
-    trained: String,
-    present: String,
-    missing: String,
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Mismatch {
+    /// It reads other features.
+    #[error(
+        "model {name} {version} was trained on features {trained}, the pipeline has {present}{missing}: train it again, or use the pipeline that it was trained with"
+    )]
+    Features {
+        /// The model.
+        name: String,
+        /// Its version.
+        version: u32,
+        /// The definitions that it was trained on.
+        trained: String,
+        /// The definitions of the pipeline.
+        present: String,
+        /// Which feature is not there, as words to go on with; empty where that is not known.
+        missing: String,
+    },
+    /// Its points mean something else.
+    #[error(
+        "the points of model {name} {version} are {trained:?}, those of [credit] are {present:?}: train it again, or leave [credit] as it was"
+    )]
+    Scale {
+        /// The model.
+        name: String,
+        /// Its version.
+        version: u32,
+        /// The points that it was trained for.
+        trained: Scale,
+        /// The points of the pipeline.
+        present: Scale,
+    },
+    /// What its features add is no part of log-odds, and so of no points.
+    #[error(
+        "model {name} {version} does not add up log-odds, so that no reason of a credit decision could be told in points: take another learner"
+    )]
+    NoPoints {
+        /// The model.
+        name: String,
+        /// Its version.
+        version: u32,
+    },
 }
 
 impl Champion {
     /// Refuses an artifact that reads features which the pipeline has not, or defines in another way. Features that the pipeline has
-    /// beside them do no harm: they can be warmed while a model that does not know them decides.
-    pub fn new(artifact: Artifact, version: u32, plan: &Plan) -> Result<Self, Mismatch> {
+    /// beside them do no harm: they can be warmed while a model that does not know them decides. A pipeline that tells points refuses
+    /// one whose points mean something else, and one that has none.
+    pub fn new(artifact: Artifact, version: u32, pipeline: &Pipeline) -> Result<Self, Mismatch> {
+        let plan = &*pipeline.plan;
+        let name = || artifact.about.name.clone();
+        if let Some(present) = pipeline.credit {
+            if !artifact.scorer.model.adds_log_odds() {
+                return Err(Mismatch::NoPoints { name: name(), version });
+            }
+            if let Some(trained) = artifact.about.scale.filter(|trained| *trained != present) {
+                return Err(Mismatch::Scale { name: name(), version, trained, present });
+            }
+        }
         let same = artifact.about.features_version == plan.version()
             && artifact.about.features.iter().eq(plan.definitions().iter().map(|definition| &definition.name));
         if same {
             return Ok(Self::ready(artifact, version, plan, &(0..plan.definitions().len()).collect::<Vec<_>>()));
         }
-        let mismatch = |artifact: &Artifact, missing: String| Mismatch {
+        let mismatch = |artifact: &Artifact, missing: String| Mismatch::Features {
             name: artifact.about.name.clone(),
             version,
             trained: artifact.about.features_version.clone(),
@@ -149,7 +193,7 @@ mod tests {
         assert_eq!(scorer.check(), Ok(()));
         let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
         let artifact = Artifact::foreign("card_fraud", "tests", features.to_vec(), &pipeline.plan, scorer, published);
-        let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline.plan).expect("it fits");
+        let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline).expect("it fits");
         let check = |of_amount: f64, of_late: f64, expect: [f64; 2]| {
             let mut vector = vec![0.0; width];
             (vector[amount], vector[late]) = (of_amount, of_late);

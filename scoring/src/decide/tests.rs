@@ -63,7 +63,7 @@ fn model(pipeline: &Pipeline, version: u32, probability: f64) -> Arc<Champion> {
     let scorer = Scorer::plain(Model::Linear(linear));
     let artifact = Artifact::foreign("card_fraud", "tests", vec!["amount_minor".to_owned()], &pipeline.plan, scorer, published)
         .expect("it fits");
-    Arc::new(Champion::new(artifact, version, &pipeline.plan).expect("it fits"))
+    Arc::new(Champion::new(artifact, version, pipeline).expect("it fits"))
 }
 
 fn case(customer: &str, ip: Option<&str>) -> Case {

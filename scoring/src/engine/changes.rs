@@ -181,7 +181,7 @@ pub(super) fn load(
     let mut serving = present.champion.iter().chain(challengers);
     match serving.find(|model| model.artifact.about.name == name && model.version == version) {
         Some(model) => Ok(Arc::clone(model)),
-        None => Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?)),
+        None => Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?)),
     }
 }
 
@@ -191,6 +191,7 @@ fn needs_restart(present: &Pipeline, next: &Pipeline) -> Option<&'static str> {
     let checks = [
         ("name", present.name == next.name),
         ("[event]", present.schema == next.schema),
+        ("[credit]", present.credit == next.credit),
         ("[[features]]", present.plan.version() == next.plan.version()),
         ("[model]", model(present) == model(next)),
         ("max_skew", present.max_skew == next.max_skew),
@@ -244,9 +245,18 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
                 return Err(Error::Experiment { name: name.clone(), what: "it does not run".to_owned() });
             }
         }
-        Control::Governed { policy, .. } => policy.check().map_err(|what| Error::Policy { what })?,
+        Control::Governed { policy, .. } => {
+            policy.check().map_err(|what| Error::Policy { what })?;
+            if pipeline.credit.is_some() {
+                policy.gives_reasons().map_err(|what| Error::Policy { what })?;
+            }
+        }
+        Control::Ruled { rules, .. } => {
+            if let Some(rule) = rules.iter().find(|rule| pipeline.credit.is_some() && rule.lacks_reason()) {
+                return Err(Error::NoReason { rule: rule.id.clone() });
+            }
+        }
         Control::Promoted { .. }
-        | Control::Ruled { .. }
         | Control::Serving { .. }
         | Control::RetrainWanted { .. }
         | Control::RolledBack { .. }

@@ -213,8 +213,7 @@ impl Engine {
         let mut desk = recovered.desk;
         desk::declare(&pipeline.alerts, &mut desk, clock.now(), &core)?;
         log.push();
-        let mut load =
-            |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
+        let mut load = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline)?));
         let (deciders, problems) = Deciders::new(&state, &pipeline, &mut load);
         for problem in &problems {
             tracing::error!(error = %problem.error, "{} cannot be used", problem.what);

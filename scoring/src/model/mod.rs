@@ -8,6 +8,7 @@ pub mod network;
 pub mod preparation;
 pub mod reasons;
 pub mod runnable;
+pub mod scale;
 pub mod scorecard;
 pub mod scorer;
 pub mod trees;
@@ -24,6 +25,7 @@ pub use network::Network;
 pub use preparation::Preparation;
 pub use reasons::Reasons;
 pub use runnable::Runnable;
+pub use scale::Scale;
 pub use scorecard::Scorecard;
 pub use scorer::Scorer;
 pub use trees::{Node, Trees};
@@ -86,6 +88,14 @@ impl Model {
             _ => by_rows(columns, |values| probabilities.push(self.probability(values))),
         }
         probabilities
+    }
+
+    /// Whether contributions add up on the scale of log-odds bad : good.
+    pub fn adds_log_odds(&self) -> bool {
+        match self {
+            Self::Linear(_) | Self::Network(_) => true,
+            Self::Trees(trees) => trees.combine == trees::Combine::LogisticSum,
+        }
     }
 
     /// What each feature adds to the model's output, on the scale that it adds up on (log-odds; probability for a mean of trees; the binary
@@ -158,6 +168,14 @@ pub enum Invalid {
         bins: usize,
         /// How many ends.
         ends: usize,
+    },
+    /// Words that are other than one a bin.
+    #[error("the preparation of the model has {bins} bins for {words} words")]
+    Words {
+        /// How many bins.
+        bins: usize,
+        /// How many words.
+        words: usize,
     },
     /// A network that cannot be made ready.
     #[error("the neural network cannot be run: {what}")]

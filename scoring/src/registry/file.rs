@@ -228,6 +228,7 @@ mod tests {
                 bad_rows: 1,
                 metrics: [("auc".to_owned(), 0.1 + 0.2)].into(),
                 program: "riskflow 0".to_owned(),
+                scale: None,
             },
             scorer: Scorer {
                 preparation: None,
@@ -331,7 +332,14 @@ mod tests {
     fn prepared() -> Artifact {
         let bin = |rows, bad, weight| Bin { rows, bad, weight };
         let bins = vec![bin(6, 0, -1.25), bin(3, 1, 1.0 / 3.0)];
-        let evidence = Evidence { ends: vec![0.1], bins, missing: Some(bin(1, 0, 0.1 + 0.2)), information_value: 0.2 };
+        let evidence = Evidence {
+            ends: vec![0.1],
+            bins,
+            words: vec![],
+            special: vec![],
+            missing: Some(bin(1, 0, 0.1 + 0.2)),
+            information_value: 0.2,
+        };
         let mut artifact = artifact();
         artifact.scorer.preparation = Some(Preparation::Evidence(vec![evidence]));
         artifact

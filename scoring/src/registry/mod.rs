@@ -10,7 +10,7 @@ use features::Plan;
 use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Scorer;
+use crate::model::{Scale, Scorer};
 use crate::profile::Profile;
 
 pub use file::FileRegistry;
@@ -61,6 +61,7 @@ impl Artifact {
             bad_rows: 0,
             metrics: BTreeMap::new(),
             program: PROGRAM.to_owned(),
+            scale: None,
         };
         Ok(Self { about, scorer, profile: Profile::default(), card: String::new(), published })
     }
@@ -109,6 +110,16 @@ pub struct About {
     pub metrics: BTreeMap<String, f64>,
     /// The program that made it: `riskflow 0.1.0`.
     pub program: String,
+    /// The points of the pipeline that it was trained for, where that has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
+}
+
+impl About {
+    /// The points that a scorecard is told in.
+    pub fn points(&self) -> Scale {
+        self.scale.unwrap_or(Scale::RISK)
+    }
 }
 
 /// When an artifact came into the registry, and through whom.

@@ -46,6 +46,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Artifact, String> {
             bad_rows: old.bad_rows,
             metrics: old.metrics,
             program: String::new(),
+            scale: None,
         },
         scorer: Scorer::plain(old.model),
         profile: Profile::default(),

@@ -44,6 +44,16 @@ pub struct Rule {
     pub reason: Option<RuleReason>,
 }
 
+impl Rule {
+    /// What is wrong with a rule that [`lacks_reason`](Self::lacks_reason).
+    pub const NEEDS_REASON: &str = "an application that it declines needs a `reason` that the applicant can be told";
+
+    /// Whether it declines without saying why.
+    pub fn lacks_reason(&self) -> bool {
+        self.action == Some(Verdict::Decline) && self.reason.is_none()
+    }
+}
+
 /// What is said to a person when a rule holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -99,8 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let log = crate::read_log(&config)?;
     let registry = crate::open_registry(&config)?;
-    let mut models =
-        |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
+    let mut models = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline)?));
     // Every record is read twice.
     let bar = output::bar("records", log.refresh()?.0 * 2);
     let report = backtest::run(&*log, &pipeline, &mut models, request, &mut |progress| {

@@ -88,8 +88,7 @@ fn deciders(pipeline: &Arc<Pipeline>, registry: &FileRegistry) -> anyhow::Result
     for (control, position) in setup::entries().into_iter().zip(0..) {
         state.apply(control, Position(position));
     }
-    let mut load =
-        |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline.plan)?));
+    let mut load = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?));
     let (deciders, problems) = Deciders::new(&state, pipeline, &mut load);
     match problems.into_iter().next() {
         Some(problem) => Err(anyhow::Error::new(problem.error).context(format!("{} cannot be used", problem.what))),

@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use training::Table;
 use training::folds::fold_of_row;
+use training::learners::scorecard::Bends;
 use training::tabular::Approach;
 
 use crate::output;
@@ -28,6 +29,9 @@ pub(super) struct Args {
     /// Only these sets; all that are there by default
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     sets: Vec<String>,
+    /// Only these learners, of logistic, scorecard, boosting; all by default
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = approach)]
+    learners: Vec<Approach>,
     /// A file of sets in place of the built-in ones
     #[arg(long, value_name = "FILE")]
     definitions: Option<PathBuf>,
@@ -51,6 +55,9 @@ struct Set {
     /// Paths below the folder, by the name that the query calls them by.
     files: BTreeMap<String, PathBuf>,
     query: String,
+    /// How the risk may go along the features of its scorecard; as in a pipeline where it does not say.
+    #[serde(default)]
+    bends: Bends,
     /// AUC and average precision that others reach.
     #[serde(default)]
     reference: BTreeMap<Approach, [f64; 2]>,
@@ -88,7 +95,8 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let wanted = |set: &&Set| args.sets.is_empty() || args.sets.contains(&set.name);
     let sets: Vec<&Set> = definitions.set.iter().filter(wanted).collect();
-    let bar = output::bar("learning", (sets.len() * Approach::ALL.len()) as u64);
+    let approaches = if args.learners.is_empty() { Approach::ALL.to_vec() } else { args.learners.clone() };
+    let bar = output::bar("learning", (sets.len() * approaches.len()) as u64);
     let mut lines = Vec::new();
     for set in sets {
         // A set that was asked for must be there.
@@ -100,7 +108,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
             Some(missing) => bail!("there is no {}", missing.display()),
             None => {}
         }
-        let measured = measure(set, &args.data, &bar).await.with_context(|| format!("set {}", set.name))?;
+        let measured = measure(set, &args.data, &approaches, &bar).await.with_context(|| format!("set {}", set.name))?;
         if args.json {
             measured.iter().try_for_each(output::json_line)?;
         }
@@ -129,17 +137,18 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(set: &Set, folder: &Path, bar: &ProgressBar) -> anyhow::Result<Vec<Line>> {
+async fn measure(set: &Set, folder: &Path, approaches: &[Approach], bar: &ProgressBar) -> anyhow::Result<Vec<Line>> {
     let paths: Vec<(&str, PathBuf)> = set.files.iter().map(|(name, file)| (name.as_str(), folder.join(file))).collect();
     let files: Vec<(&str, &Path)> = paths.iter().map(|(name, path)| (*name, path.as_path())).collect();
     let mut table = Table::query(&files, &set.query, &set.label).await?;
     let splits = splits(&mut table)?;
     let mut lines = Vec::new();
-    for approach in Approach::ALL {
+    for approach in approaches {
         let started = Instant::now();
         let mut sums = [0.0; 2];
         for (train, test) in &splits {
-            let fitted = approach.fit(&table.select(train)).with_context(|| format!("{} cannot learn", approach.name()))?;
+            let fitted =
+                approach.fit_as(&table.select(train), set.bends).with_context(|| format!("{} cannot learn", approach.name()))?;
             let test = table.select(test);
             let scores = fitted.probabilities(&test)?;
             let auc = metrics::auc(&scores, test.labels()).context("the test rows have one label only")?;
@@ -147,7 +156,7 @@ async fn measure(set: &Set, folder: &Path, bar: &ProgressBar) -> anyhow::Result<
             sums[1] += metrics::average_precision(&scores, test.labels()).context("the test rows have no bad one")?;
         }
         let [auc, average_precision] = sums.map(|sum| sum / splits.len() as f64);
-        let reference = set.reference.get(&approach);
+        let reference = set.reference.get(approach);
         lines.push(Line {
             set: set.name.clone(),
             learner: approach.name(),
@@ -161,6 +170,11 @@ async fn measure(set: &Set, folder: &Path, bar: &ProgressBar) -> anyhow::Result<
         bar.inc(1);
     }
     Ok(lines)
+}
+
+fn approach(name: &str) -> Result<Approach, String> {
+    let known = Approach::ALL.map(Approach::name);
+    Approach::ALL.into_iter().find(|approach| approach.name() == name).ok_or_else(|| format!("there are: {}", known.join(", ")))
 }
 
 /// The rows to learn from and the rows to test on, once or fold by fold. The column that says so goes.

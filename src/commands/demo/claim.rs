@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use ingest::simulator::{self, credit};
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::commands::WorldArgs;
+use crate::commands::world::World;
 
 const FILE: &str = "demo.json";
 
@@ -27,8 +28,16 @@ impl Claim {
                 format!("{name}, {size} bytes")
             }
             None => {
-                let WorldArgs { customers, terminals, days, seed } = args.world;
-                format!("simulated: {customers} customers, {terminals} terminals, {days} days, seed {seed}")
+                let world = args.world.world();
+                let days = world.days();
+                match world {
+                    World::Cards(simulator::Settings { customers, terminals, seed, .. }) => {
+                        format!("simulated: {customers} customers, {terminals} terminals, {days} days, seed {seed}")
+                    }
+                    World::Credit(credit::Settings { applicants, seed, .. }) => {
+                        format!("simulated: {applicants} applicants, {days} days, seed {seed}")
+                    }
+                }
             }
         };
         Ok(Self { data, features_version: features_version.to_owned() })

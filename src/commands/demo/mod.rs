@@ -13,36 +13,48 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use ingest::simulator::{self, Injection, Settings, Simulator};
+use ingest::simulator::Injection;
 use ingest::{Clock, ManualClock, SystemClock};
 use monitor::Monitoring;
-use scoring::Pipeline;
-use scoring::api::access::{Access, KeyFile};
 use scoring::registry::Published;
+use scoring::{Control, Pipeline};
 use tokio::sync::watch;
-use training::{Files, Learner, Progress, Request, Source};
+use training::{Files, Learner, Progress, Request, Source, Training};
 
 use self::claim::Claim;
 use self::periods::Periods;
 use self::replay::Replay;
-use super::{ConfigArgs, WorldArgs};
+use super::ConfigArgs;
+use super::run::reload_when_changed;
+use super::world::{Use, WorldArgs};
 use crate::server::{self, Listener, Live};
 use crate::signals::Signals;
 use crate::{Riskflow, output};
 
-/// The pipeline of the demo, when no other is named.
-const PIPELINE: &str = include_str!("../../../pipelines/card_fraud_handbook.toml");
-/// What its desk looks at: the Handbook itself has none.
-const ALERTS: &str = include_str!("alerts.toml");
-const PIPELINE_NAME: &str = "pipelines/card_fraud_handbook.toml";
+/// The text and the name of the pipeline of a demo, when no other is named.
+fn built_in(used: Use) -> (String, &'static str) {
+    match used {
+        // What the desk looks at stands beside it: the Handbook itself has none.
+        Use::Cards => (
+            [include_str!("../../../pipelines/card_fraud_handbook.toml"), include_str!("alerts.toml")].concat(),
+            "pipelines/card_fraud_handbook.toml",
+        ),
+        Use::Credit => (include_str!("../../../pipelines/credit.toml").to_owned(), "pipelines/credit.toml"),
+    }
+}
 
 /// See it work: train, replay half a year of payments as live traffic, watch the page
 ///
 /// Without --data it simulates 5,000 customers at 10,000 terminals over 183 days. It trains on the first part, then replays the
 /// rest as fast as it goes (or at --speed) through the same path that the API uses, labels arriving when they are due. Then
 /// simulated traffic goes on until Ctrl-C, unless --once is given. Started again, it goes on where it ended.
+///
+/// With --use credit it is 800 days of applications for credit: a scorecard decides, boosting looks on, and whether somebody
+/// paid is known half a year later.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  riskflow demo\n  riskflow demo --once --data data/transactions.parquet --json")]
+#[command(
+    after_help = "Example:\n  riskflow demo\n  riskflow demo --use credit\n  riskflow demo --once --data data/transactions.parquet --json"
+)]
 pub struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -71,13 +83,18 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
-    let (pipeline, monitoring) = match &args.pipeline {
+    let (pipeline, monitoring, training) = match &args.pipeline {
         Some(path) => {
             let pipeline = crate::read_pipeline(path)?;
-            let monitoring = crate::read_monitoring(path, &pipeline)?;
-            (pipeline, monitoring)
+            let (monitoring, training) = (crate::read_monitoring(path, &pipeline)?, crate::read_training(path, &pipeline)?);
+            (pipeline, monitoring, training)
         }
-        None => (Pipeline::parse(&[PIPELINE, ALERTS].concat(), PIPELINE_NAME)?, Monitoring::default()),
+        None => {
+            let (text, name) = built_in(args.world.used);
+            let pipeline = Pipeline::parse(&text, name)?;
+            let (monitoring, training) = (Monitoring::parse(&text, name, &pipeline)?, Training::parse(&text, name, &pipeline)?);
+            (pipeline, monitoring, training)
+        }
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server)?;
@@ -94,7 +111,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         crate::assemble(&config, pipeline, Arc::clone(&clock) as Arc<dyn Clock>, &mut |records| bar.set_position(records))?;
     bar.finish_and_clear();
     if riskflow.engine.champion().is_none() {
-        train(&data, &riskflow, periods).await?;
+        train(&data, &riskflow, &training, periods).await?;
     }
     let signals = Signals::start(&config, "demo")?;
     let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
@@ -121,7 +138,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         // Either ends it; a closed channel too.
         tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
     };
-    let access = Arc::new(Access::new(KeyFile::of(&config.data).read()?, Arc::new(SystemClock)));
+    let access = config.access()?;
+    tokio::spawn(reload_when_changed(Arc::clone(&access)));
     let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift);
     let serving = tokio::spawn(server::serve(listener, router, until));
     let replayed = replaying.await;
@@ -155,48 +173,45 @@ async fn drive(
         return Ok(());
     }
     let report = report::of(riskflow, replay, periods.last).await?;
-    report.print(args.json, url)?;
+    let pipeline =
+        args.pipeline.as_ref().map_or_else(|| built_in(args.world.used).1.to_owned(), |path| path.display().to_string());
+    report.print(args.json, url, &pipeline)?;
     if args.once {
         return Ok(());
     }
     output::message(&format!("traffic goes on: see {url}; Ctrl-C stops it"));
-    let simulator = match args.data {
-        // Strangers to the file's customers, numbered above its transactions.
-        Some(_) => {
-            Simulator::new(Settings { days: None, start: periods.day_after(), ..Settings::default() })?.number_from(1 << 40)
-        }
-        None => {
-            let mut world = Simulator::new(Settings { days: None, ..args.world.settings() })?;
-            world.by_ref().take(args.world.days as usize).for_each(drop);
-            world
-        }
-    };
-    replay.simulated(simulator).await
+    let world = args.world.world();
+    replay.simulated(if args.data.is_some() { world.strangers(periods.day_after())? } else { world.afterwards()? }).await
 }
 
 /// The simulated history, made once.
 fn simulated(args: &Args, data: &Path) -> anyhow::Result<PathBuf> {
-    let path = data.join("simulated-transactions.parquet");
+    let path = data.join(match args.world.used {
+        Use::Cards => "simulated-transactions.parquet",
+        Use::Credit => "simulated-applications.parquet",
+    });
     if !path.exists() {
-        let bar = output::bar("simulating", u64::from(args.world.days));
-        let simulator = Simulator::new(args.world.settings())?;
-        let progress = &mut |days| bar.set_position(u64::from(days));
-        simulator::parquet::write(simulator, &mut Injection::none(), &path, progress)?;
+        let world = args.world.world();
+        let bar = output::bar("simulating", u64::from(world.days()));
+        world.write(&mut Injection::none(), &path, &mut |days| bar.set_position(u64::from(days)))?;
         bar.finish_and_clear();
     }
     Ok(path)
 }
 
-/// Trains on the days before the replay and promotes the model with the best average precision on the last of them.
-async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Result<()> {
+/// Trains on the days before the replay and promotes the model with the best average precision on the last of them. For credit it is the
+/// scorecard, whose reasons are exact, and boosting looks on as its challenger.
+async fn train(data: &Path, riskflow: &Riskflow, training: &Training, periods: Periods) -> anyhow::Result<()> {
     let pipeline = riskflow.engine.pipeline();
+    let is_credit = pipeline.credit.is_some();
+    let learners = training.learners.clone().unwrap_or_else(|| vec![Learner::Logistic, Learner::Boosting]);
     let request = Request {
         data: &Source::Files(Files::find(&[data.to_owned()])?),
         pipeline,
         split: periods.split,
         delay: periods.delay,
-        learners: &[Learner::Logistic, Learner::Boosting],
-        training: &training::Training::default(),
+        learners: &learners,
+        training,
         least_bad_rows: 0,
         threads: super::cores(),
         seed: 0,
@@ -210,27 +225,40 @@ async fn train(data: &Path, riskflow: &Riskflow, periods: Periods) -> anyhow::Re
     })
     .await?;
     bar.finish_and_clear();
-    let mut best: Option<(f64, u32, &str)> = None;
+    let mut ranked: Vec<(f64, u32, Learner)> = Vec::new();
     for trained in &done.trained {
         let version = riskflow.registry.publish(&trained.artifact)?;
         let Some(precision) = trained.metrics.average_precision else { continue };
         output::message(&format!(
-            "trained {} {version} ({}): average precision {precision:.3} on {} to {}",
+            "trained {} {version} ({}): AUC {:.3}, average precision {precision:.3} on {} to {}",
             trained.artifact.about.name,
             trained.learner.name(),
+            trained.metrics.auc.unwrap_or(f64::NAN),
             periods.split.test.from.date(),
             (periods.live_from - ingest::Duration::from_micros(1)).date(),
         ));
-        if best.is_none_or(|(leader, ..)| precision > leader) {
-            best = Some((precision, version, trained.learner.name()));
-        }
+        ranked.push((precision, version, trained.learner));
     }
-    let Some((precision, version, learner)) = best else {
+    let leads = |one: &(f64, u32, Learner)| (is_credit && one.2 == Learner::Scorecard, one.0);
+    ranked.sort_by(|one, other| leads(other).partial_cmp(&leads(one)).expect("precisions are numbers"));
+    let Some((precision, version, learner)) = ranked.first() else {
         bail!(
-            "no model could be judged: there is no fraud from {} to {}",
+            "no model could be judged: there is nothing bad from {} to {}",
             periods.split.test.from.date(),
             periods.live_from.date()
         );
     };
-    riskflow.promote(version, "riskflow demo", &format!("{learner} has the best average precision, {precision:.3}")).await
+    let by = "riskflow demo";
+    if !is_credit {
+        let reason = format!("{} has the best average precision, {precision:.3}", learner.name());
+        return riskflow.promote(*version, by, &reason).await;
+    }
+    riskflow.promote(*version, by, "a scorecard: every point can be explained to an applicant").await?;
+    for (_, version, learner) in &ranked[1..] {
+        let (name, reason) = (pipeline.model.name.clone(), format!("{} beside the scorecard", learner.name()));
+        let at = riskflow.engine.now();
+        let looks_on = Control::Challenged { name, version: *version, share_percent: 0, by: by.to_owned(), reason, at };
+        riskflow.engine.change(looks_on).await?;
+    }
+    Ok(())
 }

@@ -23,8 +23,23 @@ pub(super) struct Periods {
     pub(super) live_from: Timestamp,
 }
 
-const WEEK: i64 = 7;
-const TRAINING_DAYS: i64 = 28;
+/// How long the parts are.
+#[derive(Clone, Copy, Debug)]
+struct Lengths {
+    /// The days learned from, where there are so many.
+    training: i64,
+    /// Fewer are not learned from.
+    least_training: i64,
+    /// The days that models are judged on.
+    test: i64,
+}
+
+impl Lengths {
+    /// Payments are many, and their labels come soon.
+    const CARDS: Self = Self { training: 28, least_training: 7, test: 7 };
+    /// Applications are few, and their labels come late.
+    const CREDIT: Self = Self { training: 120, least_training: 60, test: 28 };
+}
 
 impl Periods {
     /// Of the events in a file.
@@ -33,28 +48,31 @@ impl Periods {
             bail!("pipeline {} names no label column: set `label` in [event]", pipeline.name);
         };
         match training::span(data, &pipeline.schema).await? {
-            Some((first, last)) => Self::between(first, last, label.delay, filling_days(pipeline)),
+            Some((first, last)) => {
+                let lengths = if pipeline.credit.is_some() { Lengths::CREDIT } else { Lengths::CARDS };
+                Self::between(first, last, label.delay, lengths, filling_days(pipeline))
+            }
             None => bail!("{} has no events", data.display()),
         }
     }
 
-    /// Two fifths of the days come before the replay, and never less than a week to learn from, the delay and a week to judge on. Up to three
+    /// Two fifths of the days come before the replay, and never less than the least to learn from, the delay and the days to judge on. Up to three
     /// fifths do where that leaves time for the windows to fill: a model that has learned from half-filled ones finds full ones strange.
-    fn between(first: Timestamp, last: Timestamp, delay: Duration, filling_days: i64) -> anyhow::Result<Self> {
+    fn between(first: Timestamp, last: Timestamp, delay: Duration, lengths: Lengths, filling_days: i64) -> anyhow::Result<Self> {
         let (first_day, days) = (first.day(), last.day() - first.day() + 1);
         let delay_days = (delay + Duration::from_micros(Duration::days(1).micros() - 1)).whole_days();
-        let least = (days * 2 / 5).max(2 * WEEK + delay_days);
-        let filled = filling_days + TRAINING_DAYS + delay_days + WEEK;
+        let least = (days * 2 / 5).max(lengths.least_training + delay_days + lengths.test);
+        let filled = filling_days + lengths.training + delay_days + lengths.test;
         let before = if filled <= days * 3 / 5 { least.max(filled) } else { least };
         if days < before + 1 {
             bail!("the demo needs at least {} days of history, and there are {days}", before + 1);
         }
         let live_day = first_day + before;
-        let train_until = live_day - WEEK - delay_days;
+        let train_until = live_day - lengths.test - delay_days;
         let period =
             |from: i64, until: i64| Period { from: Timestamp::start_of_day(from), until: Timestamp::start_of_day(until) };
-        let train = period(first_day.max(train_until - TRAINING_DAYS), train_until);
-        let split = Split { train, test: period(live_day - WEEK, live_day), known_since: train.from };
+        let train = period(first_day.max(train_until - lengths.training), train_until);
+        let split = Split { train, test: period(live_day - lengths.test, live_day), known_since: train.from };
         Ok(Self { first, last, split, delay, live_from: Timestamp::start_of_day(live_day) })
     }
 
@@ -78,7 +96,8 @@ mod tests {
     fn the_parts_follow_one_another() {
         let check = |days: i64, filling: i64, train: (i64, i64), test: (i64, i64)| {
             let last = Timestamp::start_of_day(days - 1);
-            let periods = Periods::between(Timestamp::start_of_day(0), last, Duration::days(7), filling).expect("long enough");
+            let first = Timestamp::start_of_day(0);
+            let periods = Periods::between(first, last, Duration::days(7), Lengths::CARDS, filling).expect("long enough");
             let day = |point: Timestamp| point.day();
             let split = periods.split;
             assert_eq!((day(split.train.from), day(split.train.until)), train, "{days} days");
@@ -91,7 +110,10 @@ mod tests {
         check(130, 37, (10, 38), (45, 52));
         check(60, 37, (0, 10), (17, 24));
         check(22, 0, (0, 7), (14, 21));
-        let short = Periods::between(Timestamp::start_of_day(0), Timestamp::start_of_day(20), Duration::days(7), 0);
+        let [first, last] = [0, 799].map(Timestamp::start_of_day);
+        let credit = Periods::between(first, last, Duration::days(180), Lengths::CREDIT, 30).expect("long enough");
+        assert_eq!((credit.split.train.from.day(), credit.split.train.until.day(), credit.live_from.day()), (30, 150, 358));
+        let short = Periods::between(first, Timestamp::start_of_day(20), Duration::days(7), Lengths::CARDS, 0);
         assert_eq!(short.expect_err("too short").to_string(), "the demo needs at least 22 days of history, and there are 21");
     }
 }

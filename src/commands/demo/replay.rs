@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use ingest::dead_letter::DeadLetters;
 use ingest::decode::{Historical, Row, arrow::Decoder};
-use ingest::simulator::{self, Simulator};
 use ingest::timeline::{Known, Timeline};
 use ingest::{Clock, ManualClock, SystemClock, Timestamp};
 use tokio::sync::watch;
@@ -122,11 +122,10 @@ impl Replay {
     }
 
     /// Goes on with simulated traffic until it is stopped.
-    pub(super) async fn simulated(&mut self, simulator: Simulator) -> anyhow::Result<()> {
+    pub(super) async fn simulated(&mut self, days: impl Iterator<Item = RecordBatch>) -> anyhow::Result<()> {
         let engine = Arc::clone(self.feed.engine());
         (self.pace, self.began) = (None, None);
-        for day in simulator {
-            let batch = simulator::batch(&day);
+        for batch in days {
             let rows: Vec<Row> = Decoder::new(&batch.schema(), &engine.pipeline().schema)?.decode(&batch);
             for historical in rows.into_iter().flatten() {
                 self.begin(historical.event.occurred_at, Some(self.speed.unwrap_or(SPEED_AFTER)));

@@ -28,8 +28,12 @@ pub(super) struct Report {
     decline: u64,
     labels: u64,
     auc: Option<f64>,
+    gini: Option<f64>,
     average_precision: Option<f64>,
     card_precision_100: Option<f64>,
+    /// Whether it scored applications for credit.
+    #[serde(skip)]
+    is_credit: bool,
     /// Of this run's decisions; `None` when all were made before it.
     p50_us: Option<u64>,
     p99_us: Option<u64>,
@@ -80,8 +84,10 @@ pub(super) async fn of(riskflow: &Riskflow, replay: &Replay, last: Timestamp) ->
         decline: decided(Verdict::Decline),
         labels,
         auc: metrics.auc,
+        gini: metrics.auc.map(|auc| 2.0 * auc - 1.0),
         average_precision: metrics.average_precision,
         card_precision_100: metrics.card_precision_100,
+        is_credit: riskflow.engine.pipeline().credit.is_some(),
         p50_us: quantile(0.5),
         p99_us: quantile(0.99),
         p999_us: quantile(0.999),
@@ -141,7 +147,7 @@ fn tell(log: &dyn Log, pipeline: &Pipeline, last: Timestamp) -> anyhow::Result<T
 
 impl Report {
     /// The table, or one JSON object.
-    pub(super) fn print(&self, json: bool, url: &str) -> anyhow::Result<()> {
+    pub(super) fn print(&self, json: bool, url: &str, pipeline: &str) -> anyhow::Result<()> {
         if json {
             return output::json_line(self);
         }
@@ -150,29 +156,29 @@ impl Report {
         let latency =
             |value: Option<u64>| value.map_or_else(|| "nothing new".to_owned(), |us| format!("{} us", output::thousands(us)));
         let row = |name: &str, value: String| vec![name.to_owned(), value];
-        output::table(
-            &["replay", ""],
-            &[
-                row("events", output::thousands(self.events)),
-                row("history before them", output::thousands(self.history_events)),
-                row("events/s", output::thousands(self.events_per_second as u64)),
-                row("approved", share(self.approve)),
-                row("challenged", share(self.challenge)),
-                row("reviewed", share(self.review)),
-                row("declined", share(self.decline)),
-                row("labels that arrived", output::thousands(self.labels)),
-                row("AUC", figure(self.auc)),
-                row("average precision", figure(self.average_precision)),
-                row("card precision@100", figure(self.card_precision_100)),
-                row("latency p50", latency(self.p50_us)),
-                row("latency p99", latency(self.p99_us)),
-                row("latency p99.9", latency(self.p999_us)),
-            ],
-        )?;
+        let for_cards = |name: &str, value: String| (!self.is_credit).then(|| row(name, value));
+        let rows = [
+            Some(row("events", output::thousands(self.events))),
+            Some(row("history before them", output::thousands(self.history_events))),
+            Some(row("events/s", output::thousands(self.events_per_second as u64))),
+            Some(row("approved", share(self.approve))),
+            for_cards("challenged", share(self.challenge)),
+            Some(row(if self.is_credit { "referred" } else { "reviewed" }, share(self.review))),
+            Some(row("declined", share(self.decline))),
+            Some(row("labels that arrived", output::thousands(self.labels))),
+            Some(row("AUC", figure(self.auc))),
+            self.is_credit.then(|| row("Gini", figure(self.gini))),
+            Some(row("average precision", figure(self.average_precision))),
+            for_cards("card precision@100", figure(self.card_precision_100)),
+            Some(row("latency p50", latency(self.p50_us))),
+            Some(row("latency p99", latency(self.p99_us))),
+            Some(row("latency p99.9", latency(self.p999_us))),
+        ];
+        output::table(&["replay", ""], &rows.into_iter().flatten().collect::<Vec<_>>())?;
         output::text_line(&format!(
             "latency is from the door to the durable decision, with up to {} events under way at once",
             output::thousands(UNDER_WAY as u64)
         ))?;
-        output::text_line(&format!("next: open {url}, or copy pipelines/card_fraud_handbook.toml and make it yours"))
+        output::text_line(&format!("next: open {url}, or copy {pipeline} and make it yours"))
     }
 }

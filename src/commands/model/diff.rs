@@ -66,7 +66,7 @@ fn said(artifact: &Artifact) -> BTreeMap<String, String> {
     if let Some(preparation) = &artifact.scorer.preparation {
         said.insert("preparation".to_owned(), preparation.name().to_owned());
     }
-    if let Some(card) = artifact.scorer.scorecard(&about.features) {
+    if let Some(card) = artifact.scorer.scorecard(&about.features, about.points()) {
         let points = |name: &str| format!("points {name}");
         said.insert(points("to begin with"), format!("{:.0}", card.base_points));
         for feature in &card.features {

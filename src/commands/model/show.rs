@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let artifact = args.registry.load(args.name.as_deref(), args.version)?;
     if args.json {
         let (about, profile, calibration) = (&artifact.about, &artifact.profile, &artifact.scorer.calibration);
-        let (preparation, scorecard) = (&artifact.scorer.preparation, artifact.scorer.scorecard(&about.features));
+        let (preparation, scorecard) = (&artifact.scorer.preparation, artifact.scorer.scorecard(&about.features, about.points()));
         return output::json_line(&json!({
             "version": args.version, "about": about, "published": artifact.published, "preparation": preparation, "scorecard": scorecard,
             "calibration": calibration, "profile": profile,

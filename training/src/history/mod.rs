@@ -18,11 +18,11 @@ use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::{Expr, cast, col, ident};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt;
+use ingest::Timestamp;
 use ingest::decode::arrow::Decoder;
 use ingest::decode::{Historical, Rejected, file};
 use ingest::log::record::decode_event;
 use ingest::schema::Schema;
-use ingest::{Outcome, Timestamp};
 
 use self::rows::{Found, Reader, Shared};
 use crate::error::Error;
@@ -97,7 +97,7 @@ impl History {
         let number = batch.column(2).as_primitive::<UInt64Type>().value(row);
         let (event, _) = decode_event(batch.column(3).as_binary::<i32>().value(row), &self.schema)?;
         let labels = batch.column(4).as_boolean();
-        let label = labels.is_valid(row).then(|| if labels.value(row) { Outcome::Fraud } else { Outcome::Legit });
+        let label = labels.is_valid(row).then(|| self.schema.harm().outcome(labels.value(row)));
         Ok(Past { historical: Historical { event, label }, file, row: number })
     }
 }

@@ -9,6 +9,7 @@ pub mod isolation;
 pub mod logistic;
 pub mod naive_bayes;
 mod newton;
+pub mod scorecard;
 pub mod svm;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use self::bad_weight::BadWeight;
 use self::boosting::Direction;
 use crate::matrix::{self, Matrix};
-use crate::preparation::{Prepared, Wish, prepare};
+use crate::preparation::{Cut, Prepared, prepare, prepare_bins};
 use crate::sampling::GoodShare;
 
 /// A way to learn.
@@ -31,6 +32,8 @@ use crate::sampling::GoodShare;
 pub enum Learner {
     /// A logistic regression on standardised features.
     Logistic,
+    /// A logistic regression on weights of evidence, whose risk goes one way along every feature: a table of points.
+    Scorecard,
     /// A random forest.
     Forest,
     /// Trees with random thresholds.
@@ -47,8 +50,16 @@ pub enum Learner {
 
 impl Learner {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Logistic, Self::Forest, Self::ExtraTrees, Self::Boosting, Self::NaiveBayes, Self::Svm, Self::Isolation];
+    pub const ALL: [Self; 8] = [
+        Self::Logistic,
+        Self::Scorecard,
+        Self::Forest,
+        Self::ExtraTrees,
+        Self::Boosting,
+        Self::NaiveBayes,
+        Self::Svm,
+        Self::Isolation,
+    ];
     /// Those that learn where nobody says which, from the plainest on.
     pub const DEFAULT: [Self; 3] = [Self::Logistic, Self::Forest, Self::Boosting];
 
@@ -56,6 +67,7 @@ impl Learner {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Logistic => "logistic",
+            Self::Scorecard => "scorecard",
             Self::Forest => "forest",
             Self::ExtraTrees => "extra_trees",
             Self::Boosting => "boosting",
@@ -73,11 +85,15 @@ impl Learner {
     /// Learns from the rows, prepared as the settings say; what was fitted to them goes with the model. Its probability is not calibrated.
     /// Equal rows and an equal seed give an equal scorer, on any number of threads.
     pub fn learn(self, matrix: &Matrix, settings: &Settings, seed: u64, threads: usize) -> Result<Scorer, Error> {
-        let wish = match self {
-            Self::Logistic => settings.logistic.preparation,
-            _ => Wish::None,
+        let prepared = match self {
+            Self::Logistic => prepare(settings.logistic.preparation, matrix)?,
+            Self::Scorecard => {
+                settings.scorecard.check()?;
+                Some(prepare_bins(matrix, |feature| settings.cut(feature))?)
+            }
+            _ => None,
         };
-        let Some(Prepared { preparation, matrix, is_on_scale }) = prepare(wish, matrix)? else {
+        let Some(Prepared { preparation, matrix, is_on_scale }) = prepared else {
             return Ok(Scorer::plain(self.fit(matrix, settings, seed, threads)?));
         };
         let logistic = logistic::Settings { kept: is_on_scale, ..settings.logistic.clone() };
@@ -91,6 +107,7 @@ impl Learner {
         let matrix = weighted.as_ref().unwrap_or(matrix);
         Ok(match self {
             Self::Logistic => Model::Linear(logistic::fit(matrix, &logistic::Settings { threads, ..settings.logistic.clone() })?),
+            Self::Scorecard => Model::Linear(scorecard::fit(matrix, &settings.scorecard, threads)?),
             Self::Forest => Model::Trees(forest::fit(matrix, &settings.forest, seed, threads)?),
             Self::ExtraTrees => Model::Trees(extra_trees::fit(matrix, &settings.extra_trees, seed, threads)?),
             Self::NaiveBayes => Model::Linear(naive_bayes::fit(matrix, &settings.naive_bayes)?),
@@ -113,6 +130,8 @@ impl Learner {
 pub struct Settings {
     /// For the logistic regression.
     pub logistic: logistic::Settings,
+    /// For the scorecard.
+    pub scorecard: scorecard::Settings,
     /// For the forest.
     pub forest: forest::Settings,
     /// For trees with random thresholds.
@@ -125,8 +144,11 @@ pub struct Settings {
     pub svm: svm::Settings,
     /// For the isolation forest.
     pub isolation: isolation::Settings,
-    /// How the risk may depend on a feature, by its name. Boosting keeps to it exactly; the other learners cannot.
+    /// How the risk may depend on a feature, by its name. Boosting and scorecards keep to it exactly; the other learners cannot.
     pub directions: BTreeMap<String, Direction>,
+    /// The words that a feature's numbers are the places of, by its name: known from the pipeline.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub categories: BTreeMap<String, Vec<String>>,
     /// How much more a bad row counts than a good one.
     pub bad_weight: BadWeight,
     /// How many of the good rows are learned from.
@@ -139,6 +161,7 @@ impl Settings {
         self.bad_weight.check()?;
         self.sample_good.check()?;
         self.logistic.check()?;
+        self.scorecard.check()?;
         self.forest.check()?;
         self.extra_trees.check()?;
         self.boosting.check()?;
@@ -158,6 +181,17 @@ impl Settings {
             "sample_good": all["sample_good"],
             learner.name(): all[learner.name()],
         })
+    }
+
+    /// How a scorecard cuts a feature.
+    fn cut(&self, feature: &str) -> Cut<'_> {
+        match self.categories.get(feature) {
+            Some(words) => Cut::Words(words),
+            None => {
+                let binning = self.scorecard.binning(self.directions.get(feature).copied().unwrap_or_default());
+                Cut::Numbers(binning, self.scorecard.special.get(feature).map_or(&[], Vec::as_slice))
+            }
+        }
     }
 
     /// The direction of each feature; none where all are free.

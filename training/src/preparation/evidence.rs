@@ -11,32 +11,78 @@ use super::levels::LevelEvidence;
 use crate::matrix::between;
 use crate::table::Values;
 
-/// The most bins of numbers, not counting the missing ones.
-const MOST_BINS: usize = 8;
-/// The least share of the rows in a bin of numbers, and the least rows.
-const LEAST_SHARE: f64 = 0.005;
+/// How numbers are cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Binning {
+    /// The most bins of numbers, not counting the missing ones; 1 or more.
+    pub(crate) most_bins: usize,
+    /// The least share of the rows with a number in a bin.
+    pub(crate) least_share: f64,
+    /// How the risk may go from bin to bin.
+    pub(crate) order: Order,
+}
+
+/// How the risk may go from bin to bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// It only rises or only falls where that costs little, and goes as it likes where it does not.
+    WhereCheap,
+    /// It only rises or only falls, whichever tells more.
+    OneWay,
+    /// As one way; where that costs much, it turns once: a valley or a peak.
+    OneTurn,
+    /// It never falls.
+    Rising,
+    /// It never rises.
+    Falling,
+}
+
+impl Default for Binning {
+    fn default() -> Self {
+        Self { most_bins: 8, least_share: 0.005, order: Order::WhereCheap }
+    }
+}
+
+/// The least rows of a bin of numbers.
 const LEAST_IN_BIN: u64 = 20;
 /// Numbers are cut into so many cells first; bins are put together from them.
 const CELLS: usize = 100;
 /// A bin has to be worth what one bin more gives by chance in one of twenty columns that tell nothing: the information value of such a column
 /// is, times bad x good / rows, nearly distributed as chi square, of which this is the value for one degree of freedom.
 const CHANCE: f64 = 3.84;
-/// Bins whose risk only rises or only falls are taken when they keep this share of the information value.
+/// Bins whose risk only rises or only falls are taken when they keep this share of the information value of those that may turn.
 const KEPT_BY_ORDER: f64 = 0.95;
 
 /// The bins of numbers.
-pub(super) fn fit(numbers: &[f64], labels: &[bool]) -> Evidence {
+pub(super) fn fit(numbers: &[f64], labels: &[bool], binning: Binning) -> Evidence {
+    fit_beside(numbers, labels, binning, &[])
+}
+
+/// The bins of numbers, and one for each special number outside of their order.
+pub(super) fn fit_beside(numbers: &[f64], labels: &[bool], binning: Binning, special: &[f64]) -> Evidence {
     let all = Side::of(labels.iter().copied());
-    let Binned { ends, bins, missing } = binned(numbers, labels, all);
-    let information_value = information(bins.iter().chain(&missing), all);
-    let bin = |side: Side| side.bin(all);
-    Evidence { ends, bins: bins.into_iter().map(bin).collect(), missing: missing.map(bin), information_value }
+    let rows = || numbers.iter().copied().zip(labels.iter().copied());
+    let (plain, plain_labels): (Vec<f64>, Vec<bool>) = rows().filter(|row| !special.contains(&row.0)).unzip();
+    let Binned { ends, bins, missing } = binned(&plain, &plain_labels, all, binning);
+    let side = |value: f64| Side::of(rows().filter(|row| row.0 == value).map(|row| row.1));
+    let special: Vec<(f64, Side)> = special.iter().map(|value| (*value, side(*value))).collect();
+    let present = special.iter().map(|(_, side)| side).filter(|side| side.rows() > 0);
+    let information_value = information(bins.iter().chain(&missing).chain(present), all);
+    let bin = |side: Side| if side.rows() > 0 { side.bin(all) } else { Bin::default() };
+    Evidence {
+        ends,
+        bins: bins.into_iter().map(bin).collect(),
+        words: Vec::new(),
+        special: special.into_iter().map(|(value, side)| (value, bin(side))).collect(),
+        missing: missing.map(bin),
+        information_value,
+    }
 }
 
 /// What a column tells of the labels, in nats.
 pub(crate) fn information_value(values: &Values, labels: &[bool]) -> f64 {
     match values {
-        Values::Numbers(numbers) => fit(numbers, labels).information_value,
+        Values::Numbers(numbers) => fit(numbers, labels, Binning::default()).information_value,
         Values::Categories(categories) => LevelEvidence::fit(categories, labels).information_value,
     }
 }
@@ -100,8 +146,8 @@ struct Binned {
     missing: Option<Side>,
 }
 
-/// The bins of numbers with the highest information value; where that costs little, such that the risk only rises or only falls.
-fn binned(numbers: &[f64], labels: &[bool], all: Side) -> Binned {
+/// The bins of numbers with the highest information value of those whose risk goes as it may.
+fn binned(numbers: &[f64], labels: &[bool], all: Side, binning: Binning) -> Binned {
     let mut sorted: Vec<(f64, bool)> = Vec::with_capacity(numbers.len());
     let mut missing = Side::default();
     for (number, bad) in numbers.iter().zip(labels) {
@@ -110,13 +156,21 @@ fn binned(numbers: &[f64], labels: &[bool], all: Side) -> Binned {
     let missing = (missing.rows() > 0).then_some(missing);
     sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let cells = cells(&sorted);
-    let least = ((LEAST_SHARE * sorted.len() as f64).ceil() as u64).max(LEAST_IN_BIN).min(sorted.len() as u64);
+    let least = ((binning.least_share * sorted.len() as f64).ceil() as u64).max(LEAST_IN_BIN).min(sorted.len() as u64);
     let sides: Vec<Side> = cells.iter().map(|cell| cell.side).collect();
-    let free = best_bins(&sides, least, all, |_, _| true);
-    let rising = best_bins(&sides, least, all, |before, after| after.at_least_as_bad(before));
-    let falling = best_bins(&sides, least, all, Side::at_least_as_bad);
-    let ordered = if falling.information > rising.information { falling } else { rising };
-    let bins = if ordered.information >= KEPT_BY_ORDER * free.information { ordered } else { free };
+    let best = |path: Path| best_bins(&sides, least, all, binning.most_bins, path);
+    let better = |one: Bins, other: Bins| if other.information > one.information { other } else { one };
+    let one_way = || better(best(Path::Rising), best(Path::Falling));
+    let unless_costly = |ordered: Bins, other: Bins| {
+        if ordered.information >= KEPT_BY_ORDER * other.information { ordered } else { other }
+    };
+    let bins = match binning.order {
+        Order::Rising => best(Path::Rising),
+        Order::Falling => best(Path::Falling),
+        Order::OneWay => one_way(),
+        Order::OneTurn => unless_costly(one_way(), better(best(Path::Valley), best(Path::Peak))),
+        Order::WhereCheap => unless_costly(one_way(), best(Path::Any)),
+    };
     let mut ends = Vec::new();
     for end in bins.ends.iter().take(bins.ends.len().saturating_sub(1)) {
         ends.push(between(cells[end - 1].highest, cells[*end].lowest));
@@ -168,15 +222,47 @@ struct Bins {
     information: f64,
 }
 
-/// The cut into at most [`MOST_BINS`] runs of cells, each with `least` rows, that has the highest information value, less what bins have to
-/// be worth, of those in which `may_follow` holds for each two neighbours. Exact, by dynamic programming over the last bin.
-fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Side) -> bool) -> Bins {
+/// How the risk goes along bins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    Any,
+    Rising,
+    Falling,
+    /// Falling, then rising.
+    Valley,
+    /// Rising, then falling.
+    Peak,
+}
+
+impl Path {
+    /// How many legs it has.
+    const fn legs(self) -> usize {
+        if matches!(self, Self::Valley | Self::Peak) { 2 } else { 1 }
+    }
+
+    /// Whether a bin may lie on a leg behind one that lies on a leg.
+    fn allows(self, from: usize, to: usize, before: Side, after: Side) -> bool {
+        let (rises, falls) = (after.at_least_as_bad(before), before.at_least_as_bad(after));
+        match (self, to) {
+            (Self::Any, _) => true,
+            (Self::Rising, _) | (Self::Peak, 0) => from <= to && rises,
+            (Self::Falling, _) | (Self::Valley, 0) => from <= to && falls,
+            (Self::Valley, _) => rises,
+            (Self::Peak, _) => falls,
+        }
+    }
+}
+
+/// The cut into at most `most_bins` runs of cells, each with `least` rows, that has the highest information value, less what bins have to
+/// be worth, of those along which the risk goes a path. Exact, by dynamic programming over the last bin and its leg.
+fn best_bins(cells: &[Side], least: u64, all: Side, most_bins: usize, path: Path) -> Bins {
     /// The best way to end with a certain bin.
     #[derive(Clone, Copy)]
     struct Way {
         information: f64,
-        /// Where the bin before begins.
+        /// Where the bin before begins, and on which leg it lies.
         from: usize,
+        leg: usize,
     }
     let n = cells.len();
     let worth = CHANCE * all.rows() as f64 / (all.bad.max(1) as f64 * all.good.max(1) as f64);
@@ -187,14 +273,15 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
             sums[end + 1] = together(&[sums[end], cells[end]]);
         }
     }
-    // ways[bins][start][end]: the last of so many bins holds the cells from start to end.
-    let mut ways = vec![vec![vec![None::<Way>; n + 1]; n + 1]; MOST_BINS + 1];
+    let legs = path.legs();
+    // ways[leg][bins][start][end]: the last of so many bins lies on that leg and holds the cells from start to end.
+    let mut ways = vec![vec![vec![vec![None::<Way>; n + 1]; n + 1]; most_bins + 1]; legs];
     for end in 1..=n {
         if sums[0][end].rows() >= least {
-            ways[1][0][end] = Some(Way { information: information(sums[0][end]), from: 0 });
+            ways[0][1][0][end] = Some(Way { information: information(sums[0][end]), from: 0, leg: 0 });
         }
     }
-    for bins in 2..=MOST_BINS {
+    for bins in 2..=most_bins {
         for start in 1..n {
             for end in start + 1..=n {
                 let side = sums[start][end];
@@ -202,36 +289,42 @@ fn best_bins(cells: &[Side], least: u64, all: Side, may_follow: impl Fn(Side, Si
                     continue;
                 }
                 let information = information(side);
-                let mut best: Option<Way> = None;
-                for from in 0..start {
-                    if let Some(way) = ways[bins - 1][from][start]
-                        && may_follow(sums[from][start], side)
-                        && best.is_none_or(|best| way.information + information > best.information)
-                    {
-                        best = Some(Way { information: way.information + information, from });
+                for to in 0..legs {
+                    let mut best: Option<Way> = None;
+                    for (leg, ways) in ways.iter().enumerate() {
+                        for from in 0..start {
+                            if let Some(way) = ways[bins - 1][from][start]
+                                && best.is_none_or(|best| way.information + information > best.information)
+                                && path.allows(leg, to, sums[from][start], side)
+                            {
+                                best = Some(Way { information: way.information + information, from, leg });
+                            }
+                        }
                     }
+                    ways[to][bins][start][end] = best;
                 }
-                ways[bins][start][end] = best;
             }
         }
     }
-    let mut best: Option<(usize, usize, f64)> = None;
-    for (bins, ways) in ways.iter().enumerate() {
-        for (start, ends) in ways.iter().enumerate() {
-            if let Some(way) = ends[n]
-                && best.is_none_or(|(.., information)| way.information > information)
-            {
-                best = Some((bins, start, way.information));
+    let mut best: Option<(usize, usize, usize, f64)> = None;
+    for (leg, ways) in ways.iter().enumerate() {
+        for (bins, ways) in ways.iter().enumerate() {
+            for (start, ends) in ways.iter().enumerate() {
+                if let Some(way) = ends[n]
+                    && best.is_none_or(|(.., information)| way.information > information)
+                {
+                    best = Some((leg, bins, start, way.information));
+                }
             }
         }
     }
-    let Some((mut bins, mut start, _)) = best else { return Bins { ends: Vec::new(), information: 0.0 } };
+    let Some((mut leg, mut bins, mut start, _)) = best else { return Bins { ends: Vec::new(), information: 0.0 } };
     let mut ends = vec![n];
     while bins > 1 {
         let end = *ends.last().expect("one is there from the start");
-        let from = ways[bins][start][end].expect("the way was taken").from;
+        let way = ways[leg][bins][start][end].expect("the way was taken");
         ends.push(start);
-        (start, bins) = (from, bins - 1);
+        (leg, start, bins) = (way.leg, way.from, bins - 1);
     }
     ends.reverse();
     let starts = std::iter::once(0).chain(ends.iter().copied());

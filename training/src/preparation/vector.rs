@@ -3,7 +3,7 @@
 use scoring::model::Preparation;
 use serde::{Deserialize, Serialize};
 
-use super::{evidence, missing_flag, number};
+use super::{Binning, evidence, levels, missing_flag, number};
 use crate::matrix::{Error, Matrix};
 
 /// How a learner wants the features of a vector.
@@ -34,27 +34,51 @@ pub(crate) fn prepare(wish: Wish, matrix: &Matrix) -> Result<Option<Prepared>, E
     let preparation = match wish {
         Wish::None => return Ok(None),
         Wish::Linear => Preparation::Linear(matrix.columns().iter().map(|column| number::fit(column)).collect()),
-        Wish::Evidence => {
-            Preparation::Evidence(matrix.columns().iter().map(|column| evidence::fit(column, matrix.labels())).collect())
-        }
+        Wish::Evidence => return prepare_bins(matrix, |_| Cut::Numbers(Binning::default(), &[])).map(Some),
     };
+    let is_on_scale = false;
+    prepared(matrix, preparation, is_on_scale).map(Some)
+}
+
+/// How a feature is cut into bins.
+pub(crate) enum Cut<'a> {
+    /// By its numbers, with bins of their own for some of them.
+    Numbers(Binning, &'a [f64]),
+    /// By the words that its numbers are the places of.
+    Words(&'a [String]),
+}
+
+/// Fits bins to training rows, those of each feature as `cut` says of its name.
+pub(crate) fn prepare_bins<'a>(matrix: &Matrix, cut: impl Fn(&str) -> Cut<'a>) -> Result<Prepared, Error> {
+    let labels = matrix.labels();
+    let bins = matrix.names().iter().zip(matrix.columns()).map(|(name, column)| match cut(name) {
+        Cut::Numbers(binning, special) => evidence::fit_beside(column, labels, binning, special),
+        Cut::Words(words) => levels::of_words(column, labels, words),
+    });
+    let is_on_scale = true;
+    prepared(matrix, Preparation::Evidence(bins.collect()), is_on_scale)
+}
+
+fn prepared(matrix: &Matrix, preparation: Preparation, is_on_scale: bool) -> Result<Prepared, Error> {
     let names = matrix.names().iter().zip(preparation.spans());
     let names = names.flat_map(|(name, span)| [name.clone(), missing_flag(name)].into_iter().take(span)).collect();
     let matrix = matrix.with_features(names, preparation.columns(matrix.columns()))?;
-    let is_on_scale = vec![wish == Wish::Evidence; matrix.width()];
-    Ok(Some(Prepared { preparation, matrix, is_on_scale }))
+    let is_on_scale = vec![is_on_scale; matrix.width()];
+    Ok(Prepared { preparation, matrix, is_on_scale })
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use scoring::Scorer;
+    use scoring::model::Scale;
 
     use super::*;
     use crate::calibrate::{FOLDS, out_of_fold};
     use crate::folds::fold_of_row;
+    use crate::learners::boosting::Direction;
     use crate::learners::tests::{matrix, noisy};
-    use crate::learners::{Learner, Settings, logistic};
+    use crate::learners::{Learner, Settings, logistic, scorecard};
     use crate::preparation::{Preparation as OfTable, Recipe};
     use crate::table::{Column, Table, Values};
     use evaluation::metrics::auc;
@@ -91,7 +115,7 @@ mod tests {
         check(Wish::Evidence, 0.95, 1.0);
         assert!(learn(Wish::None, &train).preparation.is_none());
         let names = train.names();
-        let card = learn(Wish::Evidence, &train).scorecard(names).unwrap();
+        let card = learn(Wish::Evidence, &train).scorecard(names, Scale::RISK).unwrap();
         assert!(card.features[0].information_value > 2.0 && card.features[1].information_value > 0.02, "{card:?}");
     }
 
@@ -145,9 +169,14 @@ mod tests {
                 Table::new(columns.collect(), labels.to_vec()).unwrap()
             };
             let bits = |columns: &[Vec<f64>]| columns.iter().flatten().map(|number| number.to_bits()).collect::<Vec<_>>();
-            for (wish, recipe) in [(Wish::Linear, Recipe::Linear), (Wish::Evidence, Recipe::Evidence)] {
+            let rows = matrix(train.clone(), labels.clone());
+            let as_it_comes = scorecard::Settings::default().binning(Direction::Free);
+            let ours = [
+                (prepare(Wish::Linear, &rows).unwrap().unwrap(), Recipe::Linear),
+                (prepare_bins(&rows, |_| Cut::Numbers(as_it_comes, &[])).unwrap(), Recipe::Evidence { bends: scorecard::Bends::Once }),
+            ];
+            for (ours, recipe) in ours {
                 let (of_table, prepared) = OfTable::fit(recipe, &table(&train, &labels)).unwrap();
-                let ours = prepare(wish, &matrix(train.clone(), labels.clone())).unwrap().unwrap();
                 prop_assert_eq!(ours.preparation.check(), Ok(()));
                 prop_assert_eq!(ours.matrix.names(), prepared.names());
                 prop_assert_eq!(bits(ours.matrix.columns()), bits(prepared.columns()));

@@ -73,8 +73,8 @@ enum Day {
 type Wrong = (String, Range<usize>);
 
 impl ScheduleFile {
-    /// The schedule, or what is wrong with it.
-    pub(crate) fn check(self) -> Result<Schedule, Wrong> {
+    /// The schedule, or what is wrong with it. `usual` learn where it does not say.
+    pub(crate) fn check(self, usual: &[Learner]) -> Result<Schedule, Wrong> {
         let when = self.when()?;
         let always = [(&self.train_days, "train_days"), (&self.test_days, "test_days")];
         for (days, name) in always.into_iter().chain(self.challenger_days.as_ref().map(|days| (days, "challenger_days"))) {
@@ -85,7 +85,7 @@ impl ScheduleFile {
         let learners = match &self.learners {
             Some(learners) if learners.as_ref().is_empty() => return Err(("nobody learns".to_owned(), learners.span())),
             Some(learners) => learners.as_ref().clone(),
-            None => Learner::DEFAULT.to_vec(),
+            None => usual.to_vec(),
         };
         let limits = self.limits.as_ref().map_or_else(Limits::default, |limits| *limits.as_ref());
         let wrong = match limits {

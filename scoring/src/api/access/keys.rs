@@ -1,15 +1,17 @@
 use std::fmt;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
+use super::private::{FileError, PrivateFile};
+use crate::audit::Draft;
 use crate::control::{May, Person, is_reserved};
 
-/// What a key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// What a key, or a user's role, opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Have events decided.
@@ -18,15 +20,19 @@ pub enum Scope {
     Label,
     /// See decisions, rules, lists, models, figures and the page.
     Read,
-    /// Work on alerts, propose changes, and start what only looks on.
+    /// Work on alerts.
+    Alerts,
+    /// Work on alerts, propose changes, start what only looks on, and see the audit.
     Review,
-    /// Change rules, lists and models, approve changes of others, and all of the others.
+    /// Approve changes of others, and go back to the champion before.
+    Approve,
+    /// Change rules, lists, models and users, and all of the others.
     Admin,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Score, Self::Label, Self::Read, Self::Review, Self::Admin];
+    pub const ALL: [Self; 7] = [Self::Score, Self::Label, Self::Read, Self::Alerts, Self::Review, Self::Approve, Self::Admin];
 
     /// Its word on the command line, in files and in messages.
     pub const fn name(self) -> &'static str {
@@ -34,8 +40,19 @@ impl Scope {
             Self::Score => "score",
             Self::Label => "label",
             Self::Read => "read",
+            Self::Alerts => "alerts",
             Self::Review => "review",
+            Self::Approve => "approve",
             Self::Admin => "admin",
+        }
+    }
+
+    /// Whether it opens what needs `wanted`.
+    pub const fn opens(self, wanted: Self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Review => matches!(wanted, Self::Review | Self::Alerts),
+            _ => self as u8 == wanted as u8,
         }
     }
 }
@@ -70,7 +87,7 @@ impl Key {
 
     /// Whether it may do something.
     pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.iter().any(|granted| *granted == scope || *granted == Scope::Admin)
+        self.scopes.iter().any(|granted| granted.opens(scope))
     }
 
     /// Whether it has not ended.
@@ -119,24 +136,9 @@ pub struct NewKey {
 /// What can go wrong with the file of keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It could not be read or written.
-    #[error("cannot {action} the keys in {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: String,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// It is not what this program writes.
-    #[error("the keys in {path} cannot be read")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why not.
-        source: serde_json::Error,
-    },
+    /// With the file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// No key has this name.
     #[error("there is no key `{name}`")]
     Unknown {
@@ -163,90 +165,78 @@ pub enum KeyError {
     },
 }
 
-/// The file in which keys are kept, readable by its owner alone.
+/// The file in which keys are kept, readable by its owner alone. What is done to it is in the audit chain.
 #[derive(Clone, Debug)]
-pub struct KeyFile {
-    path: PathBuf,
-}
+pub struct KeyFile(PrivateFile);
 
 impl KeyFile {
     /// `keys.json` in a folder; it need not be there.
     pub fn of(folder: &Path) -> Self {
-        Self { path: folder.join("keys.json") }
+        Self(PrivateFile::of(folder, "keys.json"))
     }
 
     /// All keys; none where there is no file.
     pub fn read(&self) -> Result<Vec<Key>, KeyError> {
-        let path = || self.path.display().to_string();
-        match std::fs::read_to_string(&self.path) {
-            Ok(text) => serde_json::from_str(&text).map_err(|source| KeyError::Unreadable { path: path(), source }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(KeyError::Io { action: "read", path: path(), source }),
-        }
+        Ok(self.0.read()?)
     }
 
     /// Makes a key; its secret, which is kept nowhere.
-    pub fn add(&self, new: NewKey, random: [u8; 32], now: Timestamp) -> Result<Secret, KeyError> {
-        let mut keys = self.read()?;
-        if keys.iter().any(|key| key.name == new.name && key.is_valid(now)) {
-            return Err(KeyError::Taken { name: new.name });
-        }
-        for name in [Some(&new.name), new.owner.as_ref()].into_iter().flatten() {
-            if name.is_empty() || name.len() > 64 {
-                return Err(KeyError::Invalid { what: "the name of a key, or of its owner, has 1 to 64 bytes" });
+    pub fn add(&self, new: NewKey, random: [u8; 32], by: &str, now: Timestamp) -> Result<Secret, KeyError> {
+        self.0.change(|keys: &mut Vec<Key>| {
+            if keys.iter().any(|key| key.name == new.name && key.is_valid(now)) {
+                return Err(KeyError::Taken { name: new.name });
             }
-            if is_reserved(name) {
-                return Err(KeyError::Reserved { name: name.clone() });
+            for name in [Some(&new.name), new.owner.as_ref()].into_iter().flatten() {
+                if name.is_empty() || name.len() > 64 {
+                    return Err(KeyError::Invalid { what: "the name of a key, or of its owner, has 1 to 64 bytes" });
+                }
+                if is_reserved(name) {
+                    return Err(KeyError::Reserved { name: name.clone() });
+                }
             }
-        }
-        if new.scopes.is_empty() {
-            return Err(KeyError::Invalid { what: "a key without a scope may do nothing" });
-        }
-        let secret = Secret::new(random);
-        let NewKey { name, owner, scopes, requests_per_second, expires_at } = new;
-        keys.push(Key { name, owner, hash: hash(secret.reveal()), scopes, requests_per_second, created_at: now, expires_at });
-        self.write(&keys)?;
-        Ok(secret)
+            if new.scopes.is_empty() {
+                return Err(KeyError::Invalid { what: "a key without a scope may do nothing" });
+            }
+            let secret = Secret::new(random);
+            let NewKey { name, owner, scopes, requests_per_second, expires_at } = new;
+            let key = Key { name, owner, hash: hash(secret.reveal()), scopes, requests_per_second, created_at: now, expires_at };
+            let told = Draft { after: words(&key), ..Draft::new(now, by, "key_added", format!("key {}", key.name)) };
+            keys.push(key);
+            Ok((secret, told))
+        })
     }
 
     /// Makes another secret for a key; the one before ends at `until`.
-    pub fn rotate(&self, name: &str, until: Timestamp, random: [u8; 32], now: Timestamp) -> Result<Secret, KeyError> {
-        let mut keys = self.read()?;
-        let Some(present) = keys.iter().rfind(|key| key.name == name && key.is_valid(now)).cloned() else {
-            return Err(KeyError::Unknown { name: name.to_owned() });
-        };
-        for key in keys.iter_mut().filter(|key| key.name == name) {
-            key.expires_at = Some(key.expires_at.map_or(until, |end| end.min(until)));
-        }
-        let secret = Secret::new(random);
-        keys.push(Key { hash: hash(secret.reveal()), created_at: now, ..present });
-        self.write(&keys)?;
-        Ok(secret)
+    pub fn rotate(&self, name: &str, until: Timestamp, random: [u8; 32], by: &str, now: Timestamp) -> Result<Secret, KeyError> {
+        self.0.change(|keys: &mut Vec<Key>| {
+            let Some(present) = keys.iter().rfind(|key| key.name == name && key.is_valid(now)).cloned() else {
+                return Err(KeyError::Unknown { name: name.to_owned() });
+            };
+            for key in keys.iter_mut().filter(|key| key.name == name) {
+                key.expires_at = Some(key.expires_at.map_or(until, |end| end.min(until)));
+            }
+            let secret = Secret::new(random);
+            keys.push(Key { hash: hash(secret.reveal()), created_at: now, ..present });
+            let after = format!("the one before ends at {until}");
+            Ok((secret, Draft { after, ..Draft::new(now, by, "key_rotated", format!("key {name}")) }))
+        })
     }
 
     /// Ends all keys of a name.
-    pub fn revoke(&self, name: &str) -> Result<(), KeyError> {
-        let mut keys = self.read()?;
-        let before = keys.len();
-        keys.retain(|key| key.name != name);
-        if keys.len() == before {
-            return Err(KeyError::Unknown { name: name.to_owned() });
-        }
-        self.write(&keys)
+    pub fn revoke(&self, name: &str, by: &str, now: Timestamp) -> Result<(), KeyError> {
+        self.0.change(|keys: &mut Vec<Key>| {
+            let before = keys.iter().rfind(|key| key.name == name).map(words);
+            let before = before.ok_or_else(|| KeyError::Unknown { name: name.to_owned() })?;
+            keys.retain(|key| key.name != name);
+            Ok(((), Draft { before, ..Draft::new(now, by, "key_revoked", format!("key {name}")) }))
+        })
     }
+}
 
-    fn write(&self, keys: &[Key]) -> Result<(), KeyError> {
-        let fail = |action: &'static str| move |source| KeyError::Io { action, path: self.path.display().to_string(), source };
-        let next = self.path.with_extension("json.new");
-        let text = serde_json::to_string_pretty(keys).expect("plain data always has a JSON form");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&next).map_err(fail("write"))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail("write"))?;
-        std::fs::rename(&next, &self.path).map_err(fail("replace"))
-    }
+/// What a key opens to whom, in short.
+fn words(key: &Key) -> String {
+    let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
+    format!("{} for {}", scopes.join(", "), key.owner.as_ref().unwrap_or(&key.name))
 }
 
 /// The hash of a secret, in hexadecimal.
@@ -259,6 +249,7 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,13 +1,21 @@
-use ingest::ManualClock;
+use ingest::{Duration, ManualClock};
+use proptest::prelude::*;
 
 use super::*;
 use crate::control::May;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 const LATER: Timestamp = Timestamp::from_micros(2_000_000_000);
+const BY: &str = "ada";
+const SETTINGS: Settings =
+    Settings { lengths: Lengths { idle: Duration::seconds(60), longest: Duration::seconds(600) }, is_secure: false };
 
 fn new(name: &str, scopes: &[Scope], requests_per_second: u32) -> NewKey {
     NewKey { name: name.to_owned(), owner: None, scopes: scopes.to_vec(), requests_per_second, expires_at: None }
+}
+
+fn access(folder: &Path) -> Access {
+    Access::open(folder, SETTINGS, Arc::new(ManualClock::at(NOW))).expect("they can be read")
 }
 
 #[test]
@@ -15,26 +23,30 @@ fn keys_live_in_a_file_without_their_secrets() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
     assert_eq!(file.read().expect("no file is no key"), []);
-    let first = file.add(new("shop", &[Scope::Score], 0), [1; 32], NOW).expect("added");
-    let taken = file.add(new("shop", &[Scope::Score], 0), [2; 32], NOW).expect_err("it is there");
+    let first = file.add(new("shop", &[Scope::Score], 0), [1; 32], BY, NOW).expect("added");
+    let taken = file.add(new("shop", &[Scope::Score], 0), [2; 32], BY, NOW).expect_err("it is there");
     assert_eq!(taken.to_string(), "there is a key `shop` already: rotate it, or revoke it first");
-    assert!(file.add(new("", &[Scope::Score], 0), [2; 32], NOW).is_err() && file.add(new("a", &[], 0), [2; 32], NOW).is_err());
+    assert!(file.add(new("", &[Scope::Score], 0), [2; 32], BY, NOW).is_err());
+    assert!(file.add(new("a", &[], 0), [2; 32], BY, NOW).is_err());
     let text = std::fs::read_to_string(folder.path().join("keys.json")).expect("it is written");
     assert!(!text.contains(first.reveal()) && !format!("{first:?}").contains(first.reveal()));
 
-    let second = file.rotate("shop", LATER, [3; 32], NOW).expect("rotated");
-    let access = Access::new(file.read().expect("keys"), Arc::new(ManualClock::at(NOW)));
-    let admit =
-        |secret: &Secret, now: Timestamp| access.admit(Some(secret.reveal()), Scope::Score, now).map(|person| person.name);
+    let second = file.rotate("shop", LATER, [3; 32], BY, NOW).expect("rotated");
+    let access = access(folder.path());
+    let admit = |secret: &Secret, now: Timestamp| access.admit(secret.reveal(), Scope::Score, now).map(|person| person.name);
     assert_eq!((admit(&first, NOW), admit(&second, NOW)), (Ok("shop".to_owned()), Ok("shop".to_owned())), "both for a while");
     assert_eq!((admit(&first, LATER), admit(&second, LATER)), (Err(Refusal::UnknownKey), Ok("shop".to_owned())));
 
-    file.revoke("shop").expect("revoked");
-    access.replace(file.read().expect("keys"));
+    file.revoke("shop", BY, NOW).expect("revoked");
+    assert!(access.reload_if_changed().expect("it can be read") && !access.reload_if_changed().expect("nothing has changed"));
     assert!(!access.is_open() && admit(&second, NOW).is_err(), "the door stays shut");
-    assert!(Access::new(Vec::new(), Arc::new(ManualClock::at(NOW))).is_open());
-    assert_eq!(file.revoke("shop").expect_err("it is gone").to_string(), "there is no key `shop`");
-    assert!(file.rotate("shop", LATER, [3; 32], NOW).is_err());
+    let other = tempfile::tempdir().expect("a folder");
+    assert!(Access::open(other.path(), SETTINGS, Arc::new(ManualClock::at(NOW))).expect("nothing is there").is_open());
+    assert_eq!(file.revoke("shop", BY, NOW).expect_err("it is gone").to_string(), "there is no key `shop`");
+    assert!(file.rotate("shop", LATER, [3; 32], BY, NOW).is_err());
+    let told = Chain::of(folder.path()).page(|_| true, None, 9).expect("it can be read").entries;
+    let told: Vec<&str> = told.iter().map(|sealed| sealed.entry.what.as_str()).collect();
+    assert_eq!(told, ["key_revoked", "key_rotated", "key_added"], "what was done, and nothing that was not");
 }
 
 #[test]
@@ -42,7 +54,7 @@ fn a_key_acts_for_its_owner() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
     let add = |name: &str, owner: Option<&str>, scope: Scope| {
-        file.add(NewKey { owner: owner.map(str::to_owned), ..new(name, &[scope], 0) }, [1; 32], NOW).map(drop)
+        file.add(NewKey { owner: owner.map(str::to_owned), ..new(name, &[scope], 0) }, [1; 32], BY, NOW).map(drop)
     };
     add("laptop", Some("ada"), Scope::Admin).expect("added");
     add("bob", None, Scope::Review).expect("added");
@@ -57,41 +69,40 @@ fn a_key_acts_for_its_owner() {
 
 #[test]
 fn a_key_may_do_what_its_scopes_say() {
-    let key = |scopes: &[Scope]| Key {
-        name: "k".to_owned(),
-        owner: None,
-        hash: keys::hash("secret"),
-        scopes: scopes.to_vec(),
-        requests_per_second: 0,
-        created_at: NOW,
-        expires_at: Some(LATER),
+    let admit = |scopes: &[Scope], secret: &str, scope: Scope, now: Timestamp| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = Key {
+            name: "k".to_owned(),
+            owner: None,
+            hash: keys::hash("secret"),
+            scopes: scopes.to_vec(),
+            requests_per_second: 0,
+            created_at: NOW,
+            expires_at: Some(LATER),
+        };
+        std::fs::write(folder.path().join("keys.json"), serde_json::to_string(&[key]).expect("JSON")).expect("written");
+        access(folder.path()).admit(secret, scope, now).map(|person| person.name).map_err(|refusal| refusal.to_string())
     };
-    let admit = |scopes: &[Scope], secret: Option<&str>, scope: Scope, now: Timestamp| {
-        Access::new(vec![key(scopes)], Arc::new(ManualClock::at(now)))
-            .admit(secret, scope, now)
-            .map(|person| person.name)
-            .map_err(|refusal| refusal.to_string())
-    };
-    let check = |scopes: &[Scope], secret: Option<&str>, scope: Scope, now: Timestamp, expect: Result<&str, &str>| {
+    let check = |scopes: &[Scope], secret: &str, scope: Scope, now: Timestamp, expect: Result<&str, &str>| {
         assert_eq!(admit(scopes, secret, scope, now), expect.map(str::to_owned).map_err(str::to_owned));
     };
-    check(&[Scope::Score], Some("secret"), Scope::Score, NOW, Ok("k"));
-    check(&[Scope::Admin], Some("secret"), Scope::Label, NOW, Ok("k"));
-    check(&[Scope::Score], Some("secret"), Scope::Read, NOW, Err("the key `k` may not do this: it needs the scope `read`"));
-    check(&[Scope::Score], Some("other"), Scope::Score, NOW, Err("the API key is not known, or has ended"));
-    check(&[Scope::Score], Some("secret"), Scope::Score, LATER, Err("the API key is not known, or has ended"));
-    check(&[Scope::Score], None, Scope::Score, NOW, Err("no API key: send it as `Authorization: Bearer ...`"));
+    check(&[Scope::Score], "secret", Scope::Score, NOW, Ok("k"));
+    check(&[Scope::Admin], "secret", Scope::Label, NOW, Ok("k"));
+    check(&[Scope::Review], "secret", Scope::Alerts, NOW, Ok("k"));
+    check(&[Scope::Alerts], "secret", Scope::Review, NOW, Err("the key `k` may not do this: it needs the scope `review`"));
+    check(&[Scope::Score], "secret", Scope::Read, NOW, Err("the key `k` may not do this: it needs the scope `read`"));
+    check(&[Scope::Score], "other", Scope::Score, NOW, Err("the API key is not known, or has ended"));
+    check(&[Scope::Score], "secret", Scope::Score, LATER, Err("the API key is not known, or has ended"));
 }
 
 #[test]
 fn a_rate_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = KeyFile::of(folder.path());
-    let secret = file.add(new("shop", &[Scope::Score], 2), [1; 32], NOW).expect("added");
-    let access = Access::new(file.read().expect("keys"), Arc::new(ManualClock::at(NOW)));
-    let admitted = (0..20).filter(|_| access.admit(Some(secret.reveal()), Scope::Score, NOW).is_ok()).count();
+    let secret = KeyFile::of(folder.path()).add(new("shop", &[Scope::Score], 2), [1; 32], BY, NOW).expect("added");
+    let access = access(folder.path());
+    let admitted = (0..20).filter(|_| access.admit(secret.reveal(), Scope::Score, NOW).is_ok()).count();
     assert!((2..20).contains(&admitted), "{admitted}");
-    let refused = access.admit(Some(secret.reveal()), Scope::Score, NOW);
+    let refused = access.admit(secret.reveal(), Scope::Score, NOW);
     assert!(matches!(refused, Err(Refusal::Rate { .. })), "{refused:?}");
 }
 
@@ -100,11 +111,14 @@ fn what_a_request_needs() {
     let check = |method: Method, path: &str, expect: Option<Scope>| assert_eq!(needed(&method, path), expect, "{method} {path}");
     check(Method::GET, "/livez", None);
     check(Method::GET, "/docs", None);
+    check(Method::GET, "/login", None);
+    check(Method::GET, "/assets/app.js", None);
     check(Method::POST, "/livez", Some(Scope::Admin));
     check(Method::POST, "/v1/score", Some(Scope::Score));
     check(Method::POST, "/v1/score/batch", Some(Scope::Score));
     check(Method::POST, "/v1/labels", Some(Scope::Label));
     check(Method::GET, "/", Some(Scope::Read));
+    check(Method::GET, "/audit", Some(Scope::Read));
     check(Method::GET, "/metrics", Some(Scope::Read));
     check(Method::POST, "/v1/rules/check", Some(Scope::Read));
     check(Method::PUT, "/v1/rules/r", Some(Scope::Admin));
@@ -112,7 +126,39 @@ fn what_a_request_needs() {
     check(Method::PUT, "/v1/rules/r/backtest", Some(Scope::Admin));
     check(Method::POST, "/v1/rules/backtest", Some(Scope::Admin));
     check(Method::DELETE, "/v1/lists/l/entries", Some(Scope::Admin));
+    check(Method::POST, "/v1/changes", Some(Scope::Review));
+    check(Method::POST, "/v1/changes/1/withdraw", Some(Scope::Review));
+    check(Method::POST, "/v1/changes/1/approve", Some(Scope::Approve));
+    check(Method::POST, "/v1/changes/1/reject", Some(Scope::Approve));
+    check(Method::POST, "/v1/models/rollback", Some(Scope::Approve));
+    check(Method::PUT, "/v1/models/1/role", Some(Scope::Admin));
+    check(Method::GET, "/v1/users", Some(Scope::Admin));
+    check(Method::DELETE, "/v1/users/ada", Some(Scope::Admin));
+    check(Method::GET, "/v1/audit", Some(Scope::Review));
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        check(method, "/v1/session", None);
+    }
     check(Method::POST, "/v1/unknown", Some(Scope::Admin));
+}
+
+#[test]
+fn a_role_opens_what_the_one_before_opens_and_more() {
+    use Scope::{Admin, Alerts, Approve, Label, Read, Review};
+    let opens = |role: Role, wanted: Scope| role.scopes().iter().any(|granted| granted.opens(wanted));
+    let check = |role: Role, may: &[Scope], may_not: &[Scope]| {
+        assert!(may.iter().all(|scope| opens(role, *scope)), "{role:?} {may:?}");
+        assert!(!may_not.iter().any(|scope| opens(role, *scope)), "{role:?} {may_not:?}");
+    };
+    check(Role::Viewer, &[Read], &[Label, Alerts, Review, Approve, Admin, Scope::Score]);
+    check(Role::Analyst, &[Read, Label, Alerts], &[Review, Approve, Admin, Scope::Score]);
+    check(Role::Reviewer, &[Read, Label, Alerts, Review], &[Approve, Admin, Scope::Score]);
+    check(Role::Approver, &[Read, Label, Alerts, Review, Approve], &[Admin, Scope::Score]);
+    check(Role::Admin, &Scope::ALL, &[]);
+    for pair in Role::ALL.windows(2) {
+        assert!(Scope::ALL.iter().all(|scope| !opens(pair[0], *scope) || opens(pair[1], *scope)), "{pair:?}");
+    }
+    let alone = Role::ALL.map(|role| role.may() == May::Change);
+    assert_eq!(alone, [false, false, false, false, true], "who approves proposes like everybody else");
 }
 
 #[test]
@@ -128,4 +174,233 @@ fn a_secret_comes_as_bearer_or_as_a_password() {
     check("Basic !", None);
     check("Digest x", None);
     check("rf_1", None);
+}
+
+#[test]
+fn a_password_is_kept_as_argon2id_and_never_shown() {
+    const RIGHT: &str = "correct horse battery";
+    let password = Password::new(RIGHT, "ada").expect("it is long");
+    let (kept, other) = (password.hash().expect("hashed"), password.hash().expect("hashed"));
+    let text = serde_json::to_string(&kept).expect("JSON");
+    assert!(text.starts_with("\"$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
+    assert_ne!(kept, other, "each has a salt of its own");
+    assert!(password::is_right(RIGHT, Some(&kept)) && !password::is_right("correct horse batterY", Some(&kept)));
+    assert!(!password::is_right(RIGHT, None));
+    assert_eq!(format!("{password:?} {kept:?}"), "Password(***) PasswordKept(***)");
+
+    let check = |text: &str, name: &str, expect: Option<PasswordError>| {
+        assert_eq!(Password::new(text, name).err(), expect, "{text}");
+    };
+    check("elevenchars", "ada", Some(PasswordError::Length));
+    check("twelve chars", "ada", None);
+    check("\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}", "ada", None);
+    check(&"x".repeat(257), "ada", Some(PasswordError::Length));
+    check("i am ADA lovelace", "ada", Some(PasswordError::Name));
+}
+
+#[test]
+fn what_nobody_can_type_is_hashed_as_a_password_is() {
+    use argon2::password_hash::{Error, PasswordVerifier, phc::PasswordHash};
+    let kept = Password::new("correct horse battery", "ada").expect("it is long").hash().expect("hashed");
+    let kept = serde_json::to_string(&kept).expect("JSON");
+    let how = |text: &str| text.trim_matches('"').rsplitn(3, '$').nth(2).map(str::to_owned);
+    assert_eq!(how(password::NOBODYS), how(&kept), "the same work, so that it takes as long");
+    // It is hashed and compared, not passed over.
+    let hash = PasswordHash::new(password::NOBODYS).expect("it is one");
+    assert_eq!(hash.hash.map(|hash| hash.as_ref().len()), Some(32));
+    let wrong = argon2::Argon2::default().verify_password(b"anything", &hash);
+    assert!(matches!(wrong, Err(Error::PasswordInvalid)), "{wrong:?}");
+}
+
+#[test]
+fn users_live_in_a_file_and_what_is_done_to_them_in_the_audit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = UserFile::of(folder.path());
+    let kept = || Password::new("correct horse battery", "x y z").expect("it is long").hash().expect("hashed");
+    let add = |name: &str| file.add(name, Role::Analyst, kept(), BY, NOW).map(drop).map_err(|error| error.to_string());
+    assert_eq!(add("bob"), Ok(()));
+    assert_eq!(add("Bob"), Err("there is a user `bob` already".to_owned()));
+    assert_eq!(add("The API"), Err("`The API` is no person's name: the program acts under it by itself".to_owned()));
+    for name in ["", " bob", "a\nb", &"x".repeat(65)] {
+        assert!(add(name).expect_err("it is no name").starts_with("the name of a user"), "{name}");
+    }
+    let change =
+        |name: &str, change: UserChange| file.change(name, change, BY, "because", LATER).map_err(|error| error.to_string());
+    assert_eq!(change("eve", UserChange::Disable), Err("there is no user `eve`".to_owned()));
+    assert_eq!(change("BOB", UserChange::Role(Role::Approver)).map(|user| user.role), Ok(Role::Approver));
+    assert_eq!(change("bob", UserChange::Disable).map(|user| user.disabled), Ok(true));
+    assert_eq!(change("bob", UserChange::Enable).map(|user| user.disabled), Ok(false));
+    assert_eq!(change("bob", UserChange::Password(kept())).map(|user| user.password_at), Ok(LATER));
+    assert_eq!(file.read().expect("it can be read").len(), 1);
+    assert_eq!(change("bob", UserChange::Remove).map(|user| user.name), Ok("bob".to_owned()));
+    assert_eq!(file.read().expect("it can be read"), []);
+
+    let told = Chain::of(folder.path()).page(|_| true, None, 9).expect("it can be read").entries;
+    let told: Vec<[&str; 4]> = told
+        .iter()
+        .map(|sealed| [&sealed.entry.what, &sealed.entry.object, &sealed.entry.before, &sealed.entry.after].map(String::as_str))
+        .collect();
+    let user = "user bob";
+    assert_eq!(
+        told,
+        [
+            ["user_removed", user, "approver", ""],
+            ["password_set", user, "", ""],
+            ["user_enabled", user, "", ""],
+            ["user_disabled", user, "", ""],
+            ["role_changed", user, "analyst", "approver"],
+            ["user_added", user, "", "analyst"],
+        ]
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.path().join("users.json")).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // What cannot be told is not done.
+    std::fs::write(folder.path().join("audit.jsonl"), "x\n").expect("written");
+    assert!(add("carl").expect_err("it cannot be told").contains("is damaged"));
+    assert_eq!(file.read().expect("it can be read"), []);
+}
+
+#[test]
+fn a_session_ends_by_idleness_by_age_and_in_another_browser() {
+    let at = |seconds: i64| NOW + Duration::seconds(seconds);
+    let lost = |found: Result<Session, Lost>| found.map(|session| session.user).err();
+    let mut sessions = Sessions::new(SETTINGS.lengths);
+    let Begun { token, csrf } = sessions.begin("ada", "firefox", [[1; 32], [2; 32]], at(0));
+    assert_eq!((token.len(), csrf.len()), (64, 64));
+    assert!(!format!("{sessions:?}").contains(&token), "only its hash is kept");
+    assert_eq!(sessions.find(&token, "firefox", true, at(59)).map(|session| session.csrf), Ok(csrf));
+    assert_eq!(lost(sessions.find("another", "firefox", true, at(59))), Some(Lost::Ended));
+    // A page that asks by itself keeps nothing alive.
+    assert_eq!(lost(sessions.find(&token, "firefox", false, at(118))), None);
+    assert_eq!(lost(sessions.find(&token, "firefox", true, at(119))), Some(Lost::Ended));
+    assert_eq!(lost(sessions.find(&token, "firefox", true, at(60))), Some(Lost::Ended), "it is gone for good");
+
+    let Begun { token, .. } = sessions.begin("ada", "firefox", [[3; 32], [4; 32]], at(0));
+    for second in (0..600).step_by(50) {
+        assert_eq!(lost(sessions.find(&token, "firefox", true, at(second))), None, "{second}");
+    }
+    assert_eq!(lost(sessions.find(&token, "firefox", true, at(600))), Some(Lost::Ended));
+
+    let Begun { token, .. } = sessions.begin("ada", "firefox", [[5; 32], [6; 32]], at(0));
+    assert_eq!(lost(sessions.find(&token, "curl", true, at(1))), Some(Lost::Stolen { user: "ada".to_owned() }));
+    assert_eq!(lost(sessions.find(&token, "firefox", true, at(2))), Some(Lost::Ended), "nobody knows who has it");
+
+    let tokens: Vec<String> =
+        (0..20).map(|number| sessions.begin("bob", "firefox", [[number; 32], [0; 32]], at(i64::from(number))).token).collect();
+    assert_eq!(sessions.count("bob"), 16);
+    let open = |sessions: &mut Sessions, number: usize| lost(sessions.find(&tokens[number], "firefox", true, at(20))).is_none();
+    assert!(!open(&mut sessions, 3) && open(&mut sessions, 4) && open(&mut sessions, 19), "the oldest have ended");
+    sessions.end(&tokens[19]);
+    assert!(!open(&mut sessions, 19) && sessions.count("bob") == 15);
+    assert_eq!(sessions.end_unless(|session| session.user != "bob"), 15);
+}
+
+#[test]
+fn who_guesses_waits_longer_each_time() {
+    let address = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
+    let mut attempts = Attempts::default();
+    let mut now = NOW;
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        assert_eq!(attempts.count("ada", address(1), now), Ok(()));
+        let wait = attempts.wait("ada", address(1), now);
+        waits.push(wait.micros() / 1_000_000);
+        if wait > Duration::ZERO {
+            assert_eq!(attempts.count(" ADA ", address(2), now), Err(wait), "from wherever, however it is written");
+        }
+        now = now + wait;
+    }
+    assert_eq!(waits, [0, 0, 0, 0, 2, 4, 8, 16, 32, 1_800, 1_800, 1_800]);
+    assert_eq!(attempts.wait("nobody at all", address(1), now), Duration::ZERO);
+    // Who is right begins anew; what is long ago is forgotten.
+    attempts.count("ada", address(1), now).expect("it has waited");
+    attempts.was_right("ada", address(1));
+    assert_eq!(attempts.wait("ada", address(1), now), Duration::ZERO);
+    for _ in 0..4 {
+        attempts.count("bob", None, now).expect("nothing was wrong yet");
+    }
+    attempts.count("bob", None, now + Duration::days(1)).expect("it is forgotten");
+    assert_eq!(attempts.wait("bob", None, now + Duration::days(1)), Duration::ZERO);
+    // Many names from one address.
+    let mut tried = 0;
+    while attempts.count(&format!("name {tried}"), address(9), now).is_ok() {
+        tried += 1;
+    }
+    assert_eq!(tried, 50);
+    assert_eq!(attempts.count("ada", address(8), now), Ok(()));
+}
+
+#[test]
+fn many_new_names_do_not_make_room_for_one_that_waits() {
+    let mut attempts = Attempts::default();
+    while attempts.count("ada", None, NOW).is_ok() {}
+    for number in 0..11_000 {
+        attempts.count(&format!("name {number}"), None, NOW).expect("each is new");
+    }
+    assert!(attempts.count("ada", None, NOW).is_err());
+}
+
+proptest! {
+    #[test]
+    fn however_tries_come_there_are_few_of_them(gaps in proptest::collection::vec(0_i64..40, 1..400)) {
+        let mut attempts = Attempts::default();
+        let (mut now, mut looked_at) = (NOW, 0);
+        for gap in gaps {
+            now = now + Duration::seconds(gap);
+            looked_at += i64::from(attempts.count("ada", None, now).is_ok());
+        }
+        // Ten at once, and then one in half an hour.
+        prop_assert!(looked_at <= 10 + now.since(NOW).micros() / 1_000_000 / 1_800 + 1, "{looked_at}");
+    }
+}
+
+#[test]
+fn a_change_comes_from_a_page_of_this_server() {
+    let check = |headers: &[(&'static str, &'static str)], expect: bool| {
+        let map = headers.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value))).collect();
+        assert_eq!(is_own(&map), expect, "{headers:?}");
+    };
+    check(&[], true);
+    check(&[("sec-fetch-site", "same-origin")], true);
+    check(&[("sec-fetch-site", "same-site")], false);
+    check(&[("sec-fetch-site", "cross-site")], false);
+    check(&[("sec-fetch-site", "none")], false);
+    check(&[("origin", "https://risk.example"), ("host", "risk.example")], true);
+    check(&[("origin", "http://127.0.0.1:8080"), ("host", "127.0.0.1:8080")], true);
+    check(&[("origin", "http://127.0.0.1:8081"), ("host", "127.0.0.1:8080")], false);
+    check(&[("origin", "https://evil.example"), ("host", "risk.example")], false);
+    check(&[("origin", "null"), ("host", "risk.example")], false);
+    check(&[("origin", "https://risk.example")], false);
+    check(&[("sec-fetch-site", "same-origin"), ("origin", "https://risk.example"), ("host", "inner:8080")], true);
+}
+
+#[test]
+fn so_much_of_what_was_refused_is_told() {
+    let mut refusals = Refusals::default();
+    let told = |refusals: &mut Refusals, now: Timestamp| (0..100).filter(|_| refusals.take("ada", now).is_some()).count();
+    assert_eq!(told(&mut refusals, NOW), 30);
+    assert_eq!(refusals.take("bob", NOW), Some(0));
+    assert_eq!(refusals.take("ada", NOW + Duration::seconds(60)), Some(70), "and how much was not");
+    assert_eq!(refusals.take("ada", NOW + Duration::seconds(60)), Some(0));
+}
+
+#[test]
+fn a_cookie_is_bound_to_the_host_where_there_is_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secure = Access::open(folder.path(), Settings { is_secure: true, ..SETTINGS }, Arc::new(ManualClock::at(NOW)));
+    let secure = secure.expect("nothing is there");
+    let check =
+        |access: &Access, token: Option<&str>, expect: &str| assert_eq!(access.cookie(token).to_str().expect("ASCII"), expect);
+    let plain = access(folder.path());
+    check(&plain, Some("ab"), "riskflow=ab; Path=/; HttpOnly; SameSite=Strict");
+    check(&secure, Some("ab"), "__Host-riskflow=ab; Path=/; HttpOnly; SameSite=Strict; Secure");
+    check(&secure, None, "__Host-riskflow=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0");
+    let headers = |text: &'static str| HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(text))]);
+    assert_eq!(plain.token_in(&headers("a=b; riskflow=ab; riskflow2=c")).as_deref(), Some("ab"));
+    assert_eq!(secure.token_in(&headers("riskflow=ab; __Host-riskflow=cd")).as_deref(), Some("cd"));
+    assert_eq!(secure.token_in(&headers("riskflow=ab")), None);
 }

@@ -13,6 +13,12 @@ pub struct Evidence {
     pub ends: Vec<f64>,
     /// The bins in the order of their numbers; none where training had no number at all.
     pub bins: Vec<Bin>,
+    /// What the numbers stand for where they are the places of words: a bin for each, its end the place. None where they are numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
+    /// Numbers that mean something else than those around them, each with its own bin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub special: Vec<(f64, Bin)>,
     /// The rows without a number; `None` where training had none.
     pub missing: Option<Bin>,
     /// What the feature tells, in nats.
@@ -35,6 +41,9 @@ impl Evidence {
     /// The bin of a number, NaN where it is missing. What training never had, numbers where all were missing or a gap where none was,
     /// falls into a bin without rows: its weight of evidence is 0, which speaks neither way.
     pub fn bin(&self, number: f64) -> Bin {
+        if let Some((_, bin)) = self.special.iter().find(|(value, _)| *value == number) {
+            return *bin;
+        }
         let bin = match number.is_nan() {
             true => self.missing.as_ref(),
             false => self.bins.get(self.ends.partition_point(|end| *end < number)),
@@ -58,9 +67,14 @@ impl Evidence {
         if bins != ends + 1 && (bins, ends) != (0, 0) {
             return Err(Invalid::Bins { bins, ends });
         }
+        if ![0, bins].contains(&self.words.len()) {
+            return Err(Invalid::Words { bins, words: self.words.len() });
+        }
         let rises = self.ends.is_sorted_by(|a, b| a < b) && self.ends.iter().all(|end| end.is_finite());
         usable("an end of a bin", rises)?;
-        let mut all = self.bins.iter().chain(&self.missing);
+        let special = self.special.iter();
+        usable("a special number", special.clone().all(|(value, _)| value.is_finite()))?;
+        let mut all = self.bins.iter().chain(special.map(|(_, bin)| bin)).chain(&self.missing);
         usable("a weight of evidence", all.all(|bin| bin.weight.is_finite()))?;
         usable("an information value", self.information_value.is_finite())
     }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::scorecard::{Characteristic, Holds};
 use crate::model::trees::Combine;
-use crate::model::{Calibration, Linear, Model, Node, Scorer, Trees, score, sigmoid};
+use crate::model::{Calibration, Linear, Model, Node, Scale, Scorer, Trees, score, sigmoid};
 
 fn filled(flag: bool) -> Filled {
     Filled { median: 3.0, range: (-1.0, 10.0), flag }
@@ -16,12 +16,26 @@ fn bin(rows: u64, bad: u64, weight: f64) -> Bin {
 /// Up to 0, up to 5, above; seldom missing.
 fn evidence() -> Evidence {
     let bins = vec![bin(50, 1, -1.5), bin(30, 3, 0.25), bin(20, 10, 2.0)];
-    Evidence { ends: vec![0.0, 5.0], bins, missing: Some(bin(10, 2, 0.75)), information_value: 0.8 }
+    Evidence {
+        ends: vec![0.0, 5.0],
+        bins,
+        words: vec![],
+        special: vec![],
+        missing: Some(bin(10, 2, 0.75)),
+        information_value: 0.8,
+    }
 }
 
 /// Of a feature that training never had.
 fn nothing() -> Evidence {
-    Evidence { ends: vec![], bins: vec![], missing: Some(bin(110, 16, 0.0)), information_value: 0.0 }
+    Evidence {
+        ends: vec![],
+        bins: vec![],
+        words: vec![],
+        special: vec![],
+        missing: Some(bin(110, 16, 0.0)),
+        information_value: 0.0,
+    }
 }
 
 fn linear(weights: &[f64]) -> Linear {
@@ -101,11 +115,11 @@ fn a_broken_preparation_is_named() {
 fn only_a_weighted_sum_of_weights_of_evidence_is_a_scorecard() {
     let names = ["amount".to_owned()];
     let model = Model::Linear(linear(&[0.9]));
-    assert_eq!(Scorer::plain(model.clone()).scorecard(&names), None);
-    assert_eq!(scorer(Preparation::Linear(vec![filled(false)]), model.clone()).scorecard(&names), None);
+    assert_eq!(Scorer::plain(model.clone()).scorecard(&names, Scale::RISK), None);
+    assert_eq!(scorer(Preparation::Linear(vec![filled(false)]), model.clone()).scorecard(&names, Scale::RISK), None);
     let leaf = Trees { width: 1, combine: Combine::Mean, base: 0.0, roots: vec![0], nodes: vec![Node::leaf(0, 0.5, 1.0)] };
-    assert_eq!(scorer(Preparation::Evidence(vec![evidence()]), Model::Trees(leaf)).scorecard(&names), None);
-    let card = scorer(Preparation::Evidence(vec![evidence()]), model).scorecard(&names).unwrap();
+    assert_eq!(scorer(Preparation::Evidence(vec![evidence()]), Model::Trees(leaf)).scorecard(&names, Scale::RISK), None);
+    let card = scorer(Preparation::Evidence(vec![evidence()]), model).scorecard(&names, Scale::RISK).unwrap();
     // 500 + 60 log2(100) - 3 x 60 / ln 2, and 0.9 x (weight - 0.4) / 1.5 x 60 / ln 2.
     assert!((card.base_points - 638.946_3).abs() < 1e-3, "{card:?}");
     let [amount] = card.features.as_slice() else { panic!("{card:?}") };
@@ -119,13 +133,14 @@ fn only_a_weighted_sum_of_weights_of_evidence_is_a_scorecard() {
     ];
     assert_eq!(amount.entries.len(), expect.len());
     for (entry, (holds, rows, bad_rate, points)) in amount.entries.iter().zip(expect) {
-        assert_eq!((entry.holds, entry.rows, entry.bad_rate), (holds, rows, Some(bad_rate)));
+        assert_eq!((&entry.holds, entry.rows, entry.bad_rate), (&holds, rows, Some(bad_rate)));
         assert!((entry.points - points).abs() < 1e-3, "{entry:?}");
     }
-    let none = scorer(Preparation::Evidence(vec![nothing()]), Model::Linear(linear(&[0.9]))).scorecard(&names).unwrap();
+    let none =
+        scorer(Preparation::Evidence(vec![nothing()]), Model::Linear(linear(&[0.9]))).scorecard(&names, Scale::RISK).unwrap();
     let [any, missing] = none.features[0].entries.as_slice() else { panic!("{none:?}") };
-    assert_eq!((any.holds, any.rows, any.bad_rate), (numbers(None, None), 0, None));
-    assert_eq!((missing.holds, missing.rows), (Holds::Missing, 110));
+    assert_eq!((&any.holds, any.rows, any.bad_rate), (&numbers(None, None), 0, None));
+    assert_eq!((&missing.holds, missing.rows), (&Holds::Missing, 110));
 }
 
 /// Often a bound or missing, sometimes huge.
@@ -142,7 +157,14 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         bins.sort_by(|a, b| a.0.total_cmp(&b.0));
         bins.dedup_by_key(|(end, _)| *end);
         let ends = bins.iter().skip(1).map(|(end, _)| *end).collect();
-        Evidence { ends, bins: bins.into_iter().map(|(_, bin)| bin).collect(), missing, information_value: 0.1 }
+        Evidence {
+            ends,
+            bins: bins.into_iter().map(|(_, bin)| bin).collect(),
+            words: vec![],
+            special: vec![],
+            missing,
+            information_value: 0.1,
+        }
     })
 }
 
@@ -159,6 +181,26 @@ fn any_preparation() -> impl Strategy<Value = Preparation> {
         prop::collection::vec(any_filled(), 4).prop_map(Preparation::Linear),
         prop::collection::vec(any_evidence(), 4).prop_map(Preparation::Evidence),
     ]
+}
+
+#[test]
+fn points_of_words_are_named_and_sum_to_any_scale() {
+    let words = vec!["car".to_owned(), "boat".to_owned(), "house".to_owned()];
+    let of_words = Evidence { ends: vec![0.0, 1.0], words: words.clone(), ..evidence() };
+    let scorer = scorer(Preparation::Evidence(vec![of_words.clone()]), Model::Linear(linear(&[0.9])));
+    let scale = Scale { base_points: 600.0, base_odds: 50.0, points_to_double: 20.0 };
+    let card = scorer.scorecard(&["purpose".to_owned()], scale).unwrap();
+    for (place, word) in words.iter().enumerate() {
+        let entry = &card.features[0].entries[place];
+        assert_eq!(entry.holds, Holds::Word(word.clone()));
+        let probability = scorer.probability(&[place as f64]);
+        let expect = scale.points((probability / (1.0 - probability)).ln());
+        assert!((card.base_points + entry.points - expect).abs() < 1e-9, "{word}");
+    }
+    let entries = &card.features[0].entries;
+    assert!((entries.iter().map(|entry| entry.share).sum::<f64>() - 1.0).abs() < 1e-12, "{entries:?}");
+    let few = Preparation::Evidence(vec![Evidence { words: vec!["car".to_owned()], ..of_words }]);
+    assert_eq!(few.check().unwrap_err().to_string(), "the preparation of the model has 3 bins for 1 words");
 }
 
 proptest! {
@@ -197,14 +239,15 @@ proptest! {
     ) {
         let scorer = scorer(Preparation::Evidence(features), Model::Linear(linear(&weights)));
         let names: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
-        let card = scorer.scorecard(&names).unwrap();
+        let card = scorer.scorecard(&names, Scale::RISK).unwrap();
         let found = |characteristic: &Characteristic, value: f64| {
-            let falls = |holds: Holds| match holds {
+            let falls = |holds: &Holds| match *holds {
+                Holds::Word(_) | Holds::Special(_) => false,
                 Holds::Missing => value.is_nan(),
                 Holds::Numbers { above, up_to } => above.is_none_or(|above| value > above) && up_to.is_none_or(|up_to| value <= up_to)
                     && !value.is_nan(),
             };
-            let entries: Vec<f64> = characteristic.entries.iter().filter(|entry| falls(entry.holds)).map(|entry| entry.points).collect();
+            let entries: Vec<f64> = characteristic.entries.iter().filter(|entry| falls(&entry.holds)).map(|entry| entry.points).collect();
             assert_eq!(entries.len(), 1, "every value has one entry");
             entries[0]
         };

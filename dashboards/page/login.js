@@ -1,0 +1,39 @@
+// The page where people log in, on their way to another one.
+
+import { explain, textOf, who } from "./ask.js";
+import { setText } from "./dom.js";
+
+const PATIENCE_MS = 30_000;
+const form = document.getElementById("login");
+const message = document.getElementById("message");
+
+// Where they come from: a path of this server, whatever the address says.
+function next() {
+  const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
+  return wanted.origin === location.origin && wanted.pathname !== location.pathname ? wanted.pathname + wanted.search : "/";
+}
+
+function say(text) {
+  message.classList.toggle("error", Boolean(text));
+  setText(message, text);
+}
+
+form.addEventListener("submit", async event => {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  say("");
+  try {
+    await textOf("/v1/session", PATIENCE_MS, { method: "POST", body: JSON.stringify(Object.fromEntries(new FormData(form))) });
+    location.replace(next());
+  } catch (error) {
+    say(explain(error, PATIENCE_MS));
+    form.elements.password.value = "";
+    form.elements.password.focus();
+  } finally {
+    button.disabled = false;
+  }
+});
+
+// Who is known already goes on: a link from elsewhere comes without the cookie, and this page with it.
+if (await who()) location.replace(next());

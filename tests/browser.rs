@@ -1,0 +1,214 @@
+//! The pages as people use them, in a real Chromium. With `SCREENSHOTS=1` the pictures of the documentation are made anew.
+
+mod support;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::json;
+use support::browser::{Browser, Place};
+use support::{Server, payment, published, riskflow, run_well, text, until, with_champion};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Adds a user with the password of all of them.
+fn user(data: &Path, name: &str, role: &str) {
+    let mut command = riskflow(&["user", "--data-dir", text(data), "add", name, "--role", role]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
+    child.stdin.take().expect("it is piped").write_all(PASSWORD.as_bytes()).expect("it reads");
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// Fills in the page where people log in, wherever they wanted to go.
+fn log_in(browser: &Browser, name: &str, password: &str) {
+    browser.fill("input[name=name]", name);
+    browser.fill("input[name=password]", password);
+    browser.press(Place::Button("Log in"));
+}
+
+/// Opens a page of a server, by way of the log-in.
+fn enter(server: &Server, name: &str, path: &str) -> Option<Browser> {
+    let browser = Browser::start()?;
+    browser.open(&format!("{}{path}", server.url));
+    browser.until_at("/login?next=");
+    log_in(&browser, name, PASSWORD);
+    browser.until_text("#who", name);
+    assert!(browser.url().ends_with(path), "{} is not {path}", browser.url());
+    // The browser's own log says that the page of the log-in was told nobody is there yet.
+    browser.complaints();
+    Some(browser)
+}
+
+/// A server with decisions that a champion and a challenger made.
+fn compared(data: &Path) -> Server {
+    with_champion(data);
+    published(data, -7.0);
+    let server = Server::start(data);
+    let role = json!({"role": "challenger", "reason": "to see"});
+    assert_eq!(server.put("/v1/models/2/role", &role.to_string()).status, 200);
+    let event = |number: u32| {
+        let body = payment(&format!("t{number}"), "2026-04-23T12:00:00Z", 1_000 + i64::from(number) * 100);
+        let mut event: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        event["customer"]["id"] = json!(format!("c{}", number % 40));
+        event
+    };
+    let batch = json!({"events": (0..200).map(event).collect::<Vec<_>>()});
+    assert_eq!(server.post("/v1/score/batch?reasons=none", &batch.to_string()).status, 200);
+    until("all of it is in the warehouse", || {
+        let comparison = server.get("/v1/monitor/comparison?champion=1&challenger=2");
+        comparison.status == 200 && comparison.json()["events"] == 200
+    });
+    server
+}
+
+#[test]
+fn every_page_is_shown_and_nothing_is_complained_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    let Some(browser) = Browser::start() else { return };
+    let check = |path: &str, selector: &str, words: &str| {
+        browser.open(&format!("{}{path}", server.url));
+        browser.until_text(selector, words);
+        assert_eq!(browser.complaints(), Vec::<String>::new(), "{path}");
+    };
+    check("/", "#pipeline", "card_fraud_handbook");
+    check("/drift", "#message", "No data");
+    check("/models", "#performance-message", "No data");
+    check("/audit", "#entries tbody", "promoted");
+    assert!(browser.shows(Place::Button("Audit")) && !browser.shows("#who"), "nobody has to log in");
+    // There is nobody to log in as.
+    browser.open(&format!("{}/login?next=%2Fdrift", server.url));
+    browser.until_at("/drift");
+}
+
+#[test]
+fn somebody_logs_in_and_out_and_a_stolen_cookie_opens_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    user(data, "rob", "reviewer");
+    let server = Server::start(data);
+    let Some(browser) = Browser::start() else { return };
+    browser.open(&format!("{}/audit?what=logged_in", server.url));
+    browser.until_at("/login?next=");
+    log_in(&browser, "rob", "a wrong password");
+    browser.until_text("#message", "the name or the password is wrong");
+    browser.picture("login");
+    log_in(&browser, "rob", PASSWORD);
+    browser.until_at("/audit?what=logged_in");
+    browser.until_text("#entries tbody", "a session from 127.0.0.1");
+    browser.until_text("#who", "rob");
+    assert!(browser.text("#who").expect("it is shown").contains("reviewer"));
+    // Of what was wrong the browser's own log says that it was refused, and nothing else.
+    assert!(browser.complaints().iter().all(|line| line.contains("/v1/session")), "{:?}", browser.complaints());
+
+    let cookie = browser.cookies().into_iter().find(|cookie| cookie["name"] == "riskflow").expect("it has one");
+    assert_eq!((&cookie["httpOnly"], &cookie["sameSite"]), (&json!(true), &json!("Strict")));
+    assert_eq!(browser.script("return document.cookie"), "", "no script of a page sees it");
+
+    let thief = Browser::start_as(&["--user-agent=another browser"]).expect("there is one");
+    thief.open(&format!("{}/login", server.url));
+    thief.take_cookie(&cookie);
+    thief.open(&format!("{}/audit", server.url));
+    thief.until_at("/login?next=");
+    // The session has ended for both; who it belongs to logs in again, where they were.
+    browser.open(&format!("{}/audit?what=session_refused", server.url));
+    browser.until_at("/login?next=");
+    log_in(&browser, "rob", PASSWORD);
+    browser.until_text("#entries tbody", "begun in another browser");
+
+    browser.press("#who summary");
+    browser.press(Place::Button("Log out"));
+    browser.until_at("/login");
+    browser.open(&format!("{}/models", server.url));
+    browser.until_at("/login?next=%2Fmodels");
+    log_in(&browser, "rob", PASSWORD);
+    browser.until_text("#who", "rob");
+    // Another password, and the one before opens nothing.
+    browser.press("#who summary");
+    browser.fill("#who input[name=present]", PASSWORD);
+    browser.fill("#who input[name=new]", "another password");
+    browser.press(Place::Button("Set password"));
+    browser.until_at("/login");
+    browser.until("the form is there again", |browser| browser.shows("input[name=name]"));
+    log_in(&browser, "rob", PASSWORD);
+    browser.until_text("#message", "the name or the password is wrong");
+    log_in(&browser, "rob", "another password");
+    browser.until_text("#who", "rob");
+}
+
+#[test]
+fn two_people_promote_a_model_and_a_viewer_may_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let server = compared(data);
+    for (name, role) in [("vera", "viewer"), ("rob", "reviewer"), ("amy", "approver"), ("zoe", "admin")] {
+        user(data, name, role);
+    }
+    until("somebody has to log in", || server.get("/v1/models").status == 401);
+
+    // The viewer looks on: no button, and the server says no as well.
+    let Some(vera) = enter(&server, "vera", "/models") else { return };
+    vera.until_text("#scope", "200 events that both scored");
+    assert_eq!(vera.script("return document.querySelectorAll('main button:not(.switch button)').length"), 0);
+    let refused = vera.script(
+        "return (async () => {
+             const {csrf_token} = await (await fetch('/v1/session')).json();
+             const headers = {'content-type': 'application/json', 'x-csrf-token': csrf_token};
+             const body = JSON.stringify({change: {kind: 'role', version: 2, role: 'champion'}, reason: 'mine'});
+             return (await fetch('/v1/changes', {method: 'POST', headers, body})).status;
+         })()",
+    );
+    assert_eq!(refused, 403);
+    assert!(!vera.shows(Place::Button("Audit")), "the audit is not open to a viewer");
+
+    let rob = enter(&server, "rob", "/models").expect("there is one");
+    rob.fill("#promotion input[name=reason]", "it catches more");
+    rob.press(Place::Button("Propose to promote 2"));
+    rob.until_text("#said", "Proposed as change 1; somebody else approves it");
+    rob.until_text("#changes", "card_fraud 2 becomes champion");
+    assert!(rob.shows(Place::Button("Withdraw")) && !rob.shows(Place::Button("Approve")), "nobody approves their own");
+
+    let amy = enter(&server, "amy", "/models").expect("there is one");
+    amy.until_text("#changes", "rob: it catches more");
+    amy.picture("promotion");
+    amy.press(Place::Button("Approve"));
+    amy.until_text("#said", "Change 1 was approved");
+    amy.until("it is champion", |browser| browser.text("#filters").is_some_and(|text| text.contains("2, champion")));
+    assert_eq!(amy.complaints(), Vec::<String>::new());
+
+    // An admin who proposes asks for a second person as well, and may not be it.
+    let zoe = enter(&server, "zoe", "/models?champion=2&challenger=1").expect("there is one");
+    zoe.fill("#promotion input[name=reason]", "back again");
+    zoe.press(Place::Button("Propose to promote 1"));
+    zoe.until_text("#said", "Proposed as change 2");
+    zoe.press(Place::Button("Withdraw"));
+    zoe.until_text("#said", "Change 2 was withdrawn");
+    zoe.until("nothing waits", |browser| !browser.shows("#changes li"));
+
+    // All of it is on the page of the audit, by its filters.
+    zoe.press(Place::Button("Audit"));
+    zoe.until_text("#entries tbody", "approved");
+    let shown = zoe.text("#entries").expect("it is shown");
+    for words in [
+        "amy approved change 1",
+        "rob proposed change 1",
+        "vera refused POST /v1/changes",
+        "it catches more",
+        "zoe withdrawn change 2",
+        "user amy",
+    ] {
+        assert!(shown.contains(words), "{words} is not in\n{shown}");
+    }
+    zoe.picture("audit");
+    zoe.fill("#filters input[name=who]", "amy");
+    zoe.press("#filters input[name=what]");
+    zoe.until_at("who=amy");
+    zoe.until("only hers are shown", |browser| {
+        browser.text("#entries tbody").is_some_and(|text| text.contains("amy") && !text.contains("rob proposed"))
+    });
+    assert_eq!(zoe.complaints(), Vec::<String>::new());
+    let verified = run_well(&["audit", "--data-dir", text(data), "verify"]);
+    assert!(verified.stderr.contains("are as they were written"), "{}", verified.stderr);
+}
