@@ -16,7 +16,6 @@ const MOST_BYTES: usize = 2_000;
 
 /// What somebody did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = AuditEntry))]
 pub struct Entry {
     /// Counts entries, from 1.
