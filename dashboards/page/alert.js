@@ -2,6 +2,7 @@
 // seen, so that two people never undo each other's work without a word.
 
 import { age, ask, claimNext, isCommand, money, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, when, zone } from "./desk.js";
+import { may } from "./ask.js";
 import { html, setText } from "./dom.js";
 import { facts, reasons, verdict } from "./event.js";
 import { count, number } from "./format.js";
@@ -17,6 +18,7 @@ const unticked = new Set(); // events that the outcome is not of
 let alert = null;
 let text = "";
 let historyOf = null;
+const works = await may("alerts"); // who may not is shown no button
 let wanted = null; // the act whose words are being written
 
 async function run() {
@@ -63,6 +65,7 @@ function showHead() {
 
 // What may be done in a state: [act, name, key, whether words belong to it, which kind].
 function acts() {
+  if (!works) return [];
   const { state, assignee, me } = alert;
   const mine = assignee === me;
   const closed = state === "resolved" || state === "dismissed";
@@ -298,7 +301,7 @@ const nextQuery = () => {
 byId("next").addEventListener("click", () => claimNext(nextQuery(), byId("said")));
 document.addEventListener("keydown", event => {
   if (!alert || !isCommand(event)) return;
-  if (event.key === "n") return byId("next").click();
+  if (event.key === "n") return works && byId("next").click();
   if (event.key === "Escape") return (location.href = `/alerts${location.search}`);
   const button = [...byId("acts").querySelectorAll("button")].find(known => known.getAttribute("aria-keyshortcuts")?.toLowerCase() === event.key);
   if (!button) return;

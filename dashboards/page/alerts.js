@@ -1,6 +1,7 @@
 // The queue: what is to be looked at, what matters most first. Filters are in the address, so that a view can be kept and sent.
 
 import { age, ask, claimNext, isCommand, money, pill, place, refusal, say, send, SEVERITIES, span, state, subject } from "./desk.js";
+import { may } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { count, dayName, dayNumber, isoDay } from "./format.js";
 import { createChart } from "./frame.js";
@@ -17,6 +18,7 @@ const DAYS_SHOWN = 60;
 const byId = id => document.getElementById(id);
 const form = byId("filters");
 const body = document.querySelector("#queue tbody");
+const works = await may("alerts"); // who may not is shown no button
 const rows = new Map(); // id -> {row, text}
 let shown = PAGE;
 let queue = null;
@@ -122,7 +124,7 @@ function create(item, now, me) {
   bar.style.setProperty("--score", (item.score ?? 0) / 1000);
   const claim = html("button", { type: "button", class: "claim" }, "Claim");
   claim.addEventListener("click", () => take(item));
-  const claimable = item.state === "open" || (item.state === "escalated" && item.assignee === null);
+  const claimable = works && (item.state === "open" || (item.state === "escalated" && item.assignee === null));
   const row = html("tr", { class: item.severity },
     html("td", {}, pill(item.severity)),
     html("td", {}, html("a", { href: place(item.id) + location.search }, item.policy), item.notes ? html("small", { class: "soft" }, ` ${item.notes} ✎`) : null),
@@ -228,7 +230,7 @@ document.addEventListener("keydown", event => {
   const keys = {
     j: () => move(here + 1),
     k: () => move(here - 1),
-    n: () => byId("next").click(),
+    n: () => works && byId("next").click(),
     c: () => focused?.querySelector(".claim")?.click(),
     "/": () => form.elements.key.focus(),
   };
