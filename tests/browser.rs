@@ -72,6 +72,14 @@ fn somebody_logs_in_and_out_and_a_stolen_cookie_opens_nothing() {
     // Of what was wrong the browser's own log says that it was refused, and nothing else.
     assert!(browser.complaints().iter().all(|line| line.contains("/v1/session")), "{:?}", browser.complaints());
 
+    // Who is logged in goes on from there, and never to another server.
+    for elsewhere in ["/.//evil.example/x", "//evil.example", "https://evil.example", "//"] {
+        browser.open(&format!("{}/login?next={elsewhere}", server.url));
+        browser.until("it goes on", |browser| !browser.url().contains("/login"));
+        assert!(browser.url().starts_with(&server.url), "{} from {elsewhere}", browser.url());
+    }
+    browser.complaints();
+
     let cookie = browser.cookies().into_iter().find(|cookie| cookie["name"] == "riskflow").expect("it has one");
     assert_eq!((&cookie["httpOnly"], &cookie["sameSite"]), (&json!(true), &json!("Strict")));
     assert_eq!(browser.script("return document.cookie"), "", "no script of a page sees it");
