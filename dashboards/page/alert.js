@@ -21,9 +21,13 @@ let historyOf = null;
 const works = await may("alerts"); // who may not is shown no button
 let wanted = null; // the act whose words are being written
 
+let asked = 0;
+
 async function run() {
+  const mine = ++asked;
   try {
     const found = await ask(path);
+    if (mine !== asked) return; // what was asked for later knows more
     const { now, ...rest } = found;
     alert = found;
     byId("banner").hidden = true;
@@ -31,6 +35,8 @@ async function run() {
     if (JSON.stringify(rest) !== text) {
       text = JSON.stringify(rest);
       show();
+    } else if (historyOf === null) {
+      showHistory();
     }
     showHead();
   } catch (error) {
@@ -244,7 +250,7 @@ function showRelated() {
 async function showHistory() {
   const { lead, last_occurred_at } = alert;
   const entities = Object.entries(lead?.entities ?? {});
-  const of = JSON.stringify([entities, last_occurred_at]);
+  const of = JSON.stringify([entities, last_occurred_at, alert.version]);
   if (entities.length === 0 || of === historyOf) return;
   historyOf = of;
   const last = Date.parse(last_occurred_at);
@@ -257,6 +263,7 @@ async function showHistory() {
       const events = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=100&${days}`);
       return [title, html("p", { class: "about" }, summary(events)), strip(events, ours), newest(events.slice(0, 12), ours)];
     } catch (error) {
+      historyOf = null; // it is asked for again
       return [title, html("p", { class: "message error" }, refusal(error))];
     }
   }));

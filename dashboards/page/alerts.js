@@ -87,7 +87,7 @@ function showSeverities() {
   const select = form.elements.policy;
   const wanted = address().get("policy") ?? "";
   const names = queue.policies.map(({ name }) => name);
-  if (select.options.length !== names.length + 1) {
+  if ([...select.options].slice(1).map(({ value }) => value).join() !== names.join()) {
     select.replaceChildren(html("option", { value: "" }, "all"), ...queue.policies.map(({ name, description }) => html("option", { value: name, title: description }, name)));
     select.value = wanted;
   }
@@ -105,7 +105,7 @@ function showQueue() {
   byId("queue").hidden = items.length === 0;
   byId("more").hidden = !next_cursor;
   const wanted = items.map(item => {
-    const text = JSON.stringify([item, age(item.opened_at, now), me]);
+    const text = JSON.stringify([item, age(item.opened_at, now), me, location.search]);
     const known = rows.get(item.id);
     if (known?.text === text) return known.row;
     const row = create(item, now, me);
@@ -116,7 +116,10 @@ function showQueue() {
     return row;
   });
   for (const id of rows.keys()) if (!items.some(item => item.id === id)) rows.delete(id);
-  if (wanted.length !== body.rows.length || wanted.some((row, index) => row !== body.rows[index])) body.replaceChildren(...wanted);
+  if (wanted.length === body.rows.length && wanted.every((row, index) => row === body.rows[index])) return;
+  const focused = document.activeElement;
+  body.replaceChildren(...wanted);
+  if (body.contains(focused)) focused.focus();
 }
 
 function create(item, now, me) {
