@@ -114,7 +114,7 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
 
     // Who looks may not work; of two who want it at once one gets it, and the other is told who did.
     let claim = json!({"version": 2});
-    assert!(refused(&server.ask(&viewer, "POST", &at("claim"), &claim), 403).contains("it needs the scope `review`"));
+    assert!(refused(&server.ask(&viewer, "POST", &at("claim"), &claim), 403).contains("it needs the scope `alerts`"));
     let claims: Vec<Answer> = std::thread::scope(|scope| {
         let claims = [&ann, &bob].map(|key| scope.spawn(|| server.ask(key, "POST", &at("claim"), &claim)));
         claims.into_iter().map(|claim| claim.join().expect("it is answered")).collect()
@@ -232,6 +232,7 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     });
     let did = said(&server.ask(&viewer, "GET", "/v1/entities/customer/a?limit=2", &none), 200);
     assert_eq!((&did[0]["event_id"], &did[1]["event_id"], did.as_array().map(Vec::len)), (&json!("e6"), &json!("e5"), Some(2)));
+    until("the last one is told of, after whatever is told again", || told().len() == 3);
     assert!(told().values().all(|times| *times == 1), "{:?}", told());
     server.stop();
 

@@ -2,43 +2,12 @@
 
 mod support;
 
-use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::json;
 use support::browser::{Browser, Place};
-use support::{Server, payment, published, riskflow, run_well, text, until, with_champion};
-
-const PASSWORD: &str = "correct horse battery";
-
-/// Adds a user with the password of all of them.
-fn user(data: &Path, name: &str, role: &str) {
-    let mut command = riskflow(&["user", "--data-dir", text(data), "add", name, "--role", role]);
-    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
-    child.stdin.take().expect("it is piped").write_all(PASSWORD.as_bytes()).expect("it reads");
-    assert!(child.wait().expect("it ends").success());
-}
-
-/// Fills in the page where people log in, wherever they wanted to go.
-fn log_in(browser: &Browser, name: &str, password: &str) {
-    browser.fill("input[name=name]", name);
-    browser.fill("input[name=password]", password);
-    browser.press(Place::Button("Log in"));
-}
-
-/// Opens a page of a server, by way of the log-in.
-fn enter(server: &Server, name: &str, path: &str) -> Option<Browser> {
-    let browser = Browser::start()?;
-    browser.open(&format!("{}{path}", server.url));
-    browser.until_at("/login?next=");
-    log_in(&browser, name, PASSWORD);
-    browser.until_text("#who", name);
-    assert!(browser.url().ends_with(path), "{} is not {path}", browser.url());
-    // The browser's own log says that the page of the log-in was told nobody is there yet.
-    browser.complaints();
-    Some(browser)
-}
+use support::people::{PASSWORD, enter, log_in, user};
+use support::{Server, payment, published, run_well, text, until, with_champion};
 
 /// A server with decisions that a champion and a challenger made.
 fn compared(data: &Path) -> Server {
@@ -102,6 +71,14 @@ fn somebody_logs_in_and_out_and_a_stolen_cookie_opens_nothing() {
     assert!(browser.text("#who").expect("it is shown").contains("reviewer"));
     // Of what was wrong the browser's own log says that it was refused, and nothing else.
     assert!(browser.complaints().iter().all(|line| line.contains("/v1/session")), "{:?}", browser.complaints());
+
+    // Who is logged in goes on from there, and never to another server.
+    for elsewhere in ["/.//evil.example/x", "//evil.example", "https://evil.example", "//"] {
+        browser.open(&format!("{}/login?next={elsewhere}", server.url));
+        browser.until("it goes on", |browser| !browser.url().contains("/login"));
+        assert!(browser.url().starts_with(&server.url), "{} from {elsewhere}", browser.url());
+    }
+    browser.complaints();
 
     let cookie = browser.cookies().into_iter().find(|cookie| cookie["name"] == "riskflow").expect("it has one");
     assert_eq!((&cookie["httpOnly"], &cookie["sameSite"]), (&json!(true), &json!("Strict")));

@@ -167,6 +167,10 @@ fn points_reasons_and_decisions_are_those_of_the_card() {
             ("PURPOSE", "The purpose of the loan: business", 10.0),
         ],
     );
+    // Whatever is asked for with it, an application that is not approved has its reasons; once taken without, they would be gone.
+    let changes = [("bureau.delinquencies_24m", json!(3)), debt.clone(), ("application_id", json!("silenced"))];
+    let silenced = server.post("/v1/credit/score?reasons=none", &with(&base, &changes).to_string()).json();
+    assert_eq!((&silenced["decision"], &silenced["principal_reasons"][0]["code"]), (&json!("decline"), &json!("DELINQUENCIES")));
     assert_eq!(declined["principal_reasons"][2]["value"], "business");
     assert_eq!(declined["principal_reasons"][1]["value"], 0.4);
     assert_eq!(declined["decided_by"], "score");
@@ -352,6 +356,10 @@ fn nobody_is_declined_without_a_reason() {
     check("points_to_double = 20", "points_to_double = 0", "points_to_double = 0 must be above 0");
     check("base_odds = 30", "base_odds = -1", "base_odds = -1 must be above 0");
     check("base_odds = 30", "odds = 30", "unknown field `odds`");
+    check("min = 14, max = 120", "min = nan, max = 120", "`min` and `max` are finite numbers");
+    let special = |numbers: &str| format!("[training.scorecard]\nspecial = {{ {numbers} }}\n");
+    check("[training.scorecard]\n", &special("purpose = [0]"), "feature `purpose` is a category and has no special numbers");
+    check("[training.scorecard]\n", &special("open_lines = [0, 0]"), "special");
     check("bad = \"default\"", "bad = \"late\"", "unknown variant `late`, expected `fraud` or `default`");
     check(
         "kind = \"category\"\nof = \"purpose\"",
@@ -379,6 +387,18 @@ fn nobody_is_declined_without_a_reason() {
         (422, Some("reason".to_owned())),
         "{}",
         refused.body
+    );
+    // A rule that takes points helps to decline, and is told of among the reasons of the score, by what it cost.
+    let costly = |reason: Value| json!({"name": "no boats", "when": "event.purpose == \"other\"", "score_modifier": 300, "state": "active", "reason": reason});
+    assert_eq!(server.put("/v1/rules/no_boats", &costly(Value::Null).to_string()).status, 422);
+    let told = costly(json!({"code": "BOATS", "text": "Loans for boats are not made"}));
+    assert_eq!(server.put("/v1/rules/no_boats", &told.to_string()).status, 200);
+    let said = score(&server, &with(&application("boat"), &[("loan.purpose", json!("other"))]));
+    let first = &said["principal_reasons"][0];
+    assert_eq!(
+        (&said["decided_by"], &first["code"], &first["points_lost"]),
+        (&json!("score"), &json!("BOATS"), &json!(100.0)),
+        "{said}"
     );
     server.stop();
     // Points that mean something else are not promoted, and neither is what has none.

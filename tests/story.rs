@@ -110,20 +110,6 @@ impl World {
         told.lines().filter_map(line).collect()
     }
 
-    /// What is held to have drifted on some days, whether it was told or not.
-    fn drifted(&self, server: &Server, days: [&str; 2]) -> Vec<(String, String, f64)> {
-        let path = format!("/v1/monitor/drift?window=day&from={}&to={}", days[0], days[1]);
-        let answer = server.ask("", "GET", &path, &Value::Null).json();
-        let moved = answer["moved"].as_array().unwrap_or_else(|| panic!("{answer}"));
-        assert!(moved.iter().any(|moved| moved["severity"] == "stable"), "{answer}");
-        let word = |value: &Value| value.as_str().expect("a word").to_owned();
-        let drifted = moved.iter().filter(|moved| moved["severity"] == "drift");
-        let line = |moved: &Value| {
-            (word(&moved["window_start"]), word(&moved["name"]), moved["figures"]["psi"]["value"].as_f64().unwrap_or(0.0))
-        };
-        drifted.map(line).collect()
-    }
-
     /// The average precision of what a version decided on some days.
     fn average_precision(&self, server: &Server, key: &str, days: [&str; 2], version: &str) -> f64 {
         let path = format!("/v1/monitor/performance?from={}&to={}", days[0], days[1]);
@@ -171,11 +157,6 @@ fn what_drifts_is_noticed_learned_and_decided_well_again() {
         let first = told.iter().find(|(_, of, _)| of == subject).unwrap_or_else(|| panic!("{subject} in {told:?}"));
         assert_eq!((first.0.as_str(), first.2), ("2018-07-18", true), "{subject}");
     }
-
-    let server = Server::start_with(&world.data(), &paths[1], &[]);
-    let quiet = world.drifted(&server, ["2018-06-19", "2018-07-15"]);
-    assert!(quiet.is_empty(), "{quiet:?}");
-    server.stop();
 
     // A training was asked for by drift; what it learned looks on.
     let trained = run_well(&world.arguments(&["retrain", "--now", "--as-of", "2018-08-20", "--json"], &paths));

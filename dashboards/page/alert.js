@@ -2,6 +2,7 @@
 // seen, so that two people never undo each other's work without a word.
 
 import { age, ask, claimNext, isCommand, money, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, when, zone } from "./desk.js";
+import { may } from "./ask.js";
 import { html, setText } from "./dom.js";
 import { facts, reasons, verdict } from "./event.js";
 import { count, number } from "./format.js";
@@ -17,11 +18,16 @@ const unticked = new Set(); // events that the outcome is not of
 let alert = null;
 let text = "";
 let historyOf = null;
+const works = await may("alerts"); // who may not is shown no button
 let wanted = null; // the act whose words are being written
 
+let asked = 0;
+
 async function run() {
+  const mine = ++asked;
   try {
     const found = await ask(path);
+    if (mine !== asked) return; // what was asked for later knows more
     const { now, ...rest } = found;
     alert = found;
     byId("banner").hidden = true;
@@ -29,6 +35,8 @@ async function run() {
     if (JSON.stringify(rest) !== text) {
       text = JSON.stringify(rest);
       show();
+    } else if (historyOf === null) {
+      showHistory();
     }
     showHead();
   } catch (error) {
@@ -63,6 +71,7 @@ function showHead() {
 
 // What may be done in a state: [act, name, key, whether words belong to it, which kind].
 function acts() {
+  if (!works) return [];
   const { state, assignee, me } = alert;
   const mine = assignee === me;
   const closed = state === "resolved" || state === "dismissed";
@@ -241,7 +250,7 @@ function showRelated() {
 async function showHistory() {
   const { lead, last_occurred_at } = alert;
   const entities = Object.entries(lead?.entities ?? {});
-  const of = JSON.stringify([entities, last_occurred_at]);
+  const of = JSON.stringify([entities, last_occurred_at, alert.version]);
   if (entities.length === 0 || of === historyOf) return;
   historyOf = of;
   const last = Date.parse(last_occurred_at);
@@ -254,6 +263,7 @@ async function showHistory() {
       const events = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=100&${days}`);
       return [title, html("p", { class: "about" }, summary(events)), strip(events, ours), newest(events.slice(0, 12), ours)];
     } catch (error) {
+      historyOf = null; // it is asked for again
       return [title, html("p", { class: "message error" }, refusal(error))];
     }
   }));
@@ -298,7 +308,7 @@ const nextQuery = () => {
 byId("next").addEventListener("click", () => claimNext(nextQuery(), byId("said")));
 document.addEventListener("keydown", event => {
   if (!alert || !isCommand(event)) return;
-  if (event.key === "n") return byId("next").click();
+  if (event.key === "n") return works && byId("next").click();
   if (event.key === "Escape") return (location.href = `/alerts${location.search}`);
   const button = [...byId("acts").querySelectorAll("button")].find(known => known.getAttribute("aria-keyshortcuts")?.toLowerCase() === event.key);
   if (!button) return;

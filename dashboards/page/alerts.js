@@ -1,6 +1,7 @@
 // The queue: what is to be looked at, what matters most first. Filters are in the address, so that a view can be kept and sent.
 
 import { age, ask, claimNext, isCommand, money, pill, place, refusal, say, send, SEVERITIES, span, state, subject } from "./desk.js";
+import { may } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { count, dayName, dayNumber, isoDay } from "./format.js";
 import { createChart } from "./frame.js";
@@ -17,6 +18,7 @@ const DAYS_SHOWN = 60;
 const byId = id => document.getElementById(id);
 const form = byId("filters");
 const body = document.querySelector("#queue tbody");
+const works = await may("alerts"); // who may not is shown no button
 const rows = new Map(); // id -> {row, text}
 let shown = PAGE;
 let queue = null;
@@ -85,7 +87,7 @@ function showSeverities() {
   const select = form.elements.policy;
   const wanted = address().get("policy") ?? "";
   const names = queue.policies.map(({ name }) => name);
-  if (select.options.length !== names.length + 1) {
+  if ([...select.options].slice(1).map(({ value }) => value).join() !== names.join()) {
     select.replaceChildren(html("option", { value: "" }, "all"), ...queue.policies.map(({ name, description }) => html("option", { value: name, title: description }, name)));
     select.value = wanted;
   }
@@ -103,7 +105,7 @@ function showQueue() {
   byId("queue").hidden = items.length === 0;
   byId("more").hidden = !next_cursor;
   const wanted = items.map(item => {
-    const text = JSON.stringify([item, age(item.opened_at, now), me]);
+    const text = JSON.stringify([item, age(item.opened_at, now), me, location.search]);
     const known = rows.get(item.id);
     if (known?.text === text) return known.row;
     const row = create(item, now, me);
@@ -114,7 +116,10 @@ function showQueue() {
     return row;
   });
   for (const id of rows.keys()) if (!items.some(item => item.id === id)) rows.delete(id);
-  if (wanted.length !== body.rows.length || wanted.some((row, index) => row !== body.rows[index])) body.replaceChildren(...wanted);
+  if (wanted.length === body.rows.length && wanted.every((row, index) => row === body.rows[index])) return;
+  const focused = document.activeElement;
+  body.replaceChildren(...wanted);
+  if (body.contains(focused)) focused.focus();
 }
 
 function create(item, now, me) {
@@ -122,7 +127,7 @@ function create(item, now, me) {
   bar.style.setProperty("--score", (item.score ?? 0) / 1000);
   const claim = html("button", { type: "button", class: "claim" }, "Claim");
   claim.addEventListener("click", () => take(item));
-  const claimable = item.state === "open" || (item.state === "escalated" && item.assignee === null);
+  const claimable = works && (item.state === "open" || (item.state === "escalated" && item.assignee === null));
   const row = html("tr", { class: item.severity },
     html("td", {}, pill(item.severity)),
     html("td", {}, html("a", { href: place(item.id) + location.search }, item.policy), item.notes ? html("small", { class: "soft" }, ` ${item.notes} ✎`) : null),
@@ -228,7 +233,7 @@ document.addEventListener("keydown", event => {
   const keys = {
     j: () => move(here + 1),
     k: () => move(here - 1),
-    n: () => byId("next").click(),
+    n: () => works && byId("next").click(),
     c: () => focused?.querySelector(".claim")?.click(),
     "/": () => form.elements.key.focus(),
   };

@@ -9,8 +9,10 @@ const message = document.getElementById("message");
 
 // Where they come from: a path of this server, whatever the address says.
 function next() {
-  const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
-  return wanted.origin === location.origin && wanted.pathname !== location.pathname ? wanted.pathname + wanted.search : "/";
+  const asked = new URLSearchParams(location.search).get("next") ?? "/";
+  const wanted = URL.canParse(asked, location.origin) ? new URL(asked, location.origin) : null;
+  // With its origin: a path alone that begins with two slashes would be another server's.
+  return wanted?.origin === location.origin && wanted.pathname !== location.pathname ? wanted.href : "/";
 }
 
 function say(text) {

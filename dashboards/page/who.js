@@ -24,9 +24,14 @@ function passwordForm() {
   return form;
 }
 
+const outSaid = html("p", { class: "message", role: "alert" });
+
 function way(words, path) {
   const button = html("button", { type: "button" }, words);
-  button.addEventListener("click", () => textOf(path, PATIENCE_MS, { method: "DELETE" }).then(leave, leave));
+  button.addEventListener("click", () => textOf(path, PATIENCE_MS, { method: "DELETE" }).then(leave, error => {
+    outSaid.classList.add("error");
+    setText(outSaid, explain(error, PATIENCE_MS));
+  }));
   return button;
 }
 
@@ -35,7 +40,7 @@ for (const link of document.querySelectorAll("[data-needs]")) link.hidden = !me?
 if (me && !me.open) {
   const name = [html("b", {}, me.name), html("small", {}, me.role ?? "API key")];
   const shown = me.csrf_token
-    ? html("details", { id: "who" }, html("summary", {}, ...name), html("div", {}, way("Log out", "/v1/session"), way("Log out everywhere", "/v1/session?everywhere=true"), html("h3", {}, "Another password"), passwordForm()))
+    ? html("details", { id: "who" }, html("summary", {}, ...name), html("div", {}, way("Log out", "/v1/session"), way("Log out everywhere", "/v1/session?everywhere=true"), outSaid, html("h3", {}, "Another password"), passwordForm()))
     : html("p", { id: "who" }, ...name);
   document.querySelector("body > header").append(shown);
 }

@@ -271,6 +271,10 @@ fn place(name: &str, json: Option<Spanned<String>>, column: Option<String>) -> R
 
 /// A range with a beginning before its end.
 fn range(min: Option<Spanned<f64>>, max: Option<Spanned<f64>>) -> Result<Allowed, SchemaError> {
+    // Nothing is above what is no number: every event would be refused.
+    if let Some(bound) = [&min, &max].into_iter().flatten().find(|bound| !bound.as_ref().is_finite()) {
+        return Err(SchemaError { message: "`min` and `max` are finite numbers".to_owned(), span: bound.span() });
+    }
     match (min, max) {
         (None, None) => Ok(Allowed::Any),
         (Some(min), Some(max)) if max.as_ref() < min.as_ref() => {

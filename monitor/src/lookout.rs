@@ -158,6 +158,10 @@ enum Stride {
 /// Where the lookout is.
 struct Follower {
     until: Position,
+    /// What was raised before it was told of.
+    told: Position,
+    /// Records since memory was last freed of what is too old.
+    unpruned: u64,
     windows: Windows,
     policies: BTreeMap<Position, Vec<Arc<Policy>>>,
 }
@@ -165,12 +169,18 @@ struct Follower {
 impl Follower {
     /// Where the desk wants the log to be read on from; at its end where there never were policies.
     fn at_the_desk(engine: &Engine, end: Position) -> Self {
-        let (from, policies) = engine.desk(|desk| (desk.from(), desk.policies_by_position().clone()));
+        let (from, told, policies) = engine.desk(|desk| (desk.from(), desk.until(), desk.policies_by_position().clone()));
         let until = if policies.is_empty() { end } else { from };
-        Self { until, windows: Windows::default(), policies }
+        Self { until, told, unpruned: 0, windows: Windows::default(), policies }
     }
 
     async fn step(&mut self, log: &dyn Log, engine: &Arc<Engine>, tell: &Tell) -> Result<Stride, Error> {
+        // Where nobody has policies there is nothing to read; one that is declared from here on lies at the end or after it.
+        let end = log.durability().borrow().end();
+        if self.policies.is_empty() && engine.desk(|desk| desk.policies_by_position().is_empty()) {
+            self.until = self.until.max(end);
+            return Ok(Stride::End);
+        }
         let (mut worthy, mut records) = (Vec::new(), 0);
         for record in log.read(self.until)?.take(CHUNK as usize) {
             let record = record?;
@@ -182,7 +192,11 @@ impl Follower {
             self.until = record.position.next();
             records += 1;
         }
-        self.windows.prune(in_force(&self.policies, self.until));
+        self.unpruned += records;
+        if self.unpruned >= CHUNK {
+            self.windows.prune(in_force(&self.policies, self.until));
+            self.unpruned = 0;
+        }
         let from = self.windows.first().unwrap_or(self.until);
         let (has_policies, known) = engine.desk(|desk| (!desk.policies_by_position().is_empty(), desk.from()));
         let is_far = has_policies && from.0 > known.0 + FAR;
@@ -223,12 +237,12 @@ impl Follower {
                 Step::Policies(policies) => {
                     self.policies.insert(position.next(), policies.into_iter().map(Arc::new).collect());
                 }
-                Step::Looked { raised, .. } => raised.iter().for_each(|raise| {
+                Step::Looked { raised, .. } if position >= self.told => raised.iter().for_each(|raise| {
                     if let Raise::Open(alert) = raise {
                         tell(alert);
                     }
                 }),
-                Step::Did { .. } => {}
+                Step::Looked { .. } | Step::Did { .. } => {}
             }
         }
         Ok(())

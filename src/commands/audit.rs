@@ -116,6 +116,15 @@ fn newest(chain: &Chain, wanted: impl Fn(&Entry) -> bool, limit: usize) -> anyho
     Ok(entries)
 }
 
+/// On one line, whatever somebody has written: nothing ends it, or speaks to the terminal.
+fn plain(text: &str) -> String {
+    let shown = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
 /// `2026-11-26T07:00:00Z bob approved change 3: card_fraud 2 becomes champion (before: ...; because: ...)`.
 fn line(entry: &Entry) -> String {
     let Entry { at, who, what, object, reason, before, after, .. } = entry;
@@ -123,5 +132,5 @@ fn line(entry: &Entry) -> String {
     let aside: Vec<String> = aside.map(|(name, text)| format!("{name}: {text}")).collect();
     let colon = if after.is_empty() { "" } else { ": " };
     let aside = if aside.is_empty() { String::new() } else { format!(" ({})", aside.join("; ")) };
-    format!("{at} {who} {what} {object}{colon}{after}{aside}")
+    plain(&format!("{at} {who} {what} {object}{colon}{after}{aside}"))
 }

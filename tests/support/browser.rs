@@ -139,6 +139,13 @@ impl Browser {
         self.act(place, "/value", &json!({ "text": words }));
     }
 
+    /// Strikes a key, wherever the keyboard is.
+    pub fn key(&self, key: &str) {
+        let strike = |kind: &str| json!({"type": kind, "value": key});
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": [strike("keyDown"), strike("keyUp")]}]});
+        self.ask("POST", "/actions", &actions).unwrap_or_else(|refused| panic!("the key {key}: {refused:?}"));
+    }
+
     /// What is written there now; `None` where there is nothing of the kind, or it is not shown.
     pub fn text<'a>(&self, place: impl Into<Place<'a>>) -> Option<String> {
         let id = self.find(place.into())?;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod browser;
+pub mod people;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

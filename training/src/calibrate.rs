@@ -272,6 +272,19 @@ mod tests {
     }
 
     #[test]
+    fn a_straight_calibration_is_part_of_the_weights() {
+        let linear = Linear { intercept: -1.5, weights: vec![0.5, -2.0], means: vec![1.0, 0.0], deviations: vec![2.0, 1.0] };
+        let plain = Scorer::plain(Model::Linear(linear));
+        let scorer = Scorer { calibration: Calibration::Platt { slope: 0.5, intercept: -7.0_f64.ln() }, ..plain };
+        let folded = folded(scorer.clone());
+        assert_eq!(folded.calibration, Calibration::Identity);
+        for row in [[0.0, 0.0], [3.0, -1.0], [-8.0, 2.5]] {
+            let apart = scorer.probability(&row) - folded.probability(&row);
+            assert!(apart.abs() < 1e-12, "{row:?}: {apart}");
+        }
+    }
+
+    #[test]
     fn few_rows_are_left_as_they_are() {
         let plain = without_weight(4.0);
         assert_eq!(choose(&[0.2, 0.7], &[false, true], None, &[0, 1], &plain), plain);

@@ -135,8 +135,12 @@ impl Training {
             return Err(fail(format!("there is no feature `{}` to have a direction", name.as_ref()), name.span()));
         }
         if let Some(name) = settings.scorecard.special.keys().find(|name| pipeline.plan.feature(name).is_none()) {
-            let span = special.unwrap_or(0..0);
+            let span = special.clone().unwrap_or(0..0);
             return Err(fail(format!("there is no feature `{name}` to have special numbers"), span));
+        }
+        if let Some(name) = settings.scorecard.special.keys().find(|name| settings.categories.contains_key(*name)) {
+            let span = special.unwrap_or(0..0);
+            return Err(fail(format!("feature `{name}` is a category and has no special numbers"), span));
         }
         if let Some(name) = read.directions.keys().find(|name| settings.categories.contains_key(name.as_ref())) {
             return Err(fail(format!("feature `{}` is a category and has no direction", name.as_ref()), name.span()));

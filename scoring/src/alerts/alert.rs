@@ -233,7 +233,8 @@ impl Alert {
             }
             Action::Reopen { reason } => (Did::Reopened { reason }, stage.reopened()?),
         };
-        if self.entries.len() >= MOST_ENTRIES && next.closed().is_none() {
+        let closes = self.stage.closed().is_none() && next.closed().is_some();
+        if self.entries.len() >= MOST_ENTRIES && !closes {
             return Err(Refusal::Full { entries: self.entries.len() });
         }
         Ok((did, next))
@@ -250,7 +251,9 @@ impl Alert {
     /// The events that are meant: all of them where none is named.
     fn chosen(&self, events: Option<Vec<EventId>>) -> Result<Vec<EventId>, Refusal> {
         let all = || self.hits.iter().map(|hit| hit.event_id.clone());
-        let Some(events) = events else { return Ok(all().collect()) };
+        let Some(mut events) = events else { return Ok(all().collect()) };
+        let mut seen = BTreeSet::new();
+        events.retain(|event| seen.insert(event.to_string()));
         match events.iter().find(|event| all().all(|known| known != **event)) {
             Some(unknown) => Err(Refusal::NoEvent { event_id: unknown.to_string() }),
             None => Ok(events),

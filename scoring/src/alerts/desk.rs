@@ -1,7 +1,7 @@
 //! The desk: what all steps of the log come to. Alerts that are not closed are at hand, and those that were closed last; of an older one it is known
 //! where in the log it lies whole. A plain fold.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use ingest::Timestamp;
@@ -134,9 +134,9 @@ impl Desk {
     }
 
     fn looked(&mut self, until: Position, from: Position) {
-        (self.until, self.from) = (until, from);
-        // The last policies from before `until` hold there, and those of before them matter no more.
-        if let Some(first) = self.policies.range(..=until).next_back().map(|(position, _)| *position) {
+        (self.until, self.from) = (self.until.max(until), from);
+        // What is read again after a start is looked at with the policies of then; those of before it matter no more.
+        if let Some(first) = self.policies.range(..=self.from()).next_back().map(|(position, _)| *position) {
             self.policies = self.policies.split_off(&first);
         }
     }
@@ -182,13 +182,18 @@ impl Desk {
     fn raise(&self, policy: &Policy, worthy: &Worthy, earlier: &[Hit]) -> Option<Raise> {
         let of = worthy.subject(policy).map(|subject| (policy.name.clone(), subject));
         let open = of.as_ref().and_then(|of| self.live.get(self.last.get(of)?));
-        // What was in one that was closed was judged.
-        let is_of = |alert: &&Alert| of.is_some() && about(alert) == of;
-        let judged: Vec<Position> = match earlier {
-            [] => Vec::new(),
-            _ => self.recent.iter().filter(is_of).flat_map(|alert| &alert.hits).map(|hit| hit.decision).collect(),
+        // What is in another one already, closed or full, is not in two.
+        let is_of = |alert: &&Alert| {
+            of.as_ref().is_some_and(|(policy, subject)| alert.policy == *policy && alert.subject.as_ref() == Some(subject))
         };
-        let earlier: Vec<Hit> = earlier.iter().filter(|hit| !judged.contains(&hit.decision)).cloned().collect();
+        let taken: HashSet<Position> = match earlier {
+            [] => HashSet::new(),
+            _ => {
+                let others = self.live.values().chain(&self.recent).filter(is_of);
+                others.flat_map(|alert| &alert.hits).map(|hit| hit.decision).collect()
+            }
+        };
+        let earlier: Vec<Hit> = earlier.iter().filter(|hit| !taken.contains(&hit.decision)).cloned().collect();
         raise(policy, worthy, &earlier, open)
     }
 

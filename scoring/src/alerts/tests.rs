@@ -174,6 +174,35 @@ fn an_alert_that_is_full_is_followed_by_another() {
 }
 
 #[test]
+fn a_burst_fills_one_alert_after_the_other_and_no_event_is_in_two() {
+    let policy = policy(
+        "when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1d\", after = { events = 3, within = \"1000s\" } }",
+    );
+    let (mut desk, mut windows) = (desk(&policy), Windows::default());
+    for position in 10..MOST_HITS as u64 + 16 {
+        look(&mut desk, &worthy(&[&policy], &mut windows, position, "a", 1));
+    }
+    let found: BTreeMap<&str, u32> = desk.live().map(|alert| (alert.id.as_str(), alert.events())).collect();
+    assert_eq!(found, BTreeMap::from([("p-12", MOST_HITS as u32), ("p-212", 6)]));
+}
+
+#[test]
+fn what_is_read_again_has_the_policies_of_then() {
+    let policy = policy("when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1d\" }");
+    let mut desk = desk(&policy);
+    let first = *desk.policies_by_position().first_key_value().expect("it has one").0;
+    let looked = |until: u64, from: u64| Step::Looked { raised: Vec::new(), until: Position(until), from: Position(from) };
+    desk.apply(looked(50, 10), "desk", at(50), Position(51));
+    desk.apply(Step::Policies(Vec::new()), "file", at(60), Position(60));
+    desk.apply(looked(80, 10), "desk", at(80), Position(81));
+    assert_eq!(desk.policies_by_position().keys().copied().collect::<Vec<_>>(), [first, Position(61)]);
+    desk.apply(looked(70, 10), "desk", at(82), Position(83));
+    assert_eq!((desk.until(), desk.from()), (Position(80), Position(10)), "nothing is looked at twice");
+    desk.apply(looked(90, 85), "desk", at(90), Position(91));
+    assert_eq!(desk.policies_by_position().keys().copied().collect::<Vec<_>>(), [Position(61)]);
+}
+
+#[test]
 fn a_pattern_takes_several_events_of_one_entity() {
     let policy = policy(
         "when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1000s\", after = { events = 3, within = \"100s\" } }",

@@ -24,7 +24,8 @@ pub struct Windows {
 impl Windows {
     /// Takes what is worth an alert by a policy, and adds the policy with what came before it.
     pub fn take(&mut self, policy: &Arc<Policy>, worthy: &mut Worthy) {
-        self.newest = self.newest.max(Some(worthy.hit.occurred_at));
+        // A clock that is ahead makes nothing old.
+        self.newest = self.newest.max(Some(worthy.hit.occurred_at.min(worthy.decided_at)));
         let earlier = match (policy.about.as_ref().and_then(|about| about.after), worthy.subject(policy)) {
             (Some(after), Some(subject)) => self.earlier(policy, after, subject, worthy.hit.clone()),
             _ => Vec::new(),
@@ -35,6 +36,8 @@ impl Windows {
 
     fn earlier(&mut self, policy: &Policy, After { within, .. }: After, subject: Subject, hit: Hit) -> Vec<Hit> {
         let hits = self.hits.entry((policy.name.clone(), subject)).or_default();
+        // Whether it was pruned meanwhile tells nothing.
+        hits.retain(|known| self.newest.is_none_or(|newest| newest.since(known.occurred_at) < within));
         let near = |known: &&Hit| {
             let before = hit.occurred_at.since(known.occurred_at);
             before < within && before.micros() > -within.micros()

@@ -126,7 +126,12 @@ impl CreditAnswer {
 fn points_of_rules(decision: &Decision, scale: Scale) -> f64 {
     let added =
         decision.rules.iter().filter(|hit| hit.is_effective()).map(|hit| f64::from(hit.score_modifier.get())).sum::<f64>();
-    added * scale.points_to_double / Scale::RISK.points_to_double
+    in_points(added, scale)
+}
+
+/// Points of the scale of risk, in those of another one.
+fn in_points(of_risk: f64, scale: Scale) -> f64 {
+    of_risk * scale.points_to_double / Scale::RISK.points_to_double
 }
 
 /// Why an application was not approved: the list or the rules that came to that, and where the score would have come to the same, what it lost most points by.
@@ -147,11 +152,16 @@ fn principal_reasons(decision: &Decision, pipeline: &Pipeline, scale: Scale) -> 
     });
     let is_asked_for = matches!(decision.reasons_wanted, Reasons::Top | Reasons::All);
     let is_wanted = is_asked_for || (decision.decision != Verdict::Approve && by_score == Some(decision.decision));
-    let of_score = decision.reasons.iter().filter(|reason| is_wanted && reason.contribution > 0.0);
-    let mut reasons: Vec<PrincipalReason> =
-        of_last_word.into_iter().chain(of_score.map(|reason| of_feature(reason, pipeline, scale))).collect();
-    reasons.truncate(MOST_REASONS);
-    reasons
+    let of_features = decision.reasons.iter().filter(|reason| reason.contribution > 0.0);
+    let adds = |hit: &&RuleHit| hit.is_effective() && hit.score_modifier.get() > 0 && !decides(hit, decision.decision);
+    let of_rules = decision.rules.iter().filter(adds).map(|hit| PrincipalReason {
+        points_lost: Some(tenth(-in_points(f64::from(hit.score_modifier.get()), scale))),
+        ..of_rule(hit)
+    });
+    let mut of_score: Vec<PrincipalReason> =
+        of_features.map(|reason| of_feature(reason, pipeline, scale)).chain(of_rules).filter(|_| is_wanted).collect();
+    of_score.sort_by(|one, other| other.points_lost.partial_cmp(&one.points_lost).expect("points are numbers"));
+    of_last_word.into_iter().chain(of_score).take(MOST_REASONS).collect()
 }
 
 fn decides(hit: &RuleHit, verdict: Verdict) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -71,13 +71,12 @@ pub(super) struct LogIn {
         (status = 429, description = "too many tries have failed", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn log_in(State(access): State<Arc<Access>>, request: Request) -> Result<Response, Problem> {
-    let (parts, body) = split(request).await;
+pub(super) async fn log_in(State(access): State<Arc<Access>>, parts: Parts, body: Body) -> Result<Response, Problem> {
     if !is_own(&parts.headers) {
         return Err(Problem::forbidden("a log-in has to come from a page of this server".to_owned()));
     }
     let LogIn { name, password } = super::json(&body.map_err(Problem::body)?)?;
-    if access.users().is_empty() {
+    if !access.has_users() {
         return Err(Problem::not_found("there are no users: add one with `riskflow user add`".to_owned()));
     }
     let (user, begun) = access.log_in(&name, password, &parts.headers, address_in(&parts.extensions)).await?;
@@ -121,8 +120,9 @@ pub(super) async fn log_out(
     let Query(Where { everywhere }) = wanted.map_err(Problem::query)?;
     let user = own(&access, &parts)?;
     let object = if everywhere { "all sessions" } else { "a session" };
-    access.tell(Draft::new(access.now(), &user.name, "logged_out", object)).await?;
+    // A door can always be closed, whether that can be told or not.
     access.log_out(&parts.headers, &user.name, everywhere);
+    access.tell(Draft::new(access.now(), &user.name, "logged_out", object)).await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, access.cookie(None))]).into_response())
 }
 
@@ -147,8 +147,7 @@ pub(super) struct NewPassword {
         (status = 429, description = "too many tries have failed", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn set_password(State(access): State<Arc<Access>>, request: Request) -> Result<Response, Problem> {
-    let (parts, body) = split(request).await;
+pub(super) async fn set_password(State(access): State<Arc<Access>>, parts: Parts, body: Body) -> Result<Response, Problem> {
     let user = own(&access, &parts)?;
     let NewPassword { present, new } = super::json(&body.map_err(Problem::body)?)?;
     let new = Password::new(&new, &user.name).map_err(|error| Problem::invalid(Some("new".to_owned()), error.to_string()))?;
@@ -166,12 +165,4 @@ fn own(access: &Access, parts: &Parts) -> Result<User, Problem> {
         Some(By::Session(user, _)) => Ok(user),
         Some(By::Key(_)) | None => Err(Problem::not_found("there is no session: nobody has logged in".to_owned())),
     }
-}
-
-/// A request in its parts; its body may not have come.
-async fn split(request: Request) -> (Parts, Body) {
-    use axum::extract::FromRequest;
-    let (parts, body) = request.into_parts();
-    let read = axum::body::Bytes::from_request(Request::from_parts(parts.clone(), body), &()).await;
-    (parts, read)
 }

@@ -129,7 +129,7 @@ pub(super) async fn edit(
         Wanted::Disabled(false) => UserChange::Enable,
     };
     let user = access.change_users(move |users, now| users.change(&name, wanted, &by.name, &reason, now)).await?;
-    let sessions = access.users().into_iter().find(|(known, _)| known.name == user.name).map_or(0, |(_, sessions)| sessions);
+    let sessions = access.sessions_of(&user.name);
     Ok(Json(UserAnswer::new(user, sessions)))
 }
 

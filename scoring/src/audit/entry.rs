@@ -16,7 +16,6 @@ const MOST_BYTES: usize = 2_000;
 
 /// What somebody did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = AuditEntry))]
 pub struct Entry {
     /// Counts entries, from 1.
@@ -174,6 +173,9 @@ fn short(text: String) -> String {
     format!("{}…", &text[..end])
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
+    bytes.iter().flat_map(digits).collect()
 }

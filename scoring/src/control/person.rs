@@ -61,6 +61,7 @@ pub fn is_reserved(name: &str) -> bool {
     [ANYBODY, DESK, GUARDRAIL, PLAN, SOMEBODY, PROGRAM, super::PIPELINE_FILE].iter().any(|reserved| is_one(name, reserved))
 }
 
-fn plain(name: &str) -> String {
+/// A name as it is compared.
+pub(crate) fn plain(name: &str) -> String {
     name.trim().to_lowercase()
 }

@@ -167,6 +167,7 @@ fn usual(artifact: &Artifact, plan: &Plan) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::model::preparation::Filled;
+    use crate::model::trees::{Combine, Node, Trees};
     use crate::model::{Linear, Model, Preparation};
     use crate::registry::Published;
     use crate::{Pipeline, Scorer};
@@ -205,5 +206,21 @@ mod tests {
         check(8.0, 3.0, [1.0, 1.0 - 1.5]);
         check(1e9, f64::NAN, [24.0, 0.5 + 1.5]);
         check(f64::NAN, -5.0, [-0.5, -0.5 - 1.5]);
+    }
+
+    #[test]
+    fn what_adds_up_no_log_odds_has_no_points() {
+        let pipeline =
+            Pipeline::parse(include_str!("../../../pipelines/credit.toml"), "p.toml").expect("it ships with the program");
+        let feature = pipeline.plan.definitions()[0].name.clone();
+        let leaf = |combine| Trees { width: 1, combine, base: 0.0, roots: vec![0], nodes: vec![Node::leaf(0, 0.2, 1.0)] };
+        let fits = |combine| {
+            let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
+            let scorer = Scorer::plain(Model::Trees(leaf(combine)));
+            let artifact = Artifact::foreign("credit", "tests", vec![feature.clone()], &pipeline.plan, scorer, published);
+            Champion::new(artifact.expect("they are the plan's"), 1, &pipeline).map(drop)
+        };
+        assert_eq!(fits(Combine::Mean), Err(Mismatch::NoPoints { name: "credit".to_owned(), version: 1 }));
+        assert_eq!(fits(Combine::LogisticSum), Ok(()));
     }
 }

@@ -146,9 +146,10 @@ fn verdict(
 fn reasons(wanted: Reasons, verdict: Verdict, vector: &[f64], model: &Champion, pipeline: &Pipeline) -> Vec<Reason> {
     let contributions = || model.contributions(vector);
     match wanted {
-        Reasons::Needed if verdict < Verdict::Review => Vec::new(),
-        Reasons::None => Vec::new(),
-        Reasons::Needed | Reasons::Top => pipeline.reasons.strongest(vector, &contributions(), model.usual()),
+        // An applicant who is not approved has to be told why, whatever was asked for with the application.
+        Reasons::None if pipeline.credit.is_none() => Vec::new(),
+        Reasons::None | Reasons::Needed if verdict < Verdict::Review => Vec::new(),
+        Reasons::None | Reasons::Needed | Reasons::Top => pipeline.reasons.strongest(vector, &contributions(), model.usual()),
         Reasons::All => pipeline.reasons.all(vector, &contributions(), model.usual()),
     }
 }

@@ -162,6 +162,7 @@ impl Engine {
         let (id, at) = (alert.id.clone(), self.now());
         let (did, next) = alert.did(action, expected, by, at).map_err(|refusal| Error::Alert { id: id.clone(), refusal })?;
         let (outcome, is_closed) = (did.outcome(), next.closed().is_some());
+        let closes = is_closed && alert.stage.closed().is_none();
         let labels = labels(&alert, &did, at);
         let after = alert.after(did.clone(), next.clone(), &by.name, at);
         let whole = is_closed.then(|| Box::new(after.clone()));
@@ -171,7 +172,7 @@ impl Engine {
         }
         let step = Step::Did { id, did, next, before, whole };
         let position = self.record_with(&writer, desk, vec![step], &by.name, at)?;
-        if is_closed {
+        if closes {
             self.metrics.closed(outcome);
         }
         Ok((after, position))

@@ -46,11 +46,11 @@ pub struct Rule {
 
 impl Rule {
     /// What is wrong with a rule that [`lacks_reason`](Self::lacks_reason).
-    pub const NEEDS_REASON: &str = "an application that it declines needs a `reason` that the applicant can be told";
+    pub const NEEDS_REASON: &str = "an application that it declines needs a `reason` that the applicant can be told, and so does one that loses points by it";
 
-    /// Whether it declines without saying why.
+    /// Whether it declines, or helps to, without saying why.
     pub fn lacks_reason(&self) -> bool {
-        self.action == Some(Verdict::Decline) && self.reason.is_none()
+        (self.action == Some(Verdict::Decline) || self.score_modifier.get() > 0) && self.reason.is_none()
     }
 }
 

@@ -249,13 +249,14 @@ async fn train(data: &Path, riskflow: &Riskflow, training: &Training, periods: P
         );
     };
     let by = "riskflow demo";
-    if !is_credit {
-        let reason = format!("{} has the best average precision, {precision:.3}", learner.name());
-        return riskflow.promote(*version, by, &reason).await;
-    }
-    riskflow.promote(*version, by, "a scorecard: every point can be explained to an applicant").await?;
-    for (_, version, learner) in &ranked[1..] {
-        let (name, reason) = (pipeline.model.name.clone(), format!("{} beside the scorecard", learner.name()));
+    let reason = match is_credit && *learner == Learner::Scorecard {
+        true => "a scorecard: every point can be explained to an applicant".to_owned(),
+        false => format!("{} has the best average precision, {precision:.3}", learner.name()),
+    };
+    riskflow.promote(*version, by, &reason).await?;
+    let first = learner.name();
+    for (_, version, learner) in ranked[1..].iter().filter(|_| is_credit) {
+        let (name, reason) = (pipeline.model.name.clone(), format!("{} beside {first}", learner.name()));
         let at = riskflow.engine.now();
         let looks_on = Control::Challenged { name, version: *version, share_percent: 0, by: by.to_owned(), reason, at };
         riskflow.engine.change(looks_on).await?;

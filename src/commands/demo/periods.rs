@@ -56,14 +56,14 @@ impl Periods {
         }
     }
 
-    /// Two fifths of the days come before the replay, and never less than the least to learn from, the delay and the days to judge on. Up to three
-    /// fifths do where that leaves time for the windows to fill: a model that has learned from half-filled ones finds full ones strange.
+    /// Two fifths of the days come before the replay, and never less than the least to learn from, the delay and the days to judge on. More do where
+    /// that gives the windows time to fill and leaves more than half to replay: a model that has learned from half-filled ones finds full ones strange.
     fn between(first: Timestamp, last: Timestamp, delay: Duration, lengths: Lengths, filling_days: i64) -> anyhow::Result<Self> {
         let (first_day, days) = (first.day(), last.day() - first.day() + 1);
         let delay_days = (delay + Duration::from_micros(Duration::days(1).micros() - 1)).whole_days();
         let least = (days * 2 / 5).max(lengths.least_training + delay_days + lengths.test);
         let filled = filling_days + lengths.training + delay_days + lengths.test;
-        let before = if filled <= days * 3 / 5 { least.max(filled) } else { least };
+        let before = if filled * 2 < days { least.max(filled) } else { least };
         if days < before + 1 {
             bail!("the demo needs at least {} days of history, and there are {days}", before + 1);
         }
@@ -106,7 +106,7 @@ mod tests {
         };
         check(183, 0, (31, 59), (66, 73));
         check(183, 37, (37, 65), (72, 79));
-        check(142, 37, (37, 65), (72, 79));
+        check(142, 37, (14, 42), (49, 56));
         check(130, 37, (10, 38), (45, 52));
         check(60, 37, (0, 10), (17, 24));
         check(22, 0, (0, 7), (14, 21));

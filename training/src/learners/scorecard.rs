@@ -54,7 +54,8 @@ impl Settings {
         within("penalty", self.penalty >= 0.0 && self.penalty.is_finite())?;
         within("max_bins", (2..=50).contains(&self.max_bins))?;
         within("least_share", (0.0..=0.5).contains(&self.least_share))?;
-        within("special", self.special.values().flatten().all(|number| number.is_finite()))
+        let is_new = |all: &[f64], place: usize| all[place].is_finite() && !all[..place].contains(&all[place]);
+        within("special", self.special.values().all(|all| (0..all.len()).all(|place| is_new(all, place))))
     }
 
     /// How the numbers of a feature are cut along which the risk goes in a direction.
@@ -91,17 +92,20 @@ pub(crate) fn fit(matrix: &Matrix, settings: &Settings, threads: usize) -> Resul
         let worst = (0..kept.len()).min_by(|one, other| linear.weights[*one].total_cmp(&linear.weights[*other]));
         match worst.filter(|worst| settings.bends != Bends::Freely && linear.weights[*worst] < 0.0 && kept.len() > 1) {
             Some(worst) => kept.remove(worst),
-            None => return Ok(whole(&linear, &kept, matrix.width())),
+            None => {
+                let least = if settings.bends == Bends::Freely { f64::NEG_INFINITY } else { 0.0 };
+                return Ok(whole(&linear, &kept, matrix.width(), least));
+            }
         };
     }
 }
 
-/// The model of all features, from that of some.
-fn whole(of_kept: &Linear, kept: &[usize], width: usize) -> Linear {
+/// The model of all features, from that of some; no weight is below the least.
+fn whole(of_kept: &Linear, kept: &[usize], width: usize, least: f64) -> Linear {
     let mut linear =
         Linear { intercept: of_kept.intercept, weights: vec![0.0; width], means: vec![0.0; width], deviations: vec![1.0; width] };
     for (place, feature) in kept.iter().enumerate() {
-        linear.weights[*feature] = of_kept.weights[place].max(0.0);
+        linear.weights[*feature] = of_kept.weights[place].max(least);
         linear.means[*feature] = of_kept.means[place];
         linear.deviations[*feature] = of_kept.deviations[place];
     }
@@ -205,6 +209,29 @@ mod tests {
         let (never, once, freely) = (turns(Bends::Never), turns(Bends::Once), turns(Bends::Freely));
         assert_eq!((never.0, once.0, freely.0), (0, 1, 3), "{never:?} {once:?} {freely:?}");
         assert!(never.1 < once.1 && once.1 < freely.1, "{never:?} {once:?} {freely:?}");
+    }
+
+    #[test]
+    fn a_feature_counts_the_other_way_round_only_where_it_may() {
+        // Two readings of one cause; what they differ by is noise of the second, so that the first is worth more with less of the second.
+        let rows = 6_000;
+        let noise = |row: usize| (row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54) as f64;
+        let cause = |row: usize| (row * 7919 % 1000) as f64;
+        let columns = vec![
+            (0..rows).map(|row| cause(row) + noise(row)).collect(),
+            (0..rows).map(|row| noise(row) + cause(row) / 8.0).collect(),
+        ];
+        let matrix = matrix(columns, (0..rows).map(|row| cause(row) + (row % 11) as f64 * 30.0 > 900.0).collect());
+        let weights = |bends: Bends| {
+            let all = All { scorecard: Settings { bends, ..Settings::default() }, ..All::default() };
+            let Model::Linear(linear) = Learner::Scorecard.learn(&matrix, &all, 0, 1).unwrap().model else {
+                panic!("it is linear")
+            };
+            linear.weights
+        };
+        let (once, freely) = (weights(Bends::Once), weights(Bends::Freely));
+        assert!(once.iter().all(|weight| *weight >= 0.0) && once.contains(&0.0), "{once:?}");
+        assert!(freely.iter().any(|weight| *weight < 0.0), "{freely:?}");
     }
 
     #[test]

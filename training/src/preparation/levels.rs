@@ -36,7 +36,8 @@ fn rare(sides: &[Side]) -> Side {
 pub(super) fn of_words(places: &[f64], labels: &[bool], words: &[String]) -> Evidence {
     let mut sides = vec![Side::default(); words.len() + 1];
     for (place, bad) in places.iter().zip(labels) {
-        let place = if place.is_nan() { words.len() } else { (*place as usize).min(words.len() - 1) };
+        // A default outside of the words is none of them.
+        let place = if (0.0..words.len() as f64).contains(place) { *place as usize } else { words.len() };
         sides[place] = sides[place].and(*bad);
     }
     let missing = sides.pop().filter(|side| side.rows() > 0);

@@ -223,8 +223,8 @@ fn what_is_wrong_with_a_folder_is_said() {
     check(folder.path(), "warehouse FOLDER is in use by another riskflow process");
 
     let folder = filled();
-    fs::write(folder.path().join("checkpoint.json"), r#"{"version":3,"new":true}"#).unwrap();
-    check(folder.path(), "the checkpoint FOLDER/checkpoint.json has version 3, this program reads up to 2");
+    fs::write(folder.path().join("checkpoint.json"), r#"{"version":4,"new":true}"#).unwrap();
+    check(folder.path(), "the checkpoint FOLDER/checkpoint.json has version 4, this program reads up to 3");
 
     let folder = filled();
     fs::write(folder.path().join("checkpoint.json"), "{").unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ingest::{Duration, Timestamp};
 
@@ -37,6 +37,7 @@ fn wait(failures: u32, Limits { moment_from, longest_from }: Limits) -> Duration
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     names: Counters<String>,
+    /// By [`network`].
     addresses: Counters<IpAddr>,
 }
 
@@ -46,7 +47,7 @@ impl Attempts {
     /// # Errors
     /// How long to wait, when it is too early for one; then it was not counted.
     pub(super) fn count(&mut self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
-        let name = plain(name);
+        let (name, address) = (plain(name), address.map(network));
         let waits = [Some(self.names.wait(&name, now)), address.map(|address| self.addresses.wait(&address, now))];
         let longest = waits.into_iter().flatten().max().unwrap_or(Duration::ZERO);
         if longest > Duration::ZERO {
@@ -62,7 +63,7 @@ impl Attempts {
     /// The try that was counted last was right.
     pub(super) fn was_right(&mut self, name: &str, address: Option<IpAddr>) {
         self.names.0.remove(&plain(name));
-        if let Some(counter) = address.and_then(|address| self.addresses.0.get_mut(&address)) {
+        if let Some(counter) = address.and_then(|address| self.addresses.0.get_mut(&network(address))) {
             // Others of the address may have guessed meanwhile.
             counter.failures = counter.failures.saturating_sub(1);
             counter.until = Timestamp::MIN;
@@ -71,14 +72,22 @@ impl Attempts {
 
     /// How long the next try has to wait.
     pub(super) fn wait(&self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Duration {
-        let of_address = address.map_or(Duration::ZERO, |address| self.addresses.wait(&address, now));
+        let of_address = address.map_or(Duration::ZERO, |address| self.addresses.wait(&network(address), now));
         self.names.wait(&plain(name), now).max(of_address)
     }
 }
 
 /// A name may be as long as a request: what is kept of it is not.
 fn plain(name: &str) -> String {
-    super::keys::hash(&name.trim().to_lowercase())
+    super::keys::hash(&crate::control::plain(name))
+}
+
+/// What one line has of addresses: one of version 4, and 2^64 of version 6.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        address => address,
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::private::{FileError, PrivateFile};
-use crate::audit::Draft;
+use crate::audit::{Draft, hex};
 use crate::control::{May, Person, is_reserved};
 
 /// What a key, or a user's role, opens.
@@ -247,9 +247,4 @@ pub(super) fn hash(secret: &str) -> String {
 /// Whether two hashes are equal, in a time that does not tell where they differ.
 pub(super) fn same(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -100,9 +100,11 @@ pub struct Access {
     sessions: Mutex<Sessions>,
     attempts: Mutex<Attempts>,
     refusals: Mutex<Refusals>,
-    /// As the files were when they were read last.
+    /// As the files were when they were read last; whoever reads them has it.
     stamps: Mutex<Stamps>,
-    hashing: Semaphore,
+    /// As they were when that failed last, so that it is said once.
+    failed: Mutex<Option<Stamps>>,
+    hashing: Arc<Semaphore>,
 }
 
 type Stamps = [Option<(SystemTime, u64)>; 2];
@@ -153,7 +155,8 @@ impl Access {
             attempts: Mutex::default(),
             refusals: Mutex::default(),
             stamps: Mutex::default(),
-            hashing: Semaphore::new(AT_ONCE),
+            failed: Mutex::default(),
+            hashing: Arc::new(Semaphore::new(AT_ONCE)),
         };
         access.reload()?;
         Ok(access)
@@ -164,32 +167,38 @@ impl Access {
     /// # Errors
     /// Then everything stays as it was.
     pub fn reload(&self) -> Result<(), AccessError> {
+        // Of two who read at once the later one stores the later state.
+        let mut read = lock(&self.stamps);
         let stamps = self.stamps();
         let (keys, users) = (self.key_file.read()?, self.user_file.read()?);
-        *lock(&self.stamps) = stamps;
         let known = |key: Key| {
             let rate = NonZeroU32::new(key.requests_per_second);
             Known { limiter: rate.map(|rate| RateLimiter::direct(Quota::per_second(rate))), key }
         };
-        self.open.fetch_and(keys.is_empty() && users.is_empty(), Ordering::Relaxed);
+        // A file that has lost its last line says that there were some.
+        self.open.fetch_and(keys.is_empty() && users.is_empty() && stamps == [None, None], Ordering::Relaxed);
         self.keys.store(Arc::new(keys.into_iter().map(known).collect()));
         let stays = |session: &Session| users::of_name(&users, &session.user).is_some_and(|user| is_of(session, user));
         lock(&self.sessions).end_unless(stays);
         self.users.store(Arc::new(users));
+        *read = stamps;
         Ok(())
     }
 
     /// The same where a file is not as it was when it was read last; whether that was so.
     ///
     /// # Errors
-    /// As [`Access::reload`], once for each change.
+    /// As [`Access::reload`], once for each change; it is tried again all the same.
     pub fn reload_if_changed(&self) -> Result<bool, AccessError> {
         let stamps = self.stamps();
         if *lock(&self.stamps) == stamps {
             return Ok(false);
         }
-        *lock(&self.stamps) = stamps;
-        self.reload().map(|()| true)
+        match self.reload() {
+            Ok(()) => Ok(true),
+            Err(_) if lock(&self.failed).replace(stamps) == Some(stamps) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn stamps(&self) -> Stamps {
@@ -205,7 +214,7 @@ impl Access {
     }
 
     /// Where people log in; there is nobody to do so where there are keys only.
-    fn has_users(&self) -> bool {
+    pub(super) fn has_users(&self) -> bool {
         !self.users.load().is_empty()
     }
 
@@ -241,6 +250,11 @@ impl Access {
         self.users.load().iter().map(|user| (user.clone(), sessions.count(&user.name))).collect()
     }
 
+    /// How many sessions a user has.
+    pub(super) fn sessions_of(&self, name: &str) -> usize {
+        lock(&self.sessions).count(name)
+    }
+
     /// Tells the audit chain something, and waits until it is on the disk.
     pub(super) async fn tell(&self, draft: Draft) -> Result<(), Problem> {
         let chain = self.chain();
@@ -248,17 +262,27 @@ impl Access {
         told.map_err(|_| Problem::unavailable("the server is stopping".to_owned()))?.map_err(unaudited)
     }
 
-    /// The same for what was refused: the refusal stands, whether it can be told or not. So many a minute are told of one name, and how many were
-    /// not comes with the next.
-    async fn tell_refusal(&self, draft: Draft) {
-        let passed_over = lock(&self.refusals).take(&draft.who, draft.at);
-        let Some(passed_over) = passed_over else { return };
-        let reason = match passed_over {
-            0 => draft.reason.clone(),
-            more => format!("{}; {more} more were not told", draft.reason),
+    /// The same for what was refused: the refusal stands, whether it can be told or not, and its answer does not wait, so that how long it takes tells
+    /// nothing about a name. So many a minute are told of one name, and how many were not comes with the next.
+    fn tell_refusals(&self, drafts: impl IntoIterator<Item = Draft>) {
+        let within_quota = |draft: Draft| {
+            let reason = match lock(&self.refusals).take(&draft.who, draft.at)? {
+                0 => draft.reason.clone(),
+                more => format!("{}; {more} more were not told", draft.reason),
+            };
+            Some(Draft { reason, ..draft })
         };
-        // It was logged.
-        let _ = self.tell(Draft { reason, ..draft }).await;
+        let drafts: Vec<Draft> = drafts.into_iter().filter_map(within_quota).collect();
+        if !drafts.is_empty() {
+            let chain = self.chain();
+            tokio::task::spawn_blocking(move || chain.append(drafts).map_err(unaudited));
+        }
+    }
+
+    /// Logs a call that is refused, and tells the audit of it where that is worth it.
+    fn refused(&self, refusal: &Refusal, method: &Method, path: &str, call: Option<&str>, address: Option<IpAddr>) {
+        tracing::warn!(%method, path, "a call was refused: {refusal}");
+        self.tell_refusals(refusal.told(self.now(), call, address));
     }
 
     /// Whose key it is behind a secret.
@@ -306,15 +330,21 @@ impl Access {
         if self.is_open() {
             return Ok(None);
         }
-        let (headers, now) = (&parts.headers, self.now());
-        let found = match (secret_in(headers), self.token_in(headers)) {
-            (Some(secret), _) => Self::key_of(&self.keys.load(), &secret, now).map(|known| By::Key(known.key.clone())),
-            (None, Some(token)) => {
-                self.session_of(&token, &parts.method, headers, now).map(|(user, session)| By::Session(user, session))
-            }
-            (None, None) => Err(Refusal::NoKey),
+        let (headers, method, now) = (&parts.headers, &parts.method, self.now());
+        let found = if let Some(secret) = secret_in(headers) {
+            Self::key_of(&self.keys.load(), &secret, now).map(|known| By::Key(known.key.clone()))
+        } else if let Some(token) = self.token_in(headers) {
+            self.session_of(&token, method, headers, now).map(|(user, session)| By::Session(user, session))
+        } else {
+            // Every page asks first who is there: nobody is no refusal.
+            return Err(Refusal::NoKey.problem());
         };
-        found.map(Some).map_err(|refusal| refusal.problem())
+        found.map(Some).map_err(|refusal| {
+            let path = parts.uri.path();
+            let call = (!matches!(*method, Method::GET | Method::HEAD)).then(|| format!("{method} {path}"));
+            self.refused(&refusal, method, path, call.as_deref(), address_in(&parts.extensions));
+            refusal.problem()
+        })
     }
 
     /// Lets somebody in with a name and a password.
@@ -325,13 +355,12 @@ impl Access {
         headers: &HeaderMap,
         address: Option<IpAddr>,
     ) -> Result<(User, Begun), Problem> {
-        // As of the password that is looked at: one that is set meanwhile ends the session.
-        let (object, began_at) = (from(address), self.now());
+        let object = from(address);
         let user = self.right(name, password, address, "log_in_failed", &object).await?;
         self.tell(Draft::new(self.now(), &user.name, "logged_in", object)).await?;
         let secrets = random().and_then(|token| Ok([token, random()?]));
         let secrets = secrets.map_err(|_| Problem::unavailable("the machine has no random numbers".to_owned()))?;
-        let begun = lock(&self.sessions).begin(&user.name, &agent(headers), secrets, began_at);
+        let begun = lock(&self.sessions).begin(&user.name, user.password_at, &agent(headers), secrets, self.now());
         Ok((user, begun))
     }
 
@@ -360,23 +389,28 @@ impl Access {
         // What was typed instead of a name is not told: it may be a password.
         let who = user.map_or_else(|| SOMEBODY.to_owned(), |user| user.name);
         tracing::warn!(who, ?address, "a log-in failed");
-        self.tell_refusal(Draft::new(now, &who, what, object)).await;
         let wait = lock(&self.attempts).wait(name, address, now);
-        if wait.micros() > 0 {
+        let locked_out = (wait.micros() > 0).then(|| {
             tracing::warn!(who, ?address, %wait, "too many log-ins have failed: the next has to wait");
-            self.tell_refusal(Draft { after: format!("for {wait}"), ..Draft::new(now, &who, "locked_out", object) }).await;
-        }
+            Draft { after: format!("for {wait}"), ..Draft::new(now, &who, "locked_out", object) }
+        });
+        self.tell_refusals([Draft::new(now, &who, what, object)].into_iter().chain(locked_out));
         Err(Problem::wrong_password())
     }
 
     /// Does something with a password on a thread that nobody waits for, a few at once.
     pub(super) async fn hashed<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
         let busy = || Problem::unavailable("too many passwords are looked at; try again".to_owned()).retry_after(1);
-        let place = tokio::time::timeout(PATIENCE, self.hashing.acquire()).await;
-        let _place = place.ok().and_then(Result::ok).ok_or_else(busy)?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| Problem::unavailable("the password could not be looked at".to_owned()))
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.hashing).acquire_owned()).await;
+        let place = place.ok().and_then(Result::ok).ok_or_else(busy)?;
+        // Who asked may hang up; the place is taken until the work is done.
+        let work = move || {
+            let done = work();
+            drop(place);
+            done
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|_| Problem::unavailable("the password could not be looked at".to_owned()))
     }
 
     /// Ends a session, or all sessions of its user.
@@ -418,7 +452,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Whether a session is one that a user has begun who is let in still, with the password of now.
 fn is_of(session: &Session, user: &User) -> bool {
-    !user.disabled && user.password_at <= session.began_at()
+    !user.disabled && user.password_at == session.password_at
 }
 
 /// What a browser says it is. It is no secret; but a cookie that is taken alone does not bring it along.
@@ -493,17 +527,24 @@ impl Refusal {
 /// Lets through what the caller may do, and remembers who it is. What a person was refused is told in the audit.
 pub async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let Some(scope) = needed(request.method(), request.uri().path()) else { return next.run(request).await };
-    if access.is_open() {
-        return next.run(request).await;
-    }
     let (headers, method, now) = (request.headers(), request.method(), access.now());
-    let admitted = match (secret_in(headers), access.token_in(headers)) {
-        (Some(secret), _) => access.admit(&secret, scope, now),
-        (None, Some(token)) => access.session_of(&token, method, headers, now).and_then(|(user, _)| {
+    // A browser sends a key that it keeps, or where none is needed nothing, from whatever page asks it to. Programs say nothing of pages.
+    let is_plain = matches!(*method, Method::GET | Method::HEAD) || is_own(headers);
+    if access.is_open() {
+        return if is_plain { next.run(request).await } else { foreign().into_response() };
+    }
+    let admitted = if let Some(secret) = secret_in(headers) {
+        if !is_plain {
+            return foreign().into_response();
+        }
+        access.admit(&secret, scope, now)
+    } else if let Some(token) = access.token_in(headers) {
+        access.session_of(&token, method, headers, now).and_then(|(user, _)| {
             let is_opened = user.role.scopes().iter().any(|granted| granted.opens(scope));
             if is_opened { Ok(user.person()) } else { Err(Refusal::Role { name: user.name, role: user.role, scope }) }
-        }),
-        (None, None) => Err(Refusal::NoKey),
+        })
+    } else {
+        Err(Refusal::NoKey)
     };
     let changes = !matches!(*method, Method::GET | Method::HEAD) && scope != Scope::Score && scope != Scope::Label;
     let call = changes.then(|| format!("{method} {}", request.uri().path()));
@@ -514,23 +555,22 @@ pub async fn guard(State(access): State<Arc<Access>>, mut request: Request, next
             let response = next.run(request).await;
             if let (Some(call), Some(who), StatusCode::FORBIDDEN) = (call, who, response.status()) {
                 let reason = response.extensions().get::<Detail>().map(|Detail(detail)| detail.clone()).unwrap_or_default();
-                access.tell_refusal(Draft { reason, ..Draft::new(now, &who, "refused", call) }).await;
+                access.tell_refusals([Draft { reason, ..Draft::new(now, &who, "refused", call) }]);
             }
             response
         }
         Err(refusal) => {
-            let path = request.uri().path();
-            tracing::warn!(%method, path, "a call was refused: {refusal}");
-            let told = refusal.told(now, call.as_deref(), address_in(request.extensions()));
-            if let Some(draft) = told {
-                access.tell_refusal(draft).await;
-            }
+            access.refused(&refusal, method, request.uri().path(), call.as_deref(), address_in(request.extensions()));
             if refusal.problem().is_unauthorized() && access.has_users() && wants_page(&request) {
                 return to_log_in(&request);
             }
             answer(&refusal, access.has_users())
         }
     }
+}
+
+fn foreign() -> Problem {
+    Problem::forbidden("a change has to come from a page of this server, or from a program".to_owned())
 }
 
 fn answer(refusal: &Refusal, has_users: bool) -> Response {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use ingest::{Duration, Timestamp};
 
-use super::keys::{hash, hex, same};
+use super::keys::{hash, same};
+use crate::audit::hex;
 
 /// So many sessions of one user at once; another one ends the oldest.
 const MOST_OF_ONE: usize = 16;
@@ -26,6 +27,8 @@ pub(in crate::api) struct Session {
     pub(super) user: String,
     /// What a page says beside the cookie when it changes something.
     pub(in crate::api) csrf: String,
+    /// When the password that it was begun with was set: another one ends it.
+    pub(super) password_at: Timestamp,
     /// The hash of what the browser says it is.
     agent: String,
     began_at: Timestamp,
@@ -63,7 +66,14 @@ impl Sessions {
     }
 
     /// Begins one for a user, out of two secrets that nobody can guess.
-    pub(super) fn begin(&mut self, user: &str, agent: &str, secrets: [[u8; 32]; 2], now: Timestamp) -> Begun {
+    pub(super) fn begin(
+        &mut self,
+        user: &str,
+        password_at: Timestamp,
+        agent: &str,
+        secrets: [[u8; 32]; 2],
+        now: Timestamp,
+    ) -> Begun {
         let lengths = self.lengths;
         self.open.retain(|_, session| session.lasts(lengths, now));
         let mut own: Vec<(Timestamp, String)> = self.of(user).map(|(key, session)| (session.began_at, key.clone())).collect();
@@ -72,7 +82,8 @@ impl Sessions {
             self.open.remove(key);
         }
         let [token, csrf] = secrets.map(|secret| hex(&secret));
-        let session = Session { user: user.to_owned(), csrf: csrf.clone(), agent: hash(agent), began_at: now, active_at: now };
+        let (user, agent) = (user.to_owned(), hash(agent));
+        let session = Session { user, csrf: csrf.clone(), password_at, agent, began_at: now, active_at: now };
         self.open.insert(hash(&token), session);
         Begun { token, csrf }
     }
@@ -120,10 +131,5 @@ impl Sessions {
 impl Session {
     fn lasts(&self, Lengths { idle, longest }: Lengths, now: Timestamp) -> bool {
         now.since(self.active_at) < idle && now.since(self.began_at) < longest
-    }
-
-    /// When it began.
-    pub(super) const fn began_at(&self) -> Timestamp {
-        self.began_at
     }
 }

@@ -40,6 +40,7 @@ fn keys_live_in_a_file_without_their_secrets() {
     file.revoke("shop", BY, NOW).expect("revoked");
     assert!(access.reload_if_changed().expect("it can be read") && !access.reload_if_changed().expect("nothing has changed"));
     assert!(!access.is_open() && admit(&second, NOW).is_err(), "the door stays shut");
+    assert!(!self::access(folder.path()).is_open(), "also after a start");
     let other = tempfile::tempdir().expect("a folder");
     assert!(Access::open(other.path(), SETTINGS, Arc::new(ManualClock::at(NOW))).expect("nothing is there").is_open());
     assert_eq!(file.revoke("shop", BY, NOW).expect_err("it is gone").to_string(), "there is no key `shop`");
@@ -265,11 +266,24 @@ fn users_live_in_a_file_and_what_is_done_to_them_in_the_audit() {
 }
 
 #[test]
+fn what_cannot_be_read_is_said_once_and_tried_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    KeyFile::of(folder.path()).add(new("shop", &[Scope::Score], 0), [1; 32], BY, NOW).expect("added");
+    let (access, file) = (access(folder.path()), folder.path().join("keys.json"));
+    let good = std::fs::read(&file).expect("it is there");
+    std::fs::write(&file, "[").expect("written");
+    assert!(access.reload_if_changed().is_err());
+    assert!(!access.reload_if_changed().expect("it was said"));
+    std::fs::write(&file, good).expect("written");
+    assert!(access.reload_if_changed().expect("it is whole again"));
+}
+
+#[test]
 fn a_session_ends_by_idleness_by_age_and_in_another_browser() {
     let at = |seconds: i64| NOW + Duration::seconds(seconds);
     let lost = |found: Result<Session, Lost>| found.map(|session| session.user).err();
     let mut sessions = Sessions::new(SETTINGS.lengths);
-    let Begun { token, csrf } = sessions.begin("ada", "firefox", [[1; 32], [2; 32]], at(0));
+    let Begun { token, csrf } = sessions.begin("ada", at(0), "firefox", [[1; 32], [2; 32]], at(0));
     assert_eq!((token.len(), csrf.len()), (64, 64));
     assert!(!format!("{sessions:?}").contains(&token), "only its hash is kept");
     assert_eq!(sessions.find(&token, "firefox", true, at(59)).map(|session| session.csrf), Ok(csrf));
@@ -279,18 +293,19 @@ fn a_session_ends_by_idleness_by_age_and_in_another_browser() {
     assert_eq!(lost(sessions.find(&token, "firefox", true, at(119))), Some(Lost::Ended));
     assert_eq!(lost(sessions.find(&token, "firefox", true, at(60))), Some(Lost::Ended), "it is gone for good");
 
-    let Begun { token, .. } = sessions.begin("ada", "firefox", [[3; 32], [4; 32]], at(0));
+    let Begun { token, .. } = sessions.begin("ada", at(0), "firefox", [[3; 32], [4; 32]], at(0));
     for second in (0..600).step_by(50) {
         assert_eq!(lost(sessions.find(&token, "firefox", true, at(second))), None, "{second}");
     }
     assert_eq!(lost(sessions.find(&token, "firefox", true, at(600))), Some(Lost::Ended));
 
-    let Begun { token, .. } = sessions.begin("ada", "firefox", [[5; 32], [6; 32]], at(0));
+    let Begun { token, .. } = sessions.begin("ada", at(0), "firefox", [[5; 32], [6; 32]], at(0));
     assert_eq!(lost(sessions.find(&token, "curl", true, at(1))), Some(Lost::Stolen { user: "ada".to_owned() }));
     assert_eq!(lost(sessions.find(&token, "firefox", true, at(2))), Some(Lost::Ended), "nobody knows who has it");
 
-    let tokens: Vec<String> =
-        (0..20).map(|number| sessions.begin("bob", "firefox", [[number; 32], [0; 32]], at(i64::from(number))).token).collect();
+    let tokens: Vec<String> = (0..20)
+        .map(|number| sessions.begin("bob", at(0), "firefox", [[number; 32], [0; 32]], at(i64::from(number))).token)
+        .collect();
     assert_eq!(sessions.count("bob"), 16);
     let open = |sessions: &mut Sessions, number: usize| lost(sessions.find(&tokens[number], "firefox", true, at(20))).is_none();
     assert!(!open(&mut sessions, 3) && open(&mut sessions, 4) && open(&mut sessions, 19), "the oldest have ended");
@@ -331,6 +346,14 @@ fn who_guesses_waits_longer_each_time() {
         tried += 1;
     }
     assert_eq!(tried, 50);
+    // And from one line, which has addresses of version 6 without end.
+    let within = |last: u16| Some(IpAddr::from([0x2001, 0xdb8, 7, 7, last, 0, 0, last]));
+    let mut tried = 0;
+    while attempts.count(&format!("other name {tried}"), within(tried), now).is_ok() {
+        tried += 1;
+    }
+    assert_eq!(tried, 50);
+    assert_eq!(attempts.count("cid", Some(IpAddr::from([0x2001, 0xdb8, 7, 8, 0, 0, 0, 1])), now), Ok(()));
     assert_eq!(attempts.count("ada", address(8), now), Ok(()));
 }
 

@@ -38,13 +38,14 @@ pub struct Bin {
 }
 
 impl Evidence {
-    /// The bin of a number, NaN where it is missing. What training never had, numbers where all were missing or a gap where none was,
+    /// The bin of a number, NaN where it is missing; so is a place outside of the words. What training never had, numbers where all were missing or a gap where none was,
     /// falls into a bin without rows: its weight of evidence is 0, which speaks neither way.
     pub fn bin(&self, number: f64) -> Bin {
         if let Some((_, bin)) = self.special.iter().find(|(value, _)| *value == number) {
             return *bin;
         }
-        let bin = match number.is_nan() {
+        let is_missing = number.is_nan() || (!self.words.is_empty() && !(0.0..self.words.len() as f64).contains(&number));
+        let bin = match is_missing {
             true => self.missing.as_ref(),
             false => self.bins.get(self.ends.partition_point(|end| *end < number)),
         };
