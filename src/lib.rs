@@ -76,7 +76,11 @@ fn assemble_in(
     clock: Arc<dyn Clock>,
     progress: &mut dyn FnMut(u64),
 ) -> anyhow::Result<Riskflow> {
-    let (log, kafka) = open_log(config, &pipeline, seat.as_ref())?;
+    let kafka = seat.as_ref().map(|seat| open_kafka_log(config, &pipeline, seat)).transpose()?.flatten();
+    let log: Arc<dyn Log> = match &kafka {
+        Some(kafka) => Arc::clone(kafka) as _,
+        None => Arc::new(open_file_log(config)?),
+    };
     let registry = open_registry(config)?;
     let schema: Arc<Schema> = Arc::new(pipeline.schema.clone());
     let warehouse = open_warehouse(config)?;
@@ -92,17 +96,16 @@ fn assemble_in(
     Ok(Riskflow { engine, log, kafka, seat, registry, warehouse, projector, auditor })
 }
 
-/// The log that the configuration names, and once more where it is in a Kafka cluster.
-fn open_log(
-    config: &Config,
-    pipeline: &Pipeline,
-    seat: Option<&Membership>,
-) -> anyhow::Result<(Arc<dyn Log>, Option<Arc<KafkaLog>>)> {
-    if let (Some(settings), Some(seat)) = (kafka::settings(config)?, seat) {
-        let log = Arc::new(KafkaLog::open(settings, kafka::outlet(pipeline), seat.figures())?);
-        kafka::leave_when_lost(seat, &log)?;
-        return Ok((Arc::clone(&log) as _, Some(log)));
-    }
+/// The log that the configuration names, where that is in a Kafka cluster; it stops when another instance is made active.
+fn open_kafka_log(config: &Config, pipeline: &Pipeline, seat: &Membership) -> anyhow::Result<Option<Arc<KafkaLog>>> {
+    let Some(settings) = kafka::settings(config)? else { return Ok(None) };
+    let log = Arc::new(KafkaLog::open(settings, kafka::outlet(pipeline), seat.figures())?);
+    kafka::leave_when_lost(seat, &log)?;
+    Ok(Some(log))
+}
+
+/// The log that the configuration names, where that is a folder.
+fn open_file_log(config: &Config) -> anyhow::Result<FileLog> {
     let folder = config.log.url.folder("log", "file", &config.data)?;
     let sync = match config.log.durability {
         Durability::Sync => SyncPolicy::Sync,
@@ -111,7 +114,7 @@ fn open_log(
     let options = Options { segment_bytes: config.log.segment_mb << 20, sync, ..Options::default() };
     let (log, opened) = FileLog::open(&folder, options)?;
     tracing::debug!(folder = %folder.display(), records = opened.records, "the log is open");
-    Ok((Arc::new(log), None))
+    Ok(log)
 }
 
 /// The log that the configuration names, to be read only: a server may hold it meanwhile.

@@ -34,7 +34,8 @@ fn new_log(broker: &Broker, query: &str) -> Settings {
 /// Tells others of decisions: as they are, by their first byte.
 fn outlet() -> Outlet {
     Box::new(|_, topic, payload, _| {
-        let outgoing = Outgoing { stream: Stream::Decisions, key: payload[..1].to_vec(), value: payload.to_vec() };
+        let outgoing =
+            Outgoing { stream: Stream::Decisions, key: payload.iter().take(1).copied().collect(), value: payload.to_vec() };
         (topic == Topic::Decision).then_some(outgoing)
     })
 }
@@ -72,8 +73,11 @@ fn make_topic(settings: &Settings, topic: &str, partitions: i32) {
     made[0].as_ref().unwrap();
 }
 
-/// Every committed message of a topic: key, value, and headers.
-fn messages(settings: &Settings, topic: &str) -> Vec<(Vec<u8>, Vec<u8>, Vec<(String, String)>)> {
+/// The key, the value, and the headers of a message.
+type Found = (Vec<u8>, Vec<u8>, Vec<(String, String)>);
+
+/// Every committed message of a topic.
+fn messages(settings: &Settings, topic: &str) -> Vec<Found> {
     use rdkafka::consumer::Consumer;
     let consumer: Reading = clients(settings).reader(&[]).unwrap();
     let partitions = clients(settings).partitions(&consumer, topic).unwrap();
