@@ -46,6 +46,7 @@ fn every_page_is_shown_and_nothing_is_complained_of() {
     check("/drift", "#message", "No data");
     check("/models", "#performance-message", "No data");
     check("/audit", "#entries tbody", "promoted");
+    check("/people", "#message", "Nobody has to log in yet");
     assert!(browser.shows(Place::Button("Audit")) && !browser.shows("#who"), "nobody has to log in");
     // There is nobody to log in as.
     browser.open(&format!("{}/login?next=%2Fdrift", server.url));
@@ -188,4 +189,117 @@ fn two_people_promote_a_model_and_a_viewer_may_not() {
     assert_eq!(zoe.complaints(), Vec::<String>::new());
     let verified = run_well(&["audit", "--data-dir", text(data), "verify"]);
     assert!(verified.stderr.contains("are as they were written"), "{}", verified.stderr);
+}
+
+#[test]
+fn an_admin_keeps_the_people_and_nobody_else_sees_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    for (name, role) in [("vera", "viewer"), ("max", "analyst"), ("bob", "reviewer"), ("amy", "approver"), ("zoe", "admin")] {
+        user(data, name, role);
+    }
+    let server = Server::start(data);
+    let Some(zoe) = enter(&server, "zoe", "/people") else { return };
+    zoe.until_text("#users", "looks on");
+    assert!(zoe.shows(Place::Button("People")));
+
+    // By keys alone: somebody new. What the server refuses is said, and nothing that was written is lost.
+    zoe.key("n");
+    zoe.until_text("#standing", "Somebody new");
+    zoe.fill("#words input[name=name]", "tim");
+    zoe.fill("#words input[name=password]", "tim is not a password");
+    zoe.press(Place::Button("Add"));
+    zoe.until_text("#said", "does not have the user's name in it");
+    zoe.fill("#words input[name=password]", PASSWORD);
+    zoe.press(Place::Button("Add"));
+    zoe.until_text("#said", "tim may log in");
+    let pick = |name: &str| zoe.press(Place::Button(name));
+    pick("tim");
+    zoe.until_text("#standing", "tim, viewer");
+    zoe.key("r");
+    zoe.script("document.querySelector('#words select').value = 'analyst'");
+    zoe.fill("#words input[name=reason]", "passed the training");
+    zoe.press("#words button.primary");
+    zoe.until_text("#said", "tim has another role");
+    zoe.until_text("#standing", "tim, analyst");
+    // Who is disabled is out at once, and comes back.
+    let tim = enter(&server, "tim", "/alerts").expect("there is one");
+    zoe.press("#acts [data-act=disable]");
+    zoe.fill("#words input[name=reason]", "on leave");
+    zoe.press("#words button.primary");
+    zoe.until_text("#said", "tim may log in no longer");
+    tim.open(&format!("{}/alerts", server.url));
+    tim.until_at("/login?next=");
+    log_in(&tim, "tim", PASSWORD);
+    tim.until_text("#message", "the name or the password is wrong");
+    zoe.press("#acts [data-act=enable]");
+    zoe.press("#words button.primary");
+    zoe.until_text("#said", "tim may log in again");
+    log_in(&tim, "tim", PASSWORD);
+    tim.until_text("#who", "tim");
+
+    // Nobody changes themselves.
+    zoe.press(Place::Button("zoe you"));
+    zoe.until_text("#standing", "another admin changes the rest");
+    assert_eq!(zoe.script("return document.querySelectorAll('#acts button').length"), 0);
+    zoe.key("\u{e00c}");
+    zoe.until("nobody is chosen", |browser| !browser.shows("#work"));
+    pick("vera");
+    zoe.press("#acts [data-act=disable]");
+    zoe.press("#words button.primary");
+    zoe.until_text("#said", "vera may log in no longer");
+
+    // Somebody guesses; who has the name is locked out, is seen to be, and gets in with another password at once.
+    let mut looked_at = 0;
+    until("eight have failed, so that the next waits for 16 seconds", || {
+        let guess = server.post("/v1/session", &json!({"name": "max", "password": "a wrong password"}).to_string());
+        looked_at += u32::from(guess.status == 401);
+        looked_at == 8
+    });
+    zoe.until_text("#users", "locked out since");
+    zoe.until_text("#shown", "1 locked out");
+    pick("max");
+    zoe.until_text("#standing", "max, analyst");
+    zoe.picture("people");
+    zoe.press(Place::Button("Locked out"));
+    zoe.until_at("show=locked_out");
+    zoe.until("only those", |browser| browser.script("return document.querySelectorAll('#users tbody tr').length") == 1);
+    zoe.key("p");
+    zoe.fill("#words input[name=password]", "another password");
+    zoe.fill("#words input[name=reason]", "called back on his number");
+    zoe.press("#words button.primary");
+    zoe.until_text("#said", "max has another password");
+    zoe.until_text("#message", "Nobody like that");
+    let max = Browser::start().expect("there is one");
+    max.open(&format!("{}/login", server.url));
+    log_in(&max, "max", "another password");
+    max.until_text("#who", "max");
+    zoe.press(Place::Button("All"));
+    pick("tim");
+    zoe.key("x");
+    zoe.press("#words button.primary");
+    zoe.until_text("#said", "tim is removed");
+    zoe.until("he is gone", |browser| !browser.text("#users").is_some_and(|text| text.contains("tim")));
+    // What was refused is in the browser's own log, and nothing else.
+    let complaints = zoe.complaints();
+    assert!(complaints.iter().all(|line| line.contains("422")), "{complaints:?}");
+
+    // The audit has it, with the reasons.
+    zoe.press(Place::Button("Audit"));
+    zoe.until_text("#entries tbody", "user removed");
+    let shown = zoe.text("#entries").expect("it is shown");
+    for words in ["passed the training", "on leave", "called back on his number", "zoe user added user tim"] {
+        assert!(shown.contains(words), "{words} is not in\n{shown}");
+    }
+
+    // Who is none finds no link, and is told why there is nothing.
+    let bob = enter(&server, "bob", "/people").expect("there is one");
+    bob.until_text("#banner", "`bob` is reviewer, and may not do this: it needs the scope `admin`");
+    assert!(!bob.shows("main") && !bob.shows(Place::Button("People")) && bob.shows(Place::Button("Audit")));
+    assert_eq!(bob.script("return document.querySelectorAll('#users tbody tr').length"), 0);
+    // The token is wanted for changes of people as for all.
+    let refused = zoe.script(
+        "return (async () => (await fetch('/v1/users/amy', {method: 'DELETE', headers: {'content-type': 'application/json'}})).status)()",
+    );
+    assert_eq!(refused, 403);
 }

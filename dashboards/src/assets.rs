@@ -12,9 +12,10 @@ const DRIFT: &str = include_str!("../page/drift.html");
 const AUDIT: &str = include_str!("../page/audit.html");
 const LOGIN: &str = include_str!("../page/login.html");
 const MODELS: &str = include_str!("../page/models.html");
+const PEOPLE: &str = include_str!("../page/people.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 28] = [
+pub(crate) const ASSETS: [(&str, &str); 29] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
@@ -40,6 +41,7 @@ pub(crate) const ASSETS: [(&str, &str); 28] = [
     ("models.css", include_str!("../page/models.css")),
     ("models.js", include_str!("../page/models.js")),
     ("people.css", include_str!("../page/people.css")),
+    ("people.js", include_str!("../page/people.js")),
     ("rivals.js", include_str!("../page/rivals.js")),
     ("scales.js", include_str!("../page/scales.js")),
     ("who.js", include_str!("../page/who.js")),
@@ -67,6 +69,10 @@ pub(crate) async fn audit() -> Response {
 
 pub(crate) async fn login() -> Response {
     file("text/html; charset=utf-8", LOGIN)
+}
+
+pub(crate) async fn people() -> Response {
+    file("text/html; charset=utf-8", PEOPLE)
 }
 
 pub(crate) async fn drift_page() -> Response {

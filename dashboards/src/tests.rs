@@ -107,6 +107,7 @@ async fn every_file_has_its_type_and_the_policy() {
     check("/models", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/login", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/audit", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/people", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/alerts", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/alerts/declined-12", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/assets/app.css", "text/css; charset=utf-8", "/* ").await;
@@ -259,6 +260,7 @@ fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
         ("drift.html", include_str!("../page/drift.html")),
         ("models.html", include_str!("../page/models.html")),
         ("audit.html", include_str!("../page/audit.html")),
+        ("people.html", include_str!("../page/people.html")),
         ("login.html", include_str!("../page/login.html")),
     ];
     for (name, text) in pages.into_iter().chain(ASSETS) {

@@ -10,7 +10,9 @@ use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{Access, FileError, Password, PasswordError, PasswordKept, Role, User, UserChange, UserError};
+use super::access::{
+    Access, FileError, LockedOut, Password, PasswordError, PasswordKept, Role, Standing, User, UserChange, UserError,
+};
 use super::in_path::InPath;
 use super::problem::Problem;
 use super::{Body, Caller};
@@ -28,11 +30,14 @@ pub(super) struct UserAnswer {
     password_at: Timestamp,
     /// In how many browsers the user is logged in.
     sessions: usize,
+    /// `null` where it is not so: where the user may log in now, with the right password.
+    locked_out: Option<LockedOut>,
 }
 
 impl UserAnswer {
-    fn new(User { name, role, disabled, created_at, password_at, .. }: User, sessions: usize) -> Self {
-        Self { name, role, disabled, created_at, password_at, sessions }
+    fn new(User { name, role, disabled, created_at, password_at, .. }: User, standing: Standing) -> Self {
+        let Standing { sessions, locked_out } = standing;
+        Self { name, role, disabled, created_at, password_at, sessions, locked_out }
     }
 }
 
@@ -40,12 +45,16 @@ impl UserAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Users {
     users: Vec<UserAnswer>,
+    /// The time now, by the clock of the server.
+    #[schema(value_type = String, format = DateTime)]
+    now: Timestamp,
 }
 
 /// All users.
 #[utoipa::path(get, path = "/v1/users", tag = "people", responses((status = 200, description = "all users", body = Users)))]
 pub(super) async fn list(State(access): State<Arc<Access>>) -> Json<Users> {
-    Json(Users { users: access.users().into_iter().map(|(user, sessions)| UserAnswer::new(user, sessions)).collect() })
+    let users = access.users().into_iter().map(|(user, standing)| UserAnswer::new(user, standing)).collect();
+    Json(Users { users, now: access.now() })
 }
 
 /// A user to be added.
@@ -76,7 +85,8 @@ pub(super) async fn add(State(access): State<Arc<Access>>, Caller(by): Caller, b
     }
     let kept = kept(&access, &password, &name).await?;
     let user = access.change_users(move |users, now| users.add(&name, role, kept, &by.name, now)).await?;
-    Ok((StatusCode::CREATED, Json(UserAnswer::new(user, 0))).into_response())
+    let standing = access.standing(&user.name);
+    Ok((StatusCode::CREATED, Json(UserAnswer::new(user, standing))).into_response())
 }
 
 /// What is to be another about a user: exactly one of these.
@@ -86,7 +96,7 @@ pub(super) async fn add(State(access): State<Arc<Access>>, Caller(by): Caller, b
 pub(super) enum Wanted {
     /// Another role, from the next request on.
     Role(Role),
-    /// Another password; all sessions end.
+    /// Another password; all sessions end, and so does a lock-out.
     Password(String),
     /// No way in any more, or the way in again; all sessions end.
     Disabled(bool),
@@ -129,8 +139,8 @@ pub(super) async fn edit(
         Wanted::Disabled(false) => UserChange::Enable,
     };
     let user = access.change_users(move |users, now| users.change(&name, wanted, &by.name, &reason, now)).await?;
-    let sessions = access.sessions_of(&user.name);
-    Ok(Json(UserAnswer::new(user, sessions)))
+    let standing = access.standing(&user.name);
+    Ok(Json(UserAnswer::new(user, standing)))
 }
 
 /// Removes a user: nobody logs in under the name any more. What was done under it stays.

@@ -6,6 +6,8 @@ use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ingest::{Duration, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// So many names, and so many addresses, are remembered.
 const MOST: usize = 10_000;
@@ -31,6 +33,17 @@ fn wait(failures: u32, Limits { moment_from, longest_from }: Limits) -> Duration
         failures if failures >= longest_from => LONGEST,
         failures => Duration::seconds(2 << (failures - moment_from).min(9)),
     }
+}
+
+/// Since when nobody logs in with a name, whatever the password, since too many tries have failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(in crate::api) struct LockedOut {
+    /// When the try failed that was one too many.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// When the next one is looked at.
+    #[schema(value_type = String, format = DateTime)]
+    until: Timestamp,
 }
 
 /// The tries of late.
@@ -62,12 +75,23 @@ impl Attempts {
 
     /// The try that was counted last was right.
     pub(super) fn was_right(&mut self, name: &str, address: Option<IpAddr>) {
-        self.names.0.remove(&plain(name));
+        self.forget(name);
         if let Some(counter) = address.and_then(|address| self.addresses.0.get_mut(&network(address))) {
             // Others of the address may have guessed meanwhile.
             counter.failures = counter.failures.saturating_sub(1);
             counter.until = Timestamp::MIN;
         }
+    }
+
+    /// What was tried with a name counts no more.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.names.0.remove(&plain(name));
+    }
+
+    /// Whether nobody logs in with a name for a while.
+    pub(super) fn locked_out(&self, name: &str, now: Timestamp) -> Option<LockedOut> {
+        let Counter { last_at, until, .. } = *self.names.0.get(&plain(name))?;
+        (until > now).then_some(LockedOut { since: last_at, until })
     }
 
     /// How long the next try has to wait.

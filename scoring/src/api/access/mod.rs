@@ -35,6 +35,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
+pub(super) use self::attempts::LockedOut;
 pub use self::keys::{Key, KeyError, KeyFile, NewKey, Scope, Secret};
 pub(super) use self::origin::is_own;
 pub use self::password::{Password, PasswordError, PasswordKept};
@@ -114,6 +115,13 @@ struct Known {
     limiter: Option<DefaultDirectRateLimiter>,
 }
 
+/// How things are with a user at the moment.
+pub(super) struct Standing {
+    /// In how many browsers the user is logged in.
+    pub(super) sessions: usize,
+    pub(super) locked_out: Option<LockedOut>,
+}
+
 /// Who calls, and with what.
 pub(super) enum By {
     Key(Key),
@@ -162,7 +170,8 @@ impl Access {
         Ok(access)
     }
 
-    /// Reads keys and users again. Rates begin anew; sessions of users who are gone, disabled or have another password end.
+    /// Reads keys and users again. Rates begin anew; sessions of users who are gone, disabled or have another password end. Whoever has another
+    /// password need not wait for what was guessed before.
     ///
     /// # Errors
     /// Then everything stays as it was.
@@ -180,6 +189,10 @@ impl Access {
         self.keys.store(Arc::new(keys.into_iter().map(known).collect()));
         let stays = |session: &Session| users::of_name(&users, &session.user).is_some_and(|user| is_of(session, user));
         lock(&self.sessions).end_unless(stays);
+        let before = self.users.load();
+        let has_another =
+            |user: &&User| users::of_name(&before, &user.name).is_some_and(|before| before.password_at != user.password_at);
+        users.iter().filter(has_another).for_each(|user| lock(&self.attempts).forget(&user.name));
         self.users.store(Arc::new(users));
         *read = stamps;
         Ok(())
@@ -244,15 +257,15 @@ impl Access {
         self.clock.now()
     }
 
-    /// The users, and how many sessions each has.
-    pub(super) fn users(&self) -> Vec<(User, usize)> {
-        let sessions = lock(&self.sessions);
-        self.users.load().iter().map(|user| (user.clone(), sessions.count(&user.name))).collect()
+    /// The users, and how things are with each.
+    pub(super) fn users(&self) -> Vec<(User, Standing)> {
+        self.users.load().iter().map(|user| (user.clone(), self.standing(&user.name))).collect()
     }
 
-    /// How many sessions a user has.
-    pub(super) fn sessions_of(&self, name: &str) -> usize {
-        lock(&self.sessions).count(name)
+    /// How things are with a user.
+    pub(super) fn standing(&self, name: &str) -> Standing {
+        let locked_out = lock(&self.attempts).locked_out(name, self.now());
+        Standing { sessions: lock(&self.sessions).count(name), locked_out }
     }
 
     /// Tells the audit chain something, and waits until it is on the disk.

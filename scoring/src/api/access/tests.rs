@@ -358,6 +358,31 @@ fn who_guesses_waits_longer_each_time() {
 }
 
 #[test]
+fn who_is_locked_out_is_known_until_there_is_another_password() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = |text: &str| Password::new(text, "ada").and_then(|password| password.hash()).expect("it hashes");
+    let file = UserFile::of(folder.path());
+    for name in ["ada", "bob"] {
+        file.add(name, Role::Analyst, kept("correct horse battery"), BY, NOW).expect("added");
+    }
+    let access = access(folder.path());
+    let locked_out =
+        || -> Vec<Option<LockedOut>> { access.users().into_iter().map(|(_, standing)| standing.locked_out).collect() };
+    let guess = |times: u32| (0..times).for_each(|_| lock(&access.attempts).count("ADA", None, NOW).expect("it is looked at"));
+    guess(4);
+    assert_eq!(locked_out(), [None, None]);
+    guess(1);
+    let found = serde_json::to_string(&locked_out()).expect("JSON");
+    assert_eq!(found, r#"[{"since":"1970-01-01T00:16:40Z","until":"1970-01-01T00:16:42Z"},null]"#);
+    // Another role changes nothing about it.
+    file.change("ada", UserChange::Role(Role::Viewer), BY, "", LATER).expect("changed");
+    assert!(access.reload().is_ok() && locked_out()[0].is_some());
+    file.change("ada", UserChange::Password(kept("another password")), BY, "she called", LATER).expect("changed");
+    assert!(access.reload().is_ok() && locked_out() == [None, None]);
+    assert_eq!(lock(&access.attempts).count("ada", None, NOW), Ok(()));
+}
+
+#[test]
 fn many_new_names_do_not_make_room_for_one_that_waits() {
     let mut attempts = Attempts::default();
     while attempts.count("ada", None, NOW).is_ok() {}
