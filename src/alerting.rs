@@ -1,33 +1,52 @@
-//! Who is told of alerts: every sink of the configuration that wants to know of their severity.
+//! Who is told of alerts: every sink of the configuration that wants to know of their severity, when they are raised and when they come to matter more.
 
 use std::sync::Arc;
 
-use monitor::lookout::Tell;
-use monitor::notify::{Notification, Notifier, Severity, What};
+use monitor::lookout::{News, Tell};
+use monitor::notify::{Notification, Notifier, Rose, Severity, What};
 use scoring::Pipeline;
-use scoring::alerts::{self, Alert};
+use scoring::alerts::{self, Alert, Hit, Joined, Risen};
 
-/// Tells of alerts that were raised.
+/// Tells what is new of alerts.
 pub(crate) fn tell(notifier: &Arc<Notifier>, pipeline: &Pipeline) -> Tell {
     let (notifier, pipeline) = (Arc::clone(notifier), pipeline.name.clone());
-    Box::new(move |alert| notifier.tell(&notification(alert, &pipeline)))
+    Box::new(move |news| notifier.tell(&notification(news, &pipeline)))
 }
 
-/// The same whenever the same alert is told of.
-fn notification(alert: &Alert, pipeline: &str) -> Notification {
-    let severity = match alert.severity {
+/// The same whenever the same is told.
+fn notification(news: &News<'_>, pipeline: &str) -> Notification {
+    match *news {
+        News::Opened(alert) => opened(alert, pipeline),
+        News::Rose { joined: Joined { id, hit, severity, .. }, risen: Risen { from, about }, at } => {
+            let reason = format!("{}: event {}, {}", id.policy(), hit.event_id, decided(hit));
+            let rose = Some(Rose { from: *from, to: *severity });
+            let what = What::Alert { alert_id: id.to_string(), subject: about.to_string(), reason, rose };
+            Notification::new(at, of(*severity), pipeline, what)
+        }
+    }
+}
+
+fn opened(alert: &Alert, pipeline: &str) -> Notification {
+    let lead = alert.lead();
+    let event = lead.map_or_else(String::new, |hit| format!("event {}", hit.event_id));
+    let subject = alert.subject.as_ref().map_or(event, ToString::to_string);
+    let reason = format!("{}: {}", alert.policy, lead.map_or_else(String::new, decided));
+    let what = What::Alert { alert_id: alert.id.to_string(), subject, reason, rose: None };
+    Notification::new(alert.opened_at, of(alert.severity), pipeline, what)
+}
+
+fn decided(hit: &Hit) -> String {
+    match hit.score {
+        Some(score) => format!("{} at score {score}", hit.verdict),
+        None => hit.verdict.to_string(),
+    }
+}
+
+const fn of(severity: alerts::Severity) -> Severity {
+    match severity {
         alerts::Severity::Low => Severity::Low,
         alerts::Severity::Medium => Severity::Medium,
         alerts::Severity::High => Severity::High,
         alerts::Severity::Critical => Severity::Critical,
-    };
-    let lead = alert.lead();
-    let event = lead.map_or_else(String::new, |hit| format!("event {}", hit.event_id));
-    let subject = alert.subject.as_ref().map_or(event, ToString::to_string);
-    let decided = lead.map_or_else(String::new, |hit| match hit.score {
-        Some(score) => format!("{} at score {score}", hit.verdict),
-        None => hit.verdict.to_string(),
-    });
-    let what = What::Alert { alert_id: alert.id.to_string(), subject, reason: format!("{}: {decided}", alert.policy) };
-    Notification::new(alert.opened_at, severity, pipeline, what)
+    }
 }

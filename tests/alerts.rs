@@ -83,8 +83,10 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     let (viewer, shop) = (key(data, "viewer", "read"), key(data, "shop", "score"));
     let (file, none) = (pipeline(data, ALERTS), Value::Null);
     let config = data.join("riskflow.toml");
-    let notify = "[[notify]]\nname = \"desk\"\nurl = \"file://told.jsonl\"\nkinds = [\"alert\"]\nleast_severity = \"high\"\n";
-    std::fs::write(&config, notify).expect("written");
+    let sink = |name: &str, file: &str, least: &str| {
+        format!("[[notify]]\nname = \"{name}\"\nurl = \"file://{file}\"\nkinds = [\"alert\"]\nleast_severity = \"{least}\"\n")
+    };
+    std::fs::write(&config, sink("desk", "told.jsonl", "high") + &sink("pager", "paged.jsonl", "critical")).expect("written");
     let server = Server::start_with(data, &file, &["--config", text(&config)]);
 
     // Five payments of two customers come to three alerts.
@@ -249,6 +251,28 @@ fn learned(data: &Path) -> Vec<bool> {
     let log = Arc::new(FileReader::open(&data.join("log")).expect("a log"));
     let source = LogSource { log, vectors: Vectors::Logged, as_of: time("2100-01-01"), maturity: None };
     let (pipeline, delay) = (Arc::new(handbook()), ingest::Duration::ZERO);
+
+    // One that comes to matter more is told of again, also to whom it did not matter before; another event that changes nothing is not.
+    for (id, minor) in [("e7", 40_000), ("e8", 100_000)] {
+        assert_eq!(decided(&server, &shop, id, "b", minor), "decline");
+    }
+    until("both have joined", || queue(&server, &viewer, "?key=b&severity=critical") == [line("declined", "b", 3)]);
+    let of_b = said(&server.ask(&viewer, "GET", "/v1/alerts?key=b", &none), 200)["items"][0]["id"].clone();
+    let paged = || std::fs::read_to_string(data.join("paged.jsonl")).unwrap_or_default();
+    let rises = || -> Vec<Value> {
+        let lines: Vec<Value> = paged().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        lines.into_iter().filter(|line| line["details"]["alert_id"] == of_b).collect()
+    };
+    until("the rise is told of", || rises().len() == 1 && told()[of_b.as_str().expect("an id")] == 2);
+    server.kill();
+    let server = Server::start_with(data, &file, &["--config", text(&config)]);
+    assert_eq!(decided(&server, &shop, "e9", "f", 70_000), "decline");
+    until("what came later is told of, after whatever is told again", || told().len() == 4);
+    let rose = &rises()[0];
+    assert_eq!((rises().len(), &rose["severity"]), (1, &json!("critical")));
+    assert_eq!(rose["details"]["rose"], json!({"from": "high", "to": "critical"}));
+    let summary = rose["summary"].as_str().expect("a sentence");
+    assert!(summary.contains("about customer b rose from high to critical: declined: event e7, decline at score"), "{summary}");
     runtime.block_on(async {
         let source = Source::Log(source);
         let examples = source.examples(&pipeline, &Training::default(), period, delay, Unlabelled::LeftOut, &mut |_| {}).await;

@@ -1,16 +1,16 @@
 //! Follows the log on a thread of its own and has the alert desk look at every decision, in the order of the log. Which are worth an alert is scoring's plain
 //! function; that none is looked at twice is the desk's. After a start it reads again as much as patterns need, and tells again of what was
-//! raised since then: a notification has the id of its alert, so that nobody is told twice.
+//! raised since then: what is told follows from the record alone, so that its id is the same and nobody is told twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time;
 
-use ingest::background;
 use ingest::log::record::decode_event;
 use ingest::log::{Durability, Log, Position, Record, Topic, reached};
-use scoring::alerts::{Alert, Policy, Raise, Step, Windows, Worthy};
+use ingest::{Timestamp, background};
+use scoring::alerts::{Alert, Joined, Policy, Raise, Risen, Step, Windows, Worthy};
 use scoring::{Control, Decision, Engine};
 use tokio::sync::watch;
 
@@ -25,8 +25,24 @@ const FAR: u64 = 200_000;
 /// The pause after a failure, and while the desk is full.
 const PAUSE: time::Duration = time::Duration::from_secs(5);
 
-/// Who is told of alerts that were raised.
-pub type Tell = Box<dyn Fn(&Alert) + Send>;
+/// Who is told of alerts.
+pub type Tell = Box<dyn Fn(&News<'_>) + Send>;
+
+/// What there is to tell of an alert.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum News<'a> {
+    /// It was raised.
+    Opened(&'a Alert),
+    /// It matters more than it did, since an event joined it.
+    Rose {
+        /// The event, the alert, and how much it matters now.
+        joined: &'a Joined,
+        /// How much it mattered, and what it is about.
+        risen: &'a Risen,
+        /// When.
+        at: Timestamp,
+    },
+}
 
 /// The running lookout. Dropped, it stops without anybody waiting for it.
 #[derive(Debug)]
@@ -227,19 +243,20 @@ impl Follower {
         Ok(Some(worthy))
     }
 
-    /// What happened at the desk: other policies hold from here on, and who wants to know hears of alerts that were raised.
+    /// What happened at the desk: other policies hold from here on, and who wants to know hears of alerts that were raised or matter more.
     fn control(&mut self, record: &Record, tell: &Tell) -> Result<(), Error> {
         let position = record.position;
         let control = Control::decode(&record.payload).map_err(|source| Error::Record { position, source })?;
-        let Control::Alerts { steps, .. } = control else { return Ok(()) };
+        let Control::Alerts { steps, at, .. } = control else { return Ok(()) };
         for step in steps {
             match step {
                 Step::Policies(policies) => {
                     self.policies.insert(position.next(), policies.into_iter().map(Arc::new).collect());
                 }
-                Step::Looked { raised, .. } if position >= self.told => raised.iter().for_each(|raise| {
-                    if let Raise::Open(alert) = raise {
-                        tell(alert);
+                Step::Looked { raised, .. } if position >= self.told => raised.iter().for_each(|raise| match raise {
+                    Raise::Open(alert) => tell(&News::Opened(alert)),
+                    Raise::Join(joined) => {
+                        joined.risen.iter().for_each(|risen| tell(&News::Rose { joined, risen, at }));
                     }
                 }),
                 Step::Looked { .. } | Step::Did { .. } => {}

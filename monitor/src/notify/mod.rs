@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ingest::Clock;
 
 pub use self::config::{Sink, SinkConfig};
-pub use self::notification::{Drift, Kind, Notification, Severity, What};
+pub use self::notification::{Drift, Kind, Notification, Rose, Severity, What};
 pub use self::sender::Figures;
 use self::sender::Sender;
 

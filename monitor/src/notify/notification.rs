@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ingest::Timestamp;
+use scoring::alerts;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -73,7 +74,7 @@ pub enum What {
         /// Why, for a person.
         evidence: String,
     },
-    /// An alert was raised.
+    /// An alert was raised, or matters more than it did.
     Alert {
         /// Its id.
         alert_id: String,
@@ -81,6 +82,9 @@ pub enum What {
         subject: String,
         /// For a person.
         reason: String,
+        /// How much it mattered before and matters now, where it was there; nothing when it was raised.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rose: Option<Rose>,
     },
     /// A training published candidates.
     RetrainDone {
@@ -108,6 +112,15 @@ pub enum What {
     },
     /// Somebody wants to see whether this arrives.
     Test,
+}
+
+/// An alert matters more than it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rose {
+    /// How much it mattered.
+    pub from: alerts::Severity,
+    /// How much it matters now.
+    pub to: alerts::Severity,
 }
 
 /// A statistic and its threshold.
@@ -194,7 +207,10 @@ impl fmt::Display for What {
             Self::VerdictReached { experiment, champion, challenger, verdict, evidence } => {
                 write!(f, "experiment {experiment}, {challenger} against {champion}: {verdict}. {evidence}")
             }
-            Self::Alert { alert_id, subject, reason } => write!(f, "alert {alert_id} about {subject}: {reason}"),
+            Self::Alert { alert_id, subject, reason, rose: None } => write!(f, "alert {alert_id} about {subject}: {reason}"),
+            Self::Alert { alert_id, subject, reason, rose: Some(Rose { from, to }) } => {
+                write!(f, "alert {alert_id} about {subject} rose from {from} to {to}: {reason}")
+            }
             Self::RetrainDone { model, versions } => {
                 write!(f, "{model} was trained anew, its candidates are {}", versions.join(", "))
             }

@@ -136,6 +136,7 @@ fn whatever_happens_with_an_alert_has_a_row() {
         },
         entities: Default::default(),
         severity: Severity::Critical,
+        risen: None,
     };
     let joined = Step::Looked { raised: vec![Raise::Join(joined)], until: Position(10), from: Position(10) };
     let resolved = Did::Resolved { outcome: AlertOutcome::ConfirmedFraud, note: String::new(), events: Vec::new() };

@@ -124,7 +124,7 @@ impl Desk {
                 self.opened += 1;
                 self.hold(*alert);
             }
-            Raise::Join(Joined { id, hit, entities, severity }) => {
+            Raise::Join(Joined { id, hit, entities, severity, .. }) => {
                 if let Some(alert) = self.live.get_mut(&id) {
                     alert.join(hit, &entities);
                     alert.severity = severity;

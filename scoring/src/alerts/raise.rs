@@ -74,6 +74,18 @@ pub struct Joined {
     pub entities: BTreeMap<String, String>,
     /// How much the alert matters then.
     pub severity: Severity,
+    /// That this is more than before, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risen: Option<Risen>,
+}
+
+/// An alert matters more than it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Risen {
+    /// How much it mattered before.
+    pub from: Severity,
+    /// What it is about, for whoever is told.
+    pub about: Subject,
 }
 
 /// What comes of a decision that is worth an alert of a policy. `earlier` are the hits before it that count for a pattern, `open` is the last alert of the
@@ -86,7 +98,9 @@ pub fn raise(policy: &Policy, worthy: &Worthy, earlier: &[Hit], open: Option<&Al
         let mut after = open.clone();
         after.join(worthy.hit.clone(), &worthy.entities);
         let (id, severity) = (open.id.clone(), after.severity_by(policy));
-        return Some(Raise::Join(Joined { id, hit: worthy.hit.clone(), entities: worthy.entities.clone(), severity }));
+        let risen = worthy.subject(policy).filter(|_| severity > open.severity).map(|about| Risen { from: open.severity, about });
+        let (hit, entities) = (worthy.hit.clone(), worthy.entities.clone());
+        return Some(Raise::Join(Joined { id, hit, entities, severity, risen }));
     }
     if earlier.len() + 1 < policy.events() as usize {
         return None;
