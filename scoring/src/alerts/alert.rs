@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use ingest::log::Position;
 use ingest::{Currency, EventId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Policy, Severity};
-use super::raise::Worthy;
+use super::raise::{Seen, Worthy};
 use super::stage::{Refusal, Stage};
 use super::step::{Action, Did};
 use crate::control::Person;
@@ -131,24 +132,24 @@ pub struct Alert {
 
 impl Alert {
     /// One that a decision raises, with those before it that belong to it.
-    pub(super) fn opened(policy: &Policy, worthy: &Worthy, earlier: &[Hit]) -> Self {
+    pub(super) fn opened(policy: &Policy, worthy: &Worthy, earlier: &[Arc<Seen>]) -> Self {
+        let seen = || earlier.iter().chain([&worthy.seen]);
         let mut alert = Self {
-            id: AlertId::new(&policy.name, worthy.hit.decision),
+            id: AlertId::new(&policy.name, worthy.seen.hit.decision),
             policy: policy.name.clone(),
             severity: policy.severity,
             group: policy.group.clone(),
             subject: worthy.subject(policy),
             entities: BTreeMap::new(),
-            currency: worthy.currency,
-            hits: earlier.to_vec(),
+            currency: seen().find_map(|seen| seen.currency),
+            hits: Vec::new(),
             opened_at: worthy.decided_at,
             stage: Stage::Open,
             entries: Vec::new(),
             version: 0,
         };
-        alert.join(worthy.hit.clone(), &worthy.entities);
-        alert.severity = alert.severity_by(policy);
-        alert
+        seen().for_each(|seen| alert.join(seen.hit.clone(), &seen.entities));
+        Self { version: 1, severity: alert.severity_by(policy), ..alert }
     }
 
     /// Another event is of it.

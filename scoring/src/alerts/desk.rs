@@ -8,10 +8,10 @@ use ingest::Timestamp;
 use ingest::log::Position;
 use serde::{Deserialize, Serialize};
 
-use super::alert::{Alert, AlertId, Hit, Subject};
+use super::alert::{Alert, AlertId, Subject};
 use super::policy::{Policy, Severity};
 use super::queue::{Filter, Order};
-use super::raise::{Joined, Raise, Worthy, raise};
+use super::raise::{Joined, Raise, Seen, Worthy, raise};
 use super::step::Step;
 
 /// So many of those that were closed last are at hand.
@@ -170,7 +170,7 @@ impl Desk {
 
     /// What comes of a decision that was not looked at yet; `None` where nothing does, or it was. So looking twice raises nothing twice.
     pub fn plan(&self, worthy: &Worthy) -> Option<Step> {
-        let position = worthy.hit.decision;
+        let position = worthy.seen.hit.decision;
         if position < self.until {
             return None;
         }
@@ -179,7 +179,7 @@ impl Desk {
         (!raised.is_empty()).then(|| Step::Looked { raised, until: position.next(), from: worthy.from })
     }
 
-    fn raise(&self, policy: &Policy, worthy: &Worthy, earlier: &[Hit]) -> Option<Raise> {
+    fn raise(&self, policy: &Policy, worthy: &Worthy, earlier: &[Arc<Seen>]) -> Option<Raise> {
         let of = worthy.subject(policy).map(|subject| (policy.name.clone(), subject));
         let open = of.as_ref().and_then(|of| self.live.get(self.last.get(of)?));
         // What is in another one already, closed or full, is not in two.
@@ -193,7 +193,7 @@ impl Desk {
                 others.flat_map(|alert| &alert.hits).map(|hit| hit.decision).collect()
             }
         };
-        let earlier: Vec<Hit> = earlier.iter().filter(|hit| !taken.contains(&hit.decision)).cloned().collect();
+        let earlier: Vec<Arc<Seen>> = earlier.iter().filter(|seen| !taken.contains(&seen.hit.decision)).cloned().collect();
         raise(policy, worthy, &earlier, open)
     }
 

@@ -18,7 +18,7 @@ pub use self::desk::Desk;
 pub use self::policy::{About, After, Level, Policy, Rise, Severity, When};
 pub(crate) use self::queue::STATES;
 pub use self::queue::{Filter, Order};
-pub use self::raise::{Joined, Raise, Risen, Worthy, raise};
+pub use self::raise::{Joined, Raise, Risen, Seen, Worthy, raise};
 pub use self::stage::{Held, Outcome, Refusal, Stage};
 pub use self::step::{Action, Did, Step};
 pub use self::windows::Windows;

@@ -11,19 +11,26 @@ use super::alert::{Alert, AlertId, Hit, MOST_HITS, Subject};
 use super::policy::{Policy, Severity};
 use crate::decision::Decision;
 
+/// An event that was decided, as far as an alert has to do with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The event, and what was decided.
+    pub hit: Hit,
+    /// The keys of its entities, by the entity's name.
+    pub entities: BTreeMap<String, String>,
+    /// The currency of its amount.
+    pub currency: Option<Currency>,
+}
+
 /// A decision that is worth an alert by some policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worthy {
     /// Its event, and what was decided.
-    pub hit: Hit,
+    pub seen: Arc<Seen>,
     /// When that was.
     pub decided_at: Timestamp,
-    /// The keys of the event's entities, by the entity's name.
-    pub entities: BTreeMap<String, String>,
-    /// The currency of its amount.
-    pub currency: Option<Currency>,
-    /// The policies, each with what was worth an alert of it before, of the same entity and within its time.
-    pub by: Vec<(Arc<Policy>, Vec<Hit>)>,
+    /// The policies, each with what was worth an alert of it before, of the same entity and within its time: the oldest first.
+    pub by: Vec<(Arc<Policy>, Vec<Arc<Seen>>)>,
     /// From where the log has to be read to know what comes after it.
     pub from: Position,
 }
@@ -43,13 +50,14 @@ impl Worthy {
         let currency = event.amount.map(ingest::Amount::currency);
         let keys = schema.entities.iter().zip(event.entities);
         let entities = keys.filter_map(|(entity, key)| Some((entity.name.clone(), key?.into()))).collect();
-        Self { hit, decided_at: decision.decided_at, entities, currency, by: Vec::new(), from: position }
+        let seen = Arc::new(Seen { hit, entities, currency });
+        Self { seen, decided_at: decision.decided_at, by: Vec::new(), from: position }
     }
 
     /// What an alert of a policy is about; nothing where the event lacks the entity.
     pub fn subject(&self, policy: &Policy) -> Option<Subject> {
         let entity = policy.about.as_ref()?.entity.clone();
-        let key = self.entities.get(&entity)?.clone();
+        let key = self.seen.entities.get(&entity)?.clone();
         Some(Subject { entity, key })
     }
 }
@@ -88,19 +96,19 @@ pub struct Risen {
     pub about: Subject,
 }
 
-/// What comes of a decision that is worth an alert of a policy. `earlier` are the hits before it that count for a pattern, `open` is the last alert of the
+/// What comes of a decision that is worth an alert of a policy. `earlier` are the events before it that count for a pattern, `open` is the last alert of the
 /// same policy about the same entity that is not closed.
-pub fn raise(policy: &Policy, worthy: &Worthy, earlier: &[Hit], open: Option<&Alert>) -> Option<Raise> {
+pub fn raise(policy: &Policy, worthy: &Worthy, earlier: &[Arc<Seen>], open: Option<&Alert>) -> Option<Raise> {
+    let Seen { hit, entities, .. } = &*worthy.seen;
     if let (Some(about), Some(open)) = (&policy.about, open)
         && open.hits.len() < MOST_HITS
-        && open.last_occurred_at().is_some_and(|last| worthy.hit.occurred_at.since(last) <= about.join_within)
+        && open.last_occurred_at().is_some_and(|last| hit.occurred_at.since(last) <= about.join_within)
     {
         let mut after = open.clone();
-        after.join(worthy.hit.clone(), &worthy.entities);
+        after.join(hit.clone(), entities);
         let (id, severity) = (open.id.clone(), after.severity_by(policy));
         let risen = worthy.subject(policy).filter(|_| severity > open.severity).map(|about| Risen { from: open.severity, about });
-        let (hit, entities) = (worthy.hit.clone(), worthy.entities.clone());
-        return Some(Raise::Join(Joined { id, hit, entities, severity, risen }));
+        return Some(Raise::Join(Joined { id, hit: hit.clone(), entities: entities.clone(), severity, risen }));
     }
     if earlier.len() + 1 < policy.events() as usize {
         return None;

@@ -55,8 +55,8 @@ fn worthy(policies: &[&Arc<Policy>], windows: &mut Windows, position: u64, custo
     };
     let entities = BTreeMap::from([("customer".to_owned(), customer.to_owned()), ("terminal".to_owned(), "t1".to_owned())]);
     let currency = Currency::new("EUR");
-    let mut worthy =
-        Worthy { hit, decided_at: at(position as i64), entities, currency, by: Vec::new(), from: Position(position) };
+    let seen = Arc::new(Seen { hit, entities, currency });
+    let mut worthy = Worthy { seen, decided_at: at(position as i64), by: Vec::new(), from: Position(position) };
     policies.iter().for_each(|policy| windows.take(policy, &mut worthy));
     worthy
 }
@@ -71,7 +71,7 @@ fn desk(policy: &Arc<Policy>) -> Desk {
 /// Has the desk look at it; how many events each alert has then, by its id.
 fn look(desk: &mut Desk, worthy: &Worthy) -> BTreeMap<String, u32> {
     if let Some(step) = desk.plan(worthy) {
-        desk.apply(step, "the desk", at(0), Position(worthy.hit.decision.0 + 1));
+        desk.apply(step, "the desk", at(0), Position(worthy.seen.hit.decision.0 + 1));
     }
     desk.live().map(|alert| (alert.id.to_string(), alert.events())).collect()
 }
@@ -230,12 +230,54 @@ fn a_pattern_takes_several_events_of_one_entity() {
 }
 
 #[test]
+fn a_pattern_has_all_the_events_that_made_it_with_their_entities() {
+    let policy = policy(
+        "when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1000s\", after = { events = 3, within = \"100s\" } }",
+    );
+    let (mut desk, mut windows) = (desk(&policy), Windows::default());
+    let at_terminal = |windows: &mut Windows, position: u64, currency: Option<&str>| {
+        let mut worthy = worthy(&[], windows, position, "a", 100);
+        let seen = Arc::make_mut(&mut worthy.seen);
+        seen.entities.insert("terminal".to_owned(), format!("t{position}"));
+        seen.currency = currency.and_then(Currency::new);
+        windows.take(&policy, &mut worthy);
+        worthy
+    };
+    for (position, currency) in [(10, None), (20, Some("EUR")), (30, Some("USD")), (40, Some("USD"))] {
+        look(&mut desk, &at_terminal(&mut windows, position, currency));
+    }
+    let alert = desk.get(&AlertId::written("p-30")).expect("it is live");
+    let keys = |entity: &str| alert.entities[entity].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!((keys("customer"), keys("terminal")), (vec!["a"], vec!["t10", "t20", "t30", "t40"]));
+    let events: Vec<String> = alert.hits.iter().map(|hit| hit.event_id.to_string()).collect();
+    assert_eq!(events, ["e10", "e20", "e30", "e40"]);
+    assert_eq!((alert.events(), alert.version, alert.currency), (4, 2, Currency::new("EUR")));
+    let with = |key: &str| Filter { key: Some(key.to_owned()), ..Filter::default() }.takes(alert, at(50));
+    assert!(with("t10") && with("t40") && !with("t50"), "it is found by what its first event had");
+}
+
+#[test]
+fn of_more_events_than_an_alert_has_a_pattern_keeps_the_newest() {
+    let within =
+        "when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1d\", after = { events = 2, within = \"1d\" } }";
+    let (policy, mut windows) = (policy(within), Windows::default());
+    let all = MOST_HITS as u64 + 50;
+    let last = (1..=all).map(|position| worthy(&[&policy], &mut windows, position, "a", 1)).last().expect("some");
+    // The desk sees none but the last, as where it was full before.
+    let mut desk = desk(&policy);
+    look(&mut desk, &last);
+    let alert = desk.live().next().expect("one");
+    let decisions: Vec<u64> = alert.hits.iter().map(|hit| hit.decision.0).collect();
+    assert_eq!((alert.events(), decisions), (MOST_HITS as u32, (51..=all).collect()));
+}
+
+#[test]
 fn without_its_entity_a_decision_is_an_alert_of_its_own() {
     let policy = policy("when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1d\" }");
     let (mut desk, mut windows) = (desk(&policy), Windows::default());
     for position in [5, 6] {
         let mut worthy = worthy(&[], &mut windows, position, "a", 1);
-        worthy.entities.remove("customer");
+        Arc::make_mut(&mut worthy.seen).entities.remove("customer");
         windows.take(&policy, &mut worthy);
         look(&mut desk, &worthy);
     }

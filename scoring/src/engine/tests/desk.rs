@@ -95,7 +95,7 @@ async fn whatever_ends_it_alerts_are_raised_once() {
     let mut desk = engine.desk(Clone::clone);
     for worthy in &worthies {
         if let Some(step) = desk.plan(worthy) {
-            desk.apply(step, "the desk", NOW, worthy.hit.decision);
+            desk.apply(step, "the desk", NOW, worthy.seen.hit.decision);
         }
     }
     let expect: BTreeMap<String, usize> = desk.live().map(|alert| (alert.id.to_string(), alert.hits.len())).collect();
@@ -109,7 +109,7 @@ async fn whatever_ends_it_alerts_are_raised_once() {
         let (engine, log) = start(folder.path(), &pipeline);
         let (worthies, until) = found(&engine, &*log);
         // It ends within, goes over the same again, or comes to the end.
-        let looked = worthies.iter().filter(|worthy| worthy.hit.decision < engine.desk(crate::alerts::Desk::until)).count();
+        let looked = worthies.iter().filter(|worthy| worthy.seen.hit.decision < engine.desk(crate::alerts::Desk::until)).count();
         let some = worthies.len().min(looked + chance.random_range(0..12));
         engine.look_for_alerts(&worthies[..some], until, until, false).await.expect("the log takes it");
         engine.look_for_alerts(&worthies[..some], until, until, false).await.expect("the log takes it");
