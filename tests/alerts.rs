@@ -81,6 +81,7 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     with_champion(data);
     let (ann, bob) = (key(data, "ann", "review,read"), key(data, "bob", "review,read"));
     let (viewer, shop) = (key(data, "viewer", "read"), key(data, "shop", "score"));
+    let eva = key(data, "eva", "alerts,read");
     let (file, none) = (pipeline(data, ALERTS), Value::Null);
     let config = data.join("riskflow.toml");
     let sink = |name: &str, file: &str, least: &str| {
@@ -145,7 +146,21 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     let theirs = refused(&server.ask(other, "POST", &at("resolve"), &resolve(4)), 409);
     assert!(theirs.contains(&format!("it is in_review, and {name} has it since")), "{theirs}");
     said(&server.ask(has, "POST", &at("escalate"), &json!({"version": 4, "reason": "over my limit"})), 200);
-    assert_eq!(said(&server.ask(other, "POST", &at("claim"), &json!({"version": 5})), 200)["state"], "escalated");
+    // That is for reviewers: an analyst passes over it, and may neither claim nor resolve it.
+    for (act, body) in
+        [("claim", json!({"version": 5})), ("resolve", resolve(5)), ("dismiss", json!({"version": 5, "reason": "x"}))]
+    {
+        let told = refused(&server.ask(&eva, "POST", &at(act), &body), 403);
+        assert!(told.contains(&format!("it was escalated by {name} at 2")) && told.contains("the role reviewer"), "{told}");
+    }
+    let of_eva = said(&server.ask(&eva, "POST", "/v1/alerts/next", &json!({})), 200);
+    assert_eq!(of_eva["subject"]["key"], "b");
+    let release = format!("/v1/alerts/{}/release", of_eva["id"].as_str().expect("an id"));
+    said(&server.ask(&eva, "POST", &release, &json!({"version": 2})), 200);
+    assert_eq!(queue(&server, other, "?limit=1"), [line("declined", "a", 2)], "a reviewer sees it first");
+    assert_eq!(queue(&server, &eva, "?limit=1"), [line("declined", "b", 1)]);
+    let taken = said(&server.ask(other, "POST", "/v1/alerts/next", &json!({})), 200);
+    assert_eq!((&taken["id"], &taken["state"]), (&json!(id), &json!("escalated")));
 
     // Resolved: one of its events is fraud, and that is a label.
     let closed = said(&server.ask(other, "POST", &at("resolve"), &resolve(6)), 200);
@@ -193,7 +208,7 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     check("/v1/alerts/declined-999999", 404, "there is no alert `declined-999999`");
     check("/v1/alerts?severity=hgh", 400, "`hgh` is none of low, medium, high, critical");
     check("/v1/alerts?state=closed", 400, "`closed` is none of open, in_review, escalated");
-    check("/v1/alerts?sort=age", 400, "`age` is none of priority, money, oldest, newest");
+    check("/v1/alerts?sort=age", 400, "`age` is none of priority, escalated, money, oldest, newest");
     check("/v1/alerts?older_than=long", 400, "`long` is not a length of time");
     check("/v1/alerts?money_at_least=a", 400, "a whole number of minor units");
     check("/v1/alerts?limit=0", 400, "it is from 1 to 1000");
@@ -236,21 +251,6 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     assert_eq!((&did[0]["event_id"], &did[1]["event_id"], did.as_array().map(Vec::len)), (&json!("e6"), &json!("e5"), Some(2)));
     until("the last one is told of, after whatever is told again", || told().len() == 3);
     assert!(told().values().all(|times| *times == 1), "{:?}", told());
-    server.stop();
-
-    // Training learns from what was found.
-    let labels = learned(data);
-    assert_eq!(labels, [true, false], "e1 is fraud, e3 is genuine, and of the others nothing is known");
-}
-
-/// Whether each labelled event of the log is bad, in their order, as a dataset has it.
-fn learned(data: &Path) -> Vec<bool> {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let time = |text: &str| text.parse::<Timestamp>().expect("a time");
-    let period = Period { from: time("2026-04-23"), until: time("2026-04-24") };
-    let log = Arc::new(FileReader::open(&data.join("log")).expect("a log"));
-    let source = LogSource { log, vectors: Vectors::Logged, as_of: time("2100-01-01"), maturity: None };
-    let (pipeline, delay) = (Arc::new(handbook()), ingest::Duration::ZERO);
 
     // One that comes to matter more is told of again, also to whom it did not matter before; another event that changes nothing is not.
     for (id, minor) in [("e7", 40_000), ("e8", 100_000)] {
@@ -273,6 +273,21 @@ fn learned(data: &Path) -> Vec<bool> {
     assert_eq!(rose["details"]["rose"], json!({"from": "high", "to": "critical"}));
     let summary = rose["summary"].as_str().expect("a sentence");
     assert!(summary.contains("about customer b rose from high to critical: declined: event e7, decline at score"), "{summary}");
+    server.stop();
+
+    // Training learns from what was found.
+    let labels = learned(data);
+    assert_eq!(labels, [true, false], "e1 is fraud, e3 is genuine, and of the others nothing is known");
+}
+
+/// Whether each labelled event of the log is bad, in their order, as a dataset has it.
+fn learned(data: &Path) -> Vec<bool> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let time = |text: &str| text.parse::<Timestamp>().expect("a time");
+    let period = Period { from: time("2026-04-23"), until: time("2026-04-24") };
+    let log = Arc::new(FileReader::open(&data.join("log")).expect("a log"));
+    let source = LogSource { log, vectors: Vectors::Logged, as_of: time("2100-01-01"), maturity: None };
+    let (pipeline, delay) = (Arc::new(handbook()), ingest::Duration::ZERO);
     runtime.block_on(async {
         let source = Source::Log(source);
         let examples = source.examples(&pipeline, &Training::default(), period, delay, Unlabelled::LeftOut, &mut |_| {}).await;

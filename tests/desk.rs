@@ -107,6 +107,12 @@ fn two_people_work_through_a_queue_and_a_viewer_looks_on() {
     ann.fill("#words textarea", "Over my limit");
     ann.press("#words button.primary");
     ann.until_text("#standing", "Nobody has it");
+    // It is not hers any more: she may write a note.
+    ann.until_text("#standing", "for a reviewer; you may write notes");
+    assert_eq!(
+        ann.script("return [...document.querySelectorAll('#acts button')].map(button => button.dataset.act)"),
+        json!(["note"])
+    );
 
     bob.until_text("#standing", "Escalated by ann: Over my limit");
     bob.press("#acts [data-act=claim]");

@@ -19,6 +19,7 @@ let alert = null;
 let text = "";
 let historyOf = null;
 const works = await may("alerts"); // who may not is shown no button
+const reviews = await may("review"); // what was escalated is theirs
 let wanted = null; // the act whose words are being written
 
 let asked = 0;
@@ -76,6 +77,8 @@ function acts() {
   const mine = assignee === me;
   const closed = state === "resolved" || state === "dismissed";
   const note = ["note", "Note", "M", "note"];
+  const escalated = state === "escalated" || (closed && alert.timeline.some(({ did }) => did === "escalated"));
+  if (escalated && !reviews) return mine && !closed ? [note, ["release", "Release", "R", null]] : [note];
   if (closed) return [["reopen", "Reopen", "R", "reason"], note];
   if (assignee === null) return [["claim", "Claim", "C", null, "primary"], note];
   if (!mine) return [note];
@@ -95,7 +98,7 @@ function showWork() {
   const { state: now, assignee, since, me, escalated } = alert;
   const who = assignee === me ? "You have it" : assignee ? `${assignee} has it` : "Nobody has it";
   const parts = now === "resolved" || now === "dismissed" ? [`${STATES[now]} by ${assignee === me ? "you" : assignee}, `, when(since)] : [who, ...(assignee ? [" since ", when(since)] : [])];
-  byId("standing").replaceChildren(html("b", {}, ...parts), ...(escalated ? [html("span", { class: "escalated-why" }, ` Escalated by ${escalated.by}: ${escalated.reason}`)] : []));
+  byId("standing").replaceChildren(html("b", {}, ...parts), ...(escalated ? [html("span", { class: "escalated-why" }, ` Escalated by ${escalated.by}: ${escalated.reason}`, works && !reviews ? " (for a reviewer; you may write notes)" : null)] : []));
   byId("acts").replaceChildren(...acts().map(([act, name, key, words, kind]) => {
     const button = html("button", { type: "button", class: kind ?? null, "data-act": act, "aria-keyshortcuts": key }, name, key ? html("kbd", {}, key) : null);
     button.addEventListener("click", () => (words ? write(act, name, words) : act in OUTCOMES ? resolve(act) : act_(act, {})));

@@ -19,6 +19,7 @@ const byId = id => document.getElementById(id);
 const form = byId("filters");
 const body = document.querySelector("#queue tbody");
 const works = await may("alerts"); // who may not is shown no button
+const reviews = await may("review"); // what was escalated is theirs
 const rows = new Map(); // id -> {row, text}
 let shown = PAGE;
 let queue = null;
@@ -127,7 +128,8 @@ function create(item, now, me) {
   bar.style.setProperty("--score", (item.score ?? 0) / 1000);
   const claim = html("button", { type: "button", class: "claim" }, "Claim");
   claim.addEventListener("click", () => take(item));
-  const claimable = works && (item.state === "open" || (item.state === "escalated" && item.assignee === null));
+  const waits = item.state === "open" || (item.state === "escalated" && item.assignee === null);
+  const claimable = works && waits && (reviews || item.state === "open");
   const row = html("tr", { class: item.severity },
     html("td", {}, pill(item.severity)),
     html("td", {}, html("a", { href: place(item.id) + location.search }, item.policy), item.notes ? html("small", { class: "soft" }, ` ${item.notes} ✎`) : null),
@@ -137,7 +139,7 @@ function create(item, now, me) {
     html("td", { class: "scored" }, html("span", {}, item.score === null ? "–" : String(item.score)), bar),
     html("td", { class: "number", title: `raised ${item.opened_at}` }, age(item.opened_at, now)),
     html("td", {}, state(item, me)),
-    html("td", {}, claimable ? claim : null));
+    html("td", { class: "soft" }, claimable ? claim : works && waits ? "for a reviewer" : null));
   row.addEventListener("click", event => {
     if (!event.target.closest("a, button") && !String(getSelection())) location.href = place(item.id) + location.search;
   });

@@ -232,7 +232,16 @@ impl Alert {
                 let next = stage.dismissed(by, &reason, at)?;
                 (Did::Dismissed { reason }, next)
             }
-            Action::Reopen { reason } => (Did::Reopened { reason }, stage.reopened()?),
+            Action::Reopen { reason } => {
+                let next = stage.reopened()?;
+                // Open again it is anybody's: what a reviewer has judged only a reviewer gives away.
+                match self.entries.iter().rfind(|entry| matches!(entry.did, Did::Escalated { .. })) {
+                    Some(entry) if !by.reviews() => {
+                        return Err(Refusal::ForReviewers { by: entry.by.clone(), at: entry.at });
+                    }
+                    _ => (Did::Reopened { reason }, next),
+                }
+            }
         };
         let closes = self.stage.closed().is_none() && next.closed().is_some();
         if self.entries.len() >= MOST_ENTRIES && !closes {

@@ -13,6 +13,7 @@ use super::policy::{Policy, Severity};
 use super::queue::{Filter, Order};
 use super::raise::{Joined, Raise, Seen, Worthy, raise};
 use super::step::Step;
+use crate::control::Person;
 
 /// So many of those that were closed last are at hand.
 const RECENT: usize = 1_000;
@@ -254,10 +255,10 @@ impl Desk {
         related.into_iter().take(limit).cloned().collect()
     }
 
-    /// The one to look at next: open, of what is asked for, and first in the order of the queue.
-    pub fn next(&self, filter: &Filter, now: Timestamp) -> Option<&Alert> {
-        let open = self.live().filter(|alert| alert.stage == super::Stage::Open && filter.takes(alert, now));
-        open.min_by_key(|alert| Order::Priority.key(alert))
+    /// The one that somebody looks at next: it waits for them, is of what is asked for, and first in the order of their queue.
+    pub fn next(&self, filter: &Filter, by: &Person, now: Timestamp) -> Option<&Alert> {
+        let waits = self.live().filter(|alert| alert.stage.waits_for(by) && filter.takes(alert, now));
+        waits.min_by_key(|alert| Order::of(by).key(alert))
     }
 
     /// How many are not closed, by severity and state.

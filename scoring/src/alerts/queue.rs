@@ -8,6 +8,7 @@ use ingest::{Duration, Timestamp};
 use super::alert::Alert;
 use super::policy::Severity;
 use super::stage::Stage;
+use crate::control::Person;
 
 /// Which alerts are meant. What is not said leaves none out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub enum Order {
     /// What is open before what somebody has; then the highest severity, the most money, the oldest.
     #[default]
     Priority,
+    /// What was escalated and nobody has before all that; then the same.
+    Escalated,
     /// The most money first.
     Money,
     /// The oldest first.
@@ -76,6 +79,11 @@ pub enum Order {
 }
 
 impl Order {
+    /// What matters most to somebody: to a reviewer what was escalated, which nobody else takes.
+    pub fn of(person: &Person) -> Self {
+        if person.reviews() { Self::Escalated } else { Self::Priority }
+    }
+
     /// A text by which alerts come in this order. It ends with the id, so that no two are equal.
     pub fn key(self, alert: &Alert) -> String {
         let severity = Severity::Critical as u8 - alert.severity as u8;
@@ -83,12 +91,13 @@ impl Order {
         let opened = alert.opened_at.micros().wrapping_sub(i64::MIN) as u64;
         let id = &alert.id;
         match self {
-            Self::Priority => {
+            Self::Priority | Self::Escalated => {
                 let place = match &alert.stage {
-                    Stage::Open => 0,
-                    Stage::Escalated { held: None, .. } => 1,
-                    Stage::Escalated { .. } | Stage::InReview(_) => 2,
-                    Stage::Resolved { .. } | Stage::Dismissed { .. } => 3,
+                    Stage::Escalated { held: None, .. } if self == Self::Escalated => 0,
+                    Stage::Open => 1,
+                    Stage::Escalated { held: None, .. } => 2,
+                    Stage::Escalated { .. } | Stage::InReview(_) => 3,
+                    Stage::Resolved { .. } | Stage::Dismissed { .. } => 4,
                 };
                 format!("{place}{severity}{money:019}{opened:020}{id}")
             }
@@ -103,6 +112,7 @@ impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Priority => "priority",
+            Self::Escalated => "escalated",
             Self::Money => "money",
             Self::Oldest => "oldest",
             Self::Newest => "newest",
@@ -113,9 +123,9 @@ impl fmt::Display for Order {
 impl FromStr for Order {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::Priority, Self::Money, Self::Oldest, Self::Newest];
+        let all = [Self::Priority, Self::Escalated, Self::Money, Self::Oldest, Self::Newest];
         all.into_iter()
             .find(|order| order.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is none of priority, money, oldest, newest"))
+            .ok_or_else(|| format!("`{text}` is none of priority, escalated, money, oldest, newest"))
     }
 }

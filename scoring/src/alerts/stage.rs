@@ -136,6 +136,16 @@ pub enum Refusal {
         /// When.
         at: Timestamp,
     },
+    /// It is for reviewers, and the caller is none.
+    #[error(
+        "it was escalated by {by} at {at}, and is for the role reviewer or one above (the scope `review`): whoever has another may read it and write notes"
+    )]
+    ForReviewers {
+        /// Who escalated it.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
     /// It changed since the caller looked.
     #[error("it has changed since version {expected}: {what}; it has version {version} now")]
     Changed {
@@ -188,8 +198,18 @@ impl Stage {
         }
     }
 
+    /// Whether nobody has it and it is somebody's turn: what was escalated is that of reviewers, but of whoever wants another person to look at it.
+    pub fn waits_for(&self, person: &Person) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Escalated { by, held: None, .. } => person.reviews() && !may_be_one(by, &person.name),
+            _ => false,
+        }
+    }
+
     /// Somebody takes it, if nobody has it.
     pub fn claimed(self, by: &Person, at: Timestamp) -> Result<Self, Refusal> {
+        self.is_for(by)?;
         let now_held = Held { by: by.name.clone(), since: at };
         match self {
             Self::Open => Ok(Self::InReview(now_held)),
@@ -200,7 +220,7 @@ impl Stage {
 
     /// Whoever has it gives it back; so may an administrator for them.
     pub fn released(self, by: &Person) -> Result<Self, Refusal> {
-        if by.may == May::Propose || self.held().is_none() {
+        if by.may < May::Change || self.held().is_none() {
             self.holds(by)?;
         }
         match self {
@@ -220,12 +240,14 @@ impl Stage {
 
     /// Whoever has it says what it was.
     pub fn resolved(self, by: &Person, outcome: Outcome, at: Timestamp) -> Result<Self, Refusal> {
+        self.is_for(by)?;
         self.holds(by)?;
         Ok(Self::Resolved { outcome, by: by.name.clone(), at })
     }
 
     /// Whoever has it says that it was not worth an answer.
     pub fn dismissed(self, by: &Person, reason: &str, at: Timestamp) -> Result<Self, Refusal> {
+        self.is_for(by)?;
         self.holds(by)?;
         Ok(Self::Dismissed { reason: reason.to_owned(), by: by.name.clone(), at })
     }
@@ -235,6 +257,14 @@ impl Stage {
         match self.closed() {
             Some(_) => Ok(Self::Open),
             None => Err(Refusal::NotClosed { state: self.name() }),
+        }
+    }
+
+    /// Refuses whoever is no reviewer where it was escalated.
+    fn is_for(&self, person: &Person) -> Result<(), Refusal> {
+        match self {
+            Self::Escalated { by, at, .. } if !person.reviews() => Err(Refusal::ForReviewers { by: by.clone(), at: *at }),
+            _ => Ok(()),
         }
     }
 

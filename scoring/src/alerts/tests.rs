@@ -328,6 +328,16 @@ fn a_transition_gives_the_next_state_or_says_who_stands_in_the_way() {
     check(resolved().resolved(&bob, Outcome::FalsePositive, at(2)), Err(CLOSED));
     check(review().dismissed(&ann, "known", at(2)), Ok("dismissed"));
     check(resolved().dismissed(&ann, "known", at(2)), Err(CLOSED));
+    // What was escalated is for reviewers, whoever has it.
+    let eva = person("eva", May::Work);
+    const FOR_REVIEWERS: &str = "it was escalated by ann at 1970-01-01T00:00:01Z, and is for the role reviewer or one above (the scope `review`): whoever has another may read it and write notes";
+    check(open().claimed(&eva, at(2)), Ok("in_review"));
+    check(Stage::InReview(held("eva")).escalated(&eva, "odd", at(2)), Ok("escalated"));
+    check(escalated(None).claimed(&eva, at(2)), Err(FOR_REVIEWERS));
+    check(escalated(Some(held("bob"))).claimed(&eva, at(2)), Err(FOR_REVIEWERS));
+    check(escalated(Some(held("eva"))).resolved(&eva, Outcome::FalsePositive, at(2)), Err(FOR_REVIEWERS));
+    check(escalated(Some(held("eva"))).dismissed(&eva, "known", at(2)), Err(FOR_REVIEWERS));
+    check(escalated(Some(held("eva"))).released(&eva), Ok("escalated"));
     check(resolved().reopened(), Ok("open"));
     check(review().reopened(), Err("it is in_review, and only what is closed can be reopened"));
 }
@@ -366,7 +376,7 @@ fn the_next_one_is_the_most_severe_then_the_dearest_then_the_oldest() {
         look(&mut desk, &worthy(&[&policy], &mut windows, position, "a", minor));
     }
     let mut order = Vec::new();
-    while let Some(next) = desk.next(&Filter::default(), at(9)).map(|alert| alert.id.to_string()) {
+    while let Some(next) = desk.next(&Filter::default(), &ann(), at(9)).map(|alert| alert.id.to_string()) {
         act(&mut desk, &next, Action::Claim, &ann(), 9).expect("it is open");
         order.push(next);
     }
@@ -379,6 +389,45 @@ fn the_next_one_is_the_most_severe_then_the_dearest_then_the_oldest() {
     assert_eq!(count(Filter { older_than: Some(ingest::Duration::seconds(6)), ..Filter::default() }), 3);
     assert_eq!(count(Filter { money_at_least: Some(1_001), key: Some("a".to_owned()), ..Filter::default() }), 2);
     assert_eq!(count(Filter { key: Some("b".to_owned()), ..Filter::default() }), 0);
+}
+
+#[test]
+fn what_was_escalated_is_for_reviewers() {
+    let policy = policy("when = { score = 1 }");
+    let (mut desk, mut windows) = (desk(&policy), Windows::default());
+    for (position, minor) in [(1, 900), (2, 100), (3, 200)] {
+        look(&mut desk, &worthy(&[&policy], &mut windows, position, "a", minor));
+    }
+    let (ann, bob, eva) = (ann(), person("bob", May::Propose), person("eva", May::Work));
+    let escalate = || Action::Escalate { reason: "odd".to_owned() };
+    for action in [Action::Claim, escalate()] {
+        act(&mut desk, "p-2", action, &bob, 5).expect("his");
+    }
+    let next =
+        |desk: &Desk, by: &Person| desk.next(&Filter::default(), by, at(9)).map(|alert| alert.id.to_string()).expect("one waits");
+    // What matters most comes after what waits for a reviewer; an analyst passes over that, and so does who has escalated it.
+    assert_eq!([&ann, &bob, &eva].map(|by| next(&desk, by)), ["p-2", "p-1", "p-1"]);
+    let queue = |desk: &Desk, by: &Person| {
+        let mut alerts: Vec<&Alert> = desk.live().collect();
+        alerts.sort_by_key(|alert| Order::of(by).key(alert));
+        alerts.into_iter().map(|alert| alert.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (queue(&desk, &ann), queue(&desk, &eva)),
+        (["p-2", "p-1", "p-3"].map(str::to_owned).to_vec(), ["p-1", "p-3", "p-2"].map(str::to_owned).to_vec(),)
+    );
+    // She may write a note, and nothing else; nor may she have it opened again, once a reviewer has judged it.
+    let note = Action::Note { text: "I know the shop".to_owned() };
+    act(&mut desk, "p-2", note, &eva, 6).expect("a note");
+    let refused = Err(Refusal::ForReviewers { by: "bob".to_owned(), at: at(5) });
+    assert_eq!(act(&mut desk, "p-2", Action::Claim, &eva, 7), refused);
+    for action in [Action::Claim, Action::Resolve { outcome: Outcome::ConfirmedFraud, note: String::new(), events: None }] {
+        act(&mut desk, "p-2", action, &ann, 8).expect("hers");
+    }
+    let reopen = || Action::Reopen { reason: "another shop".to_owned() };
+    assert_eq!(act(&mut desk, "p-2", reopen(), &eva, 9), refused);
+    assert_eq!(act(&mut desk, "p-2", reopen(), &bob, 9), Ok(Stage::Open));
+    assert_eq!(next(&desk, &eva), "p-1");
 }
 
 /// What people and decisions do, in any order.
@@ -433,7 +482,7 @@ proptest! {
         let policy = policy("when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"30s\" }\nrises = [{ to = \"critical\", from = { events = 3 } }]");
         let (mut whole, mut windows) = (desk(&policy), Windows::default());
         let mut steps: Vec<(Step, String, Timestamp, Position)> = Vec::new();
-        let people = [ann(), person("bob", May::Propose), person("eve", May::Change)];
+        let people = [ann(), person("eva", May::Work), person("eve", May::Change)];
         for (number, each) in moves.iter().enumerate() {
             let position = Position(10 + number as u64 * 2);
             let now = at(position.0 as i64);

@@ -17,6 +17,7 @@ use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
 use crate::alerts::{Action, Alert, AlertId, Desk, Did, Entry, Filter, Hit, Order, Outcome, Policy, STATES, Severity, Stage};
+use crate::control::Person;
 use crate::decision::Verdict;
 use crate::profile::Distribution;
 
@@ -194,8 +195,9 @@ impl Asked {
         })
     }
 
-    fn order(&self) -> Result<Order, Problem> {
-        let order = self.sort.as_deref().map_or(Ok(Order::default()), str::parse);
+    /// The order that it means, for whoever asks.
+    fn order(&self, person: &Person) -> Result<Order, Problem> {
+        let order = self.sort.as_deref().map_or(Ok(Order::of(person)), str::parse);
         order.map_err(|error: String| Problem::parameter("sort", error))
     }
 }
@@ -216,7 +218,7 @@ type Queried = Result<Query<Asked>, QueryRejection>;
         ("older_than" = Option<String>, Query, description = "raised at least so long ago, as 4h"),
         ("money_at_least" = Option<i64>, Query, description = "of at least so much, in minor units"),
         ("key" = Option<String>, Query, description = "with an entity of this key"),
-        ("sort" = Option<String>, Query, pattern = "^(priority|money|oldest|newest)$", description = "priority by default: open ones first, the highest severity, the most money, the oldest"),
+        ("sort" = Option<String>, Query, pattern = "^(priority|escalated|money|oldest|newest)$", description = "priority by default: open ones first, the highest severity, the most money, the oldest; for who reviews escalated: those first, then the same"),
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "1 to 1000, 100 by default"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
     ),
@@ -227,7 +229,7 @@ type Queried = Result<Query<Asked>, QueryRejection>;
 )]
 pub(super) async fn list(State(api): State<Api>, Caller(person): Caller, query: Queried) -> Result<Json<Queue>, Problem> {
     let Query(asked) = query.map_err(Problem::query)?;
-    let (filter, order, now) = (asked.filter(&person.name)?, asked.order()?, api.engine.now());
+    let (filter, order, now) = (asked.filter(&person.name)?, asked.order(&person)?, api.engine.now());
     let query = PageQuery::new(asked.limit, asked.cursor)?;
     let queue = api.engine.desk(|desk| {
         let closed = desk.recent().filter(|_| filter.asks_for_closed());
@@ -418,7 +420,8 @@ pub(super) async fn get(
     }))
 }
 
-/// Takes the alert to look at next: open, of the highest severity, with the most money, the oldest. The query says among which, as for the queue.
+/// Takes the alert to look at next: open, of the highest severity, with the most money, the oldest; who reviews gets what others have escalated first. The query
+/// says among which, as for the queue.
 #[utoipa::path(
     post,
     path = "/v1/alerts/next",
@@ -433,7 +436,7 @@ pub(super) async fn get(
     ),
     responses(
         (status = 200, description = "it is the caller's", body = AlertAnswer),
-        (status = 204, description = "none is open"),
+        (status = 204, description = "none waits for the caller"),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -471,7 +474,7 @@ pub(super) struct ActDraft {
 const LONGEST_NOTE: usize = 4_000;
 
 /// Does something with an alert. `claim`, `release` want nothing more than a version; `note` wants `note`; `escalate`, `dismiss` and `reopen` want `reason`;
-/// `resolve` wants `outcome` and takes `note` and `events`. With `confirmed_fraud` and `false_positive` labels of the events are taken, from which models learn.
+/// `resolve` wants `outcome` and takes `note` and `events`. Of what was escalated whoever does not review may write notes only. With `confirmed_fraud` and `false_positive` labels of the events are taken, from which models learn.
 #[utoipa::path(
     post,
     path = "/v1/alerts/{id}/{act}",

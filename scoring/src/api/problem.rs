@@ -192,6 +192,7 @@ impl From<Error> for Problem {
             Error::NoFormer => Self::new(StatusCode::CONFLICT, "/problems/no-former", "there is nothing to go back to", detail),
             Error::NoAlert { .. } => Self::not_found(detail),
             Error::Alert { refusal: Refusal::NoEvent { .. }, .. } => Self::invalid(Some("events".to_owned()), detail),
+            Error::Alert { refusal: Refusal::ForReviewers { .. }, .. } => Self::forbidden(detail),
             Error::Alert { refusal: Refusal::Changed { .. }, .. } => {
                 let field = Some("version".to_owned());
                 Self { field, ..Self::new(StatusCode::CONFLICT, "/problems/changed", "the alert has changed", detail) }

@@ -24,9 +24,11 @@ pub struct Person {
 }
 
 /// What a person may do by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum May {
-    /// Propose, and change what alters no decision.
+    /// Work on what nobody has escalated, and change nothing that decides.
+    Work,
+    /// Work on what was escalated, propose, and change what alters no decision.
     Propose,
     /// Change what four eyes are not asked for.
     Change,
@@ -38,6 +40,11 @@ impl Person {
     /// Somebody who may change what four eyes are not asked for.
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), may: May::Change }
+    }
+
+    /// Whether they may work on what others have escalated.
+    pub fn reviews(&self) -> bool {
+        self.may >= May::Propose
     }
 
     /// Whoever reaches a server without keys.

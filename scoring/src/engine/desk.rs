@@ -57,13 +57,13 @@ impl Engine {
         Ok(alert)
     }
 
-    /// Somebody takes the alert to look at next, of those that are meant: open, of the highest severity, with the most money, the oldest. `None` when there is
-    /// none. No two get the same.
+    /// Somebody takes the alert to look at next, of those that are meant: open, of the highest severity, with the most money, the oldest; a reviewer first one
+    /// that another has escalated. `None` when there is none. No two get the same.
     pub async fn claim_next_alert(&self, filter: &Filter, by: &Person) -> Result<Option<Alert>, Error> {
         self.room().await;
         let (alert, position) = {
             let mut desk = self.hold_desk();
-            let Some(next) = desk.next(filter, self.now()).cloned() else { return Ok(None) };
+            let Some(next) = desk.next(filter, by, self.now()).cloned() else { return Ok(None) };
             let version = next.version;
             self.take_step(&mut desk, next, None, (version, Action::Claim), by)?
         };

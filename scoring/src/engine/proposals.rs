@@ -50,7 +50,7 @@ impl Engine {
             let asks = match person.may {
                 May::Anything => false,
                 May::Change => needs_two(&controls, &state),
-                May::Propose => controls.iter().any(|control| alters(control, &state).is_some()),
+                May::Work | May::Propose => controls.iter().any(|control| alters(control, &state).is_some()),
             };
             if asks {
                 return Ok(Made::Waits(engine.propose_with(&mut state, controls, person.name, reason).await?));

@@ -20,9 +20,9 @@ pub enum Scope {
     Label,
     /// See decisions, rules, lists, models, figures and the page.
     Read,
-    /// Work on alerts.
+    /// Work on alerts that nobody has escalated.
     Alerts,
-    /// Work on alerts, propose changes, start what only looks on, and see the audit.
+    /// Work on all alerts, propose changes, start what only looks on, and see the audit.
     Review,
     /// Approve changes of others, and go back to the champion before.
     Approve,
@@ -81,7 +81,13 @@ pub struct Key {
 impl Key {
     /// Who acts with it.
     pub fn person(&self) -> Person {
-        let may = if self.may(Scope::Admin) { May::Change } else { May::Propose };
+        let may = if self.may(Scope::Admin) {
+            May::Change
+        } else if self.may(Scope::Review) {
+            May::Propose
+        } else {
+            May::Work
+        };
         Person { name: self.owner.clone().unwrap_or_else(|| self.name.clone()), may }
     }
 

@@ -13,7 +13,7 @@ use crate::control::May;
 pub enum Role {
     /// Sees everything but the audit.
     Viewer,
-    /// Works on alerts, and says what events turned out to be.
+    /// Works on alerts that nobody has escalated, and says what events turned out to be.
     Analyst,
     /// Works on escalated alerts, proposes changes, starts what only looks on, and sees the audit.
     Reviewer,
@@ -53,7 +53,8 @@ impl Role {
     /// What somebody may do by themselves.
     pub const fn may(self) -> May {
         match self {
-            Self::Viewer | Self::Analyst | Self::Reviewer | Self::Approver => May::Propose,
+            Self::Viewer | Self::Analyst => May::Work,
+            Self::Reviewer | Self::Approver => May::Propose,
             Self::Admin => May::Change,
         }
     }

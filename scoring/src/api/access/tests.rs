@@ -59,9 +59,11 @@ fn a_key_acts_for_its_owner() {
     };
     add("laptop", Some("ada"), Scope::Admin).expect("added");
     add("bob", None, Scope::Review).expect("added");
+    add("ann", None, Scope::Alerts).expect("added");
     let people: Vec<Person> = file.read().expect("keys").iter().map(Key::person).collect();
     assert_eq!(people[0], Person { name: "ada".to_owned(), may: May::Change });
     assert_eq!(people[1], Person { name: "bob".to_owned(), may: May::Propose });
+    assert_eq!(people[2], Person { name: "ann".to_owned(), may: May::Work });
     for (name, owner) in [("guardrail", None), ("k", Some("The API")), ("the pipeline file ", None)] {
         let refused = add(name, owner, Scope::Admin).expect_err("it is no person").to_string();
         assert!(refused.contains("is no person's name"), "{refused}");
@@ -158,8 +160,8 @@ fn a_role_opens_what_the_one_before_opens_and_more() {
     for pair in Role::ALL.windows(2) {
         assert!(Scope::ALL.iter().all(|scope| !opens(pair[0], *scope) || opens(pair[1], *scope)), "{pair:?}");
     }
-    let alone = Role::ALL.map(|role| role.may() == May::Change);
-    assert_eq!(alone, [false, false, false, false, true], "who approves proposes like everybody else");
+    let may = Role::ALL.map(Role::may);
+    assert_eq!(may, [May::Work, May::Work, May::Propose, May::Propose, May::Change], "who approves proposes like everybody else");
 }
 
 #[test]
