@@ -2,6 +2,9 @@
 //! function; that none is looked at twice is the desk's. After a start it reads again as much as patterns need, and tells again of what was
 //! raised since then: what is told follows from the record alone, so that its id is the same and nobody is told twice.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -16,11 +19,16 @@ use tokio::sync::watch;
 
 use crate::error::{Error, with_causes};
 
-/// So many records are read before alerts are raised, at most.
-const CHUNK: u64 = 10_000;
+/// How much is done at once.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// So many records are read before alerts are raised, at most.
+    chunk: u64,
+    /// After so many records without an alert it is written down how far it is, so that a start need not read them again.
+    far: u64,
+}
 
-/// After so many records without an alert it is written down how far it is, so that a start need not read them again.
-const FAR: u64 = 200_000;
+const PACE: Pace = Pace { chunk: 10_000, far: 200_000 };
 
 /// The pause after a failure, and while the desk is full.
 const PAUSE: time::Duration = time::Duration::from_secs(5);
@@ -115,7 +123,7 @@ async fn follow(
     let mut durability = log.durability();
     let mut follower: Option<Follower> = None;
     while !(orders.has_changed().is_err() || *orders.borrow()) {
-        let here = follower.get_or_insert_with(|| Follower::at_the_desk(engine, durability.borrow().end()));
+        let here = follower.get_or_insert_with(|| Follower::at_the_desk(engine, durability.borrow().end(), PACE));
         match here.step(log, engine, tell).await {
             Ok(Stride::More) => {}
             Ok(Stride::End) => {
@@ -162,6 +170,7 @@ async fn pause(orders: &mut watch::Receiver<bool>) {
 }
 
 /// What came of some of the log.
+#[derive(Debug, PartialEq, Eq)]
 enum Stride {
     /// There is more.
     More,
@@ -173,6 +182,7 @@ enum Stride {
 
 /// Where the lookout is.
 struct Follower {
+    pace: Pace,
     until: Position,
     /// What was raised before it was told of.
     told: Position,
@@ -184,13 +194,14 @@ struct Follower {
 
 impl Follower {
     /// Where the desk wants the log to be read on from; at its end where there never were policies.
-    fn at_the_desk(engine: &Engine, end: Position) -> Self {
+    fn at_the_desk(engine: &Engine, end: Position, pace: Pace) -> Self {
         let (from, told, policies) = engine.desk(|desk| (desk.from(), desk.until(), desk.policies_by_position().clone()));
         let until = if policies.is_empty() { end } else { from };
-        Self { until, told, unpruned: 0, windows: Windows::default(), policies }
+        Self { pace, until, told, unpruned: 0, windows: Windows::default(), policies }
     }
 
     async fn step(&mut self, log: &dyn Log, engine: &Arc<Engine>, tell: &Tell) -> Result<Stride, Error> {
+        let Pace { chunk, far } = self.pace;
         // Where nobody has policies there is nothing to read; one that is declared from here on lies at the end or after it.
         let end = log.durability().borrow().end();
         if self.policies.is_empty() && engine.desk(|desk| desk.policies_by_position().is_empty()) {
@@ -198,7 +209,7 @@ impl Follower {
             return Ok(Stride::End);
         }
         let (mut worthy, mut records) = (Vec::new(), 0);
-        for record in log.read(self.until)?.take(CHUNK as usize) {
+        for record in log.read(self.until)?.take(chunk as usize) {
             let record = record?;
             match record.topic {
                 Topic::Decision => worthy.extend(self.worthy(&record, log, engine)?),
@@ -209,17 +220,17 @@ impl Follower {
             records += 1;
         }
         self.unpruned += records;
-        if self.unpruned >= CHUNK {
+        if self.unpruned >= chunk {
             self.windows.prune(in_force(&self.policies, self.until));
             self.unpruned = 0;
         }
         let from = self.windows.first().unwrap_or(self.until);
         let (has_policies, known) = engine.desk(|desk| (!desk.policies_by_position().is_empty(), desk.from()));
-        let is_far = has_policies && from.0 > known.0 + FAR;
+        let is_far = has_policies && from.0 > known.0 + far;
         if !engine.look_for_alerts(&worthy, self.until, from, is_far).await.map_err(|source| Error::Desk { source })? {
             return Ok(Stride::Full);
         }
-        Ok(if records == CHUNK { Stride::More } else { Stride::End })
+        Ok(if records == chunk { Stride::More } else { Stride::End })
     }
 
     /// A decision, where some policy finds it worth an alert.
