@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ingest::decode::arrow::Decoder;
+use ingest::log::file::{FileLog, Options};
+use ingest::log::{Log, Topic};
 use ingest::simulator::credit::{self, Settings, Simulator};
 use scoring::model::preparation::{Bin, Evidence};
 use scoring::model::{Linear, Model, Preparation, Scale};
 use scoring::profile::Profile;
 use scoring::registry::Published;
-use scoring::{Artifact, FileRegistry, Pipeline, Registry, Scorer};
+use scoring::{Artifact, Control, FileRegistry, Pipeline, Registry, Scorer};
 use serde_json::{Value, json};
 
 use support::{Server, json_lines, run, run_well, text};
@@ -335,6 +337,45 @@ fn a_pipeline_of_payments_scores_no_applications() {
     let answer = server.post("/v1/credit/score", &application("app_1").to_string());
     assert_eq!(answer.status, 404);
     assert!(answer.body.contains("it has no [credit] table"), "{}", answer.body);
+}
+
+#[test]
+fn what_has_no_points_tells_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    by_hand(data);
+    let registry = FileRegistry::open(&data.join("registry")).expect("a registry");
+    let mut machine = registry.load("credit", 1).expect("published");
+    machine.about.learner = scoring::registry::SVM.to_owned();
+    assert_eq!(registry.publish(&machine).expect("published"), 2);
+    let promotion =
+        ["promote", "--pipeline", CREDIT, "--data-dir", text(data), "--version", "2", "--by", "tests", "--reason", "x"];
+    let refused = run(&promotion);
+    let expect = "model credit 2 does not add up log-odds, so that no reason of a credit decision could be told in points";
+    assert!(!refused.status.success() && refused.stderr.contains(expect), "{}", refused.stderr);
+
+    // One that is in the log all the same, as an earlier program took it: it decides nothing, and nothing is made up.
+    let promoted = Control::Promoted {
+        name: "credit".to_owned(),
+        version: 2,
+        by: "tests".to_owned(),
+        reason: "once it could".to_owned(),
+        at: ingest::Timestamp::from_micros(1),
+    };
+    let (log, _) = FileLog::open(&data.join("log"), Options::default()).expect("a log");
+    log.append(Topic::Control, &promoted.encode()).expect("it has room");
+    log.flush().expect("durable");
+    drop(log);
+    let server = serve(data);
+    let said = score(&server, &application("app"));
+    assert_eq!((&said["decision"], &said["decided_by"]), (&json!("refer"), &json!("on_failure")), "{said}");
+    for member in ["score", "probability_of_default", "model"] {
+        assert_eq!(said[member], Value::Null, "{member}: {said}");
+    }
+    assert_eq!((&said["principal_reasons"], &said["engine"]["mode"]), (&json!([]), &json!("degraded")), "{said}");
+    let ready = server.get("/readyz");
+    assert!(ready.status == 503 && ready.body.contains("model credit 2, which cannot be used"), "{}", ready.body);
+    server.stop();
 }
 
 #[test]

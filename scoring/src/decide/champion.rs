@@ -76,7 +76,7 @@ impl Champion {
         let plan = &*pipeline.plan;
         let name = || artifact.about.name.clone();
         if let Some(present) = pipeline.credit {
-            if !artifact.scorer.model.adds_log_odds() {
+            if !artifact.has_points() {
                 return Err(Mismatch::NoPoints { name: name(), version });
             }
             if let Some(trained) = artifact.about.scale.filter(|trained| *trained != present) {
@@ -168,8 +168,8 @@ mod tests {
     use super::*;
     use crate::model::preparation::Filled;
     use crate::model::trees::{Combine, Node, Trees};
-    use crate::model::{Linear, Model, Preparation};
-    use crate::registry::Published;
+    use crate::model::{Linear, Model, Network, Preparation};
+    use crate::registry::{Published, SVM};
     use crate::{Pipeline, Scorer};
 
     const PIPELINE: &str = include_str!("../../../pipelines/card_fraud_handbook.toml");
@@ -214,13 +214,19 @@ mod tests {
             Pipeline::parse(include_str!("../../../pipelines/credit.toml"), "p.toml").expect("it ships with the program");
         let feature = pipeline.plan.definitions()[0].name.clone();
         let leaf = |combine| Trees { width: 1, combine, base: 0.0, roots: vec![0], nodes: vec![Node::leaf(0, 0.2, 1.0)] };
-        let fits = |combine| {
+        let linear = || Model::Linear(Linear { intercept: -2.0, weights: vec![1.0], means: vec![0.0], deviations: vec![1.0] });
+        let check = |learner: &str, model: Model, expect: Result<(), Mismatch>| {
             let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
-            let scorer = Scorer::plain(Model::Trees(leaf(combine)));
-            let artifact = Artifact::foreign("credit", "tests", vec![feature.clone()], &pipeline.plan, scorer, published);
-            Champion::new(artifact.expect("they are the plan's"), 1, &pipeline).map(drop)
+            let scorer = Scorer::plain(model);
+            let artifact = Artifact::foreign("credit", learner, vec![feature.clone()], &pipeline.plan, scorer, published);
+            let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline);
+            assert_eq!(champion.map(drop), expect, "{learner}");
         };
-        assert_eq!(fits(Combine::Mean), Err(Mismatch::NoPoints { name: "credit".to_owned(), version: 1 }));
-        assert_eq!(fits(Combine::LogisticSum), Ok(()));
+        let refused = || Err(Mismatch::NoPoints { name: "credit".to_owned(), version: 1 });
+        check("forest", Model::Trees(leaf(Combine::Mean)), refused());
+        check("boosting", Model::Trees(leaf(Combine::LogisticSum)), Ok(()));
+        check("logistic", linear(), Ok(()));
+        check(SVM, linear(), refused());
+        check("onnx", Model::Network(Network::new(Vec::new(), "y".to_owned(), 1)), refused());
     }
 }

@@ -90,11 +90,12 @@ impl Model {
         probabilities
     }
 
-    /// Whether contributions add up on the scale of log-odds bad : good.
+    /// Whether contributions add up to the output, on the scale of log-odds bad : good. Those of a network need not add up.
     pub fn adds_log_odds(&self) -> bool {
         match self {
-            Self::Linear(_) | Self::Network(_) => true,
+            Self::Linear(_) => true,
             Self::Trees(trees) => trees.combine == trees::Combine::LogisticSum,
+            Self::Network(_) => false,
         }
     }
 

@@ -65,7 +65,15 @@ impl Artifact {
         };
         Ok(Self { about, scorer, profile: Profile::default(), card: String::new(), published })
     }
+
+    /// Whether what its features add sums to log-odds bad : good, so that it can be told in points.
+    pub fn has_points(&self) -> bool {
+        self.about.learner != SVM && self.scorer.model.adds_log_odds()
+    }
 }
+
+/// The learner whose weighted sum is a distance and no log-odds: a support vector machine.
+pub const SVM: &str = "svm";
 
 /// A model reads a feature that a pipeline does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

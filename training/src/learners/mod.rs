@@ -72,7 +72,7 @@ impl Learner {
             Self::ExtraTrees => "extra_trees",
             Self::Boosting => "boosting",
             Self::NaiveBayes => "naive_bayes",
-            Self::Svm => "svm",
+            Self::Svm => scoring::registry::SVM,
             Self::Isolation => "isolation",
         }
     }
