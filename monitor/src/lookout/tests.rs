@@ -246,7 +246,7 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
         for _ in 0..=chance.below(4 + starts) {
             match asked(1 + chance.below(2), follower.step(&*log, &engine, &tell)).await {
                 Some(stride) => {
-                    is_done = stride.expect("it can be read") == Stride::End && follower.until == log.durability().borrow().end()
+                    is_done = stride.expect("it can be read") == Stride::End && follower.until == log.durability().borrow().end();
                 }
                 None => {
                     cut += 1;
