@@ -76,7 +76,7 @@ fn assemble_in(
     clock: Arc<dyn Clock>,
     progress: &mut dyn FnMut(u64),
 ) -> anyhow::Result<Riskflow> {
-    let kafka = seat.as_ref().map(|seat| open_kafka_log(config, &pipeline, seat)).transpose()?.flatten();
+    let kafka = seat.as_ref().map(|seat| open_kafka_log(config, seat)).transpose()?.flatten();
     let log: Arc<dyn Log> = match &kafka {
         Some(kafka) => Arc::clone(kafka) as _,
         None => Arc::new(open_file_log(config)?),
@@ -97,9 +97,9 @@ fn assemble_in(
 }
 
 /// The log that the configuration names, where that is in a Kafka cluster; it stops when another instance is made active.
-fn open_kafka_log(config: &Config, pipeline: &Pipeline, seat: &Membership) -> anyhow::Result<Option<Arc<KafkaLog>>> {
+fn open_kafka_log(config: &Config, seat: &Membership) -> anyhow::Result<Option<Arc<KafkaLog>>> {
     let Some(settings) = kafka::settings(config)? else { return Ok(None) };
-    let log = Arc::new(KafkaLog::open(settings, kafka::outlet(pipeline), seat.figures())?);
+    let log = Arc::new(KafkaLog::open(settings, kafka::outlet(), seat.figures())?);
     kafka::leave_when_lost(seat, &log)?;
     Ok(Some(log))
 }

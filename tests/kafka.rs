@@ -332,6 +332,27 @@ fn a_broker_gone_for_a_minute_is_waited_for() {
 }
 
 #[test]
+fn who_is_told_to_stop_waits_for_no_broker_that_is_gone() {
+    let Some(mut broker) = Broker::start() else { return };
+    let instance = Instance::new(&broker, "leaving");
+    let server = instance.start();
+    let event = payment("meanwhile", "2026-04-23T12:00:00Z", 100);
+    broker.kill();
+    assert_eq!(server.post("/v1/score", &event).status, 503);
+    until("it is not ready", 30, || server.get("/readyz").status == 503);
+    let told = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(1));
+    assert!(told.elapsed() < Duration::from_secs(40), "after {:?}", told.elapsed());
+    broker.run();
+    let server = instance.start();
+    let answer = server.post("/v1/score", &event).json();
+    assert_eq!(answer["status"], "new", "what was never durable is decided anew: {answer}");
+    server.stop();
+    assert_eq!(decisions(&broker, "leaving").len(), 1);
+}
+
+#[test]
 fn an_instance_that_hangs_is_shut_out_and_another_goes_on() {
     let Some(broker) = Broker::start() else { return };
     make_topic(&broker, "in", 2);
@@ -378,6 +399,13 @@ fn what_cannot_be_is_refused_at_the_start() {
     check(&at("a?events=nobody-made-it"), "", &[], &["cannot use topic nobody-made-it"]);
     check(&at("a?event=in"), "", &[], &["log.url: `event=in` is neither events=TOPIC nor group=GROUP"]);
     check("kafka://127.0.0.1:9/a", "", &[], &["cannot reach the cluster at kafka://127.0.0.1:9", "Connection refused"]);
+    make_topic(&broker, "kept.log", 1);
+    let kept = [
+        "cannot use topic kept.log",
+        "retention.ms=604800000",
+        "kafka-configs --alter --entity-type topics --entity-name kept.log",
+    ];
+    check(&at("kept"), "", &[], &kept);
     check(&at("a"), "[kafka.client]\n\"linger\" = \"1\"", &[], &["No such configuration property: \"linger\""]);
     check(&at("a"), "[kafka.client]\n\"acks\" = \"1\"", &[], &["kafka.client: `acks` is set by riskflow itself"]);
     check(&at("a"), "", &[("RISKFLOW_LOG__DURABILITY", "async")], &["is `sync` only"]);

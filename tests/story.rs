@@ -18,6 +18,9 @@ use support::{HANDBOOK, Server, json_lines, run, run_well, shared_data, text};
 /// From this day on payments are not what they were.
 const CHANGED: &str = "2018-07-16";
 
+/// On these days the terminals are missing.
+const MISSING: [&str; 2] = ["2018-08-06", "2018-08-11"];
+
 /// What the pipeline file says beside what it ships with. That approvals change is what is wanted here.
 const SETTINGS: &str = r#"
 [monitoring.drift]
@@ -51,12 +54,14 @@ impl World {
                 fs::rename(world.path("transactions.parquet"), &history).expect("it was made");
             }
         }
-        let drifts = [format!("spending:2.0@{CHANGED}"), format!("bursts:3@{CHANGED}")];
+        let [from, to] = MISSING;
+        let drifts =
+            [format!("spending:2.0@{CHANGED}"), format!("bursts:3@{CHANGED}"), format!("missing:TERMINAL_ID@{from}..{to}")];
+        let drifts: Vec<&str> = drifts.iter().flat_map(|drift| ["--drift", drift]).collect();
         let drifted = world.path("drifted");
-        let arguments =
-            ["simulate", "--history", text(&history), "--drift", &drifts[0], "--drift", &drifts[1], "--out", text(&drifted)];
-        run_well(&arguments);
+        run_well(&[&["simulate", "--history", text(&history), "--out", text(&drifted)], &drifts[..]].concat());
         let handbook = fs::read_to_string(HANDBOOK).expect("it ships with the program");
+        let handbook = handbook.replace("column = \"TERMINAL_ID\" }", "column = \"TERMINAL_ID\", required = false }");
         fs::write(world.path("pipeline.toml"), format!("{handbook}{SETTINGS}")).expect("written");
         let sink = "[[notify]]\nname = \"file\"\nurl = \"file://told.jsonl\"\n";
         fs::write(world.path("riskflow.toml"), format!("data = \"{}\"\n{sink}", text(&world.data()))).expect("written");
@@ -157,6 +162,9 @@ fn what_drifts_is_noticed_learned_and_decided_well_again() {
         let first = told.iter().find(|(_, of, _)| of == subject).unwrap_or_else(|| panic!("{subject} in {told:?}"));
         assert_eq!((first.0.as_str(), first.2), ("2018-07-18", true), "{subject}");
     }
+    let terminals: Vec<_> = told.iter().filter(|(_, of, _)| of == "terminal_tx_count_1d").collect();
+    let days: Vec<_> = terminals.iter().map(|(day, _, has_come)| (day.as_str(), *has_come)).take(2).collect();
+    assert_eq!(days, [("2018-08-08", true), ("2018-08-13", false)], "{told:?}");
 
     // A training was asked for by drift; what it learned looks on.
     let trained = run_well(&world.arguments(&["retrain", "--now", "--as-of", "2018-08-20", "--json"], &paths));

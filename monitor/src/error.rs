@@ -174,6 +174,14 @@ pub enum Error {
         /// Why not.
         source: Box<clickhouse::error::Error>,
     },
+    /// A ClickHouse server is to be spoken to over TLS, and there is no certificate to trust.
+    #[error("cannot speak to {address} over TLS: this machine trusts no certificates, or SSL_CERT_FILE names a file without any")]
+    Trust {
+        /// The server and database, without the password.
+        address: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The tables in a ClickHouse server were made by a newer program.
     #[error("the tables in {address} have version {version}, this program reads up to {newest}")]
     ServerVersion {

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use ingest::SystemClock;
-use ingest::log::kafka::{Membership, Seat};
+use ingest::log::Log;
+use ingest::log::kafka::{KafkaLog, Membership, Seat};
 use scoring::Engine;
 use scoring::api::access::Access;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::ConfigArgs;
 use crate::server::{self, Live};
@@ -96,6 +98,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     reading.abort();
     guarding.abort();
     drop(judging);
+    let leaving = riskflow.kafka.clone().map(|log| tokio::spawn(leave_in_time(log)));
     if let Some(door) = door {
         door.close().await;
     }
@@ -107,9 +110,19 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     observer.stop().await;
     lookout.stop().await;
     riskflow.stop().await?;
+    leaving.inspect(JoinHandle::abort);
     watching.await?;
     signals.stop().await?;
     served
+}
+
+/// Has a log whose cluster is away take nothing more, a while after the server was told to stop: nobody waits for brokers that may not come back.
+async fn leave_in_time(log: Arc<KafkaLog>) {
+    const PATIENCE: Duration = Duration::from_secs(15);
+    tokio::time::sleep(PATIENCE).await;
+    if let Some(trouble) = log.trouble() {
+        log.fail(format!("what was left could not be written within {} s of the order to stop: {trouble}", PATIENCE.as_secs()));
+    }
 }
 
 /// Waits until this instance is the active one, and says meanwhile that it is not; false when it is told to stop before that.

@@ -2,10 +2,11 @@
 //! What is no event is a dead letter. How far was read goes into the log with what came of it, never before.
 
 use std::collections::VecDeque;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ingest::decode::{self, Rejection};
@@ -22,6 +23,12 @@ const MAX_EVENT_BYTES: usize = 64 * 1024;
 /// How long a message is waited for before how far was read is committed.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// What was decided waits at most so long for what else comes with it.
+const GATHERING: Duration = Duration::from_millis(10);
+
+/// How often it is said again how far was read.
+const REPEATED: Duration = Duration::from_secs(3_600);
+
 /// How long it waits where the pipeline decides nothing without a champion.
 const NOT_READY: Duration = Duration::from_millis(500);
 
@@ -37,17 +44,15 @@ impl Door {
         let source = log.source()?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut bringer = Bringer { engine, log, handle: Handle::current(), stop: Arc::clone(&stop), taken: VecDeque::new() };
-        let thread = std::thread::Builder::new().name("events".to_owned()).spawn(move || bringer.bring(source));
+        let thread = std::thread::Builder::new().name("events".to_owned()).spawn(move || bringer.run(source));
         Ok(Self { stop, thread: thread.context("no thread for events")? })
     }
 
     /// Takes no more; what was taken is decided.
     pub(crate) async fn close(self) {
         self.stop.store(true, Ordering::Relaxed);
-        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("reading events ended in a panic; what was read is in the log");
-        }
+        // It says itself why it ended.
+        let _ = tokio::task::spawn_blocking(|| self.thread.join()).await;
     }
 }
 
@@ -61,21 +66,37 @@ struct Bringer {
 }
 
 impl Bringer {
-    fn bring(&mut self, mut source: Source) {
+    /// Brings events until it is to end. Where it ends otherwise the log does, too: another instance is to go on.
+    fn run(&mut self, source: Source) {
+        let brought = panic::catch_unwind(AssertUnwindSafe(|| self.bring(source)));
+        let ended = brought.unwrap_or_else(|_| Err("reading events ended in a panic".to_owned()));
+        let reason = ended.err().or_else(|| self.engine.failure().filter(|_| !self.stop.load(Ordering::Relaxed)));
+        if let Some(reason) = reason {
+            self.log.fail(reason);
+        }
+    }
+
+    fn bring(&mut self, mut source: Source) -> Result<(), String> {
+        let (mut pushed, mut repeated) = (Instant::now(), Instant::now());
         while !self.has_ended() {
-            match source.next(PATIENCE) {
-                Ok(Some(message)) => {
-                    let brought = self.message(message.place, message.payload());
-                    if let Err(error) = brought {
-                        return self.log.fail(format!("an event could not be taken: {error}"));
-                    }
-                }
-                Ok(None) => self.log.push(),
-                Err(error) => return self.log.fail(error.to_string()),
+            let message = source.next(PATIENCE).map_err(|error| error.to_string())?;
+            let is_idle = message.is_none();
+            if let Some(message) = message {
+                let brought = self.message(message.place, message.payload());
+                brought.map_err(|error| format!("an event could not be taken: {error}"))?;
             }
-            self.engine.count_durable(&mut self.taken);
+            if is_idle || pushed.elapsed() > GATHERING {
+                self.log.push();
+                pushed = Instant::now();
+                self.engine.count_durable(&mut self.taken);
+                if repeated.elapsed() > REPEATED {
+                    self.log.repeat_offsets();
+                    repeated = pushed;
+                }
+            }
         }
         self.log.push();
+        Ok(())
     }
 
     fn has_ended(&self) -> bool {
@@ -133,6 +154,7 @@ impl Bringer {
                 Err(error @ Error::NotReady) => {
                     if !std::mem::replace(&mut is_told, true) {
                         tracing::warn!(%error, "events wait");
+                        self.log.push();
                     }
                     if self.has_ended() {
                         return Ok(Ok(None));

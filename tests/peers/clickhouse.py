@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import email
 import os
+import ssl
 import sys
 import tempfile
 import threading
@@ -21,6 +22,8 @@ arguments.add_argument("--port", type=int, default=0, help="0 for a free one")
 arguments.add_argument("--path", help="where the tables are kept; without it they go with the process")
 arguments.add_argument("--user", default="riskflow")
 arguments.add_argument("--password", default="secret")
+arguments.add_argument("--certificate", help="speak TLS with it, PEM")
+arguments.add_argument("--key", help="the certificate's key, PEM")
 arguments = arguments.parse_args()
 
 session = Session(arguments.path)
@@ -98,6 +101,10 @@ class Handler(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
 server.daemon_threads = True
+if arguments.certificate:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(arguments.certificate, arguments.key)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
 sys.stdin.read()

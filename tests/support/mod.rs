@@ -90,6 +90,12 @@ impl Server {
         Self::spawn(&mut riskflow(&Self::arguments(data, pipeline, more)))
     }
 
+    /// The same with variables of the environment.
+    pub fn start_in(environment: &[(&str, &str)], data: &Path, more: &[&str]) -> Self {
+        let mut command = riskflow(&Self::arguments(data, Path::new(HANDBOOK), more));
+        Self::spawn(command.envs(environment.iter().copied()))
+    }
+
     /// The same with threads that can be stopped; `None` where there is no Python, and that is said.
     pub fn start_with_freezer(data: &Path, more: &[&str]) -> Option<Self> {
         let program = riskflow(&Self::arguments(data, Path::new(HANDBOOK), more));

@@ -19,6 +19,7 @@ mod key;
 mod membership;
 mod reader;
 mod source;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -33,10 +34,11 @@ pub use self::address::{Address, Settings};
 use self::client::{Clients, OPENING, TRANSACTION};
 use self::committer::Committer;
 pub use self::figures::Figures;
-use self::intake::Intake;
+use self::intake::{Batch, Intake};
 pub use self::membership::{Membership, Seat};
 use self::reader::Reader;
 pub use self::source::{Letter, Message, Place, Source, SourcePartition};
+use self::tail::Tail;
 use super::{Durability, Error, Followed, Log, Position, Readable, Record, Topic};
 
 /// The largest payload of a record, in bytes.
@@ -48,12 +50,17 @@ const MAX_MESSAGE_BYTES: usize = MAX_RECORD_BYTES + (1 << 20);
 /// How many bytes may wait before `put` blocks. Up to twice as many are held, in two batches, and what is made of one of them for others.
 const BUFFER_BYTES: usize = 8 << 20;
 
+/// How many bytes of what was committed last are remembered for those who follow the log.
+const TAIL_BYTES: usize = 32 << 20;
+
 /// How long somebody who reads the log of another process waits for a record that is there.
 const READING: Duration = Duration::from_secs(30);
 
 /// What of a record is told to others, in a topic of its own; called once for each record, in order. It can look things up in the log, as far
 /// as that is committed. It must say the same of a record whenever it is asked.
-pub type Outlet = Box<dyn FnMut(Position, Topic, &[u8], &dyn Readable) -> Option<Outgoing> + Send>;
+///
+/// An error ends the log: what could not be told is told after the next start.
+pub type Outlet = Box<dyn FnMut(Position, Topic, &[u8], &dyn Readable) -> Result<Option<Outgoing>, Error> + Send>;
 
 /// Something told to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +96,7 @@ struct Shared {
     figures: Arc<Figures>,
     intake: Intake,
     reader: Reader,
+    tail: Tail,
     durability: watch::Sender<Durability>,
 }
 
@@ -126,7 +134,14 @@ impl KafkaLog {
         let end = reader.end()?;
 
         let durability = watch::Sender::new(Durability::Until { end });
-        let shared = Arc::new(Shared { clients, figures, intake: Intake::new(BUFFER_BYTES, end), reader, durability });
+        let shared = Arc::new(Shared {
+            clients,
+            figures,
+            intake: Intake::new(BUFFER_BYTES, end),
+            reader,
+            tail: Tail::new(TAIL_BYTES),
+            durability,
+        });
         let committer = Committer::new(Arc::clone(&shared), writer, outlet)?;
         let thread = thread::Builder::new().name("log-committer".to_owned()).spawn(|| committer.run());
         let thread = thread.map_err(|source| Error::Io {
@@ -142,7 +157,17 @@ impl KafkaLog {
     /// # Errors
     /// A topic that is not there, and what the cluster says.
     pub fn source(&self) -> Result<Source, Error> {
-        Source::open(self.shared.clients.clone())
+        let source = Source::open(self.shared.clients.clone())?;
+        for (partition, offset) in source.begins()? {
+            self.shared.intake.begin(partition, offset);
+        }
+        self.shared.intake.repeat();
+        Ok(source)
+    }
+
+    /// Has it written once more how far each partition was read: brokers forget what nobody has said for a week.
+    pub fn repeat_offsets(&self) {
+        self.shared.intake.repeat();
     }
 
     /// Whether the address names topics of events.
@@ -153,7 +178,6 @@ impl KafkaLog {
     /// Notes that everything that came of a message, and of all before it in its partition, was put: with the next transaction it is never read
     /// again.
     pub fn settle(&self, place: Place) {
-        self.note(place);
         self.shared.intake.settle(place);
     }
 
@@ -162,7 +186,6 @@ impl KafkaLog {
     /// # Errors
     /// [`Error::Stopped`] when the log takes nothing more.
     pub fn reject(&self, letter: Letter) -> Result<(), Error> {
-        self.note(letter.place);
         self.shared.intake.reject(letter)
     }
 
@@ -174,12 +197,6 @@ impl KafkaLog {
     /// What is counted.
     pub fn figures(&self) -> Arc<Figures> {
         Arc::clone(&self.shared.figures)
-    }
-
-    fn note(&self, place: Place) {
-        let topic = &self.shared.clients.settings.address.events[place.partition.topic];
-        self.shared.figures.settle(topic, place.partition.partition, place.offset + 1);
-        Figures::add(&self.shared.figures.messages, 1);
     }
 }
 
@@ -254,11 +271,14 @@ impl Readable for KafkaLog {
 
 impl Readable for Shared {
     fn read(&self, from: Position) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + Send + '_>, Error> {
-        Ok(Box::new(self.reader.records(from, self.end())?))
+        let end = self.end();
+        let remembered = self.tail.from(from, end);
+        let before = self.reader.records(from, remembered.first().min(end))?;
+        Ok(Box::new(before.chain(remembered.map(Ok))))
     }
 
     fn get(&self, position: Position) -> Result<Option<Record>, Error> {
-        self.reader.records(position, self.end())?.next().transpose()
+        self.read(position)?.next().transpose()
     }
 }
 
@@ -267,8 +287,10 @@ impl Shared {
         self.durability.borrow().end()
     }
 
-    /// Lets readers and waiters know that everything before `end` is committed.
-    fn publish(&self, end: Position) {
+    /// Lets readers and waiters know that a batch is committed.
+    fn publish(&self, batch: Arc<Batch>) {
+        let end = batch.end();
+        self.tail.push(batch);
         // What was committed when it failed is so all the same.
         self.durability.send_modify(|now| match now {
             Durability::Until { end: before } | Durability::Failed { end: before, .. } => *before = end,
@@ -278,6 +300,9 @@ impl Shared {
 
     /// Nothing more becomes durable.
     fn fail(&self, reason: String) {
+        // First, so that who hears of it finds room.
+        self.intake.fail(reason.clone());
+        self.reader.hurry();
         let is_first = self.durability.send_if_modified(|now| {
             let is_first = matches!(now, Durability::Until { .. });
             if is_first {
@@ -287,7 +312,6 @@ impl Shared {
         });
         if is_first {
             tracing::error!(reason, "the log stopped taking records");
-            self.intake.fail(reason);
         }
     }
 }

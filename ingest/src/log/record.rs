@@ -121,6 +121,15 @@ pub fn event_time(payload: &[u8]) -> Result<Timestamp, RecordError> {
     Ok(occurred_at)
 }
 
+/// Whom an encoded event is about, without reading the rest of it: the key of its first entity, in the order of the schema that it was
+/// written under, or its own id where it has none.
+pub fn event_subject(payload: &[u8]) -> Result<&str, RecordError> {
+    type First<'a> = (&'a str, Timestamp, Option<Amount>, Vec<(&'a str, &'a str)>);
+    check_version("event", payload, EVENT_VERSION)?;
+    let (event_id, _, _, entities): First<'_> = decode_first("event", payload.get(EVENT_HEADER..).unwrap_or(&[]))?;
+    Ok(entities.first().map_or(event_id, |(_, key)| key))
+}
+
 /// An event by the schema of today: what that does not declare is left out, what the record lacks is absent.
 pub fn decode_event(payload: &[u8], schema: &Schema) -> Result<(Event, Timestamp), RecordError> {
     let body = check_version("event", payload, EVENT_VERSION)?;
@@ -214,6 +223,9 @@ mod tests {
         assert_eq!(hex(&payload), expect);
         assert_eq!(decode_event(&payload, &schema), Ok((event.clone(), Timestamp::from_micros(2))));
         assert_eq!(event_time(&payload), Ok(event.occurred_at));
+        assert_eq!(event_subject(&payload), Ok("k"));
+        let nobody = Event { entities: vec![None, None], ..event.clone() };
+        assert_eq!(event_subject(&encode_event(&nobody, Timestamp::from_micros(2), &schema)), Ok("e1"));
         assert!((0..12).all(|length| event_time(&payload[..length]).is_err()));
         let correction = Event { supersedes: EventId::new("e0"), ..event };
         let payload = encode_event(&correction, Timestamp::from_micros(2), &schema);

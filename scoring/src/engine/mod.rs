@@ -542,6 +542,7 @@ impl Ticket {
             Some(Accepted::New { case, queue_us, features_us }) => {
                 match engine.decide(case, queue_us, features_us, self.since, self.terms) {
                     Ok(decided) => {
+                        engine.log.push();
                         let durable = engine.durable(self.decided.insert(decided).position).await;
                         let decided = self.decided.take().expect("it was put there");
                         durable.map(|()| engine.committed(decided))
@@ -565,7 +566,10 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(Accepted::New { case, queue_us, features_us }) = self.accepted.take() {
             match self.engine.decide(case, queue_us, features_us, self.since, self.terms) {
-                Ok(decided) => self.decided = Some(decided),
+                Ok(decided) => {
+                    self.engine.log.push();
+                    self.decided = Some(decided);
+                }
                 Err(error) => self.engine.metrics.refused(error.cause()),
             }
         }
@@ -583,7 +587,7 @@ impl Drop for Ticket {
 }
 
 impl Engine {
-    /// Decides on this thread, and puts the decision into the log.
+    /// Decides on this thread, and puts the decision into the log's buffer.
     fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Decided, Error> {
         let deciders = self.deciders.load();
         let started = Instant::now();
@@ -611,7 +615,6 @@ impl Engine {
             }
         };
         self.figures().decided(&decision.event_id, position);
-        self.log.push();
         if !deciders.challengers.is_empty()
             && let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
         {

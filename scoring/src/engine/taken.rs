@@ -28,8 +28,8 @@ impl Taken {
 }
 
 impl Engine {
-    /// Takes an event into the order of application and decides it, as [`Terms::replay`] says, in the log's buffer. It waits for room there,
-    /// and for nothing else.
+    /// Takes an event into the order of application and decides it, as [`Terms::replay`] says, in the log's buffer, for the caller to push
+    /// now and then. It waits for room there, and for nothing else.
     ///
     /// # Errors
     /// [`Error::NotReady`] or [`Error::Stopped`], or what is wrong with the event: then it was not accepted.

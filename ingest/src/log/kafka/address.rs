@@ -25,10 +25,12 @@ pub struct Settings {
 }
 
 /// Properties on which exactly-once rests, or that the address says.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "acks",
+    "allow.auto.create.topics",
     "auto.offset.reset",
     "bootstrap.servers",
+    "delivery.report.only.error",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.idempotence",

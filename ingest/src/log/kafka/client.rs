@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -23,6 +24,9 @@ pub(super) const OPENING: Duration = Duration::from_secs(15);
 /// How long a transaction may stay open: so long a broker may be gone before what is in it is given up. The largest that brokers allow as they
 /// come is 15 minutes.
 pub(super) const TRANSACTION: Duration = Duration::from_secs(600);
+
+/// How the journal is kept: nothing in it ever goes.
+const KEPT: [(&str, &str); 3] = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
 
 pub(super) type Reading = BaseConsumer<Ears>;
 pub(super) type Writing = BaseProducer<Ears>;
@@ -60,7 +64,10 @@ impl ClientContext for Ears {
     fn stats(&self, statistics: Statistics) {
         for (topic, seen) in &statistics.topics {
             for partition in seen.partitions.values().filter(|partition| partition.partition >= 0 && partition.hi_offset >= 0) {
-                self.figures.set_end(topic, partition.partition, partition.hi_offset);
+                // Beyond what was handed out there may be marks of transactions, which are no messages.
+                let is_read_through = partition.fetchq_cnt == 0 && partition.next_offset >= partition.ls_offset;
+                let end = if is_read_through { partition.app_offset.max(0) } else { partition.hi_offset };
+                self.figures.set_end(topic, partition.partition, end);
             }
         }
     }
@@ -77,9 +84,12 @@ impl ProducerContext for Ears {
     type DeliveryOpaque = ();
 
     fn delivery(&self, delivery: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = delivery {
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+        if let Err((error, message)) = delivery
+            && !matches!(error.rdkafka_error_code(), Some(PurgeInflight | PurgeQueue))
+        {
             Figures::add(&self.figures.produce_errors, 1);
-            self.hear(error, &error.to_string());
+            self.hear(error, &format!("topic {}: {error}", message.topic()));
         }
     }
 }
@@ -129,14 +139,17 @@ impl Clients {
     pub(super) fn writer(&self) -> Result<Writing, Error> {
         let mut config = self.config();
         // What the user says of these goes before it.
-        for (name, value) in [("linger.ms", "0"), ("compression.type", "lz4"), ("retry.backoff.ms", "20")] {
+        // A key finds the partition that it finds from Java.
+        let usual =
+            [("linger.ms", "0"), ("compression.type", "lz4"), ("retry.backoff.ms", "20"), ("partitioner", "murmur2_random")];
+        for (name, value) in usual {
             if config.get(name).is_none() {
                 config.set(name, value);
             }
         }
         let transaction = TRANSACTION.as_millis().to_string();
         config.set("transactional.id", &self.settings.address.prefix).set("transaction.timeout.ms", transaction);
-        config.set("message.max.bytes", MAX_MESSAGE_BYTES.to_string());
+        config.set("message.max.bytes", MAX_MESSAGE_BYTES.to_string()).set("delivery.report.only.error", "true");
         self.create(&config)
     }
 
@@ -157,12 +170,7 @@ impl Clients {
                 let partitions = if name.ends_with(".decisions") || name.ends_with(".labels") { -1 } else { 1 };
                 let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
                 let topic = topic.set("max.message.bytes", &bytes).set("message.timestamp.type", "LogAppendTime");
-                // The journal is the truth: nothing in it ever goes.
-                if is_journal {
-                    topic.set("cleanup.policy", "delete").set("retention.ms", "-1").set("retention.bytes", "-1")
-                } else {
-                    topic
-                }
+                if is_journal { KEPT.iter().fold(topic, |topic, (name, value)| topic.set(name, value)) } else { topic }
             })
             .collect();
         let admin: AdminClient<Ears> = self.create(&self.config())?;
@@ -174,6 +182,30 @@ impl Clients {
             match made {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((topic, code)) => return Err(self.says(format!("make topic {topic}"), code.to_string())),
+            }
+        }
+        self.check_kept(&admin, &options)
+    }
+
+    /// Somebody else may have made the journal: nothing in it may ever go.
+    fn check_kept(&self, admin: &AdminClient<Ears>, options: &AdminOptions) -> Result<(), Error> {
+        let journal = self.settings.address.journal();
+        let asked = [ResourceSpecifier::Topic(&journal)];
+        let described =
+            wait_for(admin.describe_configs(&asked, options)).map_err(|reason| self.says("look at topics", reason))?;
+        let described = described.map_err(self.error(format!("ask how topic {journal} is kept")))?;
+        let Some(Ok(described)) = described.into_iter().next() else {
+            tracing::warn!(journal, "nobody here may see how the topic is kept: it must be kept for ever");
+            return Ok(());
+        };
+        for (name, wanted) in KEPT {
+            let found = described.get(name).and_then(|entry| entry.value.as_deref());
+            if found.is_some_and(|found| found != wanted) {
+                let found = found.unwrap_or_default();
+                let reason = format!(
+                    "it has {name}={found}, and a log is kept for ever: `kafka-configs --alter --entity-type topics --entity-name {journal} --add-config {name}={wanted}`"
+                );
+                return Err(self.says(format!("use topic {journal}"), reason));
             }
         }
         Ok(())

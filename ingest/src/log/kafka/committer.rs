@@ -14,7 +14,7 @@ use super::client::{TRANSACTION, Writing, outcome};
 use super::figures::Figures;
 use super::intake::{Batch, Task};
 use super::reader::PARTITION;
-use super::{Outcome, Outgoing, Outlet, Shared, Stream, key};
+use super::{Durability, Outcome, Outgoing, Outlet, Shared, Stream, key};
 
 /// How long a step of a transaction is waited for before it is said that it hangs, and it is waited for again.
 const STEP: Duration = Duration::from_secs(2);
@@ -22,8 +22,9 @@ const STEP: Duration = Duration::from_secs(2);
 /// How long it waits for work before it looks whether the cluster is still there.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How long it waits after an abort.
+/// How long it waits after an abort; twice as long after each that follows, up to the longest.
 const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 pub(super) struct Committer {
     shared: Arc<Shared>,
@@ -51,16 +52,18 @@ impl Committer {
     pub(super) fn run(mut self) {
         loop {
             let batch = match self.shared.intake.take(IDLE) {
-                Task::Commit(batch) => batch,
+                Task::Commit(batch) => Arc::new(batch),
                 Task::Idle => {
                     self.look();
                     continue;
                 }
                 Task::End => return,
             };
+            // There is room again.
+            self.shared.durability.send_modify(|_| ());
             let committed = panic::catch_unwind(AssertUnwindSafe(|| self.commit(&batch)));
             match committed.unwrap_or_else(|_| Err("the committer panicked".to_owned())) {
-                Ok(()) => self.shared.publish(batch.end()),
+                Ok(()) => self.shared.publish(batch),
                 Err(reason) => return self.shared.fail(reason),
             }
         }
@@ -74,25 +77,52 @@ impl Committer {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), String> {
-        let outgoing: Vec<Outgoing> = batch
+        let told = batch
             .records()
-            .filter_map(|(position, topic, payload)| (self.outlet)(position, topic, payload, &*self.shared))
-            .collect();
+            .filter_map(|(position, topic, payload)| (self.outlet)(position, topic, payload, &*self.shared).transpose());
+        let outgoing: Vec<Outgoing> =
+            told.collect::<Result<_, _>>().map_err(|error| format!("cannot tell of records: {error}"))?;
+        let mut pause = PAUSE;
         loop {
             let done = self.transaction(batch, &outgoing);
             let Err((step, error)) = done else {
-                self.shared.figures.set_trouble(None);
-                Figures::add(&self.shared.figures.transactions, 1);
-                Figures::add(&self.shared.figures.dead_letters, batch.letters.len() as u64);
+                self.count(batch);
                 return Ok(());
             };
-            if outcome(&error) == Outcome::Failed {
+            if outcome(&error) != Outcome::Aborted {
                 return Err(self.failed(step, &error));
             }
-            tracing::warn!(step, %error, "a transaction is aborted and tried again");
+            let reason = self.shared.clients.heard(step, &self.writer, &error).to_string();
+            tracing::warn!(reason, "a transaction is aborted and tried again");
+            // What goes by at the next try is no trouble.
+            if pause > PAUSE {
+                self.shared.figures.set_trouble(Some(reason));
+            }
             Figures::add(&self.shared.figures.aborted, 1);
             self.abort()?;
-            self.writer.poll(PAUSE);
+            if self.is_over() {
+                return Err(self.failed(step, &error));
+            }
+            self.writer.poll(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether the log was told to take nothing more: then nothing is waited for.
+    fn is_over(&self) -> bool {
+        matches!(*self.shared.durability.borrow(), Durability::Failed { .. })
+    }
+
+    /// Counts what was committed.
+    fn count(&self, batch: &Batch) {
+        let figures = &self.shared.figures;
+        figures.set_trouble(None);
+        Figures::add(&figures.transactions, 1);
+        Figures::add(&figures.dead_letters, batch.letters.len() as u64);
+        Figures::add(&figures.messages, batch.messages);
+        for (partition, read_to) in &batch.offsets {
+            let topic = &self.shared.clients.settings.address.events[partition.topic];
+            figures.settle(topic, partition.partition, *read_to);
         }
     }
 
@@ -136,7 +166,6 @@ impl Committer {
             let send = || self.writer.send_offsets_to_transaction(&offsets, &self.group, STEP);
             self.finish(send).map_err(|error| ("write how far events were read", error))?;
         }
-        self.drain();
         self.finish(|| self.writer.commit_transaction(STEP)).map_err(|error| ("commit a transaction", error))
     }
 
@@ -151,7 +180,7 @@ impl Committer {
         }
     }
 
-    /// Waits until the cluster has every message, or the client has given it up: then the commit says so.
+    /// Waits until the client has given every message up.
     fn drain(&self) {
         let since = Instant::now();
         while self.writer.in_flight_count() > 0 {
@@ -167,7 +196,7 @@ impl Committer {
         let since = Instant::now();
         loop {
             match step() {
-                Err(error) if outcome(&error) == Outcome::Unfinished && since.elapsed() < TRANSACTION => {
+                Err(error) if outcome(&error) == Outcome::Unfinished && since.elapsed() < TRANSACTION && !self.is_over() => {
                     self.writer.poll(Duration::from_millis(1));
                     self.hangs();
                 }

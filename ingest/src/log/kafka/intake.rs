@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::super::{Error, Position, Topic};
+use super::super::{Error, Position, Record, Topic};
 use super::source::{Letter, Place};
 use super::{MAX_RECORD_BYTES, SourcePartition};
 
@@ -32,6 +32,8 @@ struct State {
     wanted: bool,
     closing: bool,
     failed: Option<String>,
+    /// Up to where partitions were read, as it was noted last.
+    read_to: BTreeMap<SourcePartition, i64>,
 }
 
 /// What goes into one transaction.
@@ -47,6 +49,8 @@ pub(super) struct Batch {
     pub(super) letters: Vec<Letter>,
     /// Up to where partitions were read, and everything in them is in this or an earlier batch.
     pub(super) offsets: BTreeMap<SourcePartition, i64>,
+    /// How many messages that was.
+    pub(super) messages: u64,
 }
 
 /// What the committer is to do.
@@ -73,6 +77,19 @@ impl Batch {
         self.bytes.len() + RECORD_OVERHEAD * (self.records.len() + self.letters.len())
     }
 
+    /// What its records take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len() + RECORD_OVERHEAD * self.records.len()
+    }
+
+    /// The record of a position; `None` where it is in another batch.
+    pub(super) fn record(&self, position: Position) -> Option<Record> {
+        let place = usize::try_from(position.0.checked_sub(self.first.0)?).ok()?;
+        let (topic, end) = *self.records.get(place)?;
+        let start = place.checked_sub(1).map_or(0, |before| self.records[before].1);
+        Some(Record { position, topic, payload: self.bytes[start..end].to_vec() })
+    }
+
     /// One after its last record.
     pub(super) fn end(&self) -> Position {
         Position(self.first.0 + self.records.len() as u64)
@@ -88,7 +105,16 @@ impl Batch {
 
 impl Intake {
     pub(super) fn new(limit: usize, next: Position) -> Self {
-        let state = State { batch: Batch::at(next), next, taken: 0, committed: 0, wanted: false, closing: false, failed: None };
+        let state = State {
+            batch: Batch::at(next),
+            next,
+            taken: 0,
+            committed: 0,
+            wanted: false,
+            closing: false,
+            failed: None,
+            read_to: BTreeMap::new(),
+        };
         Self { limit, state: Mutex::new(state), work: Condvar::new(), progress: Condvar::new() }
     }
 
@@ -108,7 +134,26 @@ impl Intake {
 
     /// Notes that everything up to and with a message was put.
     pub(super) fn settle(&self, place: Place) {
-        self.lock().settle(place);
+        let mut state = self.lock();
+        // What it settles may have gone with the failure.
+        if state.failed.is_none() {
+            state.settle(place);
+        }
+    }
+
+    /// Notes where a partition is read from, which settles nothing.
+    pub(super) fn begin(&self, partition: SourcePartition, offset: i64) {
+        self.lock().read_to.insert(partition, offset);
+    }
+
+    /// Has it written once more how far each partition was read.
+    pub(super) fn repeat(&self) {
+        let mut state = self.lock();
+        if state.failed.is_none() {
+            let read_to = state.read_to.clone();
+            state.batch.offsets.extend(read_to);
+            self.want(&mut state);
+        }
     }
 
     /// Takes a message that is no event, which settles it.
@@ -178,7 +223,7 @@ impl Intake {
             return Task::Idle;
         }
         state.wanted = false;
-        if state.batch.is_empty() {
+        if state.batch.is_empty() || state.failed.is_some() {
             return if state.closing { Task::End } else { Task::Idle };
         }
         let next = Batch::at(state.next);
@@ -198,6 +243,8 @@ impl Intake {
     /// Takes no more, and lets go of everyone who waits.
     pub(super) fn fail(&self, reason: String) {
         let mut state = self.lock();
+        // What is thrown away counts as taken, and is never committed.
+        state.taken += u64::from(!state.batch.is_empty());
         state.batch = Batch::at(state.next);
         state.failed.get_or_insert(reason);
         self.progress.notify_all();
@@ -218,6 +265,8 @@ impl Intake {
 impl State {
     fn settle(&mut self, place: Place) {
         self.batch.offsets.insert(place.partition, place.offset + 1);
+        self.batch.messages += 1;
+        self.read_to.insert(place.partition, place.offset + 1);
     }
 }
 
@@ -310,5 +359,36 @@ mod tests {
             assert!(matches!(put.join().unwrap(), Err(Error::Stopped { reason }) if reason == "fenced"));
         });
         assert!(intake.has_room() && intake.flush().is_err());
+    }
+
+    #[test]
+    fn nothing_of_what_went_with_a_failure_is_said_to_be_durable_or_read() {
+        let intake = Intake::new(10_000, Position(0));
+        intake.put(Topic::Event, b"one").unwrap();
+        intake.push();
+        taken(&intake);
+        intake.put(Topic::Event, b"two").unwrap();
+        intake.fail("lost".to_owned());
+        // Its event is gone, and so is the next one's.
+        intake.settle(place(40));
+        intake.repeat();
+        intake.push();
+        assert!(matches!(intake.take(NOW), Task::Idle));
+        intake.committed();
+        assert!(intake.flush().is_err());
+        intake.close();
+        assert!(matches!(intake.take(NOW), Task::End));
+    }
+
+    #[test]
+    fn how_far_was_read_can_be_said_again() {
+        let intake = Intake::new(10_000, Position(0));
+        intake.begin(SourcePartition { topic: 0, partition: 1 }, 7);
+        intake.settle(place(41));
+        intake.push();
+        assert_eq!(taken(&intake).messages, 1);
+        intake.repeat();
+        let batch = taken(&intake);
+        assert_eq!((batch.messages, batch.offsets.into_values().collect::<Vec<_>>()), (0, vec![7, 42]));
     }
 }

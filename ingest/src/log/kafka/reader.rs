@@ -2,6 +2,7 @@
 //! found from the nearest one that is known, by jumps that never reach beyond it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ const STEP: u64 = 2_000;
 /// So far apart are the positions whose offsets are remembered.
 const REMEMBERED: u64 = 4_096;
 
+/// How long is waited for a record once the log takes nothing more.
+const HURRIED: Duration = Duration::from_secs(5);
+
 /// So many consumers wait for who reads next, each where its last reader has left off.
 const IDLE: usize = 6;
 
@@ -36,6 +40,8 @@ pub(super) struct Reader {
     known: Mutex<BTreeMap<u64, i64>>,
     /// How long is waited for a record that must be there.
     patience: Duration,
+    /// Nobody has time any more.
+    is_over: AtomicBool,
 }
 
 /// A consumer and the position that it gives next.
@@ -55,7 +61,12 @@ pub(super) struct Records<'a> {
 impl Reader {
     pub(super) fn new(clients: Clients, patience: Duration) -> Self {
         let journal = clients.settings.address.journal();
-        Self { clients, journal, idle: Mutex::default(), known: Mutex::default(), patience }
+        Self { clients, journal, idle: Mutex::default(), known: Mutex::default(), patience, is_over: AtomicBool::new(false) }
+    }
+
+    /// From now on nobody waits for long.
+    pub(super) fn hurry(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// The records from a position on, up to `end`.
@@ -188,8 +199,9 @@ impl Reader {
                 Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(error)) => return Err(self.clients.error("read the log")(error)),
             }
-            if since.elapsed() > self.patience {
-                let reason = format!("nothing came for {} s", self.patience.as_secs());
+            let patience = if self.is_over.load(Ordering::Relaxed) { self.patience.min(HURRIED) } else { self.patience };
+            if since.elapsed() > patience {
+                let reason = format!("nothing came for {} s", patience.as_secs());
                 return Err(self.clients.says("read the log", reason));
             }
         }

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Message as _, OwnedHeaders};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use serde::Serialize;
 
 use super::super::Error;
@@ -112,8 +113,8 @@ impl Source {
         for (number, topic) in topics.iter().enumerate() {
             source.partitions[number] = source.clients.partitions(&source.consumer, topic)?;
         }
-        let assignment =
-            source.committed(topics.iter().zip(&source.partitions).map(|(topic, count)| (topic.as_str(), 0..*count)))?;
+        let partitions = topics.iter().zip(&source.partitions).map(|(topic, count)| (topic.as_str(), 0..*count));
+        let assignment = source.committed(partitions, OPENING)?;
         source.consumer.assign(&assignment).map_err(source.clients.error("read topics of events"))?;
         Ok(source)
     }
@@ -125,7 +126,7 @@ impl Source {
     pub fn next(&mut self, patience: Duration) -> Result<Option<Message<'_>>, Error> {
         if self.looked.elapsed() > LOOK {
             self.looked = Instant::now();
-            self.take_new_partitions()?;
+            self.take_new_partitions();
         }
         match self.consumer.poll(patience) {
             None => Ok(None),
@@ -144,7 +145,11 @@ impl Source {
     }
 
     /// Partitions with where they were read to.
-    fn committed<'a>(&self, topics: impl Iterator<Item = (&'a str, std::ops::Range<i32>)>) -> Result<TopicPartitionList, Error> {
+    fn committed<'a>(
+        &self,
+        topics: impl Iterator<Item = (&'a str, std::ops::Range<i32>)>,
+        patience: Duration,
+    ) -> Result<TopicPartitionList, Error> {
         let mut list = TopicPartitionList::new();
         for (topic, partitions) in topics {
             for partition in partitions {
@@ -152,23 +157,36 @@ impl Source {
             }
         }
         let action = "ask how far events were read";
-        let list = self.consumer.committed_offsets(list, OPENING);
+        let list = self.consumer.committed_offsets(list, patience);
         let mut list = list.map_err(self.clients.error(action))?;
-        let places: Vec<_> =
-            list.elements().iter().map(|found| (found.topic().to_owned(), found.partition(), found.offset())).collect();
+        let mut places = Vec::new();
+        for found in list.elements() {
+            found.error().map_err(self.clients.error(action))?;
+            places.push((found.topic().to_owned(), found.partition(), found.offset()));
+        }
         for (topic, partition, read_to) in places {
-            let ends = self.consumer.fetch_watermarks(&topic, partition, OPENING);
+            let ends = self.consumer.fetch_watermarks(&topic, partition, patience);
             let (first, end) = ends.map_err(self.clients.error(format!("ask for the ends of {topic}/{partition}")))?;
             let offset = match read_to {
                 Offset::Offset(read_to) if read_to < first || read_to > end => {
                     let group = &self.clients.settings.address.group;
                     let reason = format!(
-                        "partition {partition} was read to offset {read_to} and now holds {first} to {end}: messages were deleted before they were read. If they are to be done without, say so with `kafka-consumer-groups --group {group} --topic {topic} --reset-offsets --to-earliest --execute`"
+                        "partition {partition} was read to offset {read_to} and now holds {first} to {end}: messages, or marks of transactions alone, were deleted before they were read. If they are to be done without, say so with `kafka-consumer-groups --group {group} --topic {topic} --reset-offsets --to-earliest --execute`"
                     );
                     return Err(self.clients.says(format!("go on in topic {topic}"), reason));
                 }
                 Offset::Offset(read_to) => read_to,
-                _ => first,
+                _ => {
+                    if first > 0 {
+                        tracing::warn!(
+                            topic,
+                            partition,
+                            first,
+                            "nothing says how far it was read: it is read from its first message on"
+                        );
+                    }
+                    first
+                }
             };
             self.clients.figures.set_end(&topic, partition, end);
             self.clients.figures.settle(&topic, partition, offset);
@@ -177,19 +195,39 @@ impl Source {
         Ok(list)
     }
 
-    /// Reads from partitions that topics have got since.
-    fn take_new_partitions(&mut self) -> Result<(), Error> {
+    /// Reads from partitions that topics have got since. What does not answer is asked again the next time.
+    fn take_new_partitions(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
         let topics = self.clients.settings.address.events.clone();
         for (number, topic) in topics.iter().enumerate() {
-            let Ok(found) = self.consumer.fetch_metadata(Some(topic), Duration::from_secs(1)) else { return Ok(()) };
+            let Ok(found) = self.consumer.fetch_metadata(Some(topic), PATIENCE) else { return };
             let count = found.topics().first().map_or(0, |topic| i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX));
             if count > self.partitions[number] {
-                let new = self.committed(std::iter::once((topic.as_str(), self.partitions[number]..count)))?;
-                self.consumer.incremental_assign(&new).map_err(self.clients.error(format!("read new partitions of {topic}")))?;
-                self.partitions[number] = count;
+                let new = self.committed(std::iter::once((topic.as_str(), self.partitions[number]..count)), PATIENCE);
+                let assign = |new| {
+                    let assigned = self.consumer.incremental_assign(&new);
+                    assigned.map_err(self.clients.error(format!("read new partitions of {topic}")))
+                };
+                match new.and_then(assign) {
+                    Ok(()) => self.partitions[number] = count,
+                    Err(error) => tracing::warn!(%error, "new partitions are looked at again"),
+                }
             }
         }
-        Ok(())
+    }
+
+    /// Up to where each partition was read when this began.
+    pub(super) fn begins(&self) -> Result<Vec<(SourcePartition, i64)>, Error> {
+        let assignment = self.consumer.assignment().map_err(self.clients.error("read topics of events"))?;
+        let topics = &self.clients.settings.address.events;
+        let place = |element: &TopicPartitionListElem<'_>| match element.offset() {
+            Offset::Offset(offset) => {
+                let topic = topics.iter().position(|topic| topic == element.topic())?;
+                Some((SourcePartition { topic, partition: element.partition() }, offset))
+            }
+            _ => None,
+        };
+        Ok(assignment.elements().iter().filter_map(place).collect())
     }
 }
 

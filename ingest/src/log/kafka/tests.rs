@@ -36,7 +36,7 @@ fn outlet() -> Outlet {
     Box::new(|_, topic, payload, _| {
         let outgoing =
             Outgoing { stream: Stream::Decisions, key: payload.iter().take(1).copied().collect(), value: payload.to_vec() };
-        (topic == Topic::Decision).then_some(outgoing)
+        Ok((topic == Topic::Decision).then_some(outgoing))
     })
 }
 
@@ -62,12 +62,12 @@ fn produce(settings: &Settings, topic: &str, messages: &[Option<&[u8]>]) {
     producer.flush(Duration::from_secs(30)).unwrap();
 }
 
-fn make_topic(settings: &Settings, topic: &str, partitions: i32) {
+fn make_topic(settings: &Settings, topic: &str, partitions: i32, message_bytes: &str) {
     let mut config = rdkafka::ClientConfig::new();
     config.set("bootstrap.servers", &settings.address.brokers);
     let admin: rdkafka::admin::AdminClient<_> = config.create().unwrap();
     let new = rdkafka::admin::NewTopic::new(topic, partitions, rdkafka::admin::TopicReplication::Fixed(1));
-    let new = new.set("max.message.bytes", "20000000");
+    let new = new.set("max.message.bytes", message_bytes);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let made = runtime.block_on(admin.create_topics([&new], &rdkafka::admin::AdminOptions::new())).unwrap();
     made[0].as_ref().unwrap();
@@ -99,6 +99,15 @@ fn messages(settings: &Settings, topic: &str) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Who is refused may hear of it before everybody else does.
+fn until_failed(log: &KafkaLog) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !matches!(*log.durability().borrow(), Durability::Failed { .. }) {
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -183,6 +192,7 @@ fn who_was_taken_over_writes_nothing_more() {
     old.append(Topic::Event, b"too late").unwrap();
     let error = old.flush().unwrap_err();
     assert!(error.to_string().contains("another riskflow has taken over the log"), "{error}");
+    until_failed(&old);
     assert!(matches!(&*old.durability().borrow(), Durability::Failed { end: Position(1), .. }));
     assert!(old.append(Topic::Event, b"more").is_err());
 
@@ -197,7 +207,7 @@ fn who_was_taken_over_writes_nothing_more() {
 fn what_came_of_messages_and_how_far_was_read_are_one_transaction() {
     let Some(broker) = broker() else { return };
     let settings = new_log(broker, "?events=in&group=readers");
-    make_topic(&settings, "in", 2);
+    make_topic(&settings, "in", 2, "20000000");
     produce(&settings, "in", &[Some(b"one"), Some(b"two"), Some(b"three"), None, Some(&[b'x'; 10 << 20])]);
     let log = open(&settings);
     // Five messages are there, and whoever begins again without a transaction gets them again.
@@ -316,4 +326,35 @@ fn what_the_cluster_refuses_is_said_in_time() {
     check(with(broker.sasl_address(), &[]), &["cannot reach the cluster"]);
     let right = with(broker.sasl_address(), &user("s3cret"));
     assert_eq!(open(&right).append(Topic::Event, b"in").unwrap(), Position(0));
+}
+
+#[test]
+fn what_a_topic_does_not_take_is_said_with_its_name_and_nothing_is_durable() {
+    let Some(broker) = broker() else { return };
+    let settings = new_log(broker, "");
+    let decisions = settings.address.decisions();
+    make_topic(&settings, &decisions, 1, "1000");
+    let log = open(&settings);
+    // What cannot be made smaller.
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let payload: Vec<u8> = (0..5_000).map(|_| noise()).collect();
+    log.append(Topic::Decision, &payload).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let trouble = loop {
+        assert!(Instant::now() < deadline, "nothing was said");
+        match log.trouble() {
+            Some(trouble) => break trouble,
+            None => std::thread::park_timeout(Duration::from_millis(20)),
+        }
+    };
+    assert!(trouble.contains(&format!("topic {decisions}")) && trouble.contains("too large"), "{trouble}");
+    assert_eq!(*log.durability().borrow(), Durability::Until { end: Position(0) });
+    log.fail("the test is over".to_owned());
+    let told = Instant::now();
+    drop(log);
+    assert!(told.elapsed() < Duration::from_secs(15), "after {:?}", told.elapsed());
 }

@@ -11,13 +11,19 @@ pub struct Address {
     pub(super) database: String,
     pub(super) user: String,
     pub(super) password: String,
+    /// Whether it is spoken to over TLS.
+    pub(super) is_secure: bool,
 }
 
 /// The port on which a server speaks HTTP.
 const PORT: u16 = 8123;
 
+/// The port on which it does so over TLS.
+const SECURE_PORT: u16 = 8443;
+
 impl Address {
-    /// Reads `clickhouse://user:password@host:port/database`. A password that is given beside the URL goes before the one in it.
+    /// Reads `clickhouse://user:password@host:port/database`, with `?secure=true` where it is spoken to over TLS. A password that is given
+    /// beside the URL goes before the one in it.
     ///
     /// # Errors
     /// What is wrong with it, without repeating it.
@@ -36,27 +42,31 @@ impl Address {
                 return Err(format!("`{name}` is no name of a database: letters, digits and underscores, and no digit first"));
             }
         };
-        if parsed.query().is_some() || parsed.fragment().is_some() {
-            return Err(format!("nothing may come after the database: {FORM}"));
-        }
+        let is_secure = match (parsed.query(), parsed.fragment()) {
+            (None | Some("secure=false"), None) => false,
+            (Some("secure=true"), None) => true,
+            _ => return Err(format!("nothing but ?secure=true may come after the database: {FORM}")),
+        };
         let text = |encoded: &str| percent_decode_str(encoded).decode_utf8().map(String::from);
         let not_text = |_| format!("the user or password is not UTF-8: {FORM}");
         let user = Some(parsed.username()).filter(|user| !user.is_empty()).unwrap_or("default");
         Ok(Self {
             host: host.to_owned(),
-            port: parsed.port().unwrap_or(PORT),
+            port: parsed.port().unwrap_or(if is_secure { SECURE_PORT } else { PORT }),
             database: database.to_owned(),
             user: text(user).map_err(not_text)?,
             password: match password {
                 Some(password) => password.to_owned(),
                 None => text(parsed.password().unwrap_or_default()).map_err(not_text)?,
             },
+            is_secure,
         })
     }
 
     /// Where requests go.
     pub(super) fn endpoint(&self) -> String {
-        format!("http://{}:{}", self.host, self.port)
+        let scheme = if self.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}:{}", self.host, self.port)
     }
 }
 
@@ -68,8 +78,9 @@ pub(super) fn is_name(name: &str) -> bool {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, database, user, .. } = self;
-        write!(f, "clickhouse://{user}@{host}:{port}/{database}")
+        let Self { host, port, database, user, is_secure, .. } = self;
+        let secure = if *is_secure { "?secure=true" } else { "" };
+        write!(f, "clickhouse://{user}@{host}:{port}/{database}{secure}")
     }
 }
 
@@ -93,6 +104,7 @@ mod tests {
         check("clickhouse://ann:pa%40ss@db:9000/risk", None, "clickhouse://ann@db:9000/risk", "pa@ss");
         check("clickhouse://ann:a@db/risk", Some("b"), "clickhouse://ann@db:8123/risk", "b");
         check("clickhouse://[::1]", None, "clickhouse://default@[::1]:8123/riskflow", "");
+        check("clickhouse://ann@db/risk?secure=true", None, "clickhouse://ann@db:8443/risk?secure=true", "");
     }
 
     #[test]
@@ -103,7 +115,7 @@ mod tests {
         };
         check("clickhouse://ann:secret@db:port/risk", "invalid port number");
         check("clickhouse://ann:secret@db/a-b", "`a-b` is no name of a database");
-        check("clickhouse://ann:secret@db/risk?x=1", "nothing may come after the database");
+        check("clickhouse://ann:secret@db/risk?x=1", "nothing but ?secure=true may come after");
         check("clickhouse:///risk", "a host is missing");
         check("http://db/risk", "http:// is no ClickHouse server");
     }

@@ -62,9 +62,11 @@ impl ClickHouseWarehouse {
     /// Makes the tables where they are missing. A server that cannot be reached is tried again whenever something is asked or appended.
     ///
     /// # Errors
-    /// When the server refuses, has tables of a newer program, or `keep` names a table that there is not.
+    /// When the server refuses, has tables of a newer program, or `keep` names a table that there is not; over TLS, when the machine trusts no
+    /// certificates.
     pub fn open(address: Address, keep: KeepDays) -> Result<Self, Error> {
-        let server = Server::new(&address);
+        let trust = |source| Error::Trust { address: address.to_string(), source };
+        let server = Server::new(&address).map_err(trust)?;
         Self::open_on(server, address, keep)
     }
 

@@ -2,7 +2,7 @@
 //! streams of Arrow, which is what the warehouse has in its hands.
 
 use std::future::Future;
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +14,17 @@ use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use clickhouse::query::Query;
 use clickhouse::{Client, Compression, error};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::rt::TokioExecutor;
 
 use super::address::Address;
 
 /// A statement that takes longer has failed.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// A connection that waits longer for the next request is not used again: servers close theirs after three seconds or more.
+const IDLE: Duration = Duration::from_secs(2);
 
 /// Rows are sent in pieces of so many bytes.
 const PIECE_BYTES: usize = 1 << 20;
@@ -43,15 +49,18 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(address: &Address) -> Self {
-        let client = Client::default()
+    /// # Errors
+    /// A server over TLS, where the machine has no certificates that it trusts.
+    pub(super) fn new(address: &Address) -> io::Result<Self> {
+        let client = if address.is_secure { over_tls()? } else { Client::default() };
+        let client = client
             .with_url(address.endpoint())
             .with_user(&address.user)
             .with_password(&address.password)
             .with_database(&address.database)
             .with_compression(Compression::None)
             .with_product_info("riskflow", env!("CARGO_PKG_VERSION"));
-        Self { client, hook: Arc::new(|_| Ok(())) }
+        Ok(Self { client, hook: Arc::new(|_| Ok(())) })
     }
 
     /// One whose network asks first.
@@ -131,4 +140,10 @@ fn read(bytes: &[u8]) -> Result<Vec<RecordBatch>, ArrowError> {
         [] => Ok(Vec::new()),
         bytes => StreamReader::try_new(Cursor::new(bytes), None)?.collect(),
     }
+}
+
+/// A client that trusts whom the machine trusts, or the certificates that `SSL_CERT_FILE` names.
+fn over_tls() -> io::Result<Client> {
+    let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_only().enable_http1().build();
+    Ok(Client::with_http_client(HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector)))
 }

@@ -83,7 +83,7 @@ fn a_network_that_fails_at_any_request_loses_nothing_and_keeps_nothing_twice() {
                 let is_failing = at == moment && counted.fetch_add(1, Ordering::Relaxed) == failing;
                 if is_failing { Err(error::Error::Network("the network is away".into())) } else { Ok(()) }
             };
-            let server = Server::new(&address).with_hook(hook);
+            let server = Server::new(&address).unwrap().with_hook(hook);
             let warehouse = ClickHouseWarehouse::open_on(server, address.clone(), KeepDays::new()).unwrap();
             let _ = append_rest(&warehouse, &records, 8);
             // From here on nothing fails any more.
@@ -256,7 +256,7 @@ async fn a_slot_has_its_points_of_before_or_the_new_ones() {
                 let is_failing = at == moment && requests.fetch_add(1, Ordering::Relaxed) >= failing;
                 if is_failing { Err(error::Error::Network("the network is away".into())) } else { Ok(()) }
             };
-            let server = Server::new(&address).with_hook(hook);
+            let server = Server::new(&address).unwrap().with_hook(hook);
             let failing = ClickHouseWarehouse::open_on(server, address.clone(), KeepDays::new()).unwrap();
             let written = write(&failing, "s", Window::Day, start, &[alert("new")]);
             let found = read::<AlertPoint>(&warehouse, Days::ALL).await.unwrap();

@@ -1,0 +1,107 @@
+//! TLS on both sides: what asks riskflow, and the ClickHouse that riskflow asks. Who is not trusted is told nothing.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use support::{HANDBOOK, Server, payment, riskflow, text, with_champion};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// A certificate of 127.0.0.1 that signs itself, good for a hundred years, and its key.
+const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tls/certificate.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/tls/key.pem");
+
+/// Somebody who asks, and trusts these certificates.
+fn agent(trusted: RootCerts) -> ureq::Agent {
+    ureq::Agent::config_builder().tls_config(TlsConfig::builder().root_certs(trusted).build()).build().into()
+}
+
+#[test]
+fn the_api_speaks_tls_to_whom_trusts_it() {
+    let data = tempfile::tempdir().expect("a folder");
+    with_champion(data.path());
+    let config = data.path().join("riskflow.toml");
+    let settings = |certificate: &str| format!("[server.tls]\ncertificate = \"{certificate}\"\nkey = \"{KEY}\"\n");
+    std::fs::write(&config, settings(CERTIFICATE)).expect("written");
+    let server = Server::start_with(data.path(), Path::new(HANDBOOK), &["--config", text(&config)]);
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+
+    let pem = std::fs::read(CERTIFICATE).expect("it lies beside the test");
+    let trusting = agent(RootCerts::new_with_certs(&[Certificate::from_pem(&pem).expect("a certificate")]));
+    let url = format!("{}/v1/score", server.url);
+    let request = trusting.post(&url).header("content-type", "application/json");
+    let mut answer = request.send(payment("e1", "2026-04-23T12:00:00Z", 100)).expect("it answers");
+    assert!(answer.body_mut().read_to_string().expect("text").contains("\"decision\":\"approve\""));
+    let stranger = agent(RootCerts::WebPki).get(&url).call().expect_err("it is not trusted").to_string();
+    assert!(stranger.contains("certificate"), "{stranger}");
+    server.stop();
+
+    let nowhere = data.path().join("nowhere.pem");
+    std::fs::write(&config, settings(text(&nowhere))).expect("written");
+    let arguments = ["run", "--pipeline", HANDBOOK, "--data-dir", text(data.path()), "--listen", "127.0.0.1:0"];
+    let refused = riskflow(&[&arguments[..], &["--config", text(&config)]].concat()).output().expect("it starts");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && said.contains(text(&nowhere)), "{said}");
+}
+
+/// The ClickHouse engine, over TLS; it ends with this.
+struct Engine {
+    child: Child,
+    port: u16,
+}
+
+impl Engine {
+    fn start() -> Option<Self> {
+        let peers = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
+        let mut command = Command::new(format!("{peers}/python"));
+        command.arg(format!("{peers}/clickhouse.py"));
+        command.args(["--certificate", CERTIFICATE, "--key", KEY]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("it speaks UTF-8");
+        let Ok(port) = line.trim().parse() else {
+            eprintln!("skipped: no ClickHouse engine");
+            return None;
+        };
+        Some(Self { child, port })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+}
+
+#[test]
+fn a_clickhouse_is_asked_over_tls_when_it_is_trusted() {
+    let Some(engine) = Engine::start() else { return };
+    let url = format!("clickhouse://riskflow@127.0.0.1:{}/risk?secure=true", engine.port);
+    let trusting = ("SSL_CERT_FILE", CERTIFICATE);
+    let warehouse = [("RISKFLOW_WAREHOUSE__URL", url.as_str()), ("RISKFLOW_WAREHOUSE__PASSWORD", "secret")];
+    let start = |environment: &[(&str, &str)]| {
+        let data = tempfile::tempdir().expect("a folder");
+        with_champion(data.path());
+        let server = Server::start_in(&[&warehouse, environment].concat(), data.path(), &[]);
+        let answer = server.post("/v1/score", &payment("e1", "2026-04-23T12:00:00Z", 100));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        (data, server)
+    };
+    let status = |server: &Server| server.get("/v1/status").json();
+
+    // Decisions go on; why they do not arrive is said.
+    let (_data, server) = start(&[]);
+    let error = || status(&server)["warehouse_error"].as_str().map(str::to_owned);
+    support::until("the warehouse is not trusted", || error().is_some_and(|error| error.contains("certificate")));
+    server.kill();
+
+    let (_data, server) = start(&[trusting]);
+    let has_arrived = |said: serde_json::Value| said["warehouse_position"] == said["log_position"] && said["decisions"] == 1;
+    support::until("the decision is in the warehouse", || has_arrived(status(&server)));
+    let volume = server.get("/v1/monitor/volume?from=2026-04-23&to=2026-04-23");
+    assert_eq!(volume.json()[0]["events"], 1, "{}", volume.body);
+    server.stop();
+}
