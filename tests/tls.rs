@@ -62,6 +62,7 @@ impl Engine {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("it speaks UTF-8");
         let Ok(port) = line.trim().parse() else {
+            child.wait().expect("it ends");
             eprintln!("skipped: no ClickHouse engine");
             return None;
         };
