@@ -84,7 +84,7 @@ fn a_server_that_is_not_there_is_said() {
         assert!(ended.status.code() == Some(1) && ended.stderr.contains(expect), "{}", ended.stderr);
     };
     check(&["score", text(&path), "--url", &url], &format!("no server answers at {url}: start one with `riskflow run`"));
-    check(&["score", text(&path), "--url", "localhost"], "`localhost` is not of the form http://127.0.0.1:8080");
+    check(&["score", text(&path), "--url", "localhost"], "`localhost` is not of the form http://127.0.0.1:8080 or https://host");
     check(&["score", "nowhere.json"], "cannot read nowhere.json");
     check(&["bench", "api", "--pipeline", HANDBOOK, "--url", &url], &format!("no server answers at {url}"));
 }

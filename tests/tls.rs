@@ -36,6 +36,19 @@ fn the_api_speaks_tls_to_whom_trusts_it() {
     assert!(answer.body_mut().read_to_string().expect("text").contains("\"decision\":\"approve\""));
     let stranger = agent(RootCerts::WebPki).get(&url).call().expect_err("it is not trusted").to_string();
     assert!(stranger.contains("certificate"), "{stranger}");
+
+    // So do the commands that ask a server.
+    let events = data.path().join("events.jsonl");
+    std::fs::write(&events, payment("e2", "2026-04-23T12:00:00Z", 100)).expect("written");
+    let score = |environment: &[(&str, &str)]| {
+        let mut command = riskflow(&["score", text(&events), "--url", &server.url]);
+        let output = command.envs(environment.iter().copied()).output().expect("it starts");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (is_well, said) = score(&[("SSL_CERT_FILE", CERTIFICATE)]);
+    assert!(is_well && said.contains("\"event_id\":\"e2\""), "{said}");
+    let (is_well, said) = score(&[]);
+    assert!(!is_well && said.contains("certificate"), "{said}");
     server.stop();
 
     let nowhere = data.path().join("nowhere.pem");

@@ -22,6 +22,7 @@ pub mod projection;
 pub mod projector;
 pub mod questions;
 pub mod tables;
+pub mod trust;
 pub mod warehouse;
 pub mod watch;
 

@@ -4,10 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use monitor::trust::trusted;
 use serde_json::Value;
 use ureq::http::{Method, Request};
-
-use super::bench::Url;
 
 /// An answer that takes longer is none.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -29,11 +28,15 @@ pub(super) struct Answer {
 impl Client {
     /// The server at a URL.
     pub(super) fn new(url: &str, api_key: Option<&str>) -> anyhow::Result<Self> {
-        let Url { authority, path } = Url::parse(url)?;
+        let (server, path) = server_and_path(url)?;
+        let mut config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONGEST));
+        if server.starts_with("https://") {
+            config = config.tls_config(trusted());
+        }
         Ok(Self {
-            agent: ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(LONGEST)).build().into(),
-            server: format!("http://{authority}"),
-            base: format!("http://{authority}{path}"),
+            agent: config.build().into(),
+            server: server.to_owned(),
+            base: format!("{server}{path}"),
             authorization: api_key.map(|key| format!("Bearer {key}")),
         })
     }
@@ -65,6 +68,18 @@ impl Client {
     }
 }
 
+/// A URL without the slash at its end, in two: up to the host, and what comes after it.
+fn server_and_path(url: &str) -> anyhow::Result<(&str, &str)> {
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| url.starts_with(scheme));
+    let Some(scheme) = scheme else { bail!("`{url}` is not of the form http://127.0.0.1:8080 or https://host") };
+    let end = url[scheme.len()..].find('/').map_or(url.len(), |slash| scheme.len() + slash);
+    if end == scheme.len() {
+        bail!("`{url}` names no host");
+    }
+    let (server, path) = url.split_at(end);
+    Ok((server, path.trim_end_matches('/')))
+}
+
 fn brief(text: &str) -> String {
     text.chars().take(200).collect()
 }
@@ -75,5 +90,22 @@ impl Answer {
         let said = |member: &str| self.body[member].as_str().unwrap_or_default();
         let words = [&self.status.to_string(), said("field"), said("detail")].join(" ");
         words.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_plain_or_speak_tls() {
+        let check = |url: &str, expect: Result<(&str, &str), &str>| {
+            let found = server_and_path(url).map_err(|error| error.to_string());
+            assert_eq!(found.as_ref().map(|found| *found).map_err(String::as_str), expect);
+        };
+        check("http://127.0.0.1:8080", Ok(("http://127.0.0.1:8080", "")));
+        check("https://risk.example/riskflow/", Ok(("https://risk.example", "/riskflow")));
+        check("https:///risk", Err("`https:///risk` names no host"));
+        check("localhost:8080", Err("`localhost:8080` is not of the form http://127.0.0.1:8080 or https://host"));
     }
 }

@@ -10,9 +10,9 @@ use monitor::experiment::{Comparison, Flip, Inputs, Policy, Request, compare};
 use monitor::performance::State;
 use monitor::{Days, Monitoring, Projection, Warehouse};
 use scoring::{Pipeline, Registry};
-use serde_json::Value;
+use ureq::http::Method;
 
-use super::bench::Url;
+use super::client::Client;
 use crate::output;
 
 /// Compare a challenger with the champion on the events that both scored
@@ -131,25 +131,17 @@ pub(super) fn catch_up(warehouse: &dyn Warehouse, log: &dyn Readable, pipeline: 
 
 /// Asks a server, and prints what it says.
 fn ask(args: &Args, url: &str) -> anyhow::Result<()> {
-    let Url { authority, path } = Url::parse(url)?;
     let mut query = format!("champion={}&challenger={}", args.champion, args.challenger);
     for (name, day) in [("from", args.from), ("to", args.to)] {
         query.extend(day.map(|day| format!("&{name}={}", day.date())));
     }
     query.extend(args.as_of.map(|as_of| format!("&as_of={as_of}")));
-    let mut request = ureq::get(format!("http://{authority}{path}/v1/monitor/comparison?{query}"));
-    if let Some(key) = &args.api_key {
-        request = request.header("authorization", format!("Bearer {key}"));
+    let client = Client::new(url, args.api_key.as_deref())?;
+    let answer = client.ask(&Method::GET, &format!("/v1/monitor/comparison?{query}"), None)?;
+    if answer.status != 200 {
+        bail!("{}", answer.refusal());
     }
-    let answer = request.config().http_status_as_error(false).build().call();
-    let mut answer = answer.with_context(|| format!("no server answers at http://{authority}: start one with `riskflow run`"))?;
-    let text = answer.body_mut().read_to_string().context("the answer ended early")?;
-    let said: Value =
-        serde_json::from_str(&text).with_context(|| format!("what answers at http://{authority} is not riskflow"))?;
-    if answer.status() != 200 {
-        bail!("{}", said["detail"].as_str().unwrap_or("the server did not say why"));
-    }
-    if args.json { output::json_line(&said) } else { print(&serde_json::from_value(said)?, &Policy::default()) }
+    if args.json { output::json_line(&answer.body) } else { print(&serde_json::from_value(answer.body)?, &Policy::default()) }
 }
 
 fn print(found: &Comparison, policy: &Policy) -> anyhow::Result<()> {

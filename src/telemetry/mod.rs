@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use ingest::{Clock, SystemClock, Timestamp};
+use monitor::trust::trusted;
 use scoring::api::{Trace, Traced};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -194,7 +195,8 @@ struct Sender {
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).build().into()
+    let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0);
+    config.tls_config(trusted()).build().into()
 }
 
 impl Sender {

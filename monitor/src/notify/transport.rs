@@ -37,6 +37,7 @@ impl Transport {
             Target::File { .. } => None,
         };
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).timeout_global(timeout);
+        let config = config.tls_config(crate::trust::trusted());
         Self { target, agent: config.user_agent(concat!("riskflow/", env!("CARGO_PKG_VERSION"))).build().into() }
     }
 

@@ -19,8 +19,6 @@ use std::time::Duration;
 use clap::Subcommand;
 use rustix::time::{ClockId, clock_gettime};
 
-pub(super) use self::api::client::Url;
-
 /// Measure what parts of riskflow cost here, and how good its models are
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {

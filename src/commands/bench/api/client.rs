@@ -12,16 +12,16 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Where requests go: `http://127.0.0.1:8080`, with or without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Url {
+pub(super) struct Url {
     /// Host and port, as the `host` header says them.
-    pub(in crate::commands) authority: String,
+    pub(super) authority: String,
     /// The path, without the slash at its end.
-    pub(in crate::commands) path: String,
+    pub(super) path: String,
 }
 
 impl Url {
     /// Refuses what is not plain HTTP.
-    pub(in crate::commands) fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         if text.starts_with("https://") {
             bail!("`{text}`: TLS is not spoken here; send it through something that does, or to a port that is plain");
         }
@@ -34,7 +34,7 @@ impl Url {
     }
 
     /// The first address of its host.
-    pub(in crate::commands) fn address(&self) -> anyhow::Result<SocketAddr> {
+    pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
         let has_port = self.authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let authority = if has_port { self.authority.clone() } else { format!("{}:80", self.authority) };
         let mut addresses =

@@ -1,6 +1,6 @@
 //! `riskflow bench api`: how much a server takes and how long it takes to answer.
 
-pub(in crate::commands) mod client;
+mod client;
 mod load;
 mod requests;
 mod table;
