@@ -88,9 +88,10 @@ pub(super) async fn backtest(
     let turn = turn.map_err(|_| Problem::one_at_a_time("another backtest runs: try again when it is done".to_owned()))?;
     let (reply, report) = oneshot::channel();
     let work = move || {
-        let _turn = turn;
         let started = Instant::now();
         let made = api.engine.backtest(request, &mut |progress| within_limits(progress, started.elapsed(), reply.is_closed()));
+        // Who has the answer may ask for the next one.
+        drop(turn);
         // Nobody is left to be told when the caller has gone.
         let _ = reply.send(made);
     };
