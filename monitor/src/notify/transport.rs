@@ -32,12 +32,11 @@ pub(super) struct Failure {
 
 impl Transport {
     pub(super) fn new(target: Target) -> Self {
-        let timeout = match &target {
-            Target::Webhook { timeout, .. } => Some(*timeout),
-            Target::File { .. } => None,
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+        let config = match &target {
+            Target::Webhook { timeout, .. } => config.timeout_global(Some(*timeout)).tls_config(crate::trust::trusted()),
+            Target::File { .. } => config,
         };
-        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).timeout_global(timeout);
-        let config = config.tls_config(crate::trust::trusted());
         Self { target, agent: config.user_agent(concat!("riskflow/", env!("CARGO_PKG_VERSION"))).build().into() }
     }
 
