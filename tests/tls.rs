@@ -1,11 +1,12 @@
 //! TLS on both sides: what asks riskflow, and the ClickHouse that riskflow asks. Who is not trusted is told nothing.
 
+#[path = "support/clickhouse.rs"]
+mod clickhouse;
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
+use clickhouse::Bridge;
 use support::{HANDBOOK, Server, payment, riskflow, text, with_champion};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -59,40 +60,9 @@ fn the_api_speaks_tls_to_whom_trusts_it() {
     assert!(refused.status.code() == Some(1) && said.contains(text(&nowhere)), "{said}");
 }
 
-/// The ClickHouse engine, over TLS; it ends with this.
-struct Engine {
-    child: Child,
-    port: u16,
-}
-
-impl Engine {
-    fn start() -> Option<Self> {
-        let peers = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
-        let mut command = Command::new(format!("{peers}/python"));
-        command.arg(format!("{peers}/clickhouse.py"));
-        command.args(["--certificate", CERTIFICATE, "--key", KEY]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut line).expect("it speaks UTF-8");
-        let Ok(port) = line.trim().parse() else {
-            child.wait().expect("it ends");
-            eprintln!("skipped: no ClickHouse engine");
-            return None;
-        };
-        Some(Self { child, port })
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-}
-
 #[test]
 fn a_clickhouse_is_asked_over_tls_when_it_is_trusted() {
-    let Some(engine) = Engine::start() else { return };
+    let Some(engine) = Bridge::start(&["--certificate", CERTIFICATE, "--key", KEY]) else { return };
     let url = format!("clickhouse://riskflow@127.0.0.1:{}/risk?secure=true", engine.port);
     let trusting = ("SSL_CERT_FILE", CERTIFICATE);
     let warehouse = [("RISKFLOW_WAREHOUSE__URL", url.as_str()), ("RISKFLOW_WAREHOUSE__PASSWORD", "secret")];
