@@ -212,6 +212,8 @@ fn somebody_logs_in_and_does_what_the_role_opens() {
     assert!(nobody.log_in("max", PASSWORD).detail(401).contains("the name or the password is wrong"));
     check(&zoe, "DELETE", "/v1/users/max", none(), 204);
     check(&zoe, "DELETE", "/v1/users/max", none(), 404);
+    check(&zoe, "DELETE", "/v1/users/zoe", none(), 409);
+    check(&zoe, "PUT", "/v1/users/zoe", json!({"change": {"role": "viewer"}}), 409);
     // At the command line, while the server runs.
     run_well(&["user", "--data-dir", text(data), "remove", "vera"]);
     until("her session has ended", || vera.ask("GET", "/v1/models", &Value::Null).status == 401);

@@ -123,6 +123,7 @@ pub(super) struct UserEdit {
         (status = 200, description = "it holds", body = UserAnswer),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such user", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "it is the last admin who can log in", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn edit(
@@ -138,7 +139,7 @@ pub(super) async fn edit(
         Wanted::Disabled(true) => UserChange::Disable,
         Wanted::Disabled(false) => UserChange::Enable,
     };
-    let user = access.change_users(move |users, now| users.change(&name, wanted, &by.name, &reason, now)).await?;
+    let user = access.change_users(move |users, now| users.change_from_within(&name, wanted, &by.name, &reason, now)).await?;
     let standing = access.standing(&user.name);
     Ok(Json(UserAnswer::new(user, standing)))
 }
@@ -153,6 +154,7 @@ pub(super) async fn edit(
         (status = 204, description = "there is none of this name any more"),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such user", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "it is the last admin who can log in", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn remove(
@@ -160,7 +162,7 @@ pub(super) async fn remove(
     Caller(by): Caller,
     InPath(name): InPath<String>,
 ) -> Result<StatusCode, Problem> {
-    access.change_users(move |users, now| users.change(&name, UserChange::Remove, &by.name, "", now)).await?;
+    access.change_users(move |users, now| users.change_from_within(&name, UserChange::Remove, &by.name, "", now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -174,7 +176,7 @@ async fn kept(access: &Access, password: &str, name: &str) -> Result<PasswordKep
 pub(super) fn refused(error: UserError) -> Problem {
     match &error {
         UserError::Unknown { .. } => Problem::not_found(error.to_string()),
-        UserError::Taken { .. } => Problem::taken(error.to_string()),
+        UserError::Taken { .. } | UserError::LastAdmin { .. } => Problem::taken(error.to_string()),
         UserError::Reserved { .. } | UserError::Name => Problem::invalid(Some("name".to_owned()), error.to_string()),
         UserError::File(FileError::Io { .. } | FileError::Unreadable { .. } | FileError::Audit(_)) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);

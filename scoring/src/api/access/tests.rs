@@ -216,6 +216,33 @@ fn what_nobody_can_type_is_hashed_as_a_password_is() {
 }
 
 #[test]
+fn who_is_logged_in_cannot_take_the_last_admin_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = UserFile::of(folder.path());
+    let kept = || Password::new("correct horse battery", "x y z").expect("it is long").hash().expect("hashed");
+    for (name, role) in [("ada", Role::Admin), ("bob", Role::Viewer)] {
+        file.add(name, role, kept(), BY, NOW).expect("added");
+    }
+    let within = |name: &str, change: UserChange| {
+        file.change_from_within(name, change, "ada", "", LATER).map(drop).map_err(|error| error.to_string())
+    };
+    let last = || Err("`ada` is the last admin who can log in: make another one first".to_owned());
+    for change in [UserChange::Role(Role::Viewer), UserChange::Disable, UserChange::Remove] {
+        let before = file.read().expect("it can be read");
+        assert_eq!(within("ada", change.clone()), last(), "{change:?}");
+        assert_eq!(file.read().expect("it can be read"), before);
+    }
+    assert_eq!(within("ada", UserChange::Password(kept())), Ok(()));
+    assert_eq!(within("bob", UserChange::Role(Role::Admin)), Ok(()));
+    assert_eq!(within("bob", UserChange::Disable), Ok(()));
+    assert_eq!(within("ada", UserChange::Remove), last(), "bob cannot log in");
+    assert_eq!(within("bob", UserChange::Enable), Ok(()));
+    assert_eq!(within("ada", UserChange::Remove), Ok(()));
+    // Whoever has the file may do anything.
+    assert!(file.change("bob", UserChange::Remove, BY, "", LATER).is_ok());
+}
+
+#[test]
 fn users_live_in_a_file_and_what_is_done_to_them_in_the_audit() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = UserFile::of(folder.path());

@@ -74,6 +74,12 @@ pub enum UserError {
         /// The name.
         name: String,
     },
+    /// Nobody could add users any more but at a command line.
+    #[error("`{name}` is the last admin who can log in: make another one first")]
+    LastAdmin {
+        /// The name.
+        name: String,
+    },
     /// A name that cannot be.
     #[error("the name of a user has 1 to 64 bytes, no control characters, and no spaces around it")]
     Name,
@@ -118,7 +124,39 @@ impl UserFile {
     /// # Errors
     /// Nothing is changed then.
     pub fn change(&self, name: &str, change: UserChange, by: &str, reason: &str, now: Timestamp) -> Result<User, UserError> {
+        self.change_and_check(name, change, |_, _| Ok(()), (by, reason), now)
+    }
+
+    /// As [`UserFile::change`], for who is logged in: an admin who can log in stays.
+    ///
+    /// # Errors
+    /// Nothing is changed then.
+    pub fn change_from_within(
+        &self,
+        name: &str,
+        change: UserChange,
+        by: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<User, UserError> {
+        let has_admin = |users: &[User]| users.iter().any(|user| user.role == Role::Admin && !user.disabled);
+        let check = |before: &[User], after: &[User]| match has_admin(before) && !has_admin(after) {
+            true => Err(UserError::LastAdmin { name: name.to_owned() }),
+            false => Ok(()),
+        };
+        self.change_and_check(name, change, check, (by, reason), now)
+    }
+
+    fn change_and_check(
+        &self,
+        name: &str,
+        change: UserChange,
+        check: impl FnOnce(&[User], &[User]) -> Result<(), UserError>,
+        (by, reason): (&str, &str),
+        now: Timestamp,
+    ) -> Result<User, UserError> {
         self.0.change(|users| {
+            let all_before = users.clone();
             let place = users.iter().position(|user: &User| is_one(&user.name, name));
             let place = place.ok_or_else(|| UserError::Unknown { name: name.to_owned() })?;
             let before = users[place].clone();
@@ -132,6 +170,7 @@ impl UserFile {
             let told = Draft::new(now, by, what, format!("user {}", before.name));
             let told = Draft { reason: reason.to_owned(), before: roles.0, after: roles.1, ..told };
             users.splice(place..=place, after.clone());
+            check(&all_before, users)?;
             Ok((after.unwrap_or(before), told))
         })
     }
