@@ -119,6 +119,8 @@ pub enum Question {
         /// Of which days.
         days: Days,
     },
+    /// What experiments were declared; see [`crate::experiment`].
+    Declarations,
     /// See [`moment`].
     Moment,
     /// See [`decision`].
@@ -153,6 +155,7 @@ impl Question {
             Self::Alerts(_) => "alerts",
             Self::Entity { .. } => "entity",
             Self::Attributes { .. } => "attributes",
+            Self::Declarations => "declarations",
             Self::Moment => "moment",
             Self::Decision { .. } => "decision",
             Self::Points { .. } => "points",

@@ -2,6 +2,7 @@
 //! whose decisions would change, guardrails, and a verdict with its reasons. Both are judged by their scores alone, at the thresholds
 //! of the policy, whatever rules and lists made of them. It advises, and never changes who decides.
 
+mod declared;
 mod flips;
 mod guardrails;
 mod inputs;
@@ -168,7 +169,8 @@ pub struct DayOfTwo {
     pub challenger_average_precision: Figure,
 }
 
-/// Is the challenger better than the champion, as far as it is known?
+/// Is the challenger better than the champion, as far as it is known? Where an experiment between them was declared with guardrails, those hold
+/// instead of the policy's.
 pub async fn compare(
     warehouse: &dyn Warehouse,
     request: &Request,
@@ -181,6 +183,7 @@ pub async fn compare(
     }
     judged_by.check()?;
     policy.check()?;
+    let policy = &declared::policy(warehouse, request, policy).await?;
     let as_of = performance::as_of(warehouse, request.as_of).await?;
     let maturity = performance::maturity(warehouse, as_of).await?;
     let rows = Rows::ask(warehouse, request, Judging { as_of, maturity: judged_by.maturity }).await?;

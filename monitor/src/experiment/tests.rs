@@ -1,6 +1,7 @@
 use ingest::log::{Position, Record, Topic};
+use scoring::control::{Experiment, Guardrails};
 use scoring::engine::ShadowScores;
-use scoring::{Decision, ModelScore, Role, Thresholds};
+use scoring::{Control, Decision, ModelScore, Role, Thresholds};
 
 use super::*;
 use crate::fixture::{decided, event, label, project, record, sample, time};
@@ -109,6 +110,47 @@ async fn a_broken_guardrail_keeps_it_out() {
     let found = compared(&records_where(1_500, [0.6, 0.6], |number| number % 3 != 1), &self::policy()).await;
     assert_eq!((found.finding.verdict, found.events), (Verdict::Keep, 1_000), "{:?}", found.finding);
     assert!(found.finding.reasons[0].starts_with("guardrail events without a score: 0.33"), "{:?}", found.finding);
+}
+
+/// A challenger beside 7, with a limit for what it approves.
+fn declared(challenger: u32, approval_rate_change: Option<f64>) -> Control {
+    let guardrails = Guardrails {
+        approval_rate_change,
+        latency_p99_ms: None,
+        error_share: Some(0.5),
+        minimum_events: 200,
+        window: ingest::Duration::seconds(60),
+    };
+    let experiment = Experiment {
+        name: format!("beside_{challenger}"),
+        model: "card_fraud".to_owned(),
+        champion: 7,
+        challenger,
+        share_percent: 0,
+        guardrails: Some(guardrails),
+        planned_end: None,
+    };
+    let at = time("2018-08-01T00:00:00Z");
+    Control::Experimented { experiments: vec![experiment], by: "ada".to_owned(), reason: String::new(), at }
+}
+
+#[tokio::test]
+async fn guardrails_of_a_declared_experiment_go_before_those_of_the_file() {
+    let limits = async |changes: &[Control]| {
+        let mut records = records(1_500, [0.3, 0.9]);
+        let next = records.len() as u64;
+        records.extend((next..).zip(changes).map(|(position, change)| record(position, Topic::Control, &change.encode())));
+        let found = compared(&records, &policy()).await;
+        let limit = |name| found.guardrails.iter().find(|each| each.name == name).unwrap().limit;
+        (limit(GuardrailName::ApprovalRate), limit(GuardrailName::Unscored))
+    };
+    assert_eq!(limits(&[]).await, (1.0, 0.01));
+    assert_eq!(limits(&[declared(8, Some(0.001))]).await, (0.001, 0.5));
+    assert_eq!(limits(&[declared(8, Some(0.001)), declared(8, None)]).await, (1.0, 0.5), "the last one holds");
+    assert_eq!(limits(&[declared(9, Some(0.001))]).await, (1.0, 0.01), "of another challenger");
+    let (by, reason, at) = ("bob".to_owned(), String::new(), time("2018-08-01T00:00:00Z"));
+    let approved = Control::Approved { id: 1, changes: vec![declared(8, Some(0.002))], by, reason, at };
+    assert_eq!(limits(&[approved]).await, (0.002, 0.5), "by two people");
 }
 
 #[tokio::test]

@@ -410,6 +410,7 @@ fn query(server: &Server, question: &Question) -> Query {
             .param("key", key)
             .param("limit", limit),
         Question::Attributes { days: of } => days(include_str!("../../../sql/attributes.sql"), *of),
+        Question::Declarations => server.query(&typed(include_str!("../../../sql/declarations.sql"))),
         Question::Moment => server.query(&typed(include_str!("../../../sql/moment.sql"))),
         Question::Decision { event_id } => {
             server.query(&typed(include_str!("../../../sql/clickhouse/decision.sql"))).param("event_id", event_id.as_str())

@@ -121,6 +121,7 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
             (include_str!("../../../sql/entity.sql"), parameters)
         }
         Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
+        Question::Declarations => (include_str!("../../../sql/declarations.sql"), Vec::new()),
         Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {
             (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])
