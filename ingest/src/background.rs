@@ -1,13 +1,26 @@
 //! Threads behind the path of answers. They give way to it: where the machine has not enough for both, answers come first and what
-//! follows the log falls behind, as its metrics say.
+//! follows the log falls behind, as its metrics say. What takes long and has time is done in short pieces with rests between: a third of a
+//! second on one of two cores is felt by every answer of that third, whatever its priority.
 
+use std::cell::Cell;
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
 /// Of 100, where 50 is usual: on Linux that is `nice` 9, which beside a thread that answers is about an eighth of a core.
 const PRIORITY: u8 = 25;
+
+/// So long unhurried work goes on without a rest.
+const PIECE: Duration = Duration::from_micros(500);
+/// A rest is so many times as long as the work before it: a third of a core is left to what is unhurried.
+const REST: u32 = 2;
+
+thread_local! {
+    /// Since when this thread works without a rest; `None` where it does not rest.
+    static WORKS_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
 
 /// Starts a thread that gives way.
 ///
@@ -29,6 +42,29 @@ pub fn give_way() {
     }
 }
 
+/// Does work that has time: wherever it comes by [`rest`], it rests if it is due. Elsewhere nothing rests.
+pub fn unhurried<T>(work: impl FnOnce() -> T) -> T {
+    let before = WORKS_SINCE.replace(Some(Instant::now()));
+    let done = work();
+    WORKS_SINCE.set(before);
+    done
+}
+
+/// Between two pieces of work, as often as one likes: rests twice as long as the thread has worked since it last did, if that is half a
+/// millisecond or more, and the work is [`unhurried`].
+#[allow(clippy::disallowed_methods, reason = "a rest waits for nothing but its own end")]
+pub fn rest() {
+    if let Some(rest) = WORKS_SINCE.get().and_then(|since| due_after(since.elapsed())) {
+        thread::sleep(rest);
+        WORKS_SINCE.set(Some(Instant::now()));
+    }
+}
+
+/// The rest that is due after so much work.
+fn due_after(worked: Duration) -> Option<Duration> {
+    (worked >= PIECE).then(|| worked * REST)
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -43,5 +79,30 @@ mod tests {
         let before = nice();
         let below = spawn("below", nice).expect("a thread").join().expect("it ends");
         assert_eq!((below, nice()), (9, before));
+    }
+
+    #[test]
+    fn a_rest_is_twice_as_long_as_the_work() {
+        assert_eq!(due_after(PIECE - Duration::from_nanos(1)), None);
+        assert_eq!(due_after(PIECE), Some(PIECE * 2));
+        assert_eq!(due_after(Duration::from_millis(7)), Some(Duration::from_millis(14)));
+    }
+
+    #[test]
+    fn only_unhurried_work_rests() {
+        /// How often it rested: a rest ends with a new beginning of work.
+        fn rests(times: u32) -> u32 {
+            let work = || {
+                let before = WORKS_SINCE.get();
+                let began = Instant::now();
+                while began.elapsed() < PIECE {}
+                rest();
+                u32::from(WORKS_SINCE.get() != before)
+            };
+            (0..times).map(|_| work()).sum()
+        }
+        assert_eq!(rests(3), 0);
+        assert_eq!(unhurried(|| rests(3)), 3);
+        assert_eq!(rests(3), 0, "it rests after the unhurried work, too");
     }
 }

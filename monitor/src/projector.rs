@@ -18,6 +18,9 @@ use crate::warehouse::Warehouse;
 /// all tables together, and a write syncs some ten files.
 pub const FLUSH_ROWS: usize = 150_000;
 
+/// As long as the log is not so many records ahead, which takes a busy machine some ten seconds, rows are written without hurry.
+const FAR_BEHIND: u64 = 1_000_000;
+
 /// The first pause after a failure; each one after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two tries.
@@ -129,7 +132,11 @@ impl Follower {
             self.wait_for_work(&mut durability).await;
             let state = durability.borrow_and_update().clone();
             let wanted = self.orders.borrow().wanted;
-            let tried = self.project_what_is_durable().inspect_err(|error| self.failed(error));
+            let tried = match self.is_hurried(state.end()) {
+                true => self.project_what_is_durable(),
+                false => background::unhurried(|| self.project_what_is_durable()),
+            };
+            let tried = tried.inspect_err(|error| self.failed(error));
             match tried {
                 Ok(()) => pause = FIRST_PAUSE,
                 Err(error) if error.is_of_the_log() || self.told_to_stop() => return Err(error),
@@ -187,13 +194,20 @@ impl Follower {
         }
     }
 
+    /// Whether somebody waits for the rows, or they are so many that they might become more while it rests.
+    fn is_hurried(&self, end: Position) -> bool {
+        let reached = self.warehouse.reached();
+        self.orders.borrow().wanted > reached || end.0 > reached.0 + FAR_BEHIND || self.told_to_stop()
+    }
+
     fn project_what_is_durable(&self) -> Result<(), Error> {
         let mut projection = Projection::at(self.warehouse.reached());
         for record in self.log.read(projection.until())? {
             projection.take(&record?, &self.schema)?;
+            background::rest();
             if projection.row_count() >= FLUSH_ROWS {
                 self.flush(&mut projection)?;
-                if self.told_to_stop() {
+                if self.told_to_stop() || self.orders.borrow().wanted > projection.until() {
                     return Ok(());
                 }
             }

@@ -10,6 +10,7 @@
 mod checkpoint;
 mod disk;
 mod engine;
+mod fill;
 mod parts;
 mod scan;
 #[cfg(test)]
@@ -23,19 +24,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, TimestampMicrosecondType, UInt64Type};
+use arrow::datatypes::{Field, TimestampMicrosecondType, UInt64Type};
 use ingest::Timestamp;
 use ingest::log::Position;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 
 use self::checkpoint::Checkpoint;
 use self::disk::Disk;
 use self::engine::Engine;
+use self::fill::fill;
 use self::parts::{Part, Parts};
 use super::{Answer, Warehouse};
 use crate::error::Error;
@@ -51,9 +49,6 @@ const MERGE_RATIO: u64 = 4;
 
 /// No merge makes a part of more rows.
 const LARGE_ROWS: u64 = 1_000_000;
-
-/// A file is written and read in groups of so many rows, which bounds the memory for either.
-const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// Parquet files in a folder.
 pub struct ParquetWarehouse {
@@ -358,43 +353,4 @@ fn by_day(table: Table, rows: &RecordBatch) -> Vec<(i32, RecordBatch)> {
     }
     let of_day = |indices| take_record_batch(rows, &UInt32Array::from(indices)).expect("the indices are of this batch");
     days.into_iter().map(|(day, indices)| (day, of_day(indices))).collect()
-}
-
-/// Fills a file and gives it back, not yet synced.
-fn fill(file: File, before: &[Arc<Part>], rows: &RecordBatch) -> Result<File, ParquetError> {
-    let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties(&rows.schema())))?;
-    for part in before {
-        for rows in ParquetRecordBatchReaderBuilder::try_new(File::open(&part.path)?)?.build()? {
-            writer.write(&rows?)?;
-        }
-    }
-    writer.write(rows)?;
-    writer.into_inner()
-}
-
-/// Zstandard, and no dictionaries for what hardly repeats: half the size and twice as fast to write.
-fn properties(schema: &Schema) -> WriterProperties {
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level there is")))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
-    for field in schema.fields() {
-        let column = ColumnPath::from(field.name().as_str());
-        properties = match field.data_type() {
-            DataType::UInt64 | DataType::Timestamp(..) => properties
-                .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
-            DataType::Float64 | DataType::Decimal128(..) => properties.set_column_dictionary_enabled(column, false),
-            DataType::List(item) => {
-                let items = [field.name(), "list", item.name()].map(str::to_owned).to_vec();
-                properties.set_column_dictionary_enabled(ColumnPath::new(items), false)
-            }
-            // One event is looked for among all: the filter says which groups of rows need not be read.
-            _ if field.name() == "event_id" => properties
-                .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_bloom_filter_fpp(column.clone(), 0.01)
-                .set_column_bloom_filter_max_ndv(column, ROW_GROUP_ROWS as u64),
-            _ => properties,
-        };
-    }
-    properties.build()
 }
