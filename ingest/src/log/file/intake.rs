@@ -29,6 +29,8 @@ struct State {
     flush: bool,
     /// The committer sleeps.
     idle: bool,
+    /// So many callers sleep; to wake nobody is a system call, too.
+    sleepers: usize,
     closing: bool,
     failed: Option<String>,
 }
@@ -48,6 +50,7 @@ impl Intake {
             synced: next,
             flush: false,
             idle: false,
+            sleepers: 0,
             closing: false,
             failed: None,
         };
@@ -65,7 +68,7 @@ impl Intake {
         let mut state = self.lock();
         while state.failed.is_none() && state.is_full(FRAME_BYTES + payload.len(), self.limit) {
             self.wake(&mut state);
-            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.sleep(state);
         }
         if let Some(reason) = &state.failed {
             return Err(Error::Stopped { reason: reason.clone() });
@@ -108,7 +111,7 @@ impl Intake {
             if let Some(reason) = &state.failed {
                 return Err(Error::Stopped { reason: reason.clone() });
             }
-            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.sleep(state);
         }
         Ok(end)
     }
@@ -148,15 +151,15 @@ impl Intake {
             return None;
         }
         mem::swap(&mut state.buffer, batch);
-        drop(state);
-        self.progress.notify_all();
+        self.progressed(state);
         Some(if flush { Task::WriteAndSync } else { Task::Write })
     }
 
     /// For the committer: everything before `end` is on the disk.
     pub(super) fn synced(&self, end: Position) {
-        self.lock().synced = end;
-        self.progress.notify_all();
+        let mut state = self.lock();
+        state.synced = end;
+        self.progressed(state);
     }
 
     /// For the committer: takes no more, and lets go of everyone who waits.
@@ -164,7 +167,24 @@ impl Intake {
         let mut state = self.lock();
         state.buffer = Vec::new();
         state.failed = Some(reason);
-        self.progress.notify_all();
+        self.progressed(state);
+    }
+
+    /// Waits for what the committer does next.
+    fn sleep<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.sleepers += 1;
+        let mut state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.sleepers -= 1;
+        state
+    }
+
+    /// Lets those know that sleep.
+    fn progressed(&self, state: MutexGuard<'_, State>) {
+        let has_sleepers = state.sleepers > 0;
+        drop(state);
+        if has_sleepers {
+            self.progress.notify_all();
+        }
     }
 
     fn wake(&self, state: &mut State) {
