@@ -124,7 +124,7 @@ impl UserFile {
     /// # Errors
     /// Nothing is changed then.
     pub fn change(&self, name: &str, change: UserChange, by: &str, reason: &str, now: Timestamp) -> Result<User, UserError> {
-        self.change_and_check(name, change, |_, _| Ok(()), (by, reason), now)
+        self.change_and_keep(false, name, change, (by, reason), now)
     }
 
     /// As [`UserFile::change`], for who is logged in: an admin who can log in stays.
@@ -139,24 +139,19 @@ impl UserFile {
         reason: &str,
         now: Timestamp,
     ) -> Result<User, UserError> {
-        let has_admin = |users: &[User]| users.iter().any(|user| user.role == Role::Admin && !user.disabled);
-        let check = |before: &[User], after: &[User]| match has_admin(before) && !has_admin(after) {
-            true => Err(UserError::LastAdmin { name: name.to_owned() }),
-            false => Ok(()),
-        };
-        self.change_and_check(name, change, check, (by, reason), now)
+        self.change_and_keep(true, name, change, (by, reason), now)
     }
 
-    fn change_and_check(
+    fn change_and_keep(
         &self,
+        an_admin: bool,
         name: &str,
         change: UserChange,
-        check: impl FnOnce(&[User], &[User]) -> Result<(), UserError>,
         (by, reason): (&str, &str),
         now: Timestamp,
     ) -> Result<User, UserError> {
         self.0.change(|users| {
-            let all_before = users.clone();
+            let had_admin = has_admin(users);
             let place = users.iter().position(|user: &User| is_one(&user.name, name));
             let place = place.ok_or_else(|| UserError::Unknown { name: name.to_owned() })?;
             let before = users[place].clone();
@@ -170,7 +165,9 @@ impl UserFile {
             let told = Draft::new(now, by, what, format!("user {}", before.name));
             let told = Draft { reason: reason.to_owned(), before: roles.0, after: roles.1, ..told };
             users.splice(place..=place, after.clone());
-            check(&all_before, users)?;
+            if an_admin && had_admin && !has_admin(users) {
+                return Err(UserError::LastAdmin { name: before.name });
+            }
             Ok((after.unwrap_or(before), told))
         })
     }
@@ -179,6 +176,11 @@ impl UserFile {
 /// The user of a name; letters and spaces around it tell nobody apart.
 pub(super) fn of_name<'a>(users: &'a [User], name: &str) -> Option<&'a User> {
     users.iter().find(|user| is_one(&user.name, name))
+}
+
+/// Whether an admin can log in.
+fn has_admin(users: &[User]) -> bool {
+    users.iter().any(|user| user.role == Role::Admin && !user.disabled)
 }
 
 /// What a change is called, and the user after it.
