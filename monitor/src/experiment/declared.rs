@@ -1,19 +1,23 @@
 //! What a declared experiment says of its guardrails goes before what the pipeline file says of all.
 
+use arrow::error::ArrowError;
 use scoring::Control;
 use scoring::control::{Experiment, Guardrails};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Policy, Request};
 use crate::error::Error;
-use crate::questions::{Question, ask};
+use crate::questions::{Question, ask, unreadable};
 use crate::warehouse::Warehouse;
 
 /// The policy that holds between two versions: that of the file, with the limits of the experiment that was declared last for them.
 pub(super) async fn policy(warehouse: &dyn Warehouse, request: &Request, of_file: &Policy) -> Result<Policy, Error> {
-    let declarations: Vec<Declaration> = ask(warehouse, Question::Declarations).await?;
-    let mut experiments = declarations.iter().flat_map(Declaration::experiments);
-    let declared = experiments.rfind(|experiment| is_between(experiment, request));
+    let mut declared = None;
+    for declaration in ask::<Declaration>(warehouse, Question::Declarations).await? {
+        let mut experiments = declaration.experiments()?.into_iter();
+        declared = experiments.rfind(|experiment| is_between(experiment, request)).or(declared);
+    }
     Ok(with(of_file.clone(), declared.and_then(|experiment| experiment.guardrails)))
 }
 
@@ -47,14 +51,20 @@ struct Subject {
 }
 
 impl Declaration {
-    /// One that a newer program wrote in another way declares nothing here.
-    fn experiments(&self) -> Vec<Experiment> {
-        let Subject { experiments, changes } = serde_json::from_str(&self.subject).unwrap_or_default();
-        let approved = changes.iter().filter_map(|change| match serde_json::from_str(change) {
-            Ok(Control::Experimented { experiments, .. }) => Some(experiments),
-            _ => None,
-        });
-        let declared = experiments.iter().filter_map(|experiment| serde_json::from_str(experiment).ok());
-        declared.chain(approved.flatten()).collect()
+    fn experiments(&self) -> Result<Vec<Experiment>, Error> {
+        let Subject { experiments, changes } = read(&self.subject)?;
+        let mut declared = experiments.iter().map(|experiment| read(experiment)).collect::<Result<Vec<_>, _>>()?;
+        for change in &changes {
+            if let Control::Experimented { experiments, .. } = read(change)? {
+                declared.extend(experiments);
+            }
+        }
+        Ok(declared)
     }
+}
+
+/// What cannot be read might hold a challenger to more than the file does, so that nothing is compared without it.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    let cause = |error: serde_json::Error| unreadable(Question::Declarations.name(), ArrowError::JsonError(error.to_string()));
+    serde_json::from_str(text).map_err(cause)
 }

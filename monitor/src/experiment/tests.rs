@@ -4,7 +4,7 @@ use scoring::engine::ShadowScores;
 use scoring::{Control, Decision, ModelScore, Role, Thresholds};
 
 use super::*;
-use crate::fixture::{decided, event, label, project, record, sample, time};
+use crate::fixture::{Backend, backends, decided, event, label, project, record, sample, time};
 use crate::warehouse::ParquetWarehouse;
 
 fn said(version: u32, role: Role, probability: f64) -> ModelScore {
@@ -136,21 +136,31 @@ fn declared(challenger: u32, approval_rate_change: Option<f64>) -> Control {
 
 #[tokio::test]
 async fn guardrails_of_a_declared_experiment_go_before_those_of_the_file() {
-    let limits = async |changes: &[Control]| {
+    let with = |changes: &[Control]| {
         let mut records = records(1_500, [0.3, 0.9]);
         let next = records.len() as u64;
         records.extend((next..).zip(changes).map(|(position, change)| record(position, Topic::Control, &change.encode())));
-        let found = compared(&records, &policy()).await;
+        records
+    };
+    let limits = |found: &Comparison| {
         let limit = |name| found.guardrails.iter().find(|each| each.name == name).unwrap().limit;
         (limit(GuardrailName::ApprovalRate), limit(GuardrailName::Unscored))
     };
-    assert_eq!(limits(&[]).await, (1.0, 0.01));
-    assert_eq!(limits(&[declared(8, Some(0.001))]).await, (0.001, 0.5));
-    assert_eq!(limits(&[declared(8, Some(0.001)), declared(8, None)]).await, (1.0, 0.5), "the last one holds");
-    assert_eq!(limits(&[declared(9, Some(0.001))]).await, (1.0, 0.01), "of another challenger");
+    let check = async |changes: &[Control], expect: (f64, f64), why: &str| {
+        assert_eq!(limits(&compared(&with(changes), &policy()).await), expect, "{why}");
+    };
+    check(&[], (1.0, 0.01), "the file's").await;
+    check(&[declared(8, Some(0.001))], (0.001, 0.5), "the experiment's").await;
+    check(&[declared(8, Some(0.001)), declared(8, None)], (1.0, 0.5), "the last one holds").await;
+    check(&[declared(9, Some(0.001))], (1.0, 0.01), "of another challenger").await;
     let (by, reason, at) = ("bob".to_owned(), String::new(), time("2018-08-01T00:00:00Z"));
     let approved = Control::Approved { id: 1, changes: vec![declared(8, Some(0.002))], by, reason, at };
-    assert_eq!(limits(&[approved]).await, (0.002, 0.5), "by two people");
+    for Backend { warehouse, name, .. } in backends() {
+        warehouse.append(&project(&with(&[declared(8, None), approved.clone()]))).unwrap();
+        let judged_by = performance::Policy::default();
+        let found = compare(&*warehouse, &request(), Inputs::default(), &policy(), &judged_by).await.unwrap();
+        assert_eq!(limits(&found), (0.002, 0.5), "by two people, in {name}");
+    }
 }
 
 #[tokio::test]
