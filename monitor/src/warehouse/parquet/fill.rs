@@ -120,3 +120,47 @@ fn properties(schema: &Schema) -> WriterProperties {
     }
     properties.build()
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, StringArray, UInt64Array};
+    use arrow::compute::concat_batches;
+
+    use super::*;
+
+    fn rows(from: usize, count: usize) -> RecordBatch {
+        let numbers = || (from..from + count).map(|number| number as u64);
+        let positions: ArrayRef = Arc::new(UInt64Array::from_iter_values(numbers()));
+        let ids: ArrayRef =
+            Arc::new(StringArray::from_iter(numbers().map(|number| (number % 7 > 0).then(|| format!("e{number}")))));
+        RecordBatch::try_from_iter_with_nullable([("log_position", positions, false), ("event_id", ids, true)])
+            .expect("two columns")
+    }
+
+    /// Fills a file; all its rows, and how many each of its groups has.
+    fn filled(path: &std::path::Path, before: &[Arc<Part>], rows: &RecordBatch) -> (RecordBatch, Vec<usize>) {
+        fill(File::create(path).expect("a file"), before, rows).expect("it is filled");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("the file")).expect("it is Parquet");
+        let groups = reader.metadata().row_groups().iter().map(|group| group.num_rows() as usize).collect();
+        let batches: Vec<_> = reader.build().expect("a reader").collect::<Result<_, _>>().expect("it can be read");
+        (concat_batches(&rows.schema(), &batches).expect("of one kind"), groups)
+    }
+
+    #[test]
+    fn pieces_and_groups_hold_every_row_in_its_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("earlier");
+        for count in [0, 1, PAGE_ROWS, PAGE_ROWS + 1] {
+            let groups = if count == 0 { Vec::new() } else { vec![count] };
+            assert_eq!(filled(&path, &[], &rows(0, count)), (rows(0, count), groups), "{count}");
+        }
+        let location = super::super::parts::location(crate::tables::Table::PROJECTED[0], 0, 0, 1);
+        let count = PAGE_ROWS as u64 + 1;
+        let bytes = path.metadata().expect("it is there").len();
+        let earlier = Arc::new(Part { path, location, day: 0, first: 0, last: count - 1, rows: count, bytes });
+        let more = 2 * ROW_GROUP_ROWS;
+        let merged = filled(&folder.path().join("merged"), &[earlier], &rows(PAGE_ROWS + 1, more));
+        assert_eq!(merged.1, [ROW_GROUP_ROWS, ROW_GROUP_ROWS, PAGE_ROWS + 1]);
+        assert!(merged.0 == rows(0, PAGE_ROWS + 1 + more), "rows are lost or not in their order");
+    }
+}
