@@ -118,15 +118,25 @@ fn draw_together(model: &mut Linear, matrix: &Matrix) {
 }
 
 /// What has to be added to log-odds so that their probabilities come to as many bad rows as there are. Bisection, since they rise with it.
+/// The good rows are then as much too risky as the bad ones are too safe; the two are weighed against each other, since where labels are
+/// far apart both are far below the rounding of a count of rows.
 fn shift(margins: &Matrix) -> f64 {
-    let said = |shift: f64| -> f64 {
-        let rows = margins.columns()[0].iter().enumerate();
-        rows.map(|(row, margin)| margins.weight(row) * scoring::model::sigmoid(margin + shift)).sum()
+    let faults = |shift: f64| {
+        let mut faults = [0.0; 2];
+        for (row, (margin, bad)) in margins.columns()[0].iter().zip(margins.labels()).enumerate() {
+            let towards_the_other = if *bad { -(margin + shift) } else { margin + shift };
+            faults[usize::from(*bad)] += margins.weight(row) * scoring::model::sigmoid(towards_the_other);
+        }
+        faults
     };
     let (mut low, mut high) = (-50.0, 50.0);
     for _ in 0..60 {
         let middle = (low + high) / 2.0;
-        if said(middle) < margins.bad_weight() { low = middle } else { high = middle }
+        match faults(middle) {
+            [good, bad] if good < bad => low = middle,
+            [good, bad] if good > bad => high = middle,
+            _ => return middle,
+        }
     }
     (low + high) / 2.0
 }
@@ -189,6 +199,18 @@ mod tests {
         assert_eq!(fit(&huge, &Settings::default()).unwrap().check(), Ok(()));
         let error = fit(&huge, &Settings { smoothing: 0.0 }).unwrap_err().to_string();
         assert_eq!(error, "the setting smoothing of naive_bayes is out of its range");
+    }
+
+    #[test]
+    fn labels_that_are_far_apart_have_one_shift() {
+        let one_sided = |good: f64, bad: f64| shift(&matrix(vec![vec![good, good, bad]], vec![false, false, true]));
+        // Two good rows weigh against one bad row: 2 exp(good + shift) = exp(-bad - shift).
+        for (good, bad) in [(-20.0, 24.0), (-24.0, 38.0), (-300.0, 310.0)] {
+            let expect = -(good + bad + 2.0_f64.ln()) / 2.0;
+            let got = one_sided(good, bad);
+            assert!((got - expect).abs() < 1e-7, "{got} is not {expect}");
+        }
+        assert_eq!(one_sided(-5_000.0, 5_000.0), 0.0, "where nothing is wrong nothing is moved");
     }
 
     proptest! {
