@@ -494,6 +494,15 @@ impl Engine {
         self.stopped.load(Ordering::Relaxed) || self.writer.is_poisoned()
     }
 
+    /// Has the log write what was put up to here. What else this thread can go on with goes first: then one write takes it all, and the
+    /// answers leave together.
+    async fn push(&self, position: Position) {
+        tokio::task::yield_now().await;
+        if self.durability.borrow().end() <= position {
+            self.log.push();
+        }
+    }
+
     /// Waits until a record is durable.
     async fn durable(&self, position: Position) -> Result<(), Error> {
         if self.durability.borrow().end() > position {
@@ -542,8 +551,9 @@ impl Ticket {
             Some(Accepted::New { case, queue_us, features_us }) => {
                 match engine.decide(case, queue_us, features_us, self.since, self.terms) {
                     Ok(decided) => {
-                        engine.log.push();
-                        let durable = engine.durable(self.decided.insert(decided).position).await;
+                        let position = self.decided.insert(decided).position;
+                        engine.push(position).await;
+                        let durable = engine.durable(position).await;
                         let decided = self.decided.take().expect("it was put there");
                         durable.map(|()| engine.committed(decided))
                     }
@@ -566,12 +576,12 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(Accepted::New { case, queue_us, features_us }) = self.accepted.take() {
             match self.engine.decide(case, queue_us, features_us, self.since, self.terms) {
-                Ok(decided) => {
-                    self.engine.log.push();
-                    self.decided = Some(decided);
-                }
+                Ok(decided) => self.decided = Some(decided),
                 Err(error) => self.engine.metrics.refused(error.cause()),
             }
+        }
+        if self.decided.is_some() {
+            self.engine.log.push();
         }
         if let (Some(decided), Ok(runtime)) = (self.decided.take(), tokio::runtime::Handle::try_current()) {
             let (engine, place) = (Arc::clone(&self.engine), self.place.take());

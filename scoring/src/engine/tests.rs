@@ -5,8 +5,9 @@ mod governance;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use ingest::log::file::{FileLog, Options};
+use ingest::log::file::{FileLog, Options, SyncPolicy};
 use ingest::log::{Log, Readable};
 use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
 
@@ -65,14 +66,16 @@ fn artifact(pipeline: &Pipeline) -> Artifact {
 fn start(folder: &Path, pipeline: &Arc<Pipeline>) -> (Arc<Engine>, Arc<dyn Log>) {
     let (log, _) = FileLog::open(&folder.join("log"), Options::default()).expect("a log");
     let log: Arc<dyn Log> = Arc::new(log);
+    (start_on(folder, pipeline, Arc::clone(&log)), log)
+}
+
+fn start_on(folder: &Path, pipeline: &Arc<Pipeline>, log: Arc<dyn Log>) -> Arc<Engine> {
     let registry = Arc::new(FileRegistry::open(&folder.join("registry")).expect("a registry"));
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
     let snapshots = Snapshots::open(&folder.join("snapshots")).expect("a folder");
     let settings =
         Settings { queue: 16, patience: PATIENCE, snapshots: Some(SnapshotPolicy { snapshots, every_records: 1_000_000 }) };
-    let engine =
-        Engine::start(Arc::clone(pipeline), Arc::clone(&log), registry, clock, settings, &mut |_| {}).expect("an engine");
-    (engine, log)
+    Engine::start(Arc::clone(pipeline), log, registry, clock, settings, &mut |_| {}).expect("an engine")
 }
 
 async fn promote(engine: &Arc<Engine>, folder: &Path) {
@@ -202,6 +205,36 @@ async fn what_is_accepted_is_decided_whoever_waits_for_it() {
     }
     engine.stop().await.expect("stopped");
     assert_eq!(wishes(), 1);
+}
+
+#[tokio::test]
+async fn what_is_ready_together_is_written_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = Options { sync: SyncPolicy::Async, ..Options::default() };
+    let (log, _) = FileLog::open(&folder.path().join("log"), options).expect("a log");
+    let log = Arc::new(Watched::new(Arc::new(log)));
+    let engine = start_on(folder.path(), &pipeline("review"), log.clone());
+    promote(&engine, folder.path()).await;
+    let score = |id: &'static str| {
+        let engine = Arc::clone(&engine);
+        async move { engine.score(event(id, 1, 100), NOW, Terms::default()).await.map(|scored| scored.status) }
+    };
+
+    let before = log.pushes.load(Ordering::Relaxed);
+    let answers = ["e1", "e2", "e3", "e4"].map(|id| tokio::spawn(score(id)));
+    for answer in answers {
+        assert_eq!(answer.await.expect("it ends").expect("scored"), Status::New);
+    }
+    assert_eq!(log.pushes.load(Ordering::Relaxed) - before, 1);
+
+    // Who goes away while others go first leaves what it decided behind.
+    tokio::select! {
+        biased;
+        _ = score("gone") => panic!("it lets others go first"),
+        () = std::future::ready(()) => {}
+    }
+    let gone = engine.find(&[EventId::new("gone").expect("short")])[0].and_then(Entry::decision).expect("it is decided");
+    engine.durable(gone).await.expect("without a push by another");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -339,10 +372,17 @@ async fn a_wish_for_a_training_is_in_the_log_and_decides_nothing() {
     assert_eq!(engine.champion().expect("as before").version, 1);
 }
 
-/// A log that knows from where it was read.
+/// A log that knows from where it was read, and how often it was to write.
 struct Watched {
     log: Arc<dyn Log>,
     read_from: Mutex<Vec<u64>>,
+    pushes: AtomicUsize,
+}
+
+impl Watched {
+    fn new(log: Arc<dyn Log>) -> Self {
+        Self { log, read_from: Mutex::default(), pushes: AtomicUsize::new(0) }
+    }
 }
 
 impl Log for Watched {
@@ -350,6 +390,7 @@ impl Log for Watched {
         self.log.put(topic, payload)
     }
     fn push(&self) {
+        self.pushes.fetch_add(1, Ordering::Relaxed);
         self.log.push();
     }
     fn has_room(&self) -> bool {
@@ -400,7 +441,7 @@ async fn a_start_goes_on_from_the_newest_snapshot_that_can_be_used() {
     taken.push(super::snapshotter::take(&pipeline, &log, &snapshots).expect("taken").0);
 
     let recover = |pipeline: &Arc<Pipeline>, snapshots: Option<&Snapshots>| {
-        let watched = Arc::new(Watched { log: Arc::clone(&log), read_from: Mutex::default() });
+        let watched = Arc::new(Watched::new(Arc::clone(&log)));
         let (core, recovered) = Core::recover(Arc::clone(pipeline), watched.clone(), snapshots, &mut |_| {}).expect("recovered");
         let from = watched.read_from.lock().expect("nobody panicked").clone();
         let ledger = core.ledger();
