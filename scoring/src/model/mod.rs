@@ -2,6 +2,7 @@
 //! from a feature vector to a probability. Training makes them or others do; nothing here learns.
 
 pub mod calibration;
+mod compact;
 pub mod compiled;
 pub mod linear;
 pub mod network;

@@ -256,14 +256,19 @@ enum Shape {
     Split(u16, f64, bool, Box<Shape>, Box<Shape>),
 }
 
+/// Of any leaves, or of few that come again and again, as where a split on categories was cut in several.
 fn shape() -> impl Strategy<Value = Shape> {
     let leaf = (-3.0..3.0, 1..50u32).prop_map(|(value, cover)| Shape::Leaf(value, f64::from(cover)));
-    let split = |inner: BoxedStrategy<Shape>| {
-        (0..WIDTH as u16, 0..4u8, any::<bool>(), inner.clone(), inner).prop_map(
-            |(feature, threshold, missing_left, left, right)| {
-                Shape::Split(feature, f64::from(threshold), missing_left, Box::new(left), Box::new(right))
-            },
-        )
+    let one_of_few =
+        prop::sample::select(vec![(-1.0, 1.0), (1.0, 1.0), (1.0, 2.0)]).prop_map(|(value, cover)| Shape::Leaf(value, cover));
+    prop_oneof![2 => grown(leaf.boxed(), WIDTH as u16), 1 => grown(one_of_few.boxed(), 2)]
+}
+
+fn grown(leaf: BoxedStrategy<Shape>, features: u16) -> impl Strategy<Value = Shape> {
+    let split = move |inner: BoxedStrategy<Shape>| {
+        (0..features, 0..4u8, any::<bool>(), inner.clone(), inner).prop_map(|(feature, threshold, missing_left, left, right)| {
+            Shape::Split(feature, f64::from(threshold), missing_left, Box::new(left), Box::new(right))
+        })
     };
     leaf.prop_recursive(6, 40, 2, move |inner| split(inner.boxed()))
 }

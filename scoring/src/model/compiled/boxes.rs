@@ -1,17 +1,11 @@
 //! A tree as its leaves, each with what every feature must be for an event to come there. How the tree asks no longer matters.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::model::Node;
+use crate::model::compact::{Compact, Part, Question, Split};
 
-/// Trees of more leaves are walked. A leaf that came about by repeating the leaves of another program's split counts until it is
-/// joined with its likes.
+/// Trees of more leaves are walked. Some of them may turn out to be where no event comes.
 const MOST_LEAVES: usize = 512;
-/// Up to so many leaves there is nothing to gain from joining some.
-const FEW_LEAVES: usize = 32;
-/// Leaves are joined feature by feature, up to so many times: what a program repeats is together after one or two.
-const MOST_PASSES: usize = 8;
 
 /// The leaves of a tree.
 #[derive(Clone, Debug)]
@@ -38,29 +32,29 @@ struct Leaf {
 
 impl Boxes {
     /// The leaves of a tree; `None` where there are too many.
-    pub(super) fn new(nodes: &[Node], root: u32) -> Option<Self> {
-        let features = features(nodes, root)?;
+    pub(super) fn new(tree: &Compact) -> Option<Self> {
+        let features = features(tree)?;
         let mut leaves = Vec::new();
-        let mut open = vec![(root, features.iter().flat_map(Feature::all).collect::<Vec<u64>>())];
-        while let Some((index, pieces)) = open.pop() {
-            let node = &nodes[index as usize];
-            if node.is_leaf(index) {
-                leaves.push(Leaf { value: node.value, pieces });
-                continue;
-            }
-            let feature = &features[features.partition_point(|feature| feature.feature < node.feature)];
+        let mut open = vec![(tree.root(), features.iter().flat_map(Feature::all).collect::<Vec<u64>>())];
+        while let Some((part, pieces)) = open.pop() {
+            let split = match tree.part(part) {
+                Part::Leaf(value) => {
+                    leaves.push(Leaf { value: *value, pieces });
+                    continue;
+                }
+                Part::Split(split) => split,
+            };
+            let feature = &features[features.partition_point(|feature| feature.feature < split.feature)];
             let (mut left, mut right) = (pieces.clone(), pieces);
-            feature.keep(&mut left, |piece| feature.goes_left(piece, node));
-            feature.keep(&mut right, |piece| !feature.goes_left(piece, node));
+            feature.keep(&mut left, |piece| feature.goes_left(piece, &split.question));
+            feature.keep(&mut right, |piece| !feature.goes_left(piece, &split.question));
             // What the questions above rule out is no leaf.
             let possible = |pieces: &[u64]| pieces[feature.words.clone()].iter().any(|&word| word != 0);
-            open.extend([(node.right, right), (node.left, left)].into_iter().filter(|(_, pieces)| possible(pieces)));
+            open.extend(
+                [(split.children[1], right), (split.children[0], left)].into_iter().filter(|(_, pieces)| possible(pieces)),
+            );
         }
-        let mut boxes = Self { features, leaves };
-        if boxes.leaves.len() > FEW_LEAVES {
-            boxes.join();
-        }
-        Some(boxes)
+        Some(Self { features, leaves })
     }
 
     /// How many leaves there are.
@@ -91,62 +85,6 @@ impl Boxes {
         let mask = |piece| (0..).zip(&self.leaves).map(|(bit, leaf)| leads(leaf, piece) << bit).fold(0, |all, bit| all | bit);
         Some((&feature.thresholds, (0..feature.pieces()).map(mask).collect()))
     }
-
-    /// Joins leaves of one value that differ in what a single feature must be: together they are one leaf for either.
-    fn join(&mut self) {
-        let values: HashSet<u64> = self.leaves.iter().map(|leaf| leaf.value.to_bits()).collect();
-        if values.len() == self.leaves.len() {
-            return;
-        }
-        for pass in 0..MOST_PASSES {
-            let before = self.leaves.len();
-            // A chain of questions whose features rise is together after one pass down, one whose features fall after one up.
-            let mut marks: Vec<u64> = self.leaves.iter().map(|leaf| mark(&leaf.pieces, 0..leaf.pieces.len())).collect();
-            for at in 0..self.features.len() {
-                let feature = if pass % 2 == 0 { self.features.len() - 1 - at } else { at };
-                join_by(&mut self.leaves, &mut marks, self.features[feature].words.clone());
-            }
-            if self.leaves.len() == before {
-                return;
-            }
-        }
-    }
-}
-
-/// Joins the leaves of one value that differ in these words alone. `marks` holds the mark of each leaf's words.
-fn join_by(leaves: &mut Vec<Leaf>, marks: &mut Vec<u64>, words: Range<usize>) {
-    let mut places = HashMap::new();
-    let mut joined = 0;
-    for at in 0..leaves.len() {
-        let others = marks[at].wrapping_sub(mark(&leaves[at].pieces, words.clone()));
-        let place = *places.entry((leaves[at].value.to_bits(), others)).or_insert(joined);
-        let (kept, rest) = leaves.split_at_mut(at);
-        match kept[..joined].get_mut(place) {
-            Some(one) if one.equals_but_for(&rest[0], &words) => {
-                one.pieces.iter_mut().zip(&rest[0].pieces).for_each(|(one, other)| *one |= other);
-                marks[place] = others.wrapping_add(mark(&one.pieces, words.clone()));
-            }
-            _ => {
-                leaves.swap(joined, at);
-                marks.swap(joined, at);
-                joined += 1;
-            }
-        }
-    }
-    leaves.truncate(joined);
-    marks.truncate(joined);
-}
-
-/// A sum over the words at these places that differs, but for chance, where one of them does; so it is known at once without some.
-fn mark(pieces: &[u64], words: Range<usize>) -> u64 {
-    let of_word = |at: usize| xxhash_rust::xxh3::xxh3_64_with_seed(&pieces[at].to_le_bytes(), at as u64);
-    words.map(of_word).fold(0, u64::wrapping_add)
-}
-
-impl Leaf {
-    fn equals_but_for(&self, other: &Self, words: &Range<usize>) -> bool {
-        self.pieces[..words.start] == other.pieces[..words.start] && self.pieces[words.end..] == other.pieces[words.end..]
-    }
 }
 
 impl Feature {
@@ -154,13 +92,13 @@ impl Feature {
         self.thresholds.len() + 2
     }
 
-    fn goes_left(&self, piece: usize, node: &Node) -> bool {
-        match self.thresholds.get(piece) {
-            // All values of a piece lie at or below the threshold that ends it.
-            Some(&end) => end <= node.threshold,
-            None if piece == self.thresholds.len() => false,
-            None => node.missing_left,
-        }
+    fn goes_left(&self, piece: usize, question: &Question) -> bool {
+        question.goes_left(match self.thresholds.get(piece) {
+            // All values of a piece go where the one that ends it goes.
+            Some(&end) => end,
+            None if piece == self.thresholds.len() => f64::INFINITY,
+            None => f64::NAN,
+        })
     }
 
     /// The words of all pieces.
@@ -178,16 +116,16 @@ impl Feature {
 }
 
 /// What a tree asks; `None` where it has too many leaves.
-fn features(nodes: &[Node], root: u32) -> Option<Vec<Feature>> {
+fn features(tree: &Compact) -> Option<Vec<Feature>> {
     let mut asked = Vec::new();
-    let mut open = vec![root];
-    while let Some(index) = open.pop() {
-        let node = &nodes[index as usize];
-        if !node.is_leaf(index) {
-            asked.push((node.feature, node.threshold));
-            open.extend([node.left, node.right]);
+    let (mut splits, mut open) = (0, vec![tree.root()]);
+    while let Some(part) = open.pop() {
+        if let Part::Split(Split { feature, question, children, .. }) = tree.part(part) {
+            splits += 1;
+            asked.extend(question.ends.iter().map(|&end| (*feature, end)));
+            open.extend(children);
         }
-        if asked.len() >= MOST_LEAVES {
+        if splits >= MOST_LEAVES {
             return None;
         }
     }

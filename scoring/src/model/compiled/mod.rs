@@ -13,6 +13,7 @@ mod walk;
 
 use self::boxes::Boxes;
 use self::group::{Group, groups};
+use super::compact::{Compact, Likeness};
 use super::trees::{Combine, Trees};
 
 /// Trees made ready to be run.
@@ -27,7 +28,8 @@ pub struct CompiledTrees {
 impl CompiledTrees {
     /// From trees that pass [`Trees::check`]. `place` says where a feature of theirs lies in the vectors that will come.
     pub fn new(trees: &Trees, place: impl Fn(u16) -> usize) -> Self {
-        let boxes: Vec<Option<Boxes>> = trees.roots.iter().map(|&root| Boxes::new(&trees.nodes, root)).collect();
+        let boxes: Vec<Option<Boxes>> =
+            trees.roots.iter().map(|&root| Boxes::new(&Compact::new(&trees.nodes, root, Likeness::Values))).collect();
         let groups = groups(&boxes).iter().map(|blocks| Group::new(trees, &boxes, blocks, &place)).collect();
         Self { combine: trees.combine, base: trees.base, scale: trees.scale(), groups }
     }

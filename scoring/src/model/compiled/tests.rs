@@ -143,13 +143,13 @@ fn every_shape_of_trees_is_itself() {
 }
 
 #[test]
-fn leaves_repeated_by_a_split_on_categories_are_joined() {
+fn leaves_repeated_by_a_split_on_categories_are_one() {
     // Every other category goes left: 20 pieces of one feature, each above one of the same two trees of 4 leaves.
     let mut trees = Trees { width: 2, combine: Combine::LogisticSum, base: 0.0, roots: vec![0], nodes: Vec::new() };
     pieces(&mut trees.nodes, 0, 20);
     trees.sum_up();
     assert_eq!(trees.check(), Ok(()));
-    let boxes = Boxes::new(&trees.nodes, 0).expect("80 leaves");
+    let boxes = Boxes::new(&Compact::new(&trees.nodes, 0, Likeness::Values)).expect("80 leaves");
     assert_eq!(boxes.len(), 8);
     let rows: Vec<Vec<f64>> =
         (-2..44).flat_map(|half| [-0.5, 0.5, 1.5, 2.5].map(|other| vec![f64::from(half) / 2.0, other])).collect();
@@ -179,23 +179,27 @@ fn other(nodes: &mut Vec<Node>, side: u32, first: u32) -> u32 {
 
 #[test]
 fn trees_that_ask_very_many_features_are_themselves() {
-    // Eight trees of a hundred questions, each of a feature of its own, whose leaves are all the same and are joined again.
-    let width: u16 = 800;
+    // Eight trees of two leaves, which ask a hundred features each where no event comes: of what is above 1 and at most 0.
+    let width: u16 = 801;
     let mut trees =
         Trees { width: usize::from(width), combine: Combine::LogisticSum, base: 0.0, roots: Vec::new(), nodes: Vec::new() };
-    for tree in 0..8_u32 {
+    for tree in 0..8_u16 {
         trees.roots.push(trees.nodes.len() as u32);
-        for split in 0..100_u32 {
+        let chain = (0..100).map(|split| (tree * 100 + split + 1, 0.5, false));
+        for (feature, threshold, is_leaf_left) in [(0, 1.0, true), (0, 0.0, false)].into_iter().chain(chain) {
             let at = trees.nodes.len() as u32;
-            let (feature, left, right) = ((tree * 100 + split) as u16, at + 1, at + 2);
-            trees.nodes.push(Node { feature, threshold: 0.5, missing_left: true, left, right, ..Node::leaf(at, 0.0, 1.0) });
-            trees.nodes.push(Node::leaf(at + 1, 0.25, 1.0));
+            let (left, right) = if is_leaf_left { (at + 1, at + 2) } else { (at + 2, at + 1) };
+            trees.nodes.push(Node { feature, threshold, left, right, ..Node::leaf(at, 0.0, 1.0) });
+            trees.nodes.push(Node::leaf(at + 1, f64::from(at) / 8.0, 1.0));
         }
         let at = trees.nodes.len() as u32;
         trees.nodes.push(Node::leaf(at, 0.25, 1.0));
     }
     trees.sum_up();
     assert_eq!(trees.check(), Ok(()));
-    let rows: Vec<Vec<f64>> = (0..3).map(|row| (0..width).map(|feature| f64::from((feature + row) % 2)).collect()).collect();
+    let compiled = Boxes::new(&Compact::new(&trees.nodes, trees.roots[3], Likeness::Values)).expect("few leaves");
+    assert_eq!((compiled.len(), compiled.asked().count()), (2, 101));
+    let rows: Vec<Vec<f64>> =
+        (0..4).map(|row| (0..width).map(|feature| f64::from((feature + row) % 4) - 0.5).collect()).collect();
     same(&trees, &rows).expect("the same");
 }
