@@ -16,7 +16,7 @@ use scoring::registry::Published;
 use scoring::{Artifact, Control, FileRegistry, Pipeline, Registry, Scorer};
 use serde_json::{Value, json};
 
-use support::{Server, json_lines, run, run_well, text};
+use support::{Ended, Server, json_lines, run, run_well, text};
 
 const CREDIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/credit.toml");
 
@@ -450,6 +450,14 @@ fn nobody_is_declined_without_a_reason() {
     copy(&trained.join("credit/1"), &folder.path().join("registry/credit/2"));
     let refused = run(&[&["promote", "--pipeline", text(&file), "--version", "2"], arguments.as_slice()].concat());
     assert!(refused.stderr.contains("train it again, or leave [credit] as it was"), "{}", refused.stderr);
+    let ended = train(&trained, &folder.path().join("registry"), "svm");
+    assert!(
+        ended.stderr.contains("svm adds up no log-odds, so a pipeline with [credit] takes it for comparison only"),
+        "{}",
+        ended.stderr
+    );
+    let refused = run(&[&["promote", "--pipeline", CREDIT, "--version", "3"], arguments.as_slice()].concat());
+    assert!(refused.stderr.contains("does not add up log-odds"), "{}", refused.stderr);
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -460,16 +468,21 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Learns from the applications in a folder.
+fn train(folder: &Path, registry: &Path, learners: &str) -> Ended {
+    let data = folder.join("applications.parquet");
+    let from = ["train", "--pipeline", CREDIT, "--data", text(&data), "--out", text(registry), "--learners", learners, "--json"];
+    run_well(&[&from[..], &["--train", "2018-04-01..2018-07-10", "--test", "2019-01-07..2019-02-05"]].concat())
+}
+
 /// A registry with a scorecard, version 1, and boosting, version 2, both trained on simulated applications, once for all tests.
 fn trained() -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder");
         run_well(&["simulate", "--use", "credit", "--customers", "20000", "--days", "310", "--out", text(folder.path())]);
-        let data = folder.path().join("applications.parquet");
-        let periods = ["--train", "2018-04-01..2018-07-10", "--test", "2019-01-07..2019-02-05"];
-        let from = ["train", "--pipeline", CREDIT, "--data", text(&data), "--out", text(folder.path())];
-        let ended = run_well(&[&from, periods.as_slice(), &["--learners", "scorecard,boosting", "--json"]].concat());
+        let ended = train(folder.path(), folder.path(), "scorecard,boosting");
+        assert!(!ended.stderr.contains("for comparison only"), "{}", ended.stderr);
         std::fs::write(folder.path().join("lines.jsonl"), ended.stdout).expect("write");
         folder
     });

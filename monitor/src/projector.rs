@@ -194,10 +194,8 @@ impl Follower {
         }
     }
 
-    /// Whether somebody waits for the rows, or they are so many that they might become more while it rests.
     fn is_hurried(&self, end: Position) -> bool {
-        let reached = self.warehouse.reached();
-        self.orders.borrow().wanted > reached || end.0 > reached.0 + FAR_BEHIND || self.told_to_stop()
+        self.told_to_stop() || has_no_time(self.warehouse.reached(), end, self.orders.borrow().wanted)
     }
 
     fn project_what_is_durable(&self) -> Result<(), Error> {
@@ -233,6 +231,11 @@ impl Follower {
     fn told_to_stop(&self) -> bool {
         self.orders.has_changed().is_err() || self.orders.borrow().stop
     }
+}
+
+/// Whether somebody waits for rows that are not there yet, or they are so many that they might become more while it rests.
+const fn has_no_time(reached: Position, end: Position, wanted: Position) -> bool {
+    wanted.0 > reached.0 || end.0 > reached.0 + FAR_BEHIND
 }
 
 #[cfg(test)]

@@ -133,6 +133,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     for trained in &trained {
         let version = registry.publish(&trained.artifact)?;
         versions.push(version);
+        if history.pipeline.credit.is_some() && !trained.artifact.has_points() {
+            let learner = trained.learner.name();
+            output::message(&format!("{learner} adds up no log-odds, so a pipeline with [credit] takes it for comparison only"));
+        }
         let line = Line {
             learner: trained.learner.name(),
             version,

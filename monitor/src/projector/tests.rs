@@ -118,3 +118,11 @@ async fn a_record_that_cannot_be_read_stops_it_and_is_named() {
     assert!(matches!(projector.stop().await.unwrap_err(), Error::Record { position: Position(2), .. }));
     assert_eq!(warehouse.reached(), Position(0));
 }
+
+#[test]
+fn rows_that_somebody_waits_for_or_that_grow_too_many_are_written_without_a_rest() {
+    let has_no_time = |end: u64, wanted: u64| has_no_time(Position(5), Position(end), Position(wanted));
+    assert!(!has_no_time(5 + FAR_BEHIND, 5));
+    assert!(has_no_time(6 + FAR_BEHIND, 5));
+    assert!(has_no_time(6, 6));
+}
