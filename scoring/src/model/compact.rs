@@ -188,20 +188,17 @@ impl Maker {
         let lower = lower.into_iter().map(|range| Range { end: range.end.min(threshold), share: share * range.share, ..range });
         let upper = upper.into_iter().map(|range| Range { share: (1.0 - share) * range.share, ..range });
         let mut ranges: Vec<Range> = Vec::new();
-        let mut sides: Vec<Side> = Vec::new();
+        let mut sides = Sides::default();
         let mut count = 0;
         for range in lower.chain(upper) {
             count += 1;
-            match sides.iter_mut().find(|side| side.part == range.part) {
-                Some(side) => side.share += range.share,
-                None => sides.push(Side { part: range.part, share: range.share }),
-            }
+            sides.add(range);
             match ranges.last_mut() {
                 Some(last) if last.part == range.part => (last.end, last.share) = (range.end, last.share + range.share),
                 _ => ranges.push(range),
             }
         }
-        let part = if sides.len() == count {
+        let part = if sides.all.len() == count {
             let question = Question { ends: vec![threshold], first_left: true, missing_left };
             self.part(Part::Split(Split { feature, question, share, children: [left.part, right.part] }))
         } else {
@@ -214,29 +211,45 @@ impl Maker {
     }
 
     /// Tells the parts that ranges lead to apart: the first from all others, then the second, and so on.
-    fn one_by_one(&mut self, feature: u16, ranges: &[Range], missing: u32, sides: &[Side]) -> u32 {
-        let (last, others) = sides.split_last().expect("a split has a side");
+    fn one_by_one(&mut self, feature: u16, ranges: &[Range], missing: u32, sides: &Sides) -> u32 {
+        let (last, others) = sides.all.split_last().expect("a split has a side");
+        let of_ranges: Vec<(f64, usize)> = ranges.iter().map(|range| (range.end, sides.places[&range.part])).collect();
         let (mut below, mut share_below) = (last.part, last.share);
-        for (at, side) in others.iter().enumerate().rev() {
+        for (place, side) in others.iter().enumerate().rev() {
             // What was told apart before comes here no more, and goes with what lies before it.
-            let is_gone = |part: u32| others[..at].iter().any(|gone| gone.part == part);
-            let mut here = ranges.iter().filter(|range| !is_gone(range.part));
-            let first_left = here.next().is_some_and(|first| first.part == side.part);
+            let first_left = of_ranges.iter().find(|(_, of)| *of >= place).is_some_and(|(_, of)| *of == place);
             let mut question = Question { ends: Vec::new(), first_left, missing_left: missing == side.part };
-            let mut is_left = first_left;
-            let mut end = f64::NEG_INFINITY;
-            for range in ranges {
-                if !is_gone(range.part) && (range.part == side.part) != is_left {
-                    question.ends.push(end);
+            let (mut is_left, mut before) = (first_left, f64::NEG_INFINITY);
+            for &(end, of) in &of_ranges {
+                if of >= place && (of == place) != is_left {
+                    question.ends.push(before);
                     is_left = !is_left;
                 }
-                end = range.end;
+                before = end;
             }
             let whole = side.share + share_below;
-            below = self.part(Part::Split(Split { feature, question, share: side.share / whole, children: [side.part, below] }));
+            let children = [side.part, below];
+            below = self.part(Part::Split(Split { feature, question, share: side.share / whole, children }));
             share_below = whole;
         }
         below
+    }
+}
+
+/// The parts that the ranges of a feature lead to, in the order of the first range of each.
+#[derive(Default)]
+struct Sides {
+    all: Vec<Side>,
+    places: HashMap<u32, usize>,
+}
+
+impl Sides {
+    fn add(&mut self, range: Range) {
+        let place = *self.places.entry(range.part).or_insert_with(|| {
+            self.all.push(Side { part: range.part, share: 0.0 });
+            self.all.len() - 1
+        });
+        self.all[place].share += range.share;
     }
 }
 
