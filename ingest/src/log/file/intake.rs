@@ -209,3 +209,36 @@ impl State {
         !self.buffer.is_empty() && self.buffer.len() + bytes > limit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_is_put_waits_for_a_push_and_leaves_half_of_the_buffer_free() {
+        let frame = FRAME_BYTES + 20;
+        let intake = Intake::new(3 * frame, Position(0));
+        thread::scope(|scope| {
+            let committer = scope.spawn(|| intake.wait());
+            while !intake.lock().idle {
+                thread::yield_now();
+            }
+            intake.push();
+            intake.put(Topic::Event, &[0; 20]).unwrap();
+            assert!(intake.has_room());
+            intake.put(Topic::Event, &[0; 20]).unwrap();
+            assert!(!intake.has_room(), "more than half is taken");
+            assert!(intake.lock().idle, "nobody was woken");
+
+            intake.push();
+            assert!(committer.join().unwrap(), "there is work");
+        });
+        let mut batch = Vec::new();
+        assert_eq!(intake.take(&mut batch, true), Some(Task::Write));
+        assert_eq!(batch.len(), 2 * frame);
+        assert!(intake.has_room());
+        assert_eq!(intake.take(&mut Vec::new(), true), None);
+    }
+}
