@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let columns = columns.parse()?;
     let (reference, current) = (read(reference, columns)?, read(current, columns)?);
     let pairs = || reference.iter().zip(&current);
-    let bins: Vec<Bins> = reference.iter().map(|then| Bins::quantiles(then, 10)).collect();
+    let bins: Vec<Bins> = reference.iter().map(|then| Bins::quantiles(then, 10).0).collect();
     let each = |figure: &dyn Fn(usize)| measure(|| (0..columns).for_each(figure));
     let measured = [
         ("psi_cpu_seconds", each(&|place| keep(stability(&reference[place], &current[place])))),
@@ -43,8 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// As a monitor has it that knows nothing yet: the edges are found, both samples are counted.
 fn stability(reference: &[f64], current: &[f64]) -> Option<drift::Psi> {
-    let bins = Bins::quantiles(reference, 10);
-    psi(&bins.count(reference), &bins.count(current))
+    let (bins, counts) = Bins::quantiles(reference, 10);
+    psi(&counts, &bins.count(current))
 }
 
 /// Keeps the compiler from leaving out what nobody reads.

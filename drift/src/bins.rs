@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::column::Column;
-use crate::lanes;
+use crate::lanes::{self, GROUP};
+use crate::quantiles::{self, ranks};
 use crate::sorted::Sorted;
 
 /// The inner edges of bins, rising.
@@ -20,10 +20,20 @@ impl Bins {
         is_rising.then_some(Self { edges })
     }
 
-    /// So many bins of about one size, fewer where values repeat. NaN is missing and in no bin.
-    pub fn quantiles(values: &[f64], bins: usize) -> Self {
-        let column = Column::new(values);
-        Self::cut(column.at_ranks(&ranks(column.present, bins)), column.highest)
+    /// So many bins of about one size, fewer where values repeat, and the counts of these values in them. NaN is missing and in no bin.
+    pub fn quantiles(values: &[f64], bins: usize) -> (Self, Vec<u64>) {
+        let Some((mut cuts, present)) = quantiles::cuts(values, bins) else {
+            let sorted = Sorted::new(values);
+            let bins = Self::of_sorted(&sorted, bins);
+            let counts = bins.count_sorted(&sorted);
+            return (bins, counts);
+        };
+        cuts.dedup_by_key(|cut| cut.value);
+        // Nothing lies above an edge that is the highest value.
+        cuts.pop_if(|cut| cut.above == 0);
+        let above: Vec<u64> = cuts.iter().map(|cut| cut.above).collect();
+        let edges = cuts.into_iter().map(|cut| cut.value).collect();
+        (Self { edges }, counts(&above, present, values.len() as u64 - present))
     }
 
     /// The same of a column in order.
@@ -52,15 +62,11 @@ impl Bins {
 
     /// How many values lie in each bin, and at the end how many are missing.
     pub fn count(&self, values: &[f64]) -> Vec<u64> {
-        let mut above = vec![0; self.edges.len()];
+        let limits = lanes::grouped(self.edges.iter().copied(), f64::INFINITY);
+        let mut above = vec![[0; GROUP]; limits.len()];
         let mut present = 0;
-        for chunk in values.chunks(CHUNK) {
-            present += chunk.len() as u64 - lanes::missing(chunk);
-            for (above, edge) in above.iter_mut().zip(&self.edges) {
-                *above += lanes::above(chunk, *edge);
-            }
-        }
-        counts(&above, present, values.len() as u64 - present)
+        lanes::chunks(values, |chunk| present += lanes::count_above(chunk, &limits, &mut above));
+        counts(&above.as_flattened()[..self.edges.len()], present, values.len() as u64 - present)
     }
 
     /// The same of a column in order.
@@ -77,17 +83,6 @@ pub(crate) fn counts(above: &[u64], present: u64, missing: u64) -> Vec<u64> {
     in_bins.chain([missing]).collect()
 }
 
-/// Values that stay in the nearest cache while they are compared with one edge after the other.
-const CHUNK: usize = 2_048;
-
-/// The ranks of the highest values of all bins but the last.
-pub(crate) fn ranks(present: usize, bins: usize) -> Vec<usize> {
-    let last_ranks = (1..bins).filter(|_| present > 0).map(|bin| (bin * present).div_ceil(bins) - 1);
-    let mut ranks: Vec<usize> = last_ranks.collect();
-    ranks.dedup();
-    ranks
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -97,8 +92,8 @@ mod tests {
     #[test]
     fn bins_are_cut_at_values_and_hold_every_row() {
         let check = |values: &[f64], edges: &[f64], counts: &[u64]| {
-            let bins = Bins::quantiles(values, 10);
-            assert_eq!((bins.edges(), bins.count(values).as_slice()), (edges, counts), "{values:?}");
+            let (bins, counted) = Bins::quantiles(values, 10);
+            assert_eq!((bins.edges(), counted.as_slice(), bins.count(values).as_slice()), (edges, counts, counts), "{values:?}");
         };
         let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
         check(&hundred, &[10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0], &[10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 0]);
@@ -112,6 +107,24 @@ mod tests {
         assert_eq!((Bins::new(vec![1.0, 1.0]), Bins::new(vec![f64::NAN])), (None, None));
     }
 
+    #[test]
+    fn long_columns_are_cut_without_sorting_them_and_come_to_the_same() {
+        let check = |values: Vec<f64>| {
+            let (sorted, (bins, counted)) = (Sorted::new(&values), Bins::quantiles(&values, 10));
+            assert!(quantiles::cuts(&values, 10).is_some());
+            assert_eq!(bins, Bins::of_sorted(&sorted, 10));
+            assert_eq!((&counted, &counted), (&bins.count(&values), &bins.count_sorted(&sorted)));
+        };
+        check((0..100_000_u32).map(|row| f64::from(row * 7_919 % 100_003)).collect());
+        // The highest value is that of three deciles, and some are missing.
+        check(
+            (0..100_000_u32)
+                .map(|row| f64::from(row * 7_919 % 101).min(70.0))
+                .map(|value| if value == 3.0 { f64::NAN } else { value })
+                .collect(),
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
@@ -120,10 +133,11 @@ mod tests {
             current in proptest::collection::vec(prop_oneof![any::<f64>(), (-9..9_i8).prop_map(f64::from), -1.0..1.0], 0..3_000),
             bins in 1_usize..20,
         ) {
-            let (sorted, cut) = (Sorted::new(&reference), Bins::quantiles(&reference, bins));
+            let (sorted, (cut, counted)) = (Sorted::new(&reference), Bins::quantiles(&reference, bins));
             prop_assert_eq!(&cut, &Bins::of_sorted(&sorted, bins));
             prop_assert!(cut.edges().len() < bins);
-            prop_assert_eq!(cut.count(&reference), cut.count_sorted(&sorted));
+            prop_assert_eq!(&counted, &cut.count(&reference));
+            prop_assert_eq!(counted, cut.count_sorted(&sorted));
             let counts = cut.count(&current);
             let mut expect = vec![0; cut.edges().len() + 2];
             for value in &current {

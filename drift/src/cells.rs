@@ -1,9 +1,10 @@
 //! Two columns side by side without sorting them: values are counted in narrow cells of about one share of rows each, and only the cells in
 //! which the order of single values can matter are opened. What comes out is exact; sorting both columns is what it is tested against.
 
-use crate::bins::{Bins, ranks};
+use crate::bins::Bins;
 use crate::column::{Column, SAMPLE};
 use crate::layout::Layout;
+use crate::quantiles::ranks;
 use crate::sorted::{key, number};
 
 /// What a comparison of numbers is made of. Both columns have values.

@@ -2,16 +2,153 @@
 
 use multiversion::multiversion;
 
-/// How many values are above a limit.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(crate) fn above(values: &[f64], limit: f64) -> u64 {
-    values.iter().map(|value| u64::from(*value > limit)).sum()
+/// Values that stay in the nearest cache while they are passed over more than once.
+pub(crate) const CHUNK: usize = 1_024;
+
+/// So many limits are compared with in one pass: with their counts they fit into the registers.
+pub(crate) const GROUP: usize = 9;
+
+const LANES: usize = 8;
+
+/// Takes all values, chunk by chunk; the last is filled with missing ones.
+pub(crate) fn chunks(values: &[f64], mut take: impl FnMut(&[f64; CHUNK])) {
+    let (whole, rest) = values.as_chunks();
+    whole.iter().for_each(&mut take);
+    if !rest.is_empty() {
+        let mut last = [f64::NAN; CHUNK];
+        last[..rest.len()].copy_from_slice(rest);
+        take(&last);
+    }
 }
 
-/// How many are missing.
+/// Limits in groups, at least one; the last is filled with `end`, which nothing is above.
+pub(crate) fn grouped<T: Copy>(limits: impl Iterator<Item = T>, end: T) -> Vec<[T; GROUP]> {
+    let limits: Vec<T> = limits.collect();
+    let group = |place: usize| std::array::from_fn(|at| limits.get(place * GROUP + at).copied().unwrap_or(end));
+    (0..limits.len().div_ceil(GROUP).max(1)).map(group).collect()
+}
+
+/// Adds to `above` how many values are above each limit of at least one group; how many are not missing.
+pub(crate) fn count_above(values: &[f64; CHUNK], limits: &[[f64; GROUP]], above: &mut [[u64; GROUP]]) -> u64 {
+    limits.iter().zip(above).fold(0, |_, (limits, above)| count_above_group(values, limits, above))
+}
+
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(crate) fn missing(values: &[f64]) -> u64 {
-    values.iter().map(|value| u64::from(value.is_nan())).sum()
+fn count_above_group(values: &[f64; CHUNK], limits: &[f64; GROUP], above: &mut [u64; GROUP]) -> u64 {
+    let (mut present, mut counts) = ([0_u64; LANES], [[0_u64; LANES]; GROUP]);
+    for values in values.as_chunks::<LANES>().0 {
+        for (counts, limit) in counts.iter_mut().zip(limits) {
+            for lane in 0..LANES {
+                counts[lane] += u64::from(values[lane] > *limit);
+            }
+        }
+        for lane in 0..LANES {
+            present[lane] += u64::from(!values[lane].is_nan());
+        }
+    }
+    for (above, counts) in above.iter_mut().zip(counts) {
+        *above += counts.iter().sum::<u64>();
+    }
+    present.iter().sum()
+}
+
+/// The nearest narrow number of each value, and how many bounds it is above: an odd number between the first two, and between any such pair.
+pub(crate) struct Crossed {
+    values: [f32; CHUNK],
+    bounds: [u32; CHUNK],
+}
+
+impl Crossed {
+    pub(crate) const fn new() -> Self {
+        Self { values: [0.0; CHUNK], bounds: [0; CHUNK] }
+    }
+
+    /// How many bounds each value is above, and `above`, how many values are above each bound; how many values are not missing.
+    pub(crate) fn count(&mut self, values: &[f64; CHUNK], bounds: &[[f32; GROUP]], above: &mut [[u64; GROUP]]) -> u64 {
+        let mut groups = bounds.iter().zip(above);
+        let present = groups.next().map_or(0, |(bounds, above)| cross_first(values, self, bounds, above));
+        groups.for_each(|(bounds, above)| cross(self, bounds, above));
+        present
+    }
+
+    /// Puts the places of values between two bounds at the beginning of `places`; how many they are.
+    pub(crate) fn inside(&self, places: &mut [u16; CHUNK]) -> usize {
+        let mut many = 0;
+        for (word, numbers) in (0..).zip(self.bounds.as_chunks::<64>().0) {
+            let mut odd = odd(numbers);
+            while odd != 0 {
+                places[many] = word * 64 + odd.trailing_zeros() as u16;
+                many += 1;
+                odd &= odd - 1;
+            }
+        }
+        many
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn cross_first(values: &[f64; CHUNK], crossed: &mut Crossed, bounds: &[f32; GROUP], above: &mut [u64; GROUP]) -> u64 {
+    let (mut present, mut counts) = ([0_u32; LANES], [[0_u32; LANES]; GROUP]);
+    let (narrow, passed) = (crossed.values.as_chunks_mut::<LANES>().0, crossed.bounds.as_chunks_mut::<LANES>().0);
+    for ((values, narrow), passed) in values.as_chunks::<LANES>().0.iter().zip(narrow).zip(passed) {
+        for lane in 0..LANES {
+            narrow[lane] = values[lane] as f32;
+        }
+        let mut so_far = [0; LANES];
+        for (counts, bound) in counts.iter_mut().zip(bounds) {
+            for lane in 0..LANES {
+                let is_above = u32::from(narrow[lane] > *bound);
+                counts[lane] += is_above;
+                so_far[lane] += is_above;
+            }
+        }
+        for lane in 0..LANES {
+            present[lane] += u32::from(!narrow[lane].is_nan());
+        }
+        *passed = so_far;
+    }
+    add(&counts, above);
+    u64::from(present.iter().sum::<u32>())
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn cross(crossed: &mut Crossed, bounds: &[f32; GROUP], above: &mut [u64; GROUP]) {
+    let mut counts = [[0_u32; LANES]; GROUP];
+    for (narrow, passed) in crossed.values.as_chunks::<LANES>().0.iter().zip(crossed.bounds.as_chunks_mut::<LANES>().0) {
+        let mut so_far = *passed;
+        for (counts, bound) in counts.iter_mut().zip(bounds) {
+            for lane in 0..LANES {
+                let is_above = u32::from(narrow[lane] > *bound);
+                counts[lane] += is_above;
+                so_far[lane] += is_above;
+            }
+        }
+        *passed = so_far;
+    }
+    add(&counts, above);
+}
+
+/// Adds up the counts of all lanes.
+fn add(counts: &[[u32; LANES]; GROUP], above: &mut [u64; GROUP]) {
+    for (above, counts) in above.iter_mut().zip(counts) {
+        *above += u64::from(counts.iter().sum::<u32>());
+    }
+}
+
+/// Which numbers are odd, the first as the lowest bit.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn odd(numbers: &[u32; 64]) -> u64 {
+    let mut bits = 0;
+    for (place, number) in (0..).zip(numbers) {
+        bits |= u64::from(*number & 1) << place;
+    }
+    bits
+}
+
+/// How many are not missing.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(crate) fn present(values: &[f64]) -> u64 {
+    values.iter().map(|value| u64::from(!value.is_nan())).sum()
 }
 
 /// The lowest value and the highest one; infinity and minus infinity where there is none.

@@ -17,6 +17,7 @@ mod lanes;
 mod layout;
 mod missing;
 mod psi;
+mod quantiles;
 mod severity;
 mod sorted;
 #[cfg(test)]
