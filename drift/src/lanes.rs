@@ -52,7 +52,7 @@ fn count_above_group(values: &[f64; CHUNK], limits: &[f64; GROUP], above: &mut [
     present.iter().sum()
 }
 
-/// The nearest narrow number of each value, and how many bounds it is above: an odd number between the first two, and between any such pair.
+/// The nearest narrow number of each value, and how many bounds it is above: an odd number between those of a pair.
 pub(crate) struct Crossed {
     values: [f32; CHUNK],
     bounds: [u32; CHUNK],
@@ -71,8 +71,8 @@ impl Crossed {
         present
     }
 
-    /// Puts the places of values between two bounds at the beginning of `places`; how many they are.
-    pub(crate) fn inside(&self, places: &mut [u16; CHUNK]) -> usize {
+    /// The places of the values between two bounds of a pair, for which `places` has room.
+    pub(crate) fn inside<'a>(&self, places: &'a mut [u16; CHUNK]) -> &'a [u16] {
         let mut many = 0;
         for (word, numbers) in (0..).zip(self.bounds.as_chunks::<64>().0) {
             let mut odd = odd(numbers);
@@ -82,7 +82,12 @@ impl Crossed {
                 odd &= odd - 1;
             }
         }
-        many
+        &places[..many]
+    }
+
+    /// Between the bounds of which pair the value at a place is.
+    pub(crate) const fn range(&self, place: u16) -> usize {
+        self.bounds[place as usize] as usize / 2
     }
 }
 

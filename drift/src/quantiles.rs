@@ -21,9 +21,10 @@ pub(crate) fn cuts(values: &[f64], parts: usize) -> Option<(Vec<Cut>, u64)> {
     let mut sample = Vec::with_capacity(2 * SAMPLE);
     sample.extend(values.iter().step_by(values.len() / SAMPLE).filter(|value| !value.is_nan()).map(|value| key(*value)));
     let brackets = Brackets::new(sample, parts)?;
-    let counted = Counted::new(values, &brackets, brackets.rows as f64 / SAMPLE as f64);
-    let present = counted.present;
-    Some((counted.cuts(&brackets, &ranks(present as usize, parts))?, present))
+    let mut counted = Counted::new(values, &brackets);
+    let ranks = ranks(counted.present as usize, parts);
+    let cuts: Option<Vec<Cut>> = ranks.into_iter().map(|rank| counted.cut(&brackets, rank)).collect();
+    Some((cuts?, counted.present))
 }
 
 /// The ranks of the highest values of all parts but the last.
@@ -52,10 +53,15 @@ const STANDARD_ERRORS: f64 = 3.3;
 struct Brackets {
     /// Values that come often: a rank among those that equal one needs no closer look.
     points: Vec<f64>,
-    /// Ranges, rising, none of which touches another: what is above the first bound and not above the second, as the nearest narrow number.
-    /// To narrow keeps the order, so that nothing is lost by it but that a range may hold a little more.
-    ranges: Vec<[f32; 2]>,
-    /// So many rows of the sample are in the ranges.
+    /// Rising, and none touches another.
+    ranges: Vec<Range>,
+}
+
+/// What is above the first bound and not above the second, as the nearest narrow number. To narrow keeps the order, so that nothing is lost
+/// by it but that a range may hold a little more.
+struct Range {
+    bounds: [f32; 2],
+    /// So many rows of the sample are in it, or some more.
     rows: usize,
 }
 
@@ -91,11 +97,10 @@ impl Brackets {
             }
             return;
         }
-        self.rows += keys.len();
-        let (low, high) = ((number(least) as f32).next_down(), number(greatest) as f32);
-        match self.ranges.last_mut().filter(|last| low <= last[1]) {
-            Some(last) => last[1] = last[1].max(high),
-            None => self.ranges.push([low, high]),
+        let (low, high, rows) = ((number(least) as f32).next_down(), number(greatest) as f32, keys.len());
+        match self.ranges.last_mut().filter(|last| low <= last.bounds[1]) {
+            Some(last) => *last = Range { bounds: [last.bounds[0], last.bounds[1].max(high)], rows: last.rows + rows },
+            None => self.ranges.push(Range { bounds: [low, high], rows }),
         }
     }
 }
@@ -107,20 +112,20 @@ struct Counted {
     points: Vec<[u64; 2]>,
     /// By range: how many values are above its two bounds.
     ranges: Vec<[u64; 2]>,
-    /// The keys of the values in the ranges.
-    gathered: Vec<u64>,
+    /// By range: the keys of the values in it.
+    inside: Vec<Vec<u64>>,
 }
 
 impl Counted {
-    /// About `share` of the values lie in the ranges.
-    fn new(values: &[f64], brackets: &Brackets, share: f64) -> Self {
+    fn new(values: &[f64], brackets: &Brackets) -> Self {
         let limits = lanes::grouped(brackets.points.iter().flat_map(|point| [point.next_down(), *point]), f64::INFINITY);
-        let bounds = lanes::grouped(brackets.ranges.iter().flatten().copied(), f32::INFINITY);
+        let bounds = lanes::grouped(brackets.ranges.iter().flat_map(|range| range.bounds), f32::INFINITY);
         let (mut above_limits, mut above_bounds) = (vec![[0; GROUP]; limits.len()], vec![[0; GROUP]; bounds.len()]);
         // Memory that grows is cleared again and again, which takes longer than all the rest.
-        let mut gathered = Vec::with_capacity((values.len() as f64 * share * 1.1) as usize);
+        let about = |range: &Range| Vec::with_capacity(values.len() / SAMPLE * range.rows * 6 / 5);
+        let mut inside: Vec<Vec<u64>> = brackets.ranges.iter().map(about).collect();
         let mut present = 0;
-        let (mut crossed, mut inside) = (Crossed::new(), [0; CHUNK]);
+        let (mut crossed, mut places) = (Crossed::new(), [0; CHUNK]);
         lanes::chunks(values, |chunk| {
             // Either counts what is present, and there is no column without both points and ranges.
             let mut here = 0;
@@ -129,66 +134,30 @@ impl Counted {
             }
             if !brackets.ranges.is_empty() {
                 here = crossed.count(chunk, &bounds, &mut above_bounds);
-                let many = crossed.inside(&mut inside);
-                gathered.extend(inside[..many].iter().map(|place| key(chunk[usize::from(*place)])));
+                for place in crossed.inside(&mut places) {
+                    inside[crossed.range(*place)].push(key(chunk[usize::from(*place)]));
+                }
             }
             present += here;
         });
         let pairs = |above: Vec<[u64; GROUP]>, many: usize| above.as_flattened().as_chunks().0[..many].to_vec();
         let (points, ranges) = (pairs(above_limits, brackets.points.len()), pairs(above_bounds, brackets.ranges.len()));
-        Self { present, points, ranges, gathered }
+        Self { present, points, ranges, inside }
     }
 
-    /// The values at rising ranks; `None` where one lies in no bracket.
-    fn cuts(mut self, brackets: &Brackets, ranks: &[usize]) -> Option<Vec<Cut>> {
-        let place = |rank: &usize| self.place(*rank);
-        let places: Vec<Place> = ranks.iter().map(place).collect::<Option<_>>()?;
-        let wanted: Vec<usize> = places.iter().filter_map(Place::gathered).collect();
-        select(&mut self.gathered, &wanted, 0);
-
-        let keys = &self.gathered;
-        let cut = |place: Place| match place {
-            Place::Point(point) => Cut { value: brackets.points[point], above: self.points[point][1] },
-            Place::Gathered { at, above } => {
-                // What equals it may lie after it, but not after the next wanted value that does not.
-                let until = wanted.iter().copied().find(|next| *next > at && keys[*next] != keys[at]).unwrap_or(keys.len());
-                let equal = keys[at + 1..until].iter().filter(|key| **key == keys[at]).count();
-                Cut { value: number(keys[at]), above: above - equal as u64 }
-            }
-        };
-        Some(places.into_iter().map(cut).collect())
-    }
-
-    /// Where the value of a rank is.
-    fn place(&self, rank: usize) -> Option<Place> {
+    /// The value of a rank; `None` where it lies in no bracket.
+    fn cut(&mut self, brackets: &Brackets, rank: usize) -> Option<Cut> {
         let after = self.present - 1 - rank as u64;
         let held = |brackets: &[[u64; 2]]| brackets.iter().position(|above| (above[1]..above[0]).contains(&after));
         if let Some(point) = held(&self.points) {
-            return Some(Place::Point(point));
+            return Some(Cut { value: brackets.points[point], above: self.points[point][1] });
         }
         let range = held(&self.ranges)?;
-        let until_its_end: u64 = self.ranges[..=range].iter().map(|above| above[0] - above[1]).sum();
-        let at = until_its_end - 1 - (after - self.ranges[range][1]);
-        Some(Place::Gathered { at: at as usize, above: after })
-    }
-}
-
-/// Where the value of a rank is.
-enum Place {
-    Point(usize),
-    /// Among the gathered keys, when they are in order; so many values of the column come after it.
-    Gathered {
-        at: usize,
-        above: u64,
-    },
-}
-
-impl Place {
-    const fn gathered(&self) -> Option<usize> {
-        match self {
-            Self::Point(_) => None,
-            Self::Gathered { at, .. } => Some(*at),
-        }
+        let keys = &mut self.inside[range];
+        let at = keys.len() - 1 - (after - self.ranges[range][1]) as usize;
+        let (_, key, upper) = keys.select_nth_unstable(at);
+        let equal = upper.iter().filter(|other| *other == key).count();
+        Some(Cut { value: number(*key), above: after - equal as u64 })
     }
 }
 
