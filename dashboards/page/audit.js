@@ -41,7 +41,7 @@ async function show(goOn) {
     byId("banner").hidden = false;
     setText(byId("banner"), explain(error, PATIENCE_MS));
   }
-  setText(byId("asked"), rows.rows.length ? `${plural(rows.rows.length, "entry").replace("entrys", "entries")}${cursor ? ", and older ones" : ""}` : "");
+  setText(byId("asked"), rows.rows.length ? `${plural(rows.rows.length, "entry", "entries")}${cursor ? ", and older ones" : ""}` : "");
   setText(byId("message"), rows.rows.length || !byId("banner").hidden ? "" : cursor ? "Nothing like that among the newest; look among older ones" : "Nothing like that was done");
   byId("older").hidden = !cursor;
 }

@@ -67,5 +67,5 @@ export function fullTime(text) {
   return `${day} ${month} ${year} ${text.slice(11, 19)}${fraction} UTC`;
 }
 
-// One thing, two things: plural(1, "day") is "1 day".
-export const plural = (value, word) => `${count(value)} ${word}${value === 1 ? "" : "s"}`;
+// One thing, two things: plural(1, "day") is "1 day", plural(2, "entity", "entities") is "2 entities".
+export const plural = (value, word, words = `${word}s`) => `${count(value)} ${value === 1 ? word : words}`;

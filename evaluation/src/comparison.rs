@@ -86,7 +86,7 @@ pub(super) fn comparison(
     Comparison {
         champion_auc: delong::area(rankings[1].groups().map(|group| group.1), z),
         champion_average_precision: figure(|both| both[1].average_precision, (0.0, 1.0)),
-        auc: delong::paired(rankings[0], rankings[1], judged.labels, z),
+        auc: delong::paired(rankings[0], rankings[1], judged.labels, None, z),
         average_precision: figure(difference, (-1.0, 1.0)),
         flips: thresholds.iter().map(|threshold| flips(judged, champion_scores, threshold)).collect(),
     }

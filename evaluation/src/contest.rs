@@ -27,11 +27,13 @@ pub struct Contest {
     pub rows: u64,
     /// Bad ones among them: the outcomes that intervals for any number of looks count.
     pub bad: u64,
+    /// How many entities they belong to, each of which is drawn whole; `None` where that is not known, and then each row is one.
+    pub entities: Option<u64>,
     /// The one that wants to be champion.
     pub challenger: Contestant,
     /// The one that is.
     pub champion: Contestant,
-    /// The area under the curve, by DeLong's paired test.
+    /// The area under the curve, by DeLong's paired test, of whole entities where these are known (Obuchowski, 1997).
     pub auc: Lead,
     /// Average precision, over resamples that both are measured on.
     pub average_precision: Lead,
@@ -147,13 +149,15 @@ pub fn contest(
             money_saved_minor: money(|flagged, costs| Some(flagged.bad_minor? - costs * flagged.good_minor?)),
         }
     };
-    let auc = delong::paired(&rankings[0], &rankings[1], judged.labels, z);
+    let entities = judged.entities.as_ref();
+    let auc = delong::paired(&rankings[0], &rankings[1], judged.labels, entities.map(|entities| entities.codes.as_slice()), z);
     let missing = all.ranked().err().unwrap_or(Missing::NoRows);
     let auc_lead = auc.difference.point().ok_or(missing);
     let no_bad = if all.rows() == 0 { Missing::NoRows } else { Missing::NoBad };
     Ok(Contest {
         rows: all.rows(),
         bad: all.bad,
+        entities: entities.map(|entities| entities.names.len() as u64),
         challenger: contestant(0),
         champion: contestant(1),
         auc: Lead::new(auc_lead, auc.standard_error, Method::Delong, all.bad, (-1.0, 1.0), (sequential, z)),

@@ -1,6 +1,6 @@
 //! The variance of the area under the curve, and the test whether two models differ in it on the same rows (DeLong, DeLong and
-//! Clarke-Pearson, 1988), by ranks instead of pairs (Sun and Xu, 2014). Rows count as independent of each other; where rows of
-//! one entity are alike the true error is larger, and that over resamples of entities shows it.
+//! Clarke-Pearson, 1988), by ranks instead of pairs (Sun and Xu, 2014). Where entities are given, whole entities count as independent of
+//! each other (Obuchowski, 1997); otherwise rows do, and where those of one entity are alike the true error is larger.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +38,8 @@ pub struct Difference {
     pub p: Option<f64>,
 }
 
-/// DeLong's paired test. Both rankings are of the same rows.
-pub(super) fn paired(model: &Ranking, champion: &Ranking, labels: &[bool], z: f64) -> Difference {
+/// DeLong's paired test. Both rankings are of the same rows; `entities` has the number of each row's.
+pub(super) fn paired(model: &Ranking, champion: &Ranking, labels: &[bool], entities: Option<&[u32]>, z: f64) -> Difference {
     if let Err(missing) = model.all().ranked() {
         return missing.into();
     }
@@ -51,7 +51,15 @@ pub(super) fn paired(model: &Ranking, champion: &Ranking, labels: &[bool], z: f6
         let side = if labels[row] { &mut bad } else { &mut good };
         side.add(mine[row] - theirs[row], 1);
     }
-    let Some(variance) = bad.variance_of_mean().zip(good.variance_of_mean()).map(|(bad, good)| bad + good) else {
+    let variance = match entities {
+        None => bad.variance_of_mean().zip(good.variance_of_mean()).map(|(bad, good)| bad + good),
+        Some(entities) => {
+            let gap = |row: u32| mine[row as usize] - theirs[row as usize] - bad.mean;
+            let gaps = model.rows.iter().map(|&row| (entities[row as usize], labels[row as usize], gap(row)));
+            of_entities(gaps, bad.count as f64, good.count as f64)
+        }
+    };
+    let Some(variance) = variance else {
         return Difference { difference: bad.mean.into(), standard_error: None, z: None, p: None };
     };
     let error = variance.sqrt();
@@ -62,6 +70,36 @@ pub(super) fn paired(model: &Ranking, champion: &Ranking, labels: &[bool], z: f6
         z: deviation,
         p: deviation.map(two_sided),
     }
+}
+
+/// What the gaps of an entity's bad rows, and of its good rows, add up to.
+#[derive(Clone, Copy, Default)]
+struct Gaps {
+    bad: Option<f64>,
+    good: Option<f64>,
+}
+
+/// The variance of the difference where rows of one entity belong together, from each row's entity, label, and gap to the difference: the sum
+/// over entities of (bad gaps / all bad rows + good gaps / all good rows) squared, each of its three terms by the number of entities that have a
+/// part in it. `None` unless two entities have bad rows and two have good ones.
+fn of_entities(rows: impl Iterator<Item = (u32, bool, f64)>, all_bad: f64, all_good: f64) -> Option<f64> {
+    let mut entities = Vec::<Gaps>::new();
+    for (entity, is_bad, gap) in rows {
+        if entities.len() <= entity as usize {
+            entities.resize(entity as usize + 1, Gaps::default());
+        }
+        let Gaps { bad, good } = &mut entities[entity as usize];
+        *(if is_bad { bad } else { good }).get_or_insert_default() += gap;
+    }
+    entities.retain(|gaps| gaps.bad.is_some() || gaps.good.is_some());
+    let without_bias = |count: usize| (count > 1).then(|| count as f64 / (count - 1) as f64);
+    let squares = |side: fn(&Gaps) -> Option<f64>, all: f64| {
+        let gaps: Vec<f64> = entities.iter().filter_map(side).collect();
+        Some(without_bias(gaps.len())? * gaps.iter().map(|gap| (gap / all).powi(2)).sum::<f64>())
+    };
+    let products: f64 = entities.iter().filter_map(|gaps| Some(gaps.bad? * gaps.good?)).sum();
+    let together = 2.0 * without_bias(entities.len())? * products / (all_bad * all_good);
+    Some((squares(|gaps| gaps.bad, all_bad)? + squares(|gaps| gaps.good, all_good)? + together).max(0.0))
 }
 
 /// Where the rows of a group stand among those of the other label, 0 to 1; the mean of either is the area under the curve.
@@ -127,5 +165,77 @@ impl Moments {
 impl From<Missing> for Difference {
     fn from(missing: Missing) -> Self {
         Self { difference: missing.into(), standard_error: None, z: None, p: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::judged::Judged;
+
+    /// A row: its entity, whether it is bad, the score of the model and that of the champion.
+    type Row = (u32, bool, u8, u8);
+
+    fn difference(rows: &[Row], entities: Option<&[u32]>) -> Difference {
+        let labels: Vec<bool> = rows.iter().map(|row| row.1).collect();
+        let scores = |of: fn(&Row) -> u8| rows.iter().map(|row| f64::from(of(row)) / 10.0).collect::<Vec<f64>>();
+        let (model, champion) = (scores(|row| row.2), scores(|row| row.3));
+        let judged = Judged::new(&model, &labels).unwrap();
+        paired(&Ranking::new(&model, &judged), &Ranking::new(&champion, &judged), &labels, entities, 1.96)
+    }
+
+    /// Obuchowski's variance, pair by pair.
+    fn by_pairs(rows: &[Row]) -> Option<f64> {
+        let wins = |bad: u8, good: u8| if bad > good { 1.0 } else { f64::from(u8::from(bad == good)) / 2.0 };
+        let gap = |bad: &Row, good: &Row| wins(bad.2, good.2) - wins(bad.3, good.3);
+        let (bad, good): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.1);
+        let (m, n) = (bad.len() as f64, good.len() as f64);
+        let mean = bad.iter().flat_map(|bad| good.iter().map(|good| gap(bad, good))).sum::<f64>() / (m * n);
+        let of_entity = |entity: u32| {
+            let of_bad = |bad: &&Row| good.iter().map(|good| gap(bad, good)).sum::<f64>() / n - mean;
+            let of_good = |good: &&Row| bad.iter().map(|bad| gap(bad, good)).sum::<f64>() / m - mean;
+            let own = |side: &[&Row], of: &dyn Fn(&&Row) -> f64| {
+                let own: Vec<f64> = side.iter().filter(|row| row.0 == entity).map(of).collect();
+                (!own.is_empty(), own.iter().sum::<f64>())
+            };
+            (own(&bad, &of_bad), own(&good, &of_good))
+        };
+        let entities: std::collections::BTreeSet<u32> = rows.iter().map(|row| row.0).collect();
+        let sums: Vec<((bool, f64), (bool, f64))> = entities.into_iter().map(of_entity).collect();
+        let count = |has: fn(&((bool, f64), (bool, f64))) -> bool| sums.iter().filter(|sum| has(sum)).count() as f64;
+        let (i10, i01, i) = (count(|sum| sum.0.0), count(|sum| sum.1.0), sums.len() as f64);
+        let s10 = i10 / ((i10 - 1.0) * m) * sums.iter().map(|sum| sum.0.1 * sum.0.1).sum::<f64>();
+        let s01 = i01 / ((i01 - 1.0) * n) * sums.iter().map(|sum| sum.1.1 * sum.1.1).sum::<f64>();
+        let s11 = i / (i - 1.0) * sums.iter().map(|sum| sum.0.1 * sum.1.1).sum::<f64>();
+        (i10 > 1.0 && i01 > 1.0).then(|| (s10 / m + s01 / n + 2.0 * s11 / (m * n)).max(0.0))
+    }
+
+    proptest! {
+        #[test]
+        fn entities_count_as_one_each(rows in proptest::collection::vec((0..12_u32, any::<bool>(), 0..10_u8, 0..10_u8), 2..60)) {
+            prop_assume!(rows.iter().any(|row| row.1) && rows.iter().any(|row| !row.1));
+            let entities: Vec<u32> = rows.iter().map(|row| row.0).collect();
+            let found = difference(&rows, Some(&entities)).standard_error;
+            match (found, by_pairs(&rows)) {
+                (Some(found), Some(expect)) => prop_assert!((found * found - expect).abs() < 1e-12, "{found} {expect}"),
+                (found, expect) => prop_assert_eq!(found, expect),
+            }
+            // Each row an entity: DeLong's own test.
+            let own: Vec<u32> = (0..rows.len() as u32).rev().collect();
+            let (alone, plain) = (difference(&rows, Some(&own)), difference(&rows, None));
+            match (alone.standard_error, plain.standard_error) {
+                (Some(alone), Some(plain)) => prop_assert!((alone - plain).abs() < 1e-12, "{alone} {plain}"),
+                (alone, plain) => prop_assert_eq!(alone, plain),
+            }
+            // What is said three times is not known any better.
+            let thrice: Vec<Row> = rows.iter().flat_map(|row| [*row; 3]).collect();
+            let copies: Vec<u32> = own.iter().flat_map(|entity| [*entity; 3]).collect();
+            match (difference(&thrice, Some(&copies)).standard_error, plain.standard_error) {
+                (Some(copied), Some(plain)) => prop_assert!((copied - plain).abs() < 1e-12, "{copied} {plain}"),
+                (copied, plain) => prop_assert_eq!(copied, plain),
+            }
+        }
     }
 }

@@ -81,7 +81,12 @@ impl Monitoring {
         }
         if let Some(policy) = &read.experiment {
             policy.as_ref().check().map_err(|error| fail(error.to_string(), policy.span()))?;
+            if let Some(entity) = policy.as_ref().entity.as_ref().filter(|entity| pipeline.schema.entity(entity).is_none()) {
+                return Err(fail(format!("there is no entity `{entity}` in [event.entities]"), policy.span()));
+            }
         }
+        let mut experiment = read.experiment.map(Spanned::into_inner).unwrap_or_default();
+        experiment.entity.get_or_insert_with(|| pipeline.model.review_entity.clone());
         let drift = read.drift.unwrap_or_else(|| Spanned::new(0..0, DriftFile::default()));
         let (span, drift, usual) = (drift.span(), drift.into_inner(), Rules::default());
         let rules = Rules {
@@ -93,7 +98,7 @@ impl Monitoring {
         Ok(Self {
             segments: read.segments.into_iter().map(Spanned::into_inner).collect(),
             performance: read.performance.map(Spanned::into_inner).unwrap_or_default(),
-            experiment: read.experiment.map(Spanned::into_inner).unwrap_or_default(),
+            experiment,
             rules: rules.check().map_err(|error| fail(error.to_string(), span))?,
             hysteresis: drift.hysteresis.unwrap_or_default(),
             retrain: drift.retrain,
@@ -115,7 +120,12 @@ mod tests {
 
     #[test]
     fn it_is_read_or_what_is_wrong_has_a_place() {
-        assert_eq!(parse("").unwrap(), Monitoring::default());
+        let experiment = experiment::Policy { entity: Some("customer".to_owned()), ..experiment::Policy::default() };
+        assert_eq!(parse("").unwrap(), Monitoring { experiment, ..Monitoring::default() });
+        assert_eq!(
+            parse("[monitoring.experiment]\nentity = \"terminal\"").unwrap().experiment.entity.as_deref(),
+            Some("terminal")
+        );
         let text = "[monitoring]\nsegments = [\"channel\"]\n[monitoring.performance]\nmaturity = \"30d\"\n[monitoring.experiment]\nmeasure = \"money_saved\"";
         let monitoring = parse(text).unwrap();
         assert_eq!((monitoring.segments.as_slice(), monitoring.performance.mature_at), (["channel".to_owned()].as_slice(), 0.9));
@@ -135,6 +145,7 @@ mod tests {
         check("[monitoring]\nsegment = []", "p.toml:2:1: unknown field `segment`");
         check("[monitoring.drift]\nwatch = 0.5", "p.toml:1:1: `watch` is 0.5 and `drift` is 0.25");
         check("[monitoring.drift]\nhysteresis = { of = 1, last = 2 }", "p.toml:2:14: 1 of the last 2 windows: it must be more");
+        check("[monitoring.experiment]\nentity = \"shop\"", "p.toml:1:1: there is no entity `shop` in [event.entities]");
         check("[monitoring.experiment]\nalfa = 1", "p.toml:2:1: unknown field `alfa`");
         check("[monitoring.experiment]\nalpha = 0.9", "p.toml:1:1: alpha is 0.9");
         check("[monitoring.experiment]\nmeasure = \"f1\"", "p.toml:2:11: unknown variant `f1`");

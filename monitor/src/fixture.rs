@@ -59,11 +59,15 @@ pub(crate) fn event(position: u64, event_id: &str, occurred_at: &str, minor: i64
 }
 
 pub(crate) fn event_at(position: u64, event_id: &str, occurred_at: Timestamp, minor: i64) -> Record {
+    event_of(position, event_id, occurred_at, minor, "card_1")
+}
+
+pub(crate) fn event_of(position: u64, event_id: &str, occurred_at: Timestamp, minor: i64, card: &str) -> Record {
     let event = Event {
         event_id: id(event_id),
         occurred_at,
         amount: Amount::new(minor, Currency::new("EUR").unwrap()),
-        entities: vec![Some("card_1".into()), None],
+        entities: vec![Some(card.into()), None],
         attributes: vec![Some(Value::Text("ecom".into())), Some(Value::Integer(3))],
         supersedes: None,
     };

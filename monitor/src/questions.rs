@@ -119,6 +119,13 @@ pub enum Question {
         /// Of which days.
         days: Days,
     },
+    /// Whose each event was, in the order of the log.
+    Keys {
+        /// Which entity, as the pipeline file declares it.
+        entity: String,
+        /// Of which days.
+        days: Days,
+    },
     /// What experiments were declared; see [`crate::experiment`].
     Declarations,
     /// See [`moment`].
@@ -155,6 +162,7 @@ impl Question {
             Self::Alerts(_) => "alerts",
             Self::Entity { .. } => "entity",
             Self::Attributes { .. } => "attributes",
+            Self::Keys { .. } => "keys",
             Self::Declarations => "declarations",
             Self::Moment => "moment",
             Self::Decision { .. } => "decision",

@@ -155,8 +155,12 @@ fn print(found: &Comparison, policy: &Policy) -> anyhow::Result<()> {
     }
     let judged = output::thousands(outcomes.judged());
     let between = |from: Option<Timestamp>| from.map_or_else(|| "-".to_owned(), Timestamp::date);
+    let whose = contest.entities.map_or_else(
+        || "each taken as independent".to_owned(),
+        |entities| format!("of {} entities", output::thousands(entities)),
+    );
     output::text_line(&format!(
-        "\n{} events of {} to {}, {judged} of them judged, {} bad; {} of the bad ones are known as of {}\n",
+        "\n{} events of {} to {}, {judged} of them judged, {whose}, {} bad; {} of the bad ones are known as of {}\n",
         output::thousands(found.events),
         between(found.from),
         between(found.to),

@@ -59,6 +59,9 @@ pub struct Policy {
     pub least_events: u64,
     /// How many resamples intervals are taken over.
     pub rounds: usize,
+    /// The entity whose events are alike: it is drawn whole. The one that people review where none is named; without any, each event is
+    /// taken as independent of all others.
+    pub entity: Option<String>,
 }
 
 impl Default for Policy {
@@ -76,6 +79,7 @@ impl Default for Policy {
             max_unscored: 0.01,
             least_events: 1_000,
             rounds: 200,
+            entity: None,
         }
     }
 }
@@ -186,7 +190,10 @@ pub async fn compare(
     let policy = &declared::policy(warehouse, request, policy).await?;
     let as_of = performance::as_of(warehouse, request.as_of).await?;
     let maturity = performance::maturity(warehouse, as_of).await?;
-    let rows = Rows::ask(warehouse, request, Judging { as_of, maturity: judged_by.maturity }).await?;
+    let mut rows = Rows::ask(warehouse, request, Judging { as_of, maturity: judged_by.maturity }).await?;
+    if let Some(entity) = &policy.entity {
+        rows.ask_whose(warehouse, entity, request.days).await?;
+    }
     let measured = Measured { rows: &rows, as_of, maturity: &maturity };
     let both = rows.both();
     let settings = Settings { rounds: policy.rounds, ..judged_by.settings(rows.thresholds) };
@@ -267,6 +274,8 @@ impl Measured<'_> {
         let minor: Vec<i64> = judged.iter().map(|&row| rows.minor[row]).collect();
         let columns = Judged::new(&challenger, &labels)?.with_champion(&champion)?;
         let columns = if rows.has_money { columns.with_amounts(&minor)? } else { columns };
+        let whose: Vec<&str> = rows.whose.as_ref().map_or(Vec::new(), |whose| judged.iter().map(|&row| &*whose[row]).collect());
+        let columns = if rows.whose.is_some() { columns.with_entities(&whose)? } else { columns };
         Ok(contest(&columns, &affordable(settings, judged.len()), &policy.sequential(), policy.wrong_stop_costs)?)
     }
 

@@ -7,13 +7,14 @@ use super::Request;
 use crate::error::Error;
 use crate::outcome::{Judging, Outcome};
 use crate::performance::rows::thresholds_of;
-use crate::questions::Question;
 use crate::questions::columns::{Columns, known};
+use crate::questions::{Days, Question};
 use crate::warehouse::Warehouse;
 
 /// Events in the order of the log, from the first that the challenger scored to the last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
+    pub position: Vec<i64>,
     pub occurred_at: Vec<Timestamp>,
     pub champion: Vec<Option<f64>>,
     pub challenger: Vec<Option<f64>>,
@@ -25,6 +26,8 @@ pub(super) struct Rows {
     pub minor: Vec<i64>,
     pub label: Vec<Option<bool>>,
     pub outcome: Vec<Outcome>,
+    /// Whose they are, where that was asked for; an event without such an entity is its own.
+    pub whose: Option<Vec<String>>,
     /// Whether any event moved money.
     pub has_money: bool,
     /// Those of the newest decision.
@@ -47,6 +50,29 @@ impl Rows {
         Ok(rows.part(first, end))
     }
 
+    /// Asks whose they are.
+    pub(super) async fn ask_whose(&mut self, warehouse: &dyn Warehouse, entity: &str, days: Days) -> Result<(), Error> {
+        let question = Question::Keys { entity: entity.to_owned(), days };
+        let name = question.name();
+        let mut whose: Vec<String> = self.position.iter().map(|position| format!("\0{position}")).collect();
+        // Both are in the order of the log.
+        let mut row = 0;
+        for batch in &warehouse.answer(question).await? {
+            let columns = Columns::new(name, batch);
+            let (positions, keys) = (columns.whole("event_position")?, columns.texts("key")?);
+            for (number, position) in positions.values().iter().enumerate() {
+                while row < whose.len() && self.position[row] < *position {
+                    row += 1;
+                }
+                if self.position.get(row) == Some(position) && !keys.value(number).is_empty() {
+                    keys.value(number).clone_into(&mut whose[row]);
+                }
+            }
+        }
+        self.whose = Some(whose);
+        Ok(())
+    }
+
     fn take(&mut self, columns: &Columns<'_>, judging: Judging, last: &mut Option<i64>) -> Result<(), Error> {
         let positions = columns.whole("event_position")?;
         let times = columns.times("occurred_at")?;
@@ -65,6 +91,7 @@ impl Rows {
             let amount = known(&amounts, row, |row| amounts.value(row));
             let loss = known(&losses, row, |row| losses.value(row)).or(amount);
             let is_declined = decisions.value(row) == Verdict::Decline.name();
+            self.position.push(positions.value(row));
             self.occurred_at.push(occurred_at);
             self.champion.push(known(&champion, row, |row| champion.value(row)));
             self.challenger.push(known(&challenger, row, |row| challenger.value(row)));
@@ -85,6 +112,7 @@ impl Rows {
             column[first..end].to_vec()
         }
         Self {
+            position: part(&self.position, first, end),
             occurred_at: part(&self.occurred_at, first, end),
             champion: part(&self.champion, first, end),
             challenger: part(&self.challenger, first, end),

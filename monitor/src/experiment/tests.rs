@@ -4,7 +4,7 @@ use scoring::engine::ShadowScores;
 use scoring::{Control, Decision, ModelScore, Role, Thresholds};
 
 use super::*;
-use crate::fixture::{Backend, backends, decided, event, label, project, record, sample, time};
+use crate::fixture::{Backend, backends, decided, event_of, label, project, record, sample, time};
 use crate::warehouse::ParquetWarehouse;
 
 fn said(version: u32, role: Role, probability: f64) -> ModelScore {
@@ -18,22 +18,23 @@ fn noise(number: u32, of: u32) -> f64 {
 
 /// Events that version 7 decided while version 8 looked on. Every fifth is bad; `knows` says how well each tells.
 fn records(events: u32, knows: [f64; 2]) -> Vec<Record> {
-    records_where(events, knows, |_| true)
+    records_where(events, knows, |_| true, 1)
 }
 
-/// The same, where the challenger answers some events only.
-fn records_where(events: u32, knows: [f64; 2], answers: fn(u32) -> bool) -> Vec<Record> {
+/// The same, where the challenger answers some events only, and so many events of a card are all alike.
+fn records_where(events: u32, knows: [f64; 2], answers: fn(u32) -> bool, alike: u32) -> Vec<Record> {
     let mut records = Vec::new();
     for number in 0..events {
         let position = records.len() as u64;
-        let (id, bad) = (format!("e{number}"), number % 5 == 0);
+        let card = number / alike;
+        let (id, bad) = (format!("e{number}"), card.is_multiple_of(5));
         let at = format!("2018-08-{:02}T10:00:00Z", number * 20 / events + 1);
         let known = format!("2018-08-{:02}T12:00:00Z", number * 20 / events + 2);
         let score = |place: usize| {
             let risk = if bad { knows[place] } else { 0.0 };
-            (0.5 * risk + 0.5 * noise(number, place as u32 + 1)).clamp(0.0, 1.0)
+            (0.5 * risk + 0.5 * noise(card, place as u32 + 1)).clamp(0.0, 1.0)
         };
-        records.push(event(position, &id, &at, 1_000));
+        records.push(event_of(position, &id, time(&at), 1_000, &format!("card_{card}")));
         let decision = Decision {
             champion: Some(said(7, Role::Champion, score(0))),
             thresholds: Thresholds { review: 860, decline: 900 },
@@ -107,7 +108,7 @@ async fn a_broken_guardrail_keeps_it_out() {
     assert_eq!(state(GuardrailName::Latency), GuardrailState::NoData, "it only looked on");
     assert_eq!(state(GuardrailName::Unscored), GuardrailState::Holds);
     // A third of the events has no score of the challenger.
-    let found = compared(&records_where(1_500, [0.6, 0.6], |number| number % 3 != 1), &self::policy()).await;
+    let found = compared(&records_where(1_500, [0.6, 0.6], |number| number % 3 != 1, 1), &self::policy()).await;
     assert_eq!((found.finding.verdict, found.events), (Verdict::Keep, 1_000), "{:?}", found.finding);
     assert!(found.finding.reasons[0].starts_with("guardrail events without a score: 0.33"), "{:?}", found.finding);
 }
@@ -160,6 +161,27 @@ async fn guardrails_of_a_declared_experiment_go_before_those_of_the_file() {
         let judged_by = performance::Policy::default();
         let found = compare(&*warehouse, &request(), Inputs::default(), &policy(), &judged_by).await.unwrap();
         assert_eq!(limits(&found), (0.002, 0.5), "by two people, in {name}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_entity_does_again_and_again_is_not_known_any_better() {
+    for Backend { warehouse, name, .. } in backends() {
+        warehouse.append(&project(&records_where(900, [0.3, 0.4], |_| true, 3))).unwrap();
+        let compared = async |entity: Option<&str>| {
+            let policy = Policy { entity: entity.map(str::to_owned), rounds: 200, ..policy() };
+            let judged_by = performance::Policy::default();
+            compare(&*warehouse, &request(), Inputs::default(), &policy, &judged_by).await.unwrap().contest
+        };
+        let errors = |of: &Contest| [of.auc, of.average_precision].map(|lead| lead.standard_error.unwrap());
+        let (apart, cards, terminals) = (compared(None).await, compared(Some("card")).await, compared(Some("terminal")).await);
+        assert_eq!((apart.entities, cards.entities, terminals.entities), (None, Some(300), Some(900)), "{name}");
+        assert_eq!(apart.auc.difference.point(), cards.auc.difference.point(), "{name}");
+        for (wide, narrow) in errors(&cards).into_iter().zip(errors(&apart)) {
+            assert!((1.5..2.0).contains(&(wide / narrow)), "three alike are one, so it is 1.7 times: {wide} {narrow} in {name}");
+        }
+        // No event has a terminal: each is its own.
+        assert!((errors(&terminals)[0] - errors(&apart)[0]).abs() < 1e-12, "{name}");
     }
 }
 

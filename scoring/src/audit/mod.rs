@@ -13,6 +13,7 @@ mod told;
 mod verify;
 
 pub use self::chain::{Chain, Found};
+#[cfg(feature = "http")]
 pub(crate) use self::entry::hex;
 pub use self::entry::{Draft, Entry, Recorded, Sealed};
 pub use self::follower::Auditor;

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::declared::{PIPELINE_FILE, declared};
 pub use self::experiment::{Course, Ended, Experiment, Guardrails, Outcome};
 pub use self::governance::{Governance, Kind, Probation};
+#[cfg(feature = "http")]
 pub(crate) use self::person::plain;
 pub use self::person::{ANYBODY, DESK, GUARDRAIL, May, PLAN, PROGRAM, Person, SOMEBODY, is_one, is_reserved, may_be_one};
 pub use self::proposal::{Facts, Outdated, Proposal, Stage};

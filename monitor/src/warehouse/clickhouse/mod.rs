@@ -410,6 +410,9 @@ fn query(server: &Server, question: &Question) -> Query {
             .param("key", key)
             .param("limit", limit),
         Question::Attributes { days: of } => days(include_str!("../../../sql/attributes.sql"), *of),
+        Question::Keys { entity, days: of } => {
+            days(include_str!("../../../sql/clickhouse/keys.sql"), *of).param("entity", entity)
+        }
         Question::Declarations => server.query(&typed(include_str!("../../../sql/declarations.sql"))),
         Question::Moment => server.query(&typed(include_str!("../../../sql/moment.sql"))),
         Question::Decision { event_id } => {

@@ -77,7 +77,9 @@ async fn collect(context: SessionContext, parts: Arc<Parts>, question: Question)
     let (sql, parameters) = query(&question);
     // The name of a field has to be known before parameters are.
     let named = match &question {
-        Question::Entity { entity, .. } => sql.replace("$entity", &format!("'{}'", entity.replace('\'', "''"))),
+        Question::Entity { entity, .. } | Question::Keys { entity, .. } => {
+            sql.replace("$entity", &format!("'{}'", entity.replace('\'', "''")))
+        }
         _ => sql.to_owned(),
     };
     context.sql(&named).await?.with_param_values(parameters)?.collect().await
@@ -121,6 +123,7 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
             (include_str!("../../../sql/entity.sql"), parameters)
         }
         Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
+        Question::Keys { days, .. } => (include_str!("../../../sql/keys.sql"), range(*days)),
         Question::Declarations => (include_str!("../../../sql/declarations.sql"), Vec::new()),
         Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {
