@@ -9,6 +9,7 @@ mod cells;
 mod chi_square;
 mod column;
 mod compare;
+mod crossed;
 mod discovery;
 mod hysteresis;
 mod jensen_shannon;

@@ -2,7 +2,8 @@
 //! what is above these, and gathers what lies between. The counts then tell whether the sample was right: what comes out is exact, or
 //! nothing. Sorting is what it is tested against.
 
-use crate::lanes::{self, CHUNK, Crossed, GROUP};
+use crate::crossed::Crossed;
+use crate::lanes::{self, CHUNK, GROUP};
 use crate::sorted::{key, number};
 
 /// A value, and how many are above it.
