@@ -193,22 +193,21 @@ mod tests {
         let (bad, good): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.1);
         let (m, n) = (bad.len() as f64, good.len() as f64);
         let mean = bad.iter().flat_map(|bad| good.iter().map(|good| gap(bad, good))).sum::<f64>() / (m * n);
-        let of_entity = |entity: u32| {
-            let of_bad = |bad: &&Row| good.iter().map(|good| gap(bad, good)).sum::<f64>() / n - mean;
-            let of_good = |good: &&Row| bad.iter().map(|bad| gap(bad, good)).sum::<f64>() / m - mean;
-            let own = |side: &[&Row], of: &dyn Fn(&&Row) -> f64| {
-                let own: Vec<f64> = side.iter().filter(|row| row.0 == entity).map(of).collect();
-                (!own.is_empty(), own.iter().sum::<f64>())
-            };
-            (own(&bad, &of_bad), own(&good, &of_good))
+        let of_bad = |bad: &&Row| good.iter().map(|good| gap(bad, good)).sum::<f64>() / n - mean;
+        let of_good = |good: &&Row| bad.iter().map(|bad| gap(bad, good)).sum::<f64>() / m - mean;
+        // What the rows of an entity add up to; `None` where it has none.
+        let own = |side: &[&Row], of: &dyn Fn(&&Row) -> f64, entity: u32| {
+            side.iter().filter(|row| row.0 == entity).map(of).reduce(|sum, gap| sum + gap)
         };
         let entities: std::collections::BTreeSet<u32> = rows.iter().map(|row| row.0).collect();
-        let sums: Vec<((bool, f64), (bool, f64))> = entities.into_iter().map(of_entity).collect();
-        let count = |has: fn(&((bool, f64), (bool, f64))) -> bool| sums.iter().filter(|sum| has(sum)).count() as f64;
-        let (i10, i01, i) = (count(|sum| sum.0.0), count(|sum| sum.1.0), sums.len() as f64);
-        let s10 = i10 / ((i10 - 1.0) * m) * sums.iter().map(|sum| sum.0.1 * sum.0.1).sum::<f64>();
-        let s01 = i01 / ((i01 - 1.0) * n) * sums.iter().map(|sum| sum.1.1 * sum.1.1).sum::<f64>();
-        let s11 = i / (i - 1.0) * sums.iter().map(|sum| sum.0.1 * sum.1.1).sum::<f64>();
+        let of_entity = |entity: u32| [own(&bad, &of_bad, entity), own(&good, &of_good, entity)];
+        let sums: Vec<[Option<f64>; 2]> = entities.into_iter().map(of_entity).collect();
+        let side = |place: usize| sums.iter().filter_map(move |sums| sums[place]);
+        let (i10, i01, i) = (side(0).count() as f64, side(1).count() as f64, sums.len() as f64);
+        let s10 = i10 / ((i10 - 1.0) * m) * side(0).map(|sum| sum * sum).sum::<f64>();
+        let s01 = i01 / ((i01 - 1.0) * n) * side(1).map(|sum| sum * sum).sum::<f64>();
+        let both = sums.iter().map(|[bad, good]| bad.unwrap_or_default() * good.unwrap_or_default());
+        let s11 = i / (i - 1.0) * both.sum::<f64>();
         (i10 > 1.0 && i01 > 1.0).then(|| (s10 / m + s01 / n + 2.0 * s11 / (m * n)).max(0.0))
     }
 
