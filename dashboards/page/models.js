@@ -94,8 +94,8 @@ function showComparison() {
   title.className = state === "no_data" ? "no_data" : verdict;
   setText(title, state === "no_data" ? "No data" : { promote: "Promote", keep: "Keep the champion", need_more: `${summary[0].toUpperCase()}${summary.slice(1)}` }[verdict]);
   const { entities } = comparison.contest;
-  const whose = entities === null ? "each taken as independent" : `of ${plural(entities, "entity", "entities")}`;
-  setText(byId("scope"), `${comparison.model} ${comparison.challenger} against ${comparison.champion}: ${plural(events, "event")} that both scored, ${count(judged(outcomes))} judged (${whose}), ${count(outcomes.bad)} bad. Of the bad ones ${interval(maturity, percent)} are known by now.`);
+  const whose = entities === null ? " (each taken as independent)" : entities > 0 ? ` (of ${plural(entities, "entity", "entities")})` : "";
+  setText(byId("scope"), `${comparison.model} ${comparison.challenger} against ${comparison.champion}: ${plural(events, "event")} that both scored, ${count(judged(outcomes))} judged${whose}, ${count(outcomes.bad)} bad. Of the bad ones ${interval(maturity, percent)} are known by now.`);
   byId("reasons").replaceChildren(...reasons.map(reason => html("li", {}, reason)));
   byId("guardrails").replaceChildren(...guardrails.map(({ name, state: stands, value, limit }) => html("li", { class: stands },
     html("b", {}, GUARDRAILS[name]), html("span", {}, STATES[stands]), html("small", {}, `${interval(value, plain)}, at most ${plain(limit)}`))));
