@@ -7,6 +7,10 @@ use std::hint::black_box;
 use drift::{Bins, Kind, numbers, psi};
 use rustix::time::{ClockId, clock_gettime};
 
+/// What the program allocates with, too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [reference, current, columns] = given.as_slice() else {

@@ -1,6 +1,6 @@
-"""What the stability index and the exact KS test cost of a million rows against a million, 20 columns: CPU-seconds of one run in numpy, in
-scipy, in evidently, and here. Each is given the columns in memory; reading them is not counted on any side. The sums of the figures must
-agree."""
+"""What the stability index and the exact KS test cost of a million rows against a million, 20 columns: CPU-seconds in numpy, in scipy and
+here, the least of some turns, and in evidently of one. Each is given the columns in memory; reading them is not counted on any side. The sums
+of the figures must agree."""
 
 import argparse
 import json
@@ -97,29 +97,39 @@ def memory_of(program, folder):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rows", type=int, default=1_000_000)
+    arguments.add_argument("--rounds", type=int, default=5, help="how often each has its turn, evidently apart")
     arguments.add_argument("--riskflow", help="the program, to measure its memory and its time with the reading, too")
     arguments.add_argument("--bench", help="the built bench `million` of drift; it is built otherwise")
     arguments.add_argument("--without-evidently", action="store_true")
     given = arguments.parse_args()
     reference, current = sample(given.rows, 1, 0.0), sample(given.rows, 2, 1.0)
     pairs = list(zip(reference, current))
-    results = {}
-    results["numpy PSI"], indices = cpu(lambda: sum(numpy_psi(*pair) for pair in pairs))
     edges = [edges_of(then) for then in reference]
-    results["numpy PSI, edges known"], _ = cpu(lambda: sum(numpy_psi(*pair, known) for pair, known in zip(pairs, edges)))
-    results["scipy KS"], distances = cpu(lambda: sum(scipy_ks(*pair) for pair in pairs))
+    results = {}
+
+    def least(what, seconds):
+        results[what] = min(seconds, results.get(what, seconds))
+
     with tempfile.TemporaryDirectory() as folder:
         for name, side in (("then", reference), ("now", current)):
             numpy.concatenate(side).tofile(os.path.join(folder, name))
         bench = [given.bench] if given.bench else ["cargo", "bench", "--quiet", "-p", "drift", "--"]
         command = [*bench, *(os.path.join(folder, name) for name in ("then", "now")), str(COLUMNS)]
-        ours = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout)
-        for what, expect in (("psi_sum", indices), ("ks_sum", distances)):
-            if abs(ours[what] - expect) > 1e-9 * abs(expect):
-                raise SystemExit(f"{what} is {ours[what]} here and {expect} there")
-        results["riskflow PSI"], results["riskflow PSI, edges known"] = ours["psi_cpu_seconds"], ours["psi_known_edges_cpu_seconds"]
-        # The exact KS comes with the other figures: nothing is sorted for it alone.
-        results["riskflow KS and all other figures"] = ours["all_cpu_seconds"]
+        # In turns, so that what else runs on the machine meets all alike; the least of each is the least disturbed.
+        for _ in range(given.rounds):
+            seconds, indices = cpu(lambda: sum(numpy_psi(*pair) for pair in pairs))
+            least("numpy PSI", seconds)
+            least("numpy PSI, edges known", cpu(lambda: sum(numpy_psi(*pair, known) for pair, known in zip(pairs, edges)))[0])
+            seconds, distances = cpu(lambda: sum(scipy_ks(*pair) for pair in pairs))
+            least("scipy KS", seconds)
+            ours = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE).stdout)
+            for what, expect in (("psi_sum", indices), ("ks_sum", distances)):
+                if abs(ours[what] - expect) > 1e-9 * abs(expect):
+                    raise SystemExit(f"{what} is {ours[what]} here and {expect} there")
+            least("riskflow PSI", ours["psi_cpu_seconds"])
+            least("riskflow PSI, edges known", ours["psi_known_edges_cpu_seconds"])
+            # The exact KS comes with the other figures: nothing is sorted for it alone.
+            least("riskflow KS and all other figures", ours["all_cpu_seconds"])
         if given.riskflow:
             for name, side in (("then", reference), ("now", current)):
                 columns = {f"f{place}": pyarrow.array(values, from_pandas=True) for place, values in enumerate(side)}
