@@ -25,9 +25,10 @@ const MARKS: [f32; 2] = [-32_000.0, 32_000.0];
 /// The place of what is missing, and of numbers far below the marks.
 const LOWEST: f32 = -32_767.0;
 
+/// The place of numbers far above the marks.
 const HIGHEST: f32 = 32_767.0;
 
-/// Added to a narrow number between the ends, this leaves the nearest whole number in the lowest bits.
+/// Added to a number between the two, this leaves the nearest whole number in the lowest bits.
 const WHOLE: f32 = 12_582_912.0;
 
 impl Scale {
@@ -35,7 +36,9 @@ impl Scale {
     pub(crate) fn new(least: f64, greatest: f64) -> Self {
         let narrow = |number: f64| (number as f32).clamp(f32::MIN / 4.0, f32::MAX / 4.0);
         let (least, greatest) = (narrow(least), narrow(greatest));
-        let factor = ((MARKS[1] - MARKS[0]) / (greatest - least)).min(f32::MAX / 1e6 / least.abs().max(greatest.abs()).max(1.0));
+        // Where both are nearly the same, no factor is so high that the shift would have no end.
+        let most = f32::MAX / 2.0 / least.abs().max(1.0);
+        let factor = ((MARKS[1] - MARKS[0]) / (greatest - least)).min(most);
         Self { factor, shift: MARKS[0] - least * factor }
     }
 
@@ -134,20 +137,38 @@ mod tests {
 
     use super::*;
 
+    fn random(seed: u64, place: usize) -> u64 {
+        (seed ^ place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+    }
+
     proptest! {
         #[test]
         fn no_number_lies_above_a_higher_one(marks in any::<[f64; 2]>(), numbers in prop::collection::vec(any::<f64>(), 2..50)) {
             let scale = Scale::new(marks[0].min(marks[1]), marks[0].max(marks[1]));
-            let mut numbers: Vec<f64> = numbers.into_iter().chain(marks).chain([f64::NEG_INFINITY, f64::INFINITY]).filter(|number| !number.is_nan()).collect();
+            let ends = [f64::NEG_INFINITY, f64::INFINITY];
+            let mut numbers: Vec<f64> = numbers.into_iter().chain(marks).chain(ends).filter(|number| !number.is_nan()).collect();
             numbers.sort_by(f64::total_cmp);
             prop_assert!(numbers.is_sorted_by_key(|number| scale.place(*number)));
             prop_assert!(scale.place(f64::NAN) <= scale.place(numbers[0]));
         }
 
         #[test]
-        fn what_lies_between_bounds_is_found(spread in prop_oneof![Just(1.0), Just(1e-3), Just(1e12)], seed in any::<u64>(), bounds in prop::collection::btree_set(-32_700_i16..32_700, 0..60)) {
-            let random = |place: usize| (seed ^ place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-            let values: [f64; CHUNK] = std::array::from_fn(|place| if random(place) % 7 == 0 { f64::NAN } else { spread * (random(place) >> 11) as f64 / (1_u64 << 53) as f64 });
+        fn what_is_missing_lies_between_no_bounds(least in any::<f64>(), greatest in any::<f64>()) {
+            let (least, greatest) = (least.min(greatest), least.max(greatest));
+            let scale = Scale::new(least, greatest);
+            prop_assert!(scale.place(f64::NAN) <= scale.range(least, greatest)[0]);
+        }
+
+        #[test]
+        fn what_lies_between_bounds_is_found(
+            spread in prop_oneof![Just(1.0), Just(1e-3), Just(1e12)],
+            seed in any::<u64>(),
+            bounds in prop::collection::btree_set(-32_700_i16..32_700, 0..60),
+        ) {
+            let values: [f64; CHUNK] = std::array::from_fn(|place| match random(seed, place) {
+                random if random.is_multiple_of(7) => f64::NAN,
+                random => spread * (random >> 11) as f64 / (1_u64 << 53) as f64,
+            });
             let scale = Scale::new(0.1 * spread, 0.9 * spread);
             let bounds: Vec<i16> = bounds.into_iter().collect();
             let pairs = bounds.as_chunks::<2>().0;
@@ -159,7 +180,7 @@ mod tests {
             let mut found = Vec::new();
             crossed.inside(&values, |pair, value| found.push((pair, value)));
 
-            let places: Vec<(i16, f64)> = values.into_iter().map(|value| (scale.place(value), value)).collect();
+            let places = values.map(|value| (scale.place(value), value));
             let pair_of = |place: i16| pairs.iter().position(|[lower, upper]| *lower < place && place <= *upper);
             let expected: Vec<(usize, f64)> = places.iter().filter_map(|(place, value)| Some((pair_of(*place)?, *value))).collect();
             prop_assert_eq!(found, expected);
