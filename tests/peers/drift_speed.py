@@ -113,7 +113,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name, side in (("then", reference), ("now", current)):
             numpy.concatenate(side).tofile(os.path.join(folder, name))
-        bench = [given.bench] if given.bench else ["cargo", "bench", "--quiet", "-p", "drift", "--"]
+        bench = [given.bench] if given.bench else ["cargo", "bench", "--quiet", "-p", "drift", "--bench", "million", "--"]
         command = [*bench, *(os.path.join(folder, name) for name in ("then", "now")), str(COLUMNS)]
         # In turns, so that what else runs on the machine meets all alike; the least of each is the least disturbed.
         for _ in range(given.rounds):
