@@ -19,15 +19,21 @@ fn demo(data: &Path) -> Vec<&str> {
     [&["demo", "--once", "--json", "--data-dir", text(data)], SMALL_WORLD.as_slice()].concat()
 }
 
-/// The same with many snapshots, so that most starts go on from one.
+/// The same with many snapshots, so that most starts go on from one, and segments that are prepared.
 fn demo_with_snapshots<'a>(data: &'a Path, config: &'a Path) -> Vec<&'a str> {
     [demo(data), vec!["--config", text(config)]].concat()
 }
 
-/// The bytes of the log so far.
+/// The bytes of the log so far, without the room behind them.
 fn log_bytes(data: &Path) -> u64 {
-    let Ok(segments) = std::fs::read_dir(data.join("log")) else { return 0 };
-    segments.filter_map(|segment| Some(segment.ok()?.metadata().ok()?.len())).sum()
+    let Ok(folder) = std::fs::read_dir(data.join("log")) else { return 0 };
+    let paths = folder.filter_map(|file| Some(file.ok()?.path()));
+    let mut segments: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    segments.sort();
+    let Some(last) = segments.pop() else { return 0 };
+    let content = std::fs::read(last).ok().and_then(|bytes| bytes.iter().rposition(|byte| *byte != 0));
+    let before = segments.iter().filter_map(|segment| Some(segment.metadata().ok()?.len()));
+    before.sum::<u64>() + content.map_or(0, |last| last as u64 + 1)
 }
 
 /// A seeded stream of numbers below a bound.
@@ -44,7 +50,7 @@ fn a_demo_cut_short_at_random_points_loses_nothing_and_counts_nothing_twice() {
 
     let killed = tempfile::tempdir().expect("a folder");
     let config = undisturbed.path().join("often.toml");
-    std::fs::write(&config, "[snapshots]\nevery_records = 2000\n").expect("written");
+    std::fs::write(&config, "[snapshots]\nevery_records = 2000\n[log]\nsegment_mb = 2\n").expect("written");
     // One within the history, before anything is decided.
     let mut ends = [vec![total / 100], points(7, total, 6)].concat();
     ends.sort_unstable();

@@ -27,10 +27,14 @@
 //! damage: broken bytes at the end that no mark follows are what a crash leaves, and are cut; broken bytes in front of a mark
 //! were whole once, and are an error.
 //!
+//! Behind the last frame of a segment may lie zeros up to the end of the file: room for more. A segment that is prepared before it is
+//! needed is a file of zeros by the name of `next` until it has its header; a power cut may leave it that name after that.
+//!
 //! The last segment is verified when the log is opened, of the others only the header; their records are verified when read.
 
 mod committer;
 mod intake;
+mod prepared;
 mod reader;
 mod records;
 mod recovery;
@@ -60,7 +64,8 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 /// How a log in a folder is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// A segment ends before it grows over this many bytes; a single larger record has one of its own.
+    /// A segment ends before it grows over this many bytes; a single larger record has one of its own. Under [`SyncPolicy::Sync`] the
+    /// first one ends at 1 MiB, and each one after it is a file of this size before it is begun.
     pub segment_bytes: u64,
     /// How many bytes may wait to be written before `append` blocks. Up to twice as many are held, in two buffers.
     pub buffer_bytes: usize,

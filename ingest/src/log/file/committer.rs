@@ -4,19 +4,24 @@
 
 use std::fmt::Debug;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::mem;
+use std::os::unix::fs::FileExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::intake::Task;
+use super::prepared::Prepared;
 use super::segment::{self, Entry, FRAME_BYTES, HEADER_BYTES, INDEX_BYTES, Segment};
 use super::{Error, Options, Position, Shared, SyncPolicy, io_error, recovery};
 
+/// The first segment of a log whose segments are prepared.
+pub(super) const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
+
 /// The two calls that a full or dying disk makes fail.
 pub(super) trait Disk: Debug + Send {
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn sync(&mut self, file: &File) -> io::Result<()>;
 }
 
@@ -25,8 +30,8 @@ pub(super) trait Disk: Debug + Send {
 pub(super) struct OperatingSystem;
 
 impl Disk for OperatingSystem {
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        file.write_all(bytes)
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        file.write_all_at(bytes, offset)
     }
 
     fn sync(&mut self, file: &File) -> io::Result<()> {
@@ -40,9 +45,11 @@ pub(super) struct Committer {
     options: Options,
     shared: Arc<Shared>,
     disk: Box<dyn Disk>,
-    /// The last segment, open for appending.
+    /// The last segment, open for writing.
     file: File,
     segment: Arc<Segment>,
+    /// The one after it.
+    pub(super) prepared: Prepared,
     /// Where the next byte goes.
     offset: u64,
     /// The offset before which everything is on the disk.
@@ -72,7 +79,8 @@ impl Committer {
         };
         let batch = Vec::with_capacity(options.buffer_bytes);
         let (synced, published) = (offset, offset);
-        Self { folder, options, shared, disk, file, segment, offset, synced, published, next, batch, failed: false }
+        let prepared = Prepared::default();
+        Self { folder, options, shared, disk, file, segment, prepared, offset, synced, published, next, batch, failed: false }
     }
 
     /// Commits everything that waits, and syncs where that is asked for; whether it can go on.
@@ -84,7 +92,7 @@ impl Committer {
     /// Commits what waits where that is only to hand it to the operating system; whether it did.
     pub(super) fn hand_over(&mut self) -> bool {
         let end = self.offset + (FRAME_BYTES + self.shared.intake.waiting()) as u64;
-        if end > self.options.segment_bytes {
+        if end > self.segment_bytes() {
             return false;
         }
         self.work(false);
@@ -150,7 +158,21 @@ impl Committer {
         if self.is_synced() {
             self.shared.intake.synced(self.next);
         }
+        if self.prepares() && self.offset > self.segment_bytes() / 2 {
+            self.prepared.begin(&self.folder, self.options.segment_bytes);
+        }
         Ok(())
+    }
+
+    /// Whether segments are prepared, which is of use where a sync is waited for.
+    fn prepares(&self) -> bool {
+        self.options.sync == SyncPolicy::Sync && self.options.segment_bytes > FIRST_SEGMENT_BYTES
+    }
+
+    /// Where this segment ends. The first is no larger than a small log, so that those after it are prepared soon, and small logs need none.
+    fn segment_bytes(&self) -> u64 {
+        let is_first = self.segment.first == Position(0);
+        if is_first && self.prepares() { FIRST_SEGMENT_BYTES } else { self.options.segment_bytes }
     }
 
     /// How much of `frames` goes into this segment: what fits, and at least one record if it is empty.
@@ -158,10 +180,11 @@ impl Committer {
         let start = self.offset + if self.wants_mark() { FRAME_BYTES as u64 } else { 0 };
         let mut run = Run { bytes: 0, records: 0, entries: Vec::new() };
         let mut index_from = self.segment.index_from();
+        let segment_bytes = self.segment_bytes();
         while run.bytes < frames.len() {
             let offset = start + run.bytes as u64;
             let frame = segment::frame_bytes(&frames[run.bytes..]);
-            if offset + frame as u64 > self.options.segment_bytes && offset > HEADER_BYTES as u64 {
+            if offset + frame as u64 > segment_bytes && offset > HEADER_BYTES as u64 {
                 break;
             }
             if offset >= index_from {
@@ -191,7 +214,7 @@ impl Committer {
     }
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.disk.write(&mut self.file, bytes).map_err(io_error("write", &self.segment.path))?;
+        self.disk.write(&self.file, bytes, self.offset).map_err(io_error("write", &self.segment.path))?;
         self.offset += bytes.len() as u64;
         Ok(())
     }
@@ -207,7 +230,10 @@ impl Committer {
     /// Ends this segment and begins the next.
     fn roll(&mut self) -> Result<(), Error> {
         self.sync()?;
-        let (segment, file) = recovery::create(&self.folder, self.next, self.disk.as_mut())?;
+        let (segment, file) = match self.prepared.take() {
+            Some(file) => (recovery::create_in(&file, &self.folder, self.next, self.disk.as_mut())?, file),
+            None => recovery::create(&self.folder, self.next, self.disk.as_mut())?,
+        };
         self.shared.extend(Arc::clone(&segment));
         (self.segment, self.file) = (segment, file);
         (self.offset, self.synced, self.published) = (HEADER_BYTES as u64, HEADER_BYTES as u64, HEADER_BYTES as u64);

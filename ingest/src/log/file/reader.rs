@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use super::records::Records;
-use super::segment::{self, Frame, Frames, HEADER_BYTES, Segment};
+use super::segment::{self, Frame, Frames, HEADER_BYTES, INDEX_BYTES, Segment};
 use super::{Error, Followed, Position, Readable, Record, View, Views, damaged, io_error, recovery};
 
 /// A log in a folder that another process may be writing.
@@ -67,27 +67,31 @@ fn end(last: &Arc<Segment>, known: Position) -> Result<Position, Error> {
     let mut frames = Frames::open(last, known.max(last.first))?;
     let mut suspect = None;
     loop {
-        match frames.read()? {
-            Frame::Record(_) | Frame::Mark => {}
-            Frame::End => return Ok(frames.position),
-            Frame::Broken(reason) if suspect == Some(frames.offset) => return Err(frames.damaged(reason)),
-            Frame::Broken(_) if !is_followed(&frames)? => return Ok(frames.position),
-            // The writer may have finished it in between: if not, it is damage.
-            Frame::Broken(_) => {
-                suspect = Some(frames.offset);
-                frames = Frames::open(last, frames.position)?;
-            }
+        let reason = match frames.read()? {
+            Frame::Record(_) | Frame::Mark => continue,
+            Frame::End if rest(&frames, INDEX_BYTES)?.is_empty() => return Ok(frames.position),
+            Frame::End => segment::ZEROS,
+            Frame::Broken(reason) => reason,
+        };
+        // What a mark follows was whole.
+        if !segment::has_mark(&rest(&frames, u64::MAX)?, frames.offset) {
+            return Ok(frames.position);
         }
+        // The writer may have finished it in between: if not, it is damage.
+        if suspect == Some(frames.offset) {
+            return Err(frames.damaged(reason));
+        }
+        suspect = Some(frames.offset);
+        frames = Frames::open(last, frames.position)?;
     }
 }
 
-/// Whether a mark lies behind: then everything before it was whole.
-fn is_followed(frames: &Frames) -> Result<bool, Error> {
+/// What lies in the next `bytes` from where reading is.
+fn rest(frames: &Frames, bytes: u64) -> Result<Vec<u8>, Error> {
     let path = &frames.segment.path;
-    let mut tail = Vec::new();
     let mut file = File::open(path).map_err(io_error("open", path))?;
-    file.seek(SeekFrom::Start(frames.offset)).and_then(|_| file.read_to_end(&mut tail)).map_err(io_error("read", path))?;
-    Ok(segment::has_mark(&tail, frames.offset))
+    let rest = file.seek(SeekFrom::Start(frames.offset)).and_then(|_| segment::content(&mut file.take(bytes)));
+    rest.map_err(io_error("read", path))
 }
 
 impl Followed for FileReader {

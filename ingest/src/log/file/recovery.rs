@@ -1,14 +1,14 @@
 //! Opening a log: claims the folder, checks the segments, and makes the last one whole again after a crash. It cuts only what a
-//! crash can have left half-written, and saves it first.
+//! crash can have left half-written, and saves it first; what is deleted is room that no record was written to.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::committer::Disk;
 use super::segment::{self, Frame, Frames, HEADER_BYTES, Segment};
-use super::{Error, Position, TornTail, damaged, io_error};
+use super::{Error, Position, TornTail, damaged, io_error, prepared};
 
 /// A log that is ready to be appended to. Everything in it is on the disk.
 pub(super) struct Recovered {
@@ -42,6 +42,7 @@ pub(super) fn claim(folder: &Path) -> Result<File, Error> {
 
 /// Checks what is in the folder, and cuts a torn tail.
 pub(super) fn recover(folder: &Path, disk: &mut dyn Disk) -> Result<Recovered, Error> {
+    adopt(folder)?;
     let segments = list(folder)?;
     let Some((last, earlier)) = segments.split_last() else {
         let (segment, file) = create(folder, Position(0), disk)?;
@@ -74,11 +75,46 @@ pub(super) fn recover(folder: &Path, disk: &mut dyn Disk) -> Result<Recovered, E
 pub(super) fn create(folder: &Path, first: Position, disk: &mut dyn Disk) -> Result<(Arc<Segment>, File), Error> {
     let segment = Segment::new(folder, first);
     let path = &segment.path;
-    let mut file = OpenOptions::new().create_new(true).append(true).open(path).map_err(io_error("create", path))?;
-    disk.write(&mut file, &segment::header(first)).map_err(io_error("write", path))?;
-    disk.sync(&file).map_err(io_error("sync", path))?;
+    let file = OpenOptions::new().create_new(true).write(true).open(path).map_err(io_error("create", path))?;
+    begin(&segment, &file, disk)?;
     sync_folder(folder)?;
     Ok((Arc::new(segment), file))
+}
+
+/// A new segment in a file of zeros that is on the disk under the name of [`prepared::path`]. It has its own name from here on; that it has
+/// it after a power cut, too, is not waited for: [`adopt`] knows it by its header.
+pub(super) fn create_in(prepared: &File, folder: &Path, first: Position, disk: &mut dyn Disk) -> Result<Arc<Segment>, Error> {
+    let segment = Segment::new(folder, first);
+    begin(&segment, prepared, disk)?;
+    rename(&prepared::path(folder), &segment.path)?;
+    Ok(Arc::new(segment))
+}
+
+/// Writes the header. It is on the disk before a record is written behind it.
+fn begin(segment: &Segment, file: &File, disk: &mut dyn Disk) -> Result<(), Error> {
+    disk.write(file, &segment::header(segment.first), 0).map_err(io_error("write", &segment.path))?;
+    disk.sync(file).map_err(io_error("sync", &segment.path))
+}
+
+/// Gives a segment its name, which nothing has.
+fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    if to.exists() {
+        return Err(io_error("create", to)(ErrorKind::AlreadyExists.into()));
+    }
+    fs::rename(from, to).map_err(io_error("create", to))
+}
+
+/// A file that was prepared to be the next segment either is one by now, whose name a power cut took back, or only room.
+fn adopt(folder: &Path) -> Result<(), Error> {
+    let path = prepared::path(folder);
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(io_error("open", &path))?,
+    };
+    match segment::first_in(&path, &read_up_to(&mut file, HEADER_BYTES, &path)?)? {
+        Some(first) => rename(&path, &Segment::new(folder, first).path),
+        None => fs::remove_file(&path).map_err(io_error("remove", &path)),
+    }
 }
 
 /// The segments of a folder, in order.
@@ -97,33 +133,33 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Arc<Segment>>, Error> {
 /// Verifies the last segment and cuts what is half-written.
 fn mend(segment: &Arc<Segment>, disk: &mut dyn Disk) -> Result<(File, u64, Position, Option<TornTail>), Error> {
     let path = &segment.path;
-    let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(io_error("open", path))?;
+    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(io_error("open", path))?;
 
     // A header is synced before the first record is written: nothing can lie behind one that never reached the disk.
     let start = read_up_to(&mut file, HEADER_BYTES + 1, path)?;
     if start.len() < HEADER_BYTES || start == [0; HEADER_BYTES] {
         let torn = if start.is_empty() { None } else { Some(cut(segment, &file, 0, segment.first, &start)?) };
-        disk.write(&mut file, &segment::header(segment.first)).map_err(io_error("write", path))?;
-        disk.sync(&file).map_err(io_error("sync", path))?;
+        begin(segment, &file, disk)?;
         return Ok((file, HEADER_BYTES as u64, segment.first, torn));
     }
     segment::check_header(path, segment.first, &start)?;
 
     let mut frames = Frames::open(segment, segment.first)?;
-    let torn = loop {
+    let reason = loop {
         match frames.read()? {
             Frame::Record(_) | Frame::Mark => {}
-            Frame::End => break None,
-            Frame::Broken(reason) => {
-                let mut tail = Vec::new();
-                file.seek(SeekFrom::Start(frames.offset)).map_err(io_error("read", path))?;
-                file.read_to_end(&mut tail).map_err(io_error("read", path))?;
-                if segment::has_mark(&tail, frames.offset) {
-                    return Err(frames.damaged(reason));
-                }
-                break Some(cut(segment, &file, frames.offset, frames.position, &tail)?);
-            }
+            Frame::End => break segment::ZEROS,
+            Frame::Broken(reason) => break reason,
         }
+    };
+    let tail = file.seek(SeekFrom::Start(frames.offset)).and_then(|_| segment::content(&mut file));
+    let tail = tail.map_err(io_error("read", path))?;
+    let torn = if tail.is_empty() {
+        None
+    } else if segment::has_mark(&tail, frames.offset) {
+        return Err(frames.damaged(reason));
+    } else {
+        Some(cut(segment, &file, frames.offset, frames.position, &tail)?)
     };
     // What a killed process had written may be in memory only.
     disk.sync(&file).map_err(io_error("sync", path))?;
@@ -159,6 +195,6 @@ pub(super) fn read_up_to(file: &mut File, bytes: usize, path: &Path) -> Result<V
 }
 
 /// A new name in a folder survives a power cut only after this.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
+pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("sync", folder))
 }

@@ -20,6 +20,11 @@ pub(super) const INDEX_BYTES: u64 = 64 << 10;
 
 const MAGIC: [u8; 6] = *b"RFSLOG";
 const MARK: u8 = 0;
+/// In place of the head of a frame: room for one.
+const NOTHING: [u8; FRAME_BYTES] = [0; FRAME_BYTES];
+
+/// Why zeros are not room when something lies behind them.
+pub(super) const ZEROS: &str = "zeros lie where a record should be";
 
 /// One file of the log, and where some of its records lie.
 #[derive(Debug)]
@@ -89,6 +94,14 @@ pub(super) fn header(first: Position) -> [u8; HEADER_BYTES] {
     bytes
 }
 
+/// What the header in `bytes` of the file `path` says of its first position; none where it was never written.
+pub(super) fn first_in(path: &Path, bytes: &[u8]) -> Result<Option<Position>, Error> {
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>().filter(|header| **header != [0; HEADER_BYTES]) else { return Ok(None) };
+    let first = header[8..16].try_into().map(u64::from_le_bytes).map(Position).expect("eight bytes");
+    check_header(path, first, header)?;
+    Ok(Some(first))
+}
+
 /// Whether `bytes` begin the segment `path`, whose name says `first`.
 pub(super) fn check_header(path: &Path, first: Position, bytes: &[u8]) -> Result<(), Error> {
     let Some(&bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
@@ -146,9 +159,29 @@ pub(super) fn mark(offset: u64) -> [u8; FRAME_BYTES] {
     bytes
 }
 
-/// Whether a mark lies anywhere in `bytes`, which begin at `offset` of their segment.
-pub(super) fn has_mark(bytes: &[u8], offset: u64) -> bool {
-    bytes.windows(FRAME_BYTES).zip(offset..).any(|(window, at)| window[..4] == [0; 4] && window == mark(at))
+/// Whether a mark lies behind what `content` begins with, at `offset` of its segment. Behind the content is room.
+pub(super) fn has_mark(content: &[u8], offset: u64) -> bool {
+    let whole = [content, &NOTHING].concat();
+    let is_mark = |window: &[u8], at| window[..4] == NOTHING[..4] && window != NOTHING && window == mark(at);
+    whole.windows(FRAME_BYTES).zip(offset..).skip(1).any(|(window, at)| is_mark(window, at))
+}
+
+/// The bytes of `source` up to the last that is not zero; behind it is room.
+pub(super) fn content(source: &mut impl Read) -> io::Result<Vec<u8>> {
+    let (mut content, mut room) = (Vec::new(), 0);
+    let mut chunk = Vec::new();
+    while source.take(INDEX_BYTES).read_to_end(&mut chunk)? > 0 {
+        match chunk.iter().rposition(|byte| *byte != 0) {
+            None => room += chunk.len(),
+            Some(last) => {
+                content.resize(content.len() + room, 0);
+                content.extend_from_slice(&chunk[..=last]);
+                room = chunk.len() - last - 1;
+            }
+        }
+        chunk.clear();
+    }
+    Ok(content)
 }
 
 /// Reads a segment, frame after frame.
@@ -171,6 +204,7 @@ pub(super) struct Frames {
 pub(super) enum Frame {
     Record(Topic),
     Mark,
+    /// The end of the file, or room for more.
     End,
     /// Bytes that are no frame, and why.
     Broken(&'static str),
@@ -196,8 +230,8 @@ impl Frames {
     pub(super) fn read(&mut self) -> Result<Frame, Error> {
         let mut head = [0; FRAME_BYTES];
         match self.fill(&mut head)? {
-            0 => return Ok(Frame::End),
             FRAME_BYTES => {}
+            _ if head == NOTHING => return Ok(Frame::End),
             _ => return Ok(Frame::Broken("it ends within the head of a record")),
         }
         let [l0, l1, l2, l3, c0, c1, c2, c3, topic] = head;
@@ -215,6 +249,9 @@ impl Frames {
 
         let number = if topic == MARK { self.offset } else { self.position.0 };
         if finish(checksum(topic, &self.payload), number) != u32::from_le_bytes([c0, c1, c2, c3]) {
+            if head == NOTHING {
+                return Ok(Frame::End);
+            }
             return Ok(Frame::Broken("a record does not match its checksum"));
         }
         let frame = match Topic::from_number(topic) {

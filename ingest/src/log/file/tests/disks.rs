@@ -1,7 +1,8 @@
 //! Disks that fail when told to, or wait until they are allowed.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::mpsc;
 
 use crate::log::file::committer::Disk;
@@ -20,12 +21,12 @@ impl Failing {
 }
 
 impl Disk for Failing {
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         if let Err(error) = self.call() {
-            file.write_all(&bytes[..bytes.len() / 2])?;
+            file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(error);
         }
-        file.write_all(bytes)
+        file.write_all_at(bytes, offset)
     }
 
     fn sync(&mut self, _: &File) -> io::Result<()> {
@@ -66,9 +67,9 @@ impl Gate {
 }
 
 impl Disk for Gate {
-    fn write(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.call(Call::Write(bytes.len()))?;
-        file.write_all(bytes)
+        file.write_all_at(bytes, offset)
     }
 
     fn sync(&mut self, _: &File) -> io::Result<()> {

@@ -1,0 +1,67 @@
+//! A file that reaches the disk while it is written. What gathers in memory instead goes to the disk all at once, with the sync at the end, and
+//! for as long as that takes the log waits behind it: a tenth of a second for a snapshot of 200 MB.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use crate::background;
+
+/// So much is written before it is synced.
+const PIECE: usize = 1 << 20;
+
+/// A file that is synced piece by piece, with a [rest](background::rest) after each. It is whole on the disk only after a sync of its own.
+#[derive(Debug)]
+pub struct SteadyFile {
+    file: File,
+    /// Bytes since the last sync.
+    waiting: usize,
+}
+
+impl SteadyFile {
+    /// Goes on where the file is.
+    pub const fn new(file: File) -> Self {
+        Self { file, waiting: 0 }
+    }
+
+    /// The file, the end of which is not synced.
+    pub fn into_inner(self) -> File {
+        self.file
+    }
+}
+
+impl Write for SteadyFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(&bytes[..bytes.len().min(PIECE - self.waiting)])?;
+        self.waiting += written;
+        if self.waiting == PIECE {
+            self.file.sync_data()?;
+            self.waiting = 0;
+            background::rest();
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bytes_are_there_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let bytes: Vec<u8> = (0..3 * PIECE + 12_345).map(|place| (place / 1_000) as u8).collect();
+        let mut file = SteadyFile::new(File::create(&path).unwrap());
+        for piece in bytes.chunks(PIECE / 2 + 777) {
+            file.write_all(piece).unwrap();
+            assert!(file.waiting < PIECE);
+        }
+        assert_eq!(file.waiting, 12_345);
+        drop(file.into_inner());
+        assert_eq!(std::fs::read(path).unwrap(), bytes);
+    }
+}
