@@ -53,10 +53,15 @@ pub enum Known {
     Conflict(Entry),
 }
 
+/// So many tables hold the entries: a table that is full moves all that it holds while everybody waits, and each holds little.
+const TABLES: usize = 256;
+
 /// Every event that was accepted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
-    entries: HashMap<u128, Entry>,
+    /// By the first byte of the fingerprint.
+    tables: Box<[HashMap<u128, Entry>; TABLES]>,
+    accepted: u64,
     /// Labels whose event has not come yet.
     early: Waiting<Position>,
     history: u64,
@@ -64,19 +69,35 @@ pub struct Ledger {
     labels: u64,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        let tables = Box::new(std::array::from_fn(|_| HashMap::new()));
+        Self { tables, accepted: 0, early: Waiting::default(), history: 0, decisions: 0, labels: 0 }
+    }
+}
+
 impl Ledger {
+    fn table(&self, fingerprint: u128) -> &HashMap<u128, Entry> {
+        &self.tables[table_of(fingerprint)]
+    }
+
+    fn table_mut(&mut self, fingerprint: u128) -> &mut HashMap<u128, Entry> {
+        &mut self.tables[table_of(fingerprint)]
+    }
+
     /// What an event that says `content` is.
     pub fn check(&self, event_id: &EventId, content: u64) -> Known {
-        match self.entries.get(&event_id.fingerprint()) {
+        match self.get(event_id) {
             None => Known::New,
-            Some(entry) if entry.content == content => Known::Duplicate(*entry),
-            Some(entry) => Known::Conflict(*entry),
+            Some(entry) if entry.content == content => Known::Duplicate(entry),
+            Some(entry) => Known::Conflict(entry),
         }
     }
 
     /// What is known of an event.
     pub fn get(&self, event_id: &EventId) -> Option<Entry> {
-        self.entries.get(&event_id.fingerprint()).copied()
+        let fingerprint = event_id.fingerprint();
+        self.table(fingerprint).get(&fingerprint).copied()
     }
 
     /// Enters an event that was appended.
@@ -87,7 +108,12 @@ impl Ledger {
     fn enter(&mut self, event_id: &EventId, content: u64, event: Position, decision: u64) {
         let fingerprint = event_id.fingerprint();
         let label = self.early.take(fingerprint).map_or(NONE, |label| label.0);
-        self.entries.insert(fingerprint, Entry { event, content, decision, label });
+        self.insert(fingerprint, Entry { event, content, decision, label });
+    }
+
+    fn insert(&mut self, fingerprint: u128, entry: Entry) {
+        let before = self.table_mut(fingerprint).insert(fingerprint, entry);
+        self.accepted += u64::from(before.is_none());
     }
 
     /// Enters an event of before riskflow watched, which gets no decision.
@@ -98,9 +124,11 @@ impl Ledger {
 
     /// Enters the decision of an accepted event.
     pub fn decide(&mut self, event_id: &EventId, decision: Position) {
-        if let Some(entry) = self.entries.get_mut(&event_id.fingerprint()) {
-            self.decisions += u64::from(entry.decision == NONE);
+        let fingerprint = event_id.fingerprint();
+        if let Some(entry) = self.table_mut(fingerprint).get_mut(&fingerprint) {
+            let is_first = entry.decision == NONE;
             entry.decision = decision.0;
+            self.decisions += u64::from(is_first);
         }
     }
 
@@ -108,7 +136,7 @@ impl Ledger {
     pub fn label(&mut self, event_id: &EventId, label: Position) {
         self.labels += 1;
         let fingerprint = event_id.fingerprint();
-        match self.entries.get_mut(&fingerprint) {
+        match self.table_mut(fingerprint).get_mut(&fingerprint) {
             Some(entry) => entry.label = label.0,
             None => self.early.put(fingerprint, label),
         }
@@ -116,10 +144,10 @@ impl Ledger {
 
     /// Writes everything into a snapshot.
     pub(super) fn save(&self, out: &mut Writer) -> io::Result<()> {
-        for count in [self.entries.len() as u64, self.history, self.decisions, self.labels] {
+        for count in [self.accepted, self.history, self.decisions, self.labels] {
             out.u64(count)?;
         }
-        for (fingerprint, entry) in &self.entries {
+        for (fingerprint, entry) in self.tables.iter().flatten() {
             out.u128(*fingerprint)?;
             [entry.event.0, entry.content, entry.decision, entry.label].into_iter().try_for_each(|word| out.u64(word))?;
         }
@@ -137,7 +165,7 @@ impl Ledger {
         for _ in 0..entries {
             let fingerprint = input.u128()?;
             let (event, content) = (Position(input.u64()?), input.u64()?);
-            ledger.entries.insert(fingerprint, Entry { event, content, decision: input.u64()?, label: input.u64()? });
+            ledger.insert(fingerprint, Entry { event, content, decision: input.u64()?, label: input.u64()? });
         }
         for _ in 0..input.u64()? {
             let fingerprint = input.u128()?;
@@ -153,7 +181,7 @@ impl Ledger {
 
     /// How many events were accepted to be decided.
     pub fn events(&self) -> u64 {
-        self.entries.len() as u64 - self.history
+        self.accepted - self.history
     }
 
     /// How many events of before riskflow watched were accepted.
@@ -164,5 +192,31 @@ impl Ledger {
     /// How many labels were taken.
     pub fn labels(&self) -> u64 {
         self.labels
+    }
+}
+
+const fn table_of(fingerprint: u128) -> usize {
+    (fingerprint >> 120) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_table_that_grows_moves_more_than_a_small_share() {
+        let event_id = |number: u64| EventId::new(&format!("e{number}")).unwrap();
+        let mut ledger = Ledger::default();
+        for number in 0..100_000 {
+            ledger.accept(&event_id(number), number, Position(number));
+        }
+        assert_eq!(ledger.events(), 100_000);
+        let largest = ledger.tables.iter().map(HashMap::len).max();
+        assert!(largest.is_some_and(|largest| largest < 600), "{largest:?}");
+        for number in [0, 7, 99_999] {
+            let event_id = event_id(number);
+            assert!(matches!(ledger.check(&event_id, number), Known::Duplicate(entry) if entry.event == Position(number)));
+            assert!(matches!(ledger.check(&event_id, number + 1), Known::Conflict(_)));
+        }
     }
 }
