@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use ingest::SteadyFile;
 use ingest::log::Position;
 
 const MAGIC: &[u8; 8] = b"RISKSNAP";
@@ -145,7 +146,7 @@ impl Snapshots {
 /// Writes frames. What it is given is little-endian words and bytes.
 #[derive(Debug)]
 pub struct Writer {
-    file: BufWriter<File>,
+    file: BufWriter<SteadyFile>,
     frame: Vec<u8>,
     /// Of the checksums of all frames.
     whole: crc32fast::Hasher,
@@ -154,7 +155,7 @@ pub struct Writer {
 
 impl Writer {
     fn create(path: &Path, header: &Header) -> io::Result<Self> {
-        let mut file = BufWriter::new(File::create(path)?);
+        let mut file = BufWriter::new(SteadyFile::new(File::create(path)?));
         file.write_all(MAGIC)?;
         let mut writer = Self { file, frame: Vec::with_capacity(FRAME), whole: crc32fast::Hasher::new(), bytes: 8 };
         writer.u32(VERSION)?;
@@ -181,7 +182,7 @@ impl Writer {
         self.file.write_all(&0u32.to_le_bytes())?;
         self.file.write_all(&self.whole.clone().finalize().to_le_bytes())?;
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
+        file.into_inner().sync_all()?;
         Ok(self.bytes + 8)
     }
 

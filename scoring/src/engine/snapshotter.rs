@@ -84,7 +84,7 @@ async fn follow(
 /// Takes a snapshot of what is durable now; its position.
 pub(super) fn take(pipeline: &Arc<Pipeline>, log: &Arc<dyn Log>, snapshots: &Snapshots) -> Result<Position, Error> {
     let (core, recovered) = Core::recover(Arc::clone(pipeline), Arc::clone(log), Some(snapshots), &mut |_| {})?;
-    let bytes = core.save(&recovered, snapshots)?;
+    let bytes = background::unhurried(|| core.save(&recovered, snapshots))?;
     tracing::info!(position = recovered.position.0, bytes, "a snapshot was taken");
     Ok(recovered.position)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
-use ingest::background;
+use ingest::{SteadyFile, background};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
@@ -28,6 +28,7 @@ const PAGE_ROWS: usize = 2 * 1024;
 /// Fills a file with the rows of `before`, then `rows`, and gives it back, not yet synced.
 pub(super) fn fill(file: File, before: &[Arc<Part>], rows: &RecordBatch) -> Result<File, ParquetError> {
     let schema = rows.schema();
+    let file = SteadyFile::new(file);
     let (file, groups) = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(&schema)))?.into_serialized_writer()?;
     let mut filling = Filling { file, groups, columns: Vec::new(), rows: 0 };
     for part in before {
@@ -37,12 +38,12 @@ pub(super) fn fill(file: File, before: &[Arc<Part>], rows: &RecordBatch) -> Resu
     }
     filling.take(rows)?;
     filling.end_group()?;
-    filling.file.into_inner()
+    Ok(filling.file.into_inner()?.into_inner())
 }
 
 /// A file with some groups of rows, and one that is being encoded.
 struct Filling {
-    file: SerializedFileWriter<File>,
+    file: SerializedFileWriter<SteadyFile>,
     groups: ArrowRowGroupWriterFactory,
     /// Of the group; none before its first row.
     columns: Vec<ArrowColumnWriter>,
@@ -97,7 +98,6 @@ impl Filling {
 fn properties(schema: &Schema) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level there is")))
-        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_data_page_row_count_limit(PAGE_ROWS);
     for field in schema.fields() {
         let column = ColumnPath::from(field.name().as_str());
