@@ -6,8 +6,8 @@ use std::io::{self, Write};
 
 use crate::background;
 
-/// So much is written before it is synced.
-const PIECE: usize = 1 << 20;
+/// So much is written before it is synced; less would take as long, since every sync has its price.
+const PIECE: usize = 256 << 10;
 
 /// A file that is synced piece by piece, with a [rest](background::rest) after each. It is whole on the disk only after a sync of its own.
 #[derive(Debug)]
