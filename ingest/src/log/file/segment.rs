@@ -96,7 +96,9 @@ pub(super) fn header(first: Position) -> [u8; HEADER_BYTES] {
 
 /// What the header in `bytes` of the file `path` says of its first position; none where it was never written.
 pub(super) fn first_in(path: &Path, bytes: &[u8]) -> Result<Option<Position>, Error> {
-    let Some(header) = bytes.first_chunk::<HEADER_BYTES>().filter(|header| **header != [0; HEADER_BYTES]) else { return Ok(None) };
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>().filter(|header| **header != [0; HEADER_BYTES]) else {
+        return Ok(None);
+    };
     let first = header[8..16].try_into().map(u64::from_le_bytes).map(Position).expect("eight bytes");
     check_header(path, first, header)?;
     Ok(Some(first))

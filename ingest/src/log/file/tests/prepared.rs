@@ -168,10 +168,7 @@ fn zeros_in_place_of_what_was_durable_are_damage() {
     let third = HEADER_BYTES + 2 * (RECORD_BYTES + 2 * FRAME_BYTES) - FRAME_BYTES;
     whole[third..third + 4_096].fill(0);
     fs::write(&last, whole).unwrap();
-    let errors = [
-        FileLog::open(folder.path(), options()).unwrap_err(),
-        FileReader::open(folder.path()).unwrap_err(),
-    ];
+    let errors = [FileLog::open(folder.path(), options()).unwrap_err(), FileReader::open(folder.path()).unwrap_err()];
     for error in errors {
         assert!(error.to_string().ends_with(&format!("is damaged at byte {third}: {}", segment::ZEROS)), "{error}");
     }
