@@ -53,6 +53,24 @@ fn count_above_group(values: &[f64; CHUNK], limits: &[f64; GROUP], above: &mut [
     present.iter().sum()
 }
 
+/// How many values equal each of at most so many numbers.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(crate) fn count_equal(values: &[f64], numbers: &[f64; GROUP]) -> [u64; GROUP] {
+    let mut counts = [[0_u64; LANES]; GROUP];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for values in whole {
+        for (counts, number) in counts.iter_mut().zip(numbers) {
+            for lane in 0..LANES {
+                counts[lane] += u64::from(values[lane] == *number);
+            }
+        }
+    }
+    for (counts, number) in counts.iter_mut().zip(numbers) {
+        counts[0] += rest.iter().filter(|value| **value == *number).count() as u64;
+    }
+    counts.map(|counts| counts.iter().sum())
+}
+
 /// How many are not missing.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(crate) fn present(values: &[f64]) -> u64 {

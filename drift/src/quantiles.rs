@@ -1,9 +1,9 @@
-//! The values at some ranks of a long column without sorting it. A sample says between which two values each of them lies; one pass counts
-//! what is above these, and gathers what lies between. The counts then tell whether the sample was right: what comes out is exact, or
-//! nothing. Sorting is what it is tested against.
+//! The values at some ranks of a long column without sorting it. One pass counts how many values lie at each place of a ruler; the counts tell
+//! at which places the ranks lie, and a second pass gathers what is there, which is little, or the same value over and over. What comes out is
+//! exact. Sorting is what it is tested against.
 
-use crate::crossed::{Crossed, Scale};
-use crate::lanes::{self, GROUP};
+use crate::lanes::{self, CHUNK, GROUP};
+use crate::places::{self, Histogram, PLACES, Scale};
 use crate::sorted::{key, number};
 
 /// A value, and how many are above it.
@@ -14,20 +14,15 @@ pub(crate) struct Cut {
 }
 
 /// Cuts a column into so many parts of about one size: the highest value of each part but the last, and how many values are present.
-/// `None` where it is better sorted: it is short, its parts are one or many, or it lies otherwise than its sample.
+/// `None` where it is better sorted: it is short, its parts are one or many, or most of it lies where the ranks do.
 pub(crate) fn cuts(values: &[f64], parts: usize) -> Option<(Vec<Cut>, u64)> {
-    if values.len() < LEAST || !(2..=MOST_PARTS).contains(&parts) {
+    if !(LEAST..u32::MAX as usize).contains(&values.len()) || !(2..=MOST_PARTS).contains(&parts) {
         return None;
     }
-    let mut sample = Vec::with_capacity(2 * SAMPLE);
-    // Two neighbours are read from memory at the price of one.
-    let pairs = values.as_chunks::<2>().0.iter().step_by(values.len() / SAMPLE);
-    sample.extend(pairs.flatten().filter(|value| !value.is_nan()).map(|value| key(*value)));
-    let brackets = Brackets::new(sample, parts)?;
-    let mut counted = Counted::new(values, &brackets);
-    let ranks = ranks(counted.present as usize, parts);
-    let cuts: Option<Vec<Cut>> = ranks.into_iter().map(|rank| counted.cut(&brackets, rank)).collect();
-    Some((cuts?, counted.present))
+    let placed = Placed::new(values, scale(values, parts)?);
+    let ranks = ranks(placed.present as usize, parts);
+    let mut gathered = placed.gather(values, &ranks)?;
+    Some((ranks.iter().map(|rank| gathered.cut(*rank as u64, placed.present)).collect(), placed.present))
 }
 
 /// The ranks of the highest values of all parts but the last.
@@ -38,140 +33,162 @@ pub(crate) fn ranks(present: usize, parts: usize) -> Vec<usize> {
     ranks
 }
 
-/// Values of a column that say where to look.
-const SAMPLE: usize = 1 << 15;
+/// So many stretches of a column say how far its values reach.
+const SAMPLE: usize = 512;
+
+/// Values that memory gives at the price of one.
+const STRETCH: usize = 8;
 
 /// Shorter columns are sorted as quickly.
-const LEAST: usize = 2 * SAMPLE;
+const LEAST: usize = 1 << 16;
 
-/// With more parts most of a column would lie between bounds.
+/// With more parts much of a column would be gathered.
 const MOST_PARTS: usize = 50;
 
-/// By so many standard errors a rank may lie beside that of the sample: one column in a hundred is sorted in vain, if its rows come in no
-/// particular order.
-const STANDARD_ERRORS: f64 = 3.3;
-
-/// Where the values of wanted ranks are to be looked for.
-struct Brackets {
-    /// Values that come often: a rank among those that equal one needs no closer look.
-    points: Vec<f64>,
-    /// Rising, and none touches another.
-    ranges: Vec<Range>,
-    /// What their bounds are places of.
-    scale: Scale,
+/// The ruler for the ranks of so many parts, by a sample; `None` where that holds no number that has an end.
+fn scale(values: &[f64], parts: usize) -> Option<Scale> {
+    let stretches = values.as_chunks::<STRETCH>().0;
+    let sample = stretches.iter().step_by((stretches.len() / SAMPLE).max(1)).flatten();
+    let mut sample: Vec<u64> = sample.filter(|value| value.is_finite()).map(|value| key(*value)).collect();
+    sample.sort_unstable();
+    let last = sample.len().checked_sub(1)?;
+    // Half of the lowest part is below, and as much of the highest above.
+    let beyond = sample.len() / (2 * parts);
+    Some(Scale::new(number(sample[beyond]), number(sample[last - beyond])))
 }
 
-/// What is above the first bound and not above the second, as places of a scale. To place keeps the order, so that nothing is lost
-/// by it but that a range may hold a little more.
-struct Range {
-    bounds: [i16; 2],
-    /// So many rows of the sample are in it, or some more.
-    rows: usize,
-}
-
-impl Brackets {
-    /// Of the keys of a sample; `None` where there are none.
-    fn new(mut sample: Vec<u64>, parts: usize) -> Option<Self> {
-        let last = sample.len().checked_sub(1)?;
-        let rows = sample.len() as f64;
-        let ends = |part: usize| {
-            let share = part as f64 / parts as f64;
-            let (middle, reach) = (rows * share, STANDARD_ERRORS * (rows * share * (1.0 - share)).sqrt());
-            [(middle - reach) as usize, ((middle + reach) as usize).min(last)]
-        };
-        let ends: Vec<[usize; 2]> = (1..parts).map(ends).collect();
-        let mut places = ends.as_flattened().to_vec();
-        places.sort_unstable();
-        places.dedup();
-        select(&mut sample, &places, 0);
-
-        let scale = Scale::new(number(sample[places[0]]), number(sample[places[places.len() - 1]]));
-        let mut brackets = Self { points: Vec::new(), ranges: Vec::new(), scale };
-        ends.iter().for_each(|[from, until]| brackets.add(&sample[*from..=*until]));
-        Some(brackets)
-    }
-
-    /// Looks where these keys of the sample lie, the least of which is the first and the greatest the last.
-    fn add(&mut self, keys: &[u64]) {
-        let (least, greatest) = (keys[0], keys[keys.len() - 1]);
-        if keys.iter().all(|key| *key == least || *key == greatest) {
-            for point in [least, greatest].map(number) {
-                if self.points.last().is_none_or(|last| *last < point) {
-                    self.points.push(point);
-                }
-            }
-            return;
-        }
-        let ([low, high], rows) = (self.scale.range(number(least), number(greatest)), keys.len());
-        match self.ranges.last_mut().filter(|last| low <= last.bounds[1]) {
-            Some(last) => *last = Range { bounds: [last.bounds[0], last.bounds[1].max(high)], rows: last.rows + rows },
-            None => self.ranges.push(Range { bounds: [low, high], rows }),
-        }
-    }
-}
-
-/// What a pass over a column found.
-struct Counted {
+/// A column on a ruler.
+struct Placed {
+    places: Vec<u16>,
+    histogram: Histogram,
     present: u64,
-    /// By point: how many values are not below it, and how many are above.
-    points: Vec<[u64; 2]>,
-    /// By range: how many values are above its two bounds.
-    ranges: Vec<[u64; 2]>,
-    /// By range: the keys of the values in it.
-    inside: Vec<Vec<u64>>,
 }
 
-impl Counted {
-    fn new(values: &[f64], brackets: &Brackets) -> Self {
-        let limits = lanes::grouped(brackets.points.iter().flat_map(|point| [point.next_down(), *point]), f64::INFINITY);
-        let bounds = lanes::grouped(brackets.ranges.iter().map(|range| range.bounds), [i16::MAX; 2]);
-        let (mut above_limits, mut above_bounds) = (vec![[0; GROUP]; limits.len()], vec![[0; GROUP]; bounds.len()]);
-        // Memory that grows is cleared again and again, which takes longer than all the rest.
-        let about = |range: &Range| Vec::with_capacity(values.len() / SAMPLE * range.rows * 6 / 5);
-        let mut inside: Vec<Vec<u64>> = brackets.ranges.iter().map(about).collect();
-        let mut present = 0;
-        let mut crossed = Crossed::new();
-        lanes::chunks(values, |chunk| {
-            // Either counts what is present, and there is no column without both points and ranges.
-            let mut here = 0;
-            if !brackets.points.is_empty() {
-                here = lanes::count_above(chunk, &limits, &mut above_limits);
-            }
-            if !brackets.ranges.is_empty() {
-                here = crossed.count(chunk, brackets.scale, &bounds, &mut above_bounds);
-                crossed.inside(chunk, |range, value| inside[range].push(key(value)));
-            }
-            present += here;
-        });
-        let points = above_limits.as_flattened().as_chunks().0[..brackets.points.len()].to_vec();
-        let ranges =
-            inside.iter().zip(above_bounds.as_flattened()).map(|(inside, above)| [above + inside.len() as u64, *above]).collect();
-        Self { present, points, ranges, inside }
-    }
-
-    /// The value of a rank; `None` where it lies in no bracket.
-    fn cut(&mut self, brackets: &Brackets, rank: usize) -> Option<Cut> {
-        let after = self.present - 1 - rank as u64;
-        let held = |brackets: &[[u64; 2]]| brackets.iter().position(|above| (above[1]..above[0]).contains(&after));
-        if let Some(point) = held(&self.points) {
-            return Some(Cut { value: brackets.points[point], above: self.points[point][1] });
+impl Placed {
+    fn new(values: &[f64], scale: Scale) -> Self {
+        let (mut places, mut histogram) = (Vec::with_capacity(values.len()), Histogram::new());
+        for values in values.chunks(CHUNK) {
+            let from = places.len();
+            places::place(values, scale, &mut places);
+            histogram.count(&places[from..]);
         }
-        let range = held(&self.ranges)?;
-        let keys = &mut self.inside[range];
-        let at = keys.len() - 1 - (after - self.ranges[range][1]) as usize;
-        let (_, key, upper) = keys.select_nth_unstable(at);
-        let equal = upper.iter().filter(|other| *other == key).count();
-        Some(Cut { value: number(*key), above: after - equal as u64 })
+        let present = values.len() as u64 - histogram.at(0);
+        Self { places, histogram, present }
+    }
+
+    /// What lies at the places of rising ranks; `None` where that is most of the column, and of many values.
+    fn gather(&self, values: &[f64], ranks: &[usize]) -> Option<Gathered> {
+        let mut spots = self.spots(ranks);
+        self.find_points(values, &mut spots);
+        let open: Vec<&mut Spot> = spots.iter_mut().filter(|spot| spot.equal < spot.count).collect();
+        if !open.is_empty() {
+            self.fill(values, open)?;
+        }
+        Some(Gathered { spots })
+    }
+
+    /// Takes what lies at these places and is not the one that comes often.
+    fn fill(&self, values: &[f64], mut open: Vec<&mut Spot>) -> Option<()> {
+        let wanted = lanes::grouped(open.iter().map(|spot| spot.place), u16::MAX);
+        // First where they are, then the values: memory then gives many at a time.
+        let (mut marks, mut found) = ([0; CHUNK], Vec::new());
+        for (places, start) in self.places.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+            places::mark(places, &wanted, &mut marks);
+            places::marked(&marks, |at, number| {
+                let (at, number) = (start + at, usize::from(number) - 1);
+                if open[number].point.is_none_or(|point| values[at] != point) {
+                    found.push((at as u32, number as u32));
+                }
+            });
+            if found.len() > values.len() / 2 {
+                return None;
+            }
+        }
+        for (at, number) in found {
+            open[number as usize].others.push(key(values[at as usize]));
+        }
+        Some(())
+    }
+
+    /// The places of rising ranks.
+    fn spots(&self, ranks: &[usize]) -> Vec<Spot> {
+        let mut ranks = ranks.iter().map(|rank| *rank as u64).peekable();
+        let mut spots = Vec::new();
+        let mut below = 0;
+        for place in 1..PLACES {
+            let count = self.histogram.at(place);
+            if ranks.next_if(|rank| *rank < below + count).is_some() {
+                spots.push(Spot { place: place as u16, below, count, point: None, equal: 0, others: Vec::new() });
+                while ranks.next_if(|rank| *rank < below + count).is_some() {}
+            }
+            below += count;
+        }
+        spots
+    }
+
+    /// Where many values lie at a place, most of them may be one: that is only counted.
+    fn find_points(&self, values: &[f64], spots: &mut [Spot]) {
+        const SOME: usize = 63;
+        let many = self.present / MOST_PARTS as u64;
+        let mut large: Vec<&mut Spot> = spots.iter_mut().filter(|spot| spot.count > many).collect();
+        for spots in large.chunks_mut(GROUP) {
+            let mut points = [f64::NAN; GROUP];
+            for (spot, point) in spots.iter_mut().zip(&mut points) {
+                let here = self.places.iter().zip(values).filter(|(place, _)| **place == spot.place);
+                let mut some: Vec<f64> = here.map(|(_, value)| *value).take(SOME).collect();
+                let middle = some.len() / 2;
+                // What is most of them is the one in the middle.
+                *point = *some.select_nth_unstable_by(middle, f64::total_cmp).1;
+                spot.point = Some(*point);
+            }
+            spots.iter_mut().zip(lanes::count_equal(values, &points)).for_each(|(spot, equal)| spot.equal = equal);
+        }
     }
 }
 
-/// Puts the keys in place that belong at rising places, where the first key has the place `first`, and between them what lies between.
-fn select(keys: &mut [u64], places: &[usize], first: usize) {
-    let middle = places.len() / 2;
-    let Some(place) = places.get(middle) else { return };
-    let (lower, _, upper) = keys.select_nth_unstable(place - first);
-    select(lower, &places[..middle], first);
-    select(upper, &places[middle + 1..], place + 1);
+/// What lies where ranks are looked for, in rising order.
+struct Gathered {
+    spots: Vec<Spot>,
+}
+
+/// The values at one place.
+struct Spot {
+    place: u16,
+    /// How many values lie at lower places.
+    below: u64,
+    /// How many lie here.
+    count: u64,
+    /// One that may come often, and how often it does.
+    point: Option<f64>,
+    equal: u64,
+    /// The keys of all others.
+    others: Vec<u64>,
+}
+
+impl Spot {
+    /// The value of a rank, as a key, and how many here are above it.
+    fn cut(&mut self, rank: u64) -> (u64, u64) {
+        let point = self.point.map_or(0, key);
+        let before_point = self.others.iter().filter(|other| **other < point).count() as u64;
+        if (before_point..before_point + self.equal).contains(&rank) {
+            return (point, self.count - before_point - self.equal);
+        }
+        // All of the point is on one side of what is looked for.
+        let passed = if rank < before_point { 0 } else { self.equal };
+        let (_, key, upper) = self.others.select_nth_unstable((rank - passed) as usize);
+        let (key, above) = (*key, upper.iter().filter(|other| **other != *key).count() as u64);
+        (key, above + if point > key { self.equal } else { 0 })
+    }
+}
+
+impl Gathered {
+    /// The cut at a rank of all values that are present.
+    fn cut(&mut self, rank: u64, present: u64) -> Cut {
+        let spot = self.spots.partition_point(|spot| spot.below <= rank) - 1;
+        let spot = &mut self.spots[spot];
+        let (key, above) = spot.cut(rank - spot.below);
+        Cut { value: number(key), above: present - spot.below - spot.count + above }
+    }
 }
 
 #[cfg(test)]
@@ -215,26 +232,31 @@ mod tests {
             assert_eq!(cuts(&values, 10), Some(by_sorting(&values, 10)), "{what}");
         };
         check("even", |_, random| unit(random));
-        check("a heavy tail on both sides", |_, random| (unit(random) - 0.5).powi(-3));
+        check("a heavy tail", |_, random| (6.0 * unit(random)).exp());
         check("in order", |place, _| place as f64);
         check("a few whole numbers", |_, random| (4.0 * unit(random) * unit(random)).floor());
         check("mostly zero", |_, random| (unit(random) - 0.65).max(0.0));
         check("both zeros", |_, random| if random % 2 == 0 { -0.0 } else { (unit(random) - 0.5).max(0.0) });
         check("narrow numbers do not tell them apart", |_, random| 1e9 + unit(random));
         check("in pairs", |place, _| unit((place as u64 / 2 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
-        check("near nothing", |_, random| 5e-324 * (random % 64) as f64);
         check("gaps", |_, random| if random.is_multiple_of(3) { f64::NAN } else { unit(random) });
         check("without end", |_, random| [f64::INFINITY, 1.0, 2.0][(random % 3) as usize]);
         check("one", |_, _| 7.0);
+        check("one and little beside it", |_, random| 1e6 + f64::from(u8::from(unit(random) < 0.4)) * 1e-6 * unit(random));
         check("two", |_, random| f64::from(u8::from(unit(random) < 0.3)));
     }
 
     #[test]
-    fn what_its_sample_does_not_show_is_left_to_sorting() {
-        let step = (LEAST + 5) / SAMPLE;
-        let lies =
-            column(LEAST + 5, |place, random| if (place / 2).is_multiple_of(step) { 100.0 + unit(random) } else { unit(random) });
-        assert_eq!(cuts(&lies, 10), None);
+    fn what_shares_a_place_with_most_of_the_column_is_left_to_sorting() {
+        let step = LEAST / STRETCH / SAMPLE;
+        let lies = |place: usize, random| 100.0 * f64::from(u8::from((place / STRETCH).is_multiple_of(step))) + unit(random);
+        assert_eq!(cuts(&column(LEAST + 5, lies), 10), None, "its sample is of other values");
+        assert_eq!(
+            cuts(&column(LEAST + 5, |_, random| (unit(random) - 0.5).powi(-9)), 10),
+            None,
+            "its parts are of very different lengths"
+        );
+        assert_eq!(cuts(&column(LEAST + 5, |_, random| 5e-324 * (random % 64) as f64), 10), None, "near nothing");
         let beyond_narrow_numbers = column(LEAST + 5, |_, random| 1e300 * (unit(random) - 0.25));
         assert_eq!(cuts(&beyond_narrow_numbers, 10), None);
         assert_eq!(cuts(&column(LEAST, |_, _| f64::NEG_INFINITY), 10), None);
