@@ -61,7 +61,6 @@ const TABLES: usize = 256;
 pub struct Ledger {
     /// By the first byte of the fingerprint.
     tables: Box<[HashMap<u128, Entry>; TABLES]>,
-    accepted: u64,
     /// Labels whose event has not come yet.
     early: Waiting<Position>,
     history: u64,
@@ -72,7 +71,7 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         let tables = Box::new(std::array::from_fn(|_| HashMap::new()));
-        Self { tables, accepted: 0, early: Waiting::default(), history: 0, decisions: 0, labels: 0 }
+        Self { tables, early: Waiting::default(), history: 0, decisions: 0, labels: 0 }
     }
 }
 
@@ -108,12 +107,12 @@ impl Ledger {
     fn enter(&mut self, event_id: &EventId, content: u64, event: Position, decision: u64) {
         let fingerprint = event_id.fingerprint();
         let label = self.early.take(fingerprint).map_or(NONE, |label| label.0);
-        self.insert(fingerprint, Entry { event, content, decision, label });
+        self.table_mut(fingerprint).insert(fingerprint, Entry { event, content, decision, label });
     }
 
-    fn insert(&mut self, fingerprint: u128, entry: Entry) {
-        let before = self.table_mut(fingerprint).insert(fingerprint, entry);
-        self.accepted += u64::from(before.is_none());
+    /// How many events were accepted, for a decision or for none.
+    fn len(&self) -> u64 {
+        self.tables.iter().map(|table| table.len() as u64).sum()
     }
 
     /// Enters an event of before riskflow watched, which gets no decision.
@@ -144,7 +143,7 @@ impl Ledger {
 
     /// Writes everything into a snapshot.
     pub(super) fn save(&self, out: &mut Writer) -> io::Result<()> {
-        for count in [self.accepted, self.history, self.decisions, self.labels] {
+        for count in [self.len(), self.history, self.decisions, self.labels] {
             out.u64(count)?;
         }
         for (fingerprint, entry) in self.tables.iter().flatten() {
@@ -165,7 +164,8 @@ impl Ledger {
         for _ in 0..entries {
             let fingerprint = input.u128()?;
             let (event, content) = (Position(input.u64()?), input.u64()?);
-            ledger.insert(fingerprint, Entry { event, content, decision: input.u64()?, label: input.u64()? });
+            let entry = Entry { event, content, decision: input.u64()?, label: input.u64()? };
+            ledger.table_mut(fingerprint).insert(fingerprint, entry);
         }
         for _ in 0..input.u64()? {
             let fingerprint = input.u128()?;
@@ -181,7 +181,7 @@ impl Ledger {
 
     /// How many events were accepted to be decided.
     pub fn events(&self) -> u64 {
-        self.accepted - self.history
+        self.len() - self.history
     }
 
     /// How many events of before riskflow watched were accepted.
