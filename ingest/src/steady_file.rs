@@ -64,4 +64,14 @@ mod tests {
         drop(file.into_inner());
         assert_eq!(std::fs::read(path).unwrap(), bytes);
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn each_piece_is_synced() {
+        // It takes every byte, and cannot be synced.
+        let null = File::options().write(true).open("/dev/null").unwrap();
+        let mut file = SteadyFile::new(null);
+        file.write_all(&vec![0; PIECE - 1]).unwrap();
+        assert_eq!(file.write_all(&[0]).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
 }

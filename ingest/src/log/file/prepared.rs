@@ -13,7 +13,7 @@ use super::recovery::sync_folder;
 use super::{Error, io_error};
 use crate::{SteadyFile, background};
 
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ROOM: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Where a segment is prepared.
 pub(super) fn path(folder: &Path) -> PathBuf {
@@ -94,16 +94,16 @@ fn prepare(folder: &Path, bytes: u64, is_over: &AtomicBool) -> Result<Option<Fil
         removed => removed.map_err(io_error("remove", &path))?,
     }
     let file = OpenOptions::new().create_new(true).write(true).open(&path).map_err(io_error("create", &path))?;
-    let (mut room, mut left) = (SteadyFile::new(file), bytes);
+    let (mut file, mut left) = (SteadyFile::new(file), bytes);
     while left > 0 {
         if is_over.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let piece = left.min(ZEROS.len() as u64);
-        room.write_all(&ZEROS[..piece as usize]).map_err(io_error("write", &path))?;
+        let piece = left.min(ROOM.len() as u64);
+        file.write_all(&ROOM[..piece as usize]).map_err(io_error("write", &path))?;
         left -= piece;
     }
-    let file = room.into_inner();
+    let file = file.into_inner();
     file.sync_all().map_err(io_error("sync", &path))?;
     sync_folder(folder)?;
     Ok(Some(file))
