@@ -5,15 +5,15 @@
 //! length, CRC-32, body | length, CRC-32, body | …   frames; the first body is the header
 //! length 0, CRC-32 of all CRCs                the end, without which nothing counts
 //! ```
-//! A file is written under another name, synced, and renamed; the last two are kept. A restart reads the newest one that is whole
+//! A file is written under another name, synced, and renamed; the last two are kept, one that goes has the other name first. A restart reads the newest one that is whole
 //! and taken under the same definitions, and the log from there on.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use ingest::SteadyFile;
 use ingest::log::Position;
+use ingest::{SteadyFile, background, remove_steadily};
 
 const MAGIC: &[u8; 8] = b"RISKSNAP";
 
@@ -29,6 +29,11 @@ const LONGEST: usize = 2 * FRAME;
 
 /// How many snapshots are kept.
 const KEPT: usize = 2;
+
+/// What the name of a snapshot ends with.
+const WHOLE: &str = "snapshot";
+/// What the name of one ends with that is not all there, yet or any more.
+const PARTIAL: &str = "unfinished";
 
 /// What a snapshot is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,11 +108,16 @@ impl Snapshots {
 
     /// The files, newest first.
     pub fn list(&self) -> Result<Vec<PathBuf>, Error> {
+        self.all(WHOLE)
+    }
+
+    /// All files of one kind, the furthest on first.
+    fn all(&self, kind: &str) -> Result<Vec<PathBuf>, Error> {
         let fail = |source| Error::Io { action: "read", path: self.folder.clone(), source };
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
-            if path.extension().is_some_and(|extension| extension == "snapshot") {
+            if path.extension().is_some_and(|extension| extension == kind) {
                 found.push(path);
             }
         }
@@ -119,8 +129,8 @@ impl Snapshots {
     /// Writes a snapshot: all of it or none. Those before the last two are removed, and those of a position that the log has not
     /// reached. Returns its size in bytes.
     pub fn write(&self, header: &Header, body: impl FnOnce(&mut Writer) -> io::Result<()>) -> Result<u64, Error> {
-        let path = self.folder.join(format!("{:020}.snapshot", header.position.0));
-        let unfinished = path.with_extension("unfinished");
+        let path = self.folder.join(format!("{:020}.{WHOLE}", header.position.0));
+        let unfinished = path.with_extension(PARTIAL);
         let written = (|| {
             let mut writer = Writer::create(&unfinished, header)?;
             body(&mut writer)?;
@@ -137,7 +147,12 @@ impl Snapshots {
         // One that lies further on than what was just written is of another log, and must not crowd out those of this one.
         let (ahead, behind): (Vec<_>, Vec<_>) = self.list()?.into_iter().partition(|other| *other > path);
         for old in ahead.into_iter().chain(behind.into_iter().skip(KEPT)) {
-            fs::remove_file(&old).map_err(|source| Error::Io { action: "remove", path: old, source })?;
+            // A part of it is no snapshot any more.
+            fs::rename(&old, old.with_extension(PARTIAL)).map_err(|source| Error::Io { action: "remove", path: old, source })?;
+        }
+        // Some of them may be of a process that was ended while it wrote.
+        for partial in self.all(PARTIAL)? {
+            remove_steadily(&partial).map_err(|source| Error::Io { action: "remove", path: partial, source })?;
         }
         Ok(bytes)
     }
@@ -325,6 +340,7 @@ impl Reader {
         }
         self.whole.update(&check.to_le_bytes());
         (self.frame, self.place) = (frame, 0);
+        background::rest();
         Ok(true)
     }
 

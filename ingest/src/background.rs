@@ -2,7 +2,7 @@
 //! follows the log falls behind, as its metrics say. What takes long and has time is done in short pieces with rests between: a third of a
 //! second on one of two cores is felt by every answer of that third, whatever its priority.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io;
 use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,8 +18,14 @@ const PIECE: Duration = Duration::from_micros(500);
 const REST: u32 = 2;
 
 thread_local! {
-    /// Since when this thread works without a rest; `None` where it does not rest.
-    static WORKS_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// `None` where this thread does not rest.
+    static UNHURRIED: RefCell<Option<Unhurried>> = const { RefCell::new(None) };
+}
+
+struct Unhurried {
+    /// Since when it goes on without a rest.
+    since: Instant,
+    hurries: Box<dyn Fn() -> bool>,
 }
 
 /// Starts a thread that gives way.
@@ -44,9 +50,14 @@ pub fn give_way() {
 
 /// Does work that has time: wherever it comes by [`rest`], it rests if it is due. Elsewhere nothing rests.
 pub fn unhurried<T>(work: impl FnOnce() -> T) -> T {
-    let before = WORKS_SINCE.replace(Some(Instant::now()));
+    unhurried_until(|| false, work)
+}
+
+/// Does work that has time until it hurries: from then on nothing rests.
+pub fn unhurried_until<T>(hurries: impl Fn() -> bool + 'static, work: impl FnOnce() -> T) -> T {
+    let before = UNHURRIED.replace(Some(Unhurried { since: Instant::now(), hurries: Box::new(hurries) }));
     let done = work();
-    WORKS_SINCE.set(before);
+    UNHURRIED.set(before);
     done
 }
 
@@ -54,10 +65,13 @@ pub fn unhurried<T>(work: impl FnOnce() -> T) -> T {
 /// millisecond or more, and the work is [`unhurried`].
 #[allow(clippy::disallowed_methods, reason = "a rest waits for nothing but its own end")]
 pub fn rest() {
-    if let Some(rest) = WORKS_SINCE.get().and_then(|since| due_after(since.elapsed())) {
-        thread::sleep(rest);
-        WORKS_SINCE.set(Some(Instant::now()));
-    }
+    UNHURRIED.with_borrow_mut(|unhurried| {
+        let Some(Unhurried { since, hurries }) = unhurried else { return };
+        if let Some(rest) = due_after(since.elapsed()).filter(|_| !hurries()) {
+            thread::sleep(rest);
+            *since = Instant::now();
+        }
+    });
 }
 
 /// The rest that is due after so much work.
@@ -67,6 +81,8 @@ fn due_after(worked: Duration) -> Option<Duration> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -88,21 +104,33 @@ mod tests {
         assert_eq!(due_after(Duration::from_millis(7)), Some(Duration::from_millis(14)));
     }
 
+    /// How often it rests: a rest ends with a new beginning of work.
+    fn rests(times: u32) -> u32 {
+        let since = || UNHURRIED.with_borrow(|unhurried| unhurried.as_ref().map(|work| work.since));
+        let work = || {
+            let before = since();
+            let began = Instant::now();
+            while began.elapsed() < PIECE {}
+            rest();
+            u32::from(since() != before)
+        };
+        (0..times).map(|_| work()).sum()
+    }
+
     #[test]
     fn only_unhurried_work_rests() {
-        /// How often it rested: a rest ends with a new beginning of work.
-        fn rests(times: u32) -> u32 {
-            let work = || {
-                let before = WORKS_SINCE.get();
-                let began = Instant::now();
-                while began.elapsed() < PIECE {}
-                rest();
-                u32::from(WORKS_SINCE.get() != before)
-            };
-            (0..times).map(|_| work()).sum()
-        }
         assert_eq!(rests(3), 0);
         assert_eq!(unhurried(|| rests(3)), 3);
         assert_eq!(rests(3), 0, "it rests after the unhurried work, too");
+    }
+
+    #[test]
+    fn work_that_hurries_does_not_rest() {
+        let asked = Cell::new(0);
+        let hurries = move || {
+            asked.set(asked.get() + 1);
+            asked.get() > 2
+        };
+        assert_eq!(unhurried_until(hurries, || rests(5)), 2);
     }
 }

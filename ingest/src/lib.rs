@@ -19,5 +19,5 @@ pub mod waiting;
 pub use event::{Amount, Currency, Event, EventId, Value};
 pub use label::{Harm, Label, LabelSource, Outcome};
 pub use schema::Schema;
-pub use steady_file::SteadyFile;
+pub use steady_file::{SteadyFile, remove_steadily};
 pub use time::{Clock, Duration, ManualClock, SystemClock, Timestamp};

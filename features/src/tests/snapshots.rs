@@ -142,6 +142,8 @@ fn the_last_two_are_kept_and_what_failed_leaves_nothing() {
     let engine = small();
     let folder = tempfile::tempdir().expect("a folder");
     let snapshots = Snapshots::open(folder.path()).expect("a folder");
+    let killed = folder.path().join("00000000000000000003.unfinished");
+    std::fs::write(killed, "RISKSNAP").expect("a process that was ended has left it");
     for position in [5, 70, 600] {
         snapshots.write(&header(engine.plan(), position), |out| engine.save(out)).expect("written");
     }

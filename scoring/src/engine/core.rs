@@ -10,7 +10,7 @@ use features::snapshot::{Header, Reader};
 use features::{Placement, Snapshots};
 use ingest::log::record::{self, RecordError};
 use ingest::log::{Log, Position, Readable, Record, Topic};
-use ingest::{Event, EventId, Label, Timestamp};
+use ingest::{Event, EventId, Label, Timestamp, background};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Entry, Known, Ledger};
@@ -97,6 +97,7 @@ impl Core {
             if recovered.position.0 % 100_000 == 0 {
                 progress(recovered.position.0);
             }
+            background::rest();
         }
         Ok((core, recovered))
     }

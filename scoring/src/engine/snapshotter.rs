@@ -43,7 +43,7 @@ impl Snapshotter {
         Ok(Self { stop, thread })
     }
 
-    /// Ends it; a snapshot that is being taken is finished first. Blocks.
+    /// Ends it; a snapshot that is being taken is finished first, without a rest from here on. Blocks.
     pub(super) fn stop(self) {
         self.stop.send_replace(true);
         if self.thread.join().is_err() {
@@ -70,7 +70,8 @@ async fn follow(
             _ = stopped.wait_for(|stopped| *stopped) => return,
             is_there = reached(&mut durability, is_due) => if !is_there { return },
         }
-        match take(&pipeline, &log, &policy.snapshots) {
+        let stopped = stopped.clone();
+        match background::unhurried_until(move || *stopped.borrow(), || take(&pipeline, &log, &policy.snapshots)) {
             Ok(position) => last = position,
             Err(error) => {
                 tracing::error!(reason = error.to_string(), "no snapshot was taken; the log has everything");
@@ -84,7 +85,7 @@ async fn follow(
 /// Takes a snapshot of what is durable now; its position.
 pub(super) fn take(pipeline: &Arc<Pipeline>, log: &Arc<dyn Log>, snapshots: &Snapshots) -> Result<Position, Error> {
     let (core, recovered) = Core::recover(Arc::clone(pipeline), Arc::clone(log), Some(snapshots), &mut |_| {})?;
-    let bytes = background::unhurried(|| core.save(&recovered, snapshots))?;
+    let bytes = core.save(&recovered, snapshots)?;
     tracing::info!(position = recovered.position.0, bytes, "a snapshot was taken");
     Ok(recovered.position)
 }
