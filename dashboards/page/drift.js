@@ -16,7 +16,8 @@ const RANK = ["insufficient_data", "stable", "watch", "drift"];
 const byId = id => document.getElementById(id);
 const asked = () => Object.fromEntries(new URLSearchParams(location.search));
 let answer = null;
-let text = null;
+let text = null; // what was asked and answered last
+let asks = 0; // how often it was asked
 let latest = null; // the last day that has decisions
 
 const get = path => textOf(path, PATIENCE_MS);
@@ -33,22 +34,25 @@ async function days(window) {
 }
 
 async function refresh() {
+  const ask = ++asks;
   const { window = "day", against = "training", segment = "" } = asked();
   try {
     const shown = await days(window);
     if (!shown) {
-      answer = null;
+      answer = text = null;
       byId("heat").replaceChildren();
       setText(byId("message"), "No data: nothing has been decided yet.");
       return;
     }
     const query = new URLSearchParams({ window, against, segment, ...shown });
     const now = await get(`/v1/monitor/drift?${query}`);
+    // Something else has been chosen meanwhile, and asked for.
+    if (ask !== asks) return;
     byId("banner").hidden = true;
     byId("from").value = shown.from;
     byId("to").value = shown.to;
-    if (now === text) return;
-    text = now;
+    if (`${query} ${now}` === text) return;
+    text = `${query} ${now}`;
     answer = arranged(JSON.parse(now), shown);
     show();
   } catch (error) {
@@ -109,12 +113,19 @@ function show() {
     },
     chosen,
     choose: (row, column) => change({ feature: names[row], at: columns[column] }),
+    zoom: (first, last) => change({ from: columns[first].slice(0, 10), to: lastDay(columns[last]) }),
+    back: chosenDays() ? latestDays : null,
   });
   const scroll = byId("heat-scroll");
   if (!chosen) scroll.scrollLeft = scroll.scrollWidth;
   showDetail(chosen && cells.get(names[chosen.row]).get(columns[chosen.column]));
   suggestReason();
 }
+
+const chosenDays = () => Boolean(asked().from || asked().to);
+const latestDays = () => change({ from: null, to: null });
+// The last day of a window.
+const lastDay = start => isoDay(dayNumber(start.slice(0, 10)) + (answer.window === "week" ? 6 : 0));
 
 function chosenCell() {
   const { feature, at } = asked();
@@ -131,6 +142,8 @@ function showControls() {
     button.onclick = () => change({ window: name, at: null, from: null, to: null });
     return button;
   }));
+  setText(byId("latest"), `Last ${DAYS[window]} days`);
+  byId("latest").hidden = !chosenDays();
   options("against", AGAINST, against);
   const known = segment && !segments.includes(segment) ? [segment, ...segments] : segments;
   options("segment", [["", "all decisions"], ...known.map(name => [name, name])], segment);
@@ -209,7 +222,7 @@ function showDetail(moved) {
     moved.kind !== "decision" && ["missing then", share(figures.missing?.reference_rate)],
     moved.kind !== "decision" && ["missing now", share(figures.missing?.current_rate)],
     moved.kind !== "decision" && ["outside the range of training", share(moved.outside_rate)],
-    moved.kind !== "decision" && ["mean", moved.mean === null ? "–" : number(moved.mean)],
+    moved.kind !== "decision" && ["mean", moved.mean === null ? "–" : number(Number(moved.mean.toPrecision(6)))],
     moved.kind !== "decision" && ["different values, about", moved.distinct === null ? "over 5,000" : count(moved.distinct)],
     ["rows now", count(figures.current_rows)],
     ["rows then", count(figures.reference_rows)],
@@ -285,7 +298,11 @@ byId("retrain").addEventListener("submit", async event => {
 });
 
 for (const id of ["from", "to"]) byId(id).addEventListener("change", () => change({ [id]: byId(id).value || null, at: null }));
-addEventListener("popstate", refresh);
+byId("latest").addEventListener("click", latestDays);
+addEventListener("popstate", () => {
+  if (answer) show();
+  refresh();
+});
 new ResizeObserver(() => answer && show()).observe(byId("heat-scroll"));
 refresh();
 setInterval(() => document.hidden || refresh(), PAUSE_MS);

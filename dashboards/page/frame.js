@@ -3,7 +3,9 @@
 //
 // The x axis is a row of equal bands (days, score bins), counted from 0. A description has: `label`, `bands` {count, ticks(width)},
 // `y` (a scale from scales.js), `right` (room for labels, px), `draw(plot)` -> elements, `read(band)` -> {title, rows, note} or
-// null, and, where a drag across the chart may choose bands, `choose(first, last)`. Charts with the same `link` share the cursor.
+// null, and, where bands may be chosen by a drag or by Shift with the arrow keys and Enter, `choose(first, last)`. Where a part of a
+// whole is shown, `back()` leads to the whole, by a double click or Escape, and what lies beyond the plot is cut off. Charts with
+// the same `link` share the cursor.
 
 import { html, svg } from "./dom.js";
 
@@ -17,8 +19,9 @@ export function createChart(element) {
   let shown = null;
   let plot = null;
   let band = null;
-  let dragFrom = null;
+  let chosenFrom = null; // the band where a choice began that is not made yet
   const overlay = svg("g", { class: "overlay" });
+  const cut = `plot-${charts.size}`;
   const chart = { mark, link: () => shown?.link };
   charts.add(chart);
 
@@ -31,7 +34,10 @@ export function createChart(element) {
     const { width, height } = element.getBoundingClientRect();
     if (!shown || width === 0) return;
     plot = layout(shown, width, height);
-    element.replaceChildren(...grid(shown, plot), svg("g", { class: "marks" }, ...shown.draw(plot)), overlay);
+    const { left: x, top: y, width: across, height: up } = plot;
+    const inside = shown.back ? [svg("clipPath", { id: cut }, svg("rect", { x, y, width: across, height: up }))] : [];
+    const marks = svg("g", { class: "marks", "clip-path": shown.back ? `url(#${cut})` : null }, ...shown.draw(plot));
+    element.replaceChildren(...inside, ...grid(shown, plot), marks, overlay);
     for (const [name, value] of Object.entries({ "aria-label": shown.label, "aria-valuemin": 0, "aria-valuemax": shown.bands.count - 1 })) {
       element.setAttribute(name, value);
     }
@@ -48,8 +54,8 @@ export function createChart(element) {
       const width = Math.max(plot.band, 1);
       lines.push(svg("rect", { class: "cursor", x: plot.x(at + 0.5) - width / 2, y: plot.top, width, height: plot.height }));
     }
-    if (dragFrom !== null && at !== null) {
-      const [first, last] = order(dragFrom, at);
+    if (chosenFrom !== null && at !== null) {
+      const [first, last] = order(chosenFrom, at);
       lines.push(svg("rect", { class: "chosen", x: plot.x(first), y: plot.top, width: plot.x(last + 1) - plot.x(first), height: plot.height }));
     }
     overlay.replaceChildren(...lines);
@@ -65,7 +71,8 @@ export function createChart(element) {
   function describe() {
     const reading = shown.read(band);
     element.setAttribute("aria-valuenow", band);
-    element.setAttribute("aria-valuetext", spoken(reading));
+    const [first, last] = order(chosenFrom ?? band, band);
+    element.setAttribute("aria-valuetext", first === last ? spoken(reading) : `${shown.read(first).title} to ${shown.read(last).title}`);
     tooltip.replaceChildren(...written(reading));
     tooltip.hidden = false;
     const box = element.getBoundingClientRect();
@@ -75,35 +82,46 @@ export function createChart(element) {
     tooltip.style.transform = `translate(${Math.max(8, Math.round(x + side))}px, ${Math.max(8, Math.round(top))}px)`;
   }
 
+  // Makes the choice that was begun, if it is of more than one band.
+  function made(at) {
+    const [first, last] = order(chosenFrom, at);
+    chosenFrom = null;
+    move(null);
+    if (last > first) shown.choose(first, last);
+  }
+
   const bandUnder = event => clamp(Math.floor((event.clientX - element.getBoundingClientRect().left - plot.left) / plot.band), shown.bands.count);
 
   element.addEventListener("pointermove", event => shown && move(bandUnder(event)));
-  element.addEventListener("pointerleave", () => dragFrom === null && move(null));
+  element.addEventListener("pointerleave", () => chosenFrom === null && move(null));
   element.addEventListener("pointerdown", event => {
     if (!shown?.choose || event.pointerType !== "mouse" || event.button !== 0) return;
-    dragFrom = bandUnder(event);
+    chosenFrom = bandUnder(event);
     element.setPointerCapture(event.pointerId);
   });
-  element.addEventListener("pointerup", event => {
-    if (dragFrom === null) return;
-    const [first, last] = order(dragFrom, bandUnder(event));
-    dragFrom = null;
-    move(null);
-    if (last > first) shown.choose(first, last);
-  });
-  element.addEventListener("pointercancel", () => {
-    dragFrom = null;
-    move(null);
-  });
-  element.addEventListener("blur", () => shown && move(null));
+  element.addEventListener("pointerup", event => chosenFrom !== null && made(bandUnder(event)));
+  element.addEventListener("dblclick", () => shown?.back?.());
+  for (const kind of ["pointercancel", "blur"]) {
+    element.addEventListener(kind, () => {
+      chosenFrom = null;
+      if (shown) move(null);
+    });
+  }
   element.addEventListener("keydown", event => {
     if (!shown) return;
     const last = shown.bands.count - 1;
     const from = band ?? last + (event.key === "ArrowLeft" ? 1 : 0);
     const to = { ArrowLeft: from - 1, ArrowRight: from + 1, PageDown: from - 7, PageUp: from + 7, Home: 0, End: last }[event.key];
-    if (event.key === "Escape") move(null);
+    if (event.key === "Escape") {
+      const leads = chosenFrom === null ? shown.back : null;
+      chosenFrom = null;
+      move(null);
+      leads?.();
+    }
+    if (event.key === "Enter" && chosenFrom !== null) made(band);
     if (to === undefined) return;
     event.preventDefault();
+    chosenFrom = event.shiftKey && shown.choose ? chosenFrom ?? clamp(from, shown.bands.count) : null;
     move(clamp(to, shown.bands.count));
   });
   new ResizeObserver(draw).observe(element);

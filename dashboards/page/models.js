@@ -1,5 +1,5 @@
-// The page of models: the champion beside a challenger, what follows from it, and who may act on it. What is compared lives in the
-// address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
+// The page of models: the champion beside a challenger, what follows from it, and who may act on it. What is compared and what of it is
+// shown live in the address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
 import { explain, textOf, who } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
@@ -13,8 +13,10 @@ const PAUSE_MS = 30_000;
 const PATIENCE_MS = 120_000;
 const NAMES = { approve: "approve", review: "review", decline: "decline" };
 const GROUPS = [["days", "Day"], ["versions", "Version"], ["segments", "Segment"], ["rules", "Rule"]];
+const FLIPS = [["events", "All"], ["bad", "Bad"], ["good", "Good"], ["open", "Not judged"]];
 const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, times the champion’s", unscored: "Events without a score" };
 const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
+const ASKED = ["champion", "challenger", "from", "to", "as_of"];
 const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
@@ -26,8 +28,6 @@ let models = [];
 let changes = null; // what waits for a second person; null where the server does not have such things
 let comparison = null;
 let performance = null;
-let flipsOf = "events";
-let performanceBy = "days";
 
 const get = async path => JSON.parse(await textOf(path, PATIENCE_MS));
 const send = (method, path, body) => textOf(path, PATIENCE_MS, { method, body: JSON.stringify(body) }).then(JSON.parse);
@@ -39,6 +39,33 @@ function asked() {
   const newest = models.filter(model => model.role === "challenger" || model.role === "candidate").map(model => model.version).at(-1);
   const challenger = query.get("challenger") ?? String(models.find(model => model.role === "challenger")?.version ?? newest ?? "");
   return { champion, challenger, from: query.get("from"), to: query.get("to"), as_of: query.get("as_of") };
+}
+
+// Which of some choices the address names; the first where it names none.
+function chosen(name, choices) {
+  const value = new URLSearchParams(location.search).get(name);
+  return choices.some(([known]) => known === value) ? value : choices[0][0];
+}
+
+// The part of a chart that the address names, as `roc=0..0.1`; null for all of it.
+function part(name) {
+  const ends = (new URLSearchParams(location.search).get(name) ?? "").split("..").map(end => (end === "" ? NaN : Number(end)));
+  return ends.length === 2 && ends[0] >= 0 && ends[1] > ends[0] ? ends : null;
+}
+
+// Puts something else into the address. Only other events have to be asked for.
+function change(parts) {
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(parts)) value ? query.set(name, value) : query.delete(name);
+  history.pushState(null, "", query.size ? `${location.pathname}?${query}` : location.pathname);
+  show();
+  if (Object.keys(parts).some(name => ASKED.includes(name))) run();
+}
+
+// Shows what was answered last.
+function show() {
+  if (!byId("duel").hidden) showComparison();
+  if (performance) showPerformance();
 }
 
 const queryOf = parts => new URLSearchParams(Object.entries(parts).filter(([, value]) => value)).toString();
@@ -79,12 +106,12 @@ function showFilters() {
   for (const name of ["from", "to", "as_of"]) if (document.activeElement !== filters.elements[name]) filters.elements[name].value = chosen[name] ?? "";
 }
 
-filters.addEventListener("change", () => {
-  history.pushState(null, "", `${location.pathname}?${queryOf(Object.fromEntries(new FormData(filters)))}`);
+filters.addEventListener("change", () => change(Object.fromEntries(new FormData(filters))));
+filters.addEventListener("submit", event => event.preventDefault());
+addEventListener("popstate", () => {
+  show();
   run();
 });
-filters.addEventListener("submit", event => event.preventDefault());
-addEventListener("popstate", run);
 
 function showComparison() {
   const { state, verdict, summary, reasons, guardrails, events, outcomes, maturity } = comparison;
@@ -99,11 +126,23 @@ function showComparison() {
   byId("reasons").replaceChildren(...reasons.map(reason => html("li", {}, reason)));
   byId("guardrails").replaceChildren(...guardrails.map(({ name, state: stands, value, limit }) => html("li", { class: stands },
     html("b", {}, GUARDRAILS[name]), html("span", {}, STATES[stands]), html("small", {}, `${interval(value, plain)}, at most ${plain(limit)}`))));
-  for (const [chart, card] of cards) card.show(comparison);
+  for (const [chart, card] of cards) card.show(comparison, chart.name === "days" ? daysShown() : partShown(chart));
   showFigures();
   showFlips();
   showCohorts();
   showPromotion();
+}
+
+// What a chart needs to show a part: which, what takes another one, and what leads back to the whole, where it is not shown.
+function partShown({ name }) {
+  const shown = part(name);
+  return { part: shown, choose: (from, to) => change({ [name]: `${from}..${to}` }), back: shown && (() => change({ [name]: null })) };
+}
+
+// The same for the chart over days: its part is that of everything on the page.
+function daysShown() {
+  const { from, to } = asked();
+  return { choose: (from, to) => change({ from, to }), back: (from || to) && (() => change({ from: null, to: null })) };
 }
 
 function showFigures() {
@@ -140,11 +179,8 @@ function ahead({ difference, at_every_look: always }, text, lower = false) {
 }
 
 function showFlips() {
-  const kinds = [["events", "All"], ["bad", "Bad"], ["good", "Good"], ["open", "Not judged"]];
-  switches(byId("flips-of"), kinds, flipsOf, value => {
-    flipsOf = value;
-    showFlips();
-  });
+  const flipsOf = chosen("flips", FLIPS);
+  switches(byId("flips-of"), FLIPS, flipsOf, value => change({ flips: value }));
   const value = ({ events, outcomes }) => ({ events, bad: outcomes.bad, good: outcomes.good + outcomes.presumed, open: outcomes.open })[flipsOf];
   const verdicts = Object.keys(NAMES);
   const cell = (champion, challenger) => comparison.flips.find(flip => flip.champion === champion && flip.challenger === challenger);
@@ -161,7 +197,9 @@ function showFlips() {
 
 function showCohorts() {
   const text = figure => interval(figure, value => value.toFixed(3));
-  const rows = comparison.days.toReversed().map(day => html("tr", { class: isMature(day) ? null : "immature" },
+  const { mature_at: matureAt } = comparison;
+  setText(byId("cohorts-about"), `Pale days are immature: of their bad events fewer than ${percent(matureAt)} are known yet, and figures will change.`);
+  const rows = comparison.days.toReversed().map(day => html("tr", { class: isMature(day, matureAt) ? null : "immature" },
     html("th", { scope: "row" }, day.day),
     td(count(day.events)), td(count(judged(day.outcomes))), td(count(day.outcomes.bad)), td(interval(day.maturity, percent)),
     td(text(day.champion_auc)), td(text(day.challenger_auc)), td(text(day.champion_average_precision)), td(text(day.challenger_average_precision))));
@@ -223,14 +261,13 @@ function showWaiting() {
 }
 
 function showPerformance() {
-  maturity.show(performance);
-  switches(byId("performance-by"), GROUPS, performanceBy, value => {
-    performanceBy = value;
-    showPerformance();
-  });
+  maturity.show(performance, partShown(MATURITY));
+  const performanceBy = chosen("by", GROUPS);
+  switches(byId("performance-by"), GROUPS, performanceBy, value => change({ by: value }));
+  const role = version => models.find(model => String(model.version) === version)?.role;
   const groups = {
     days: [performance.whole, ...performance.days.toReversed()],
-    versions: performance.versions,
+    versions: performance.versions.map(version => ({ ...version, name: role(version.name) ? `${version.name}, ${role(version.name)}` : version.name })),
     segments: performance.segments.flatMap(({ name, values }) => values.map(value => ({ ...value, name: `${name} = ${value.name || "(empty)"}` }))),
     rules: performance.rules,
   };
@@ -238,32 +275,43 @@ function showPerformance() {
   const message = performance.whole.state === "no_data" ? "No data: there are no decisions in these days" : cohorts.length ? "" : { segments: "The pipeline file declares no segments (monitoring.segments)", rules: "No rule had a say in these days" }[performanceBy] ?? "";
   setText(byId("performance-message"), message);
   byId("performance").hidden = Boolean(message);
+  byId("scores-card").hidden = Boolean(message) || performanceBy === "rules";
   if (message) return;
-  byId("performance").replaceChildren(...(performanceBy === "rules" ? ruleRows(cohorts) : cohortRows(cohorts)));
+  byId("performance").replaceChildren(...(performanceBy === "rules" ? ruleRows(cohorts) : cohortRows(cohorts, decisionFigures)));
+  if (performanceBy !== "rules") byId("scores").replaceChildren(...cohortRows(cohorts, scoreFigures));
 }
 
-function cohortRows(cohorts) {
-  const row = cohort => {
-    const { flagging, expected, scores, outcomes } = cohort;
-    const beside = (figure, guess, text) => html("td", { class: "number" }, ...stacked(figure, text), guess?.point === undefined ? null : html("i", {}, interval(guess, text)));
-    const alone = (figure, text) => beside(figure, undefined, text);
-    const review = expected.decisions[0];
-    return html("tr", { class: cohort.state === "mature" ? null : "immature" },
-      html("th", { scope: "row" }, cohort.name),
-      td(count(cohort.decisions)), td(count(judged(outcomes))), td(count(outcomes.bad)), alone(cohort.maturity, percent),
-      alone(cohort.approval_rate, percent),
-      beside(flagging.precision, review?.precision, percent), beside(flagging.recall, review?.recall, percent),
-      beside(scores.figures.auc, expected.auc, value => value.toFixed(3)), beside(scores.figures.average_precision, expected.average_precision, value => value.toFixed(3)),
-      alone(flagging.value_detection_rate, percent), alone(cohort.alerts_per_bad, plain),
-      alone(flagging.money_stopped_minor, amount), alone(flagging.money_wrongly_stopped_minor, amount));
-  };
-  const head = ["", "Decisions", "Judged", "Bad", "Bad ones known", "Approved", "Precision", "Recall", "AUC", "AP", "Bad money stopped", "Alerts for each bad", "Money stopped", "Wrongly stopped"];
+// What each cohort is, how far its labels have come, and figures of it: of each its name, itself, how it is written, and what is expected.
+function cohortRows(cohorts, figures) {
+  const cell = ([, figure, text, guess]) => html("td", { class: "number" }, ...stacked(figure, text), guess?.point === undefined ? null : html("i", {}, interval(guess, text)));
+  const row = cohort => html("tr", { class: cohort.state === "mature" ? null : "immature" },
+    html("th", { scope: "row" }, cohort.name),
+    td(count(cohort.decisions)), td(count(judged(cohort.outcomes))), td(count(cohort.outcomes.bad)), cell(["", cohort.maturity, percent]), ...figures(cohort).map(cell));
+  const head = ["", "Decisions", "Judged", "Bad", "Bad ones known", ...figures(cohorts[0]).map(([name]) => name)];
   return [thead(head), html("tbody", {}, ...cohorts.map(row))];
+}
+
+function decisionFigures({ approval_rate: approved, flagging, expected, alerts_per_bad: alerts }) {
+  const review = expected.decisions[0];
+  return [
+    ["Approved", approved, percent], ["Precision", flagging.precision, percent, review?.precision], ["Recall", flagging.recall, percent, review?.recall],
+    ["Bad money stopped", flagging.value_detection_rate, percent], ["Alerts for each bad", alerts, plain],
+    ["Money stopped", flagging.money_stopped_minor, money], ["Wrongly stopped", flagging.money_wrongly_stopped_minor, money],
+  ];
+}
+
+function scoreFigures({ scores: { figures, capacity }, expected }) {
+  const three = value => value.toFixed(3);
+  return [
+    [`Precision at ${count(capacity.a_day)} a day`, capacity.precision, percent], [`Recall at ${count(capacity.a_day)} a day`, capacity.recall, percent],
+    ["AUC", figures.auc, three, expected.auc], ["AP", figures.average_precision, three, expected.average_precision],
+    ["KS", figures.ks, three], ["Gini", figures.gini, three], ["Brier", figures.brier, plain], ["Calibration error", figures.calibration_error, plain],
+  ];
 }
 
 function ruleRows(rules) {
   const row = ({ name, hits, flagging, alerts_per_bad: alerts }) => html("tr", {}, html("th", { scope: "row" }, name), td(count(hits)), td(count(flagging.flagged)), td(count(flagging.caught)),
-    td(interval(flagging.precision, percent)), td(interval(flagging.recall, percent)), td(interval(alerts, plain)), td(interval(flagging.money_stopped_minor, amount)), td(interval(flagging.money_wrongly_stopped_minor, amount)));
+    td(interval(flagging.precision, percent)), td(interval(flagging.recall, percent)), td(interval(alerts, plain)), td(interval(flagging.money_stopped_minor, money)), td(interval(flagging.money_wrongly_stopped_minor, money)));
   return [thead(["Rule", "Hits", "Judged hits", "Bad", "Precision", "Recall", "Hits for each bad", "Money stopped", "Wrongly stopped"]), html("tbody", {}, ...rules.map(row))];
 }
 
@@ -271,34 +319,43 @@ function createCard(chart, place) {
   const message = html("p", { class: "message" });
   const legend = html("p", { class: "legend" });
   const drawing = svg("svg", { role: "slider", tabindex: 0, hidden: "", "aria-roledescription": "chart" });
+  const whole = html("button", { type: "button", class: "whole", hidden: "" }, "Show all");
   place.append(html("figure", { class: `card ${chart.name}` },
-    html("figcaption", {}, html("h2", {}, chart.title), html("p", { class: "about" }, chart.about), legend), message, drawing));
+    html("figcaption", {}, html("h2", {}, chart.title), whole, html("p", { class: "about" }, chart.about), legend), message, drawing));
   const { show: draw } = createChart(drawing);
-  function show(answer) {
+  function show(answer, { back, ...view }) {
     const silence = chart.silence(answer);
     setText(message, silence ?? "");
     drawing.toggleAttribute("hidden", silence !== null);
     legend.replaceChildren();
+    whole.hidden = !back;
+    whole.onclick = back;
     if (silence !== null) return;
-    const description = chart.describe(answer);
+    const description = chart.describe(answer, view);
     legend.replaceChildren(...description.legend.map(([kind, words]) => html("span", { class: `swatch ${kind}` }, words)));
-    draw(description);
+    draw({ ...description, back });
   }
   return { show };
 }
 
+// Made once, so that whoever has the keyboard there keeps it.
 function switches(place, choices, chosen, choose) {
-  place.replaceChildren(...choices.map(([value, text]) => {
-    const button = html("button", { type: "button", "aria-pressed": value === chosen }, text);
-    button.addEventListener("click", () => choose(value));
-    return button;
-  }));
+  if (!place.firstChild) {
+    place.append(...choices.map(([value, text]) => {
+      const button = html("button", { type: "button", value }, text);
+      button.addEventListener("click", () => choose(value));
+      return button;
+    }));
+  }
+  for (const button of place.children) button.setAttribute("aria-pressed", button.value === chosen);
 }
 
 // A figure with its interval below it.
 const stacked = (figure, text) => (figure.lower === undefined ? [interval(figure, text)] : [text(figure.point), html("small", {}, `${text(figure.lower)} to ${text(figure.upper)}`)]);
 const thead = names => html("thead", {}, html("tr", {}, ...names.map((name, place) => html("th", { scope: "col", class: place ? "number" : null }, name))));
 const td = (...cells) => html("td", { class: "number" }, ...cells);
+// Of large amounts nobody reads the cents.
+const money = minor => (Math.abs(minor) < 10_000_000 ? amount(minor) : count(minor / 100));
 const plain = value => (Math.abs(value) >= 100 ? count(value) : value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) < 0.1 ? 4 : 3));
 
 let running = null;

@@ -1,11 +1,22 @@
 // Scales of the y axis: `at(value)` from 0 (bottom) to 1 (top), and the ticks with their texts.
 
 // Zero to `most` and a little over, in round steps.
-export function linear(most, text) {
-  const step = roundStep(most / 5);
-  const top = Math.max(step, Math.ceil(most / step - 1e-9) * step);
-  const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, index) => ({ value: index * step, text: text(index * step) }));
-  return { at: value => value / top, ticks };
+export const linear = (most, text) => between(0, most, text);
+
+// `least` to `most` and a little over on both sides, in round steps.
+export function between(least, most, text) {
+  const step = roundStep((most - least) / 5);
+  const first = Math.floor(least / step + 1e-9);
+  const steps = Math.max(1, Math.ceil(most / step - 1e-9) - first);
+  const ticks = Array.from({ length: steps + 1 }, (_, index) => (first + index) * step).map(value => ({ value, text: text(value) }));
+  return { at: value => (value / step - first) / steps, ticks };
+}
+
+// The round values from `least` to `most`, about so many.
+export function within(least, most, about) {
+  const step = roundStep((most - least) / about);
+  const first = Math.ceil(least / step - 1e-9);
+  return Array.from({ length: Math.floor(most / step + 1e-9) - first + 1 }, (_, index) => (first + index) * step);
 }
 
 // Powers of ten from `least` to `most`, both above zero; 2 and 5 have ticks too where there are few decades.

@@ -17,6 +17,17 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// With this in the environment, screenshots of the documentation are made anew.
 const SCREENSHOTS: &str = "SCREENSHOTS";
 
+/// Keys that write nothing, as WebDriver says them.
+pub mod keys {
+    pub const ENTER: &str = "\u{e007}";
+    pub const SHIFT: &str = "\u{e008}";
+    pub const ESCAPE: &str = "\u{e00c}";
+    pub const END: &str = "\u{e010}";
+    pub const HOME: &str = "\u{e011}";
+    pub const LEFT: &str = "\u{e012}";
+    pub const RIGHT: &str = "\u{e014}";
+}
+
 /// A browser with a profile of its own, which nobody has used before.
 pub struct Browser {
     driver: Child,
@@ -141,9 +152,49 @@ impl Browser {
 
     /// Strikes a key, wherever the keyboard is.
     pub fn key(&self, key: &str) {
-        let strike = |kind: &str| json!({"type": kind, "value": key});
-        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": [strike("keyDown"), strike("keyUp")]}]});
-        self.ask("POST", "/actions", &actions).unwrap_or_else(|refused| panic!("the key {key}: {refused:?}"));
+        self.keys(&[key]);
+    }
+
+    /// Strikes a key while others are held, the last one.
+    pub fn keys(&self, keys: &[&str]) {
+        let strike = |kind: &'static str| move |key: &&str| json!({"type": kind, "value": key});
+        let strikes: Vec<Value> = keys.iter().map(strike("keyDown")).chain(keys.iter().rev().map(strike("keyUp"))).collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": strikes}]});
+        self.ask("POST", "/actions", &actions).unwrap_or_else(|refused| panic!("the keys {keys:?}: {refused:?}"));
+    }
+
+    /// Holds the mouse over something.
+    pub fn hover(&self, selector: &str) {
+        self.mouse(&[self.moved((selector, 0.5))]);
+    }
+
+    /// Presses the mouse at one place, moves it, and lets it go at another: each a selector and how far along its width, 0 to 1.
+    pub fn drag(&self, from: (&str, f64), to: (&str, f64)) {
+        let (from, to) = (self.moved(from), self.moved(to));
+        let button = |kind: &str| json!({"type": kind, "button": 0});
+        self.mouse(&[from, button("pointerDown"), to, button("pointerUp")]);
+    }
+
+    /// Presses something twice, as fast as people do.
+    pub fn press_twice(&self, selector: &str) {
+        let press = ["pointerDown", "pointerUp"].map(|kind| json!({"type": kind, "button": 0}));
+        self.mouse(&[&[self.moved((selector, 0.5))][..], &press, &press].concat());
+    }
+
+    /// A move of the mouse to a place, which is brought into view.
+    fn moved(&self, (selector, along): (&str, f64)) -> Value {
+        let script = "const element = document.querySelector(arguments[0]);
+             element.scrollIntoView({block: 'center', behavior: 'instant'});
+             const {left, top, width, height} = element.getBoundingClientRect();
+             return {x: Math.round(left + width * arguments[1]), y: Math.round(top + height / 2)}";
+        let body = json!({"script": script, "args": [selector, along]});
+        let spot = self.ask("POST", "/execute/sync", &body).unwrap_or_else(|refused| panic!("{selector}: {refused:?}"));
+        json!({"type": "pointerMove", "duration": 50, "x": spot["x"], "y": spot["y"]})
+    }
+
+    fn mouse(&self, actions: &[Value]) {
+        let actions = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]});
+        self.ask("POST", "/actions", &actions).unwrap_or_else(|refused| panic!("the mouse: {refused:?}"));
     }
 
     /// What is written there now; `None` where there is nothing of the kind, or it is not shown.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use ingest::log::file::{FileLog, Options};
 use ingest::log::{Position, Readable, Topic};
+use scoring::profile::Profile;
 use scoring::registry::Published;
 use scoring::{Artifact, Decision, FileRegistry, Model, Pipeline, Registry, Scorer, model::Linear};
 
@@ -314,6 +315,11 @@ pub fn handbook() -> Pipeline {
 /// Puts a hand-made model into a data folder: the score rises with the amount and with how many payments the customer made in a day, whatever
 /// else, from what the intercept says. Its version.
 pub fn published(data: &Path, intercept: f64) -> u32 {
+    learned(data, intercept, Profile::default())
+}
+
+/// The same, and what it would have learned from was distributed like this.
+pub fn learned(data: &Path, intercept: f64, profile: Profile) -> u32 {
     let pipeline = handbook();
     let width = pipeline.plan.width();
     let feature = |name: &str| pipeline.plan.feature(name).expect("it is in the file");
@@ -325,13 +331,18 @@ pub fn published(data: &Path, intercept: f64) -> u32 {
     let features = pipeline.plan.definitions().iter().map(|definition| definition.name.clone()).collect();
     let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
     let artifact = Artifact::foreign(&pipeline.model.name, "tests", features, &pipeline.plan, scorer, published);
-    let artifact = artifact.expect("the features are the plan's");
+    let artifact = Artifact { profile, ..artifact.expect("the features are the plan's") };
     FileRegistry::open(&data.join("registry")).expect("a registry").publish(&artifact).expect("published")
 }
 
 /// Puts a hand-made model into a data folder and promotes it.
 pub fn with_champion(data: &Path) {
     published(data, -9.0);
+    promoted(data);
+}
+
+/// Promotes the first model of a data folder.
+pub fn promoted(data: &Path) {
     let arguments = [
         "promote",
         "--pipeline",

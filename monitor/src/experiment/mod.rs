@@ -138,6 +138,8 @@ pub struct Comparison {
     pub outcomes: Outcomes,
     /// The share, 0 to 1, of their bad ones that are known by now.
     pub maturity: Figure,
+    /// From which share of known bad ones on a cohort counts as mature.
+    pub mature_at: f64,
     /// The thresholds that both are judged at: those of the newest decision.
     pub thresholds: Option<Thresholds>,
     /// The figures of both, and what differs.
@@ -218,6 +220,7 @@ pub async fn compare(
         events: both.len() as u64,
         outcomes: whole.outcomes,
         maturity: whole.maturity,
+        mature_at: judged_by.mature_at,
         thresholds: rows.thresholds,
         flips: flips::flips(&rows, &both),
         guardrails,
