@@ -283,7 +283,7 @@ fn a_dashboard_asks_only_for_what_there_is() {
     assert!(asked > 30, "{asked}");
     assert_eq!(
         queried.into_iter().collect::<Vec<_>>(),
-        ["alerts", "decisions", "drift_points", "experiment_points", "metric_points"]
+        ["alert_events", "decisions", "drift_points", "experiment_points", "metric_points"]
     );
 }
 

@@ -13,6 +13,7 @@ use scoring::{
     Control, Decision, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Role, Thresholds, TimingsUs, Verdict,
 };
 
+use crate::points::{DriftPoint, ExperimentPoint, MetricPoint};
 use crate::projection::Projection;
 use crate::tables::Projected;
 use crate::warehouse::{Address, ClickHouseWarehouse, KeepDays, ParquetWarehouse, Warehouse, bridge};
@@ -214,6 +215,65 @@ pub(crate) fn label_of(position: u64, event_id: &str, outcome: &str, observed_at
     record(position, Topic::Label, &encode_label(&label, time(observed_at)))
 }
 
+/// How far a feature has moved, beyond what is told.
+pub(crate) fn drift_point(name: &str, value: Option<f64>) -> DriftPoint {
+    DriftPoint {
+        reference: "training".to_owned(),
+        kind: "feature".to_owned(),
+        name: name.to_owned(),
+        segment: String::new(),
+        model: Some("card_fraud".to_owned()),
+        model_version: Some(7),
+        statistic: "psi".to_owned(),
+        value,
+        threshold: Some(0.1),
+        n_reference: 1_000,
+        n_current: 24,
+        severity: "none".to_owned(),
+        detail: "{}".to_owned(),
+    }
+}
+
+/// A figure of all versions of a model.
+pub(crate) fn metric_point() -> MetricPoint {
+    MetricPoint {
+        model: "card_fraud".to_owned(),
+        model_version: None,
+        segment: String::new(),
+        metric: "auc".to_owned(),
+        value: Some(0.88),
+        low: Some(0.86),
+        high: None,
+        n: u64::MAX,
+        bad: 3,
+        maturity: Some(1.0),
+        estimated: false,
+        detail: r#"{"curve":[1,2]}"#.to_owned(),
+    }
+}
+
+/// A figure of two versions.
+pub(crate) fn experiment_point() -> ExperimentPoint {
+    ExperimentPoint {
+        experiment: "e".to_owned(),
+        champion: "card_fraud".to_owned(),
+        champion_version: Some(7),
+        challenger: "card_fraud".to_owned(),
+        challenger_version: Some(8),
+        metric: "auc".to_owned(),
+        champion_value: Some(0.5),
+        challenger_value: Some(-0.5),
+        difference: Some(-1.0),
+        low: None,
+        high: None,
+        p_value: Some(1e-300),
+        n: 10,
+        bad: 0,
+        verdict: String::new(),
+        detail: "{}".to_owned(),
+    }
+}
+
 /// The rows of records that follow on one another.
 pub(crate) fn project(records: &[Record]) -> Projected {
     let mut projection = Projection::at(records[0].position);
@@ -233,15 +293,15 @@ pub(crate) struct Backend {
 enum Kept {
     Folder(tempfile::TempDir),
     Server(Address),
+    Cluster(Address),
 }
 
 impl Backend {
     fn at(place: Kept) -> Self {
         let (name, warehouse): (_, Arc<dyn Warehouse>) = match &place {
             Kept::Folder(folder) => ("parquet", Arc::new(ParquetWarehouse::open(folder.path()).unwrap())),
-            Kept::Server(address) => {
-                ("clickhouse", Arc::new(ClickHouseWarehouse::open(address.clone(), KeepDays::new()).unwrap()))
-            }
+            Kept::Server(address) => ("clickhouse", on_server(address)),
+            Kept::Cluster(address) => ("a cluster", on_server(address)),
         };
         Self { name, warehouse, place }
     }
@@ -254,9 +314,14 @@ impl Backend {
     }
 }
 
-/// An empty warehouse of each kind; without one of ClickHouse, which is said, where there is none.
+fn on_server(address: &Address) -> Arc<dyn Warehouse> {
+    Arc::new(ClickHouseWarehouse::open(address.clone(), KeepDays::new()).unwrap())
+}
+
+/// An empty warehouse of each kind; without those of ClickHouse, which is said, where there is none.
 pub(crate) fn backends() -> impl Iterator<Item = Backend> {
     let folder = Kept::Folder(tempfile::tempdir().unwrap());
     let server = bridge::database().map(Kept::Server);
-    [Some(folder), server].into_iter().flatten().map(Backend::at)
+    let cluster = bridge::cluster("one").map(Kept::Cluster);
+    [Some(folder), server, cluster].into_iter().flatten().map(Backend::at)
 }

@@ -115,27 +115,6 @@ pub struct ExperimentPoint {
     pub detail: String,
 }
 
-/// Something that a person should look at.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AlertPoint {
-    /// Its id; the same for what is raised again about the same.
-    pub alert_id: String,
-    /// When it was raised.
-    pub at: Timestamp,
-    /// What raised it: `drift`, `guardrail`, `verdict`, …
-    pub kind: String,
-    /// `low`, `medium`, `high`, `critical`.
-    pub severity: String,
-    /// What it is about.
-    pub subject: String,
-    /// `open`, `in_review`, `escalated`, `resolved`, `dismissed`.
-    pub status: String,
-    /// A sentence for a person.
-    pub message: String,
-    /// All else, as JSON.
-    pub detail: String,
-}
-
 impl Point for DriftPoint {
     const TABLE: Derived = Derived::DriftPoints;
 }
@@ -144,9 +123,6 @@ impl Point for MetricPoint {
 }
 impl Point for ExperimentPoint {
     const TABLE: Derived = Derived::ExperimentPoints;
-}
-impl Point for AlertPoint {
-    const TABLE: Derived = Derived::Alerts;
 }
 
 /// A point with the slot that it is of.

@@ -2,12 +2,16 @@
 
 It is the engine itself (chdb, the server's own code as a library) in one session, one statement after the other. It prints its port, and
 ends when its standard input does, so that it does not outlive the test that started it.
+
+It knows two clusters whose shards are all itself: `one` has one, and `two` has two, which therefore hold the same rows, each of them
+found twice. It has no Keeper: what is to be done on a cluster it does, and replicated tables are plain ones.
 """
 
 import argparse
 import contextlib
 import email
 import os
+import re
 import ssl
 import sys
 import tempfile
@@ -26,8 +30,26 @@ arguments.add_argument("--certificate", help="speak TLS with it, PEM")
 arguments.add_argument("--key", help="the certificate's key, PEM")
 arguments = arguments.parse_args()
 
-session = Session(arguments.path)
+SHARD = "<shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard>"
+CONFIG = f"""<clickhouse>
+    <logger><level>none</level></logger>
+    <tcp_port>9000</tcp_port>
+    <remote_servers><one>{SHARD}</one><two>{SHARD * 2}</two></remote_servers>
+</clickhouse>"""
+
+with tempfile.NamedTemporaryFile("w", suffix=".xml") as config:
+    config.write(CONFIG)
+    config.flush()
+    session = Session(f"{arguments.path or ':memory:'}?config-file={config.name}")
+    session.query("SELECT 1")
 one_at_a_time = threading.Lock()
+
+
+def alone(sql):
+    """The statement as one server without a Keeper takes it."""
+    sql = re.sub(r" ON CLUSTER \w+", "", sql)
+    sql = re.sub(r"ENGINE = Replicated(\w+)\('[^']*', '[^']*'(?:, )?", r"ENGINE = \1(", sql)
+    return sql.replace(" replicated_deduplication_window", " non_replicated_deduplication_window")
 
 
 class Refused(Exception):
@@ -71,9 +93,9 @@ class Handler(BaseHTTPRequestHandler):
                 settings |= {field(part): part.get_payload(decode=True).decode() for part in form.get_payload()}
                 body = b""
             if sql := settings.pop("query", None):
-                self.answer(200, run(settings, sql, body))
+                self.answer(200, run(settings, alone(sql), body))
             else:
-                self.answer(200, run(settings, body.decode(), b""))
+                self.answer(200, run(settings, alone(body.decode()), b""))
         except Exception as error:  # whatever the engine says is the answer
             self.answer(500, str(error).encode())
 

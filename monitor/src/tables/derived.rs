@@ -15,15 +15,13 @@ pub enum Derived {
     MetricPoints,
     /// One row for each figure of a champion beside a challenger.
     ExperimentPoints,
-    /// One row for each alert.
-    Alerts,
     /// One row for each feature, score and decision mix of an hour: how it was distributed.
     Profiles,
 }
 
 impl Derived {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::DriftPoints, Self::MetricPoints, Self::ExperimentPoints, Self::Alerts, Self::Profiles];
+    pub const ALL: [Self; 4] = [Self::DriftPoints, Self::MetricPoints, Self::ExperimentPoints, Self::Profiles];
 
     /// Its name in SQL and on disk.
     pub const fn name(self) -> &'static str {
@@ -31,7 +29,6 @@ impl Derived {
             Self::DriftPoints => "drift_points",
             Self::MetricPoints => "metric_points",
             Self::ExperimentPoints => "experiment_points",
-            Self::Alerts => "alerts",
             Self::Profiles => "profiles",
         }
     }
@@ -90,16 +87,6 @@ impl Derived {
                 count("n"),
                 count("bad"),
                 text("verdict"),
-                text("detail"),
-            ],
-            Self::Alerts => vec![
-                text("alert_id"),
-                time("at"),
-                text("kind"),
-                text("severity"),
-                text("subject"),
-                text("status"),
-                text("message"),
                 text("detail"),
             ],
             Self::Profiles => vec![

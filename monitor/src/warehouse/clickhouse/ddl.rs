@@ -25,7 +25,7 @@ macro_rules! definitions {
 }
 
 /// All tables, in their order.
-pub(super) static DEFINITIONS: [Definition; 13] = definitions![
+pub(super) static DEFINITIONS: [Definition; 12] = definitions![
     "01" "decisions",
     "02" "labels",
     "03" "events",
@@ -34,12 +34,14 @@ pub(super) static DEFINITIONS: [Definition; 13] = definitions![
     "06" "drift_points",
     "07" "metric_points",
     "08" "experiment_points",
-    "09" "alerts",
-    "10" "profiles",
-    "11" "alert_events",
-    "12" "slots",
-    "13" "checkpoints",
+    "09" "profiles",
+    "10" "alert_events",
+    "11" "slots",
+    "12" "checkpoints",
 ];
+
+/// A derived table of before that nothing was ever written into; what happens with alerts is in `alert_events`.
+pub(super) const RETIRED: &str = "alerts";
 
 impl Definition {
     /// The statement, without the line that says why.
@@ -47,9 +49,41 @@ impl Definition {
         self.sql.split_once('\n').map_or("", |(_, statement)| statement).trim_end()
     }
 
+    /// What makes the table on one server, or on each shard of a cluster with the table over them.
+    pub(super) fn statements(&self, cluster: Option<&str>, keep: &KeepDays) -> Vec<String> {
+        let keep = keep.get(self.table).copied();
+        match cluster {
+            None => vec![with_ttl(self.statement(), keep)],
+            Some(cluster) => on_cluster(self, cluster, keep),
+        }
+    }
+
     fn why(&self) -> &'static str {
         self.sql.lines().next().unwrap_or_default()
     }
+}
+
+/// What takes a table away with its rows: the one over the shards first, so that nobody asks for what is half gone.
+pub(super) fn drops(table: &str, cluster: Option<&str>) -> Vec<String> {
+    match cluster {
+        None => vec![format!("DROP TABLE IF EXISTS {table} SYNC")],
+        Some(cluster) => {
+            [table, &local(table)].map(|table| format!("DROP TABLE IF EXISTS {table} ON CLUSTER {cluster} SYNC")).into()
+        }
+    }
+}
+
+/// The table that holds the rows, for a statement that changes them: a distributed one only passes questions and rows on.
+pub(super) fn holder(table: &str, cluster: Option<&str>) -> String {
+    match cluster {
+        None => table.to_owned(),
+        Some(cluster) => format!("{} ON CLUSTER {cluster}", local(table)),
+    }
+}
+
+/// The name of a table on a shard.
+pub(super) fn local(table: &str) -> String {
+    format!("{table}_local")
 }
 
 /// The statements for an operator to run, each with why, for one server or for a cluster.
@@ -63,14 +97,9 @@ pub fn ddl(cluster: Option<&str>, keep: &KeepDays) -> Result<String, String> {
     }
     let mut text = String::new();
     for definition in &DEFINITIONS {
-        let keep = keep.get(definition.table).copied();
-        let statements = match cluster {
-            None => vec![with_ttl(definition.statement(), keep)],
-            Some(cluster) => on_cluster(definition, cluster, keep),
-        };
         text.push_str(definition.why());
         text.push('\n');
-        statements.iter().for_each(|statement| text.extend([statement, ";\n\n"]));
+        definition.statements(cluster, keep).iter().for_each(|statement| text.extend([statement, ";\n\n"]));
     }
     Ok(text)
 }

@@ -15,7 +15,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::filter_record_batch;
@@ -27,6 +27,7 @@ use ingest::{Timestamp, background};
 use tokio::runtime::{Builder, Runtime};
 
 pub use self::address::Address;
+use self::address::is_name;
 pub use self::ddl::{KeepDays, ddl};
 use self::server::Server;
 use super::{Answer, Warehouse};
@@ -47,6 +48,8 @@ struct Tables {
     server: Server,
     address: Address,
     keep: KeepDays,
+    /// The cluster that they are distributed over, if any; unknown until the server was reached.
+    cluster: OnceLock<Option<String>>,
     /// How far they are complete; `None` until the server was reached and has them.
     reached: Mutex<Option<Position>>,
 }
@@ -75,7 +78,7 @@ impl ClickHouseWarehouse {
         let mut runtime = Builder::new_multi_thread();
         runtime.worker_threads(1).thread_name("clickhouse").on_thread_start(background::give_way).enable_all();
         let runtime = runtime.build().map_err(|source| Error::Runtime { source })?;
-        let tables = Arc::new(Tables { server, address, keep, reached: Mutex::new(None) });
+        let tables = Arc::new(Tables { server, address, keep, cluster: OnceLock::new(), reached: Mutex::new(None) });
         let warehouse = Self { tables, runtime: Some(runtime), writer: Mutex::default() };
         match warehouse.wait(async |tables| tables.prepared().await) {
             Err(Error::Server { address, source, .. }) if is_away(&source) => {
@@ -181,6 +184,7 @@ impl Tables {
         }
         let checkpoints = DEFINITIONS_LAST.statement();
         server.execute(server.query(checkpoints)).await.map_err(self.failed("create table checkpoints"))?;
+        let cluster = self.find_cluster().await?;
         let version = server.query("SELECT MAX(version) AS number FROM checkpoints HAVING COUNT(*) > 0");
         let version = number(&server.ask(version).await.map_err(self.failed("read table checkpoints"))?);
         match version {
@@ -190,15 +194,21 @@ impl Tables {
             Some(version) if version < VERSION => {
                 tracing::warn!(address = %self.address, version, "the warehouse has the tables of an earlier version; they are made again from the log");
                 for table in ddl::projected() {
-                    let drop = server.query(&format!("DROP TABLE IF EXISTS {table} SYNC"));
-                    server.execute(drop).await.map_err(self.failed(format!("drop table {table}")))?;
+                    self.drop_table(table, cluster).await?;
                 }
             }
             _ => {}
         }
-        for definition in &ddl::DEFINITIONS {
-            let create = server.query(definition.statement());
-            server.execute(create).await.map_err(self.failed(format!("create table {}", definition.table)))?;
+        if self.has_retired().await? {
+            self.drop_table(ddl::RETIRED, cluster).await?;
+        }
+        let there = server.query("SELECT name FROM system.tables WHERE database = currentDatabase()");
+        let there = texts(&server.ask(there).await.map_err(self.failed("look for the tables"))?);
+        for definition in ddl::DEFINITIONS.iter().filter(|definition| !there.contains(definition.table)) {
+            for create in definition.statements(cluster, &self.keep) {
+                let create = server.query(&create);
+                server.execute(create).await.map_err(self.failed(format!("create table {}", definition.table)))?;
+            }
         }
         for (table, days) in &self.keep {
             self.keep_days(table, *days).await?;
@@ -213,18 +223,51 @@ impl Tables {
         Ok(self.has_reached(reached))
     }
 
+    /// The cluster that an operator has made the tables for, which the one table tells that is there before all others.
+    async fn find_cluster(&self) -> Result<Option<&str>, Error> {
+        let of = self.server.query(
+            r"SELECT extract(engine_full, '^Distributed\\(\'?(\\w+)\'?,') AS cluster FROM system.tables
+            WHERE database = currentDatabase() AND name = 'checkpoints' AND engine = 'Distributed'",
+        );
+        let of = texts(&self.server.ask(of).await.map_err(self.failed("look at table checkpoints"))?);
+        let cluster = of.into_iter().find(|name| is_name(name));
+        Ok(self.cluster.get_or_init(|| cluster).as_deref())
+    }
+
+    fn cluster(&self) -> Option<&str> {
+        self.cluster.get()?.as_deref()
+    }
+
+    async fn drop_table(&self, table: &str, cluster: Option<&str>) -> Result<(), Error> {
+        for drop in ddl::drops(table, cluster) {
+            self.server.execute(self.server.query(&drop)).await.map_err(self.failed(format!("drop table {table}")))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a table of before is there that this program has no use for; one of that name that somebody else made has other columns.
+    async fn has_retired(&self) -> Result<bool, Error> {
+        let columns = self.server.query(
+            "SELECT COUNT(*) AS number FROM system.columns
+            WHERE database = currentDatabase() AND table = {table:String} AND name IN ('series', 'window_start', 'alert_id', 'generation')",
+        );
+        let columns = self.server.ask(columns.param("table", ddl::RETIRED)).await;
+        Ok(number(&columns.map_err(self.failed(format!("look at table {}", ddl::RETIRED)))?) == Some(4))
+    }
+
     /// Lets rows of a table go after so many days, from the next merges on.
     async fn keep_days(&self, table: &str, days: u32) -> Result<(), Error> {
-        let server = &self.server;
+        let (server, cluster) = (&self.server, self.cluster());
+        let name = if cluster.is_some() { ddl::local(table) } else { table.to_owned() };
         let set = server
             .query(
                 "SELECT COUNT(*) AS number FROM system.tables
                 WHERE database = currentDatabase() AND name = {table:String} AND position(engine_full, {ttl:String}) > 0",
             )
-            .param("table", table)
+            .param("table", name)
             .param("ttl", ddl::ttl(days));
         if number(&server.ask(set).await.map_err(self.failed(format!("look at table {table}")))?) == Some(0) {
-            let alter = server.query(&format!("ALTER TABLE {table} MODIFY {}", ddl::ttl(days)));
+            let alter = server.query(&format!("ALTER TABLE {} MODIFY {}", ddl::holder(table, cluster), ddl::ttl(days)));
             let alter = alter.with_setting("materialize_ttl_after_modify", "0");
             server.execute(alter).await.map_err(self.failed(format!("set how long rows of table {table} stay")))?;
         }
@@ -321,7 +364,8 @@ impl Tables {
         server.execute(count).await.map_err(self.failed("write table slots"))?;
         if generation > 1 {
             // They no longer count; what stays behind only costs room.
-            let delete = format!("DELETE FROM {table} WHERE {IN_SLOT} AND generation < {{generation:UInt64}}");
+            let holder = ddl::holder(table, self.cluster());
+            let delete = format!("DELETE FROM {holder} WHERE {IN_SLOT} AND generation < {{generation:UInt64}}");
             let delete = in_slot(server.query(&delete), slot).param("generation", generation);
             if let Err(error) = server.execute(delete).await {
                 tracing::debug!(%error, table, "rows that no longer count stay");
@@ -342,6 +386,11 @@ impl Tables {
             .with_setting("cast_keep_nullable", "1")
             .with_setting("aggregate_functions_null_for_empty", "1")
             .with_setting("prefer_column_name_to_alias", "1");
+        let query = match self.cluster() {
+            None => query,
+            // What a shard is to join with rows of the others is gathered once and sent to all.
+            Some(_) => query.with_setting("distributed_product_mode", "global"),
+        };
         self.server.ask(query).await.map_err(self.failed(format!("answer the question `{}`", question.name())))
     }
 }
@@ -369,6 +418,12 @@ fn number(answer: &[RecordBatch]) -> Option<u64> {
     let rows = answer.iter().find(|rows| rows.num_rows() > 0)?;
     let numbers = rows.column(0).as_primitive_opt::<UInt64Type>()?;
     numbers.is_valid(0).then(|| numbers.value(0))
+}
+
+/// The texts that a question for some has as its answer.
+fn texts(answer: &[RecordBatch]) -> HashSet<String> {
+    let texts = |rows: &RecordBatch| rows.column(0).as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>();
+    answer.iter().flat_map(texts).collect()
 }
 
 /// Whether nobody was there, rather than somebody who refused.

@@ -1,3 +1,6 @@
+mod cluster;
+mod grafana;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ingest::log::Log;
@@ -6,8 +9,8 @@ use ingest::log::file::{FileLog, Options};
 use super::bridge::{Bridge, database};
 use super::server::Moment;
 use super::*;
-use crate::fixture::{change, decision, event, label, project, shadow};
-use crate::points::{AlertPoint, read, write};
+use crate::fixture::{change, decision, drift_point, event, label, project, shadow};
+use crate::points::{DriftPoint, read, write};
 use crate::questions::volume;
 use crate::{Projector, Table, Window};
 
@@ -98,6 +101,33 @@ fn a_network_that_fails_at_any_request_loses_nothing_and_keeps_nothing_twice() {
             }
         }
     }
+}
+
+/// Appends a stretch as somebody does who did not notice that its rows came through: all but the checkpoint, with no look at what is there.
+fn append_unseen(warehouse: &ClickHouseWarehouse, stretch: &Projected) {
+    run(warehouse, "TRUNCATE TABLE checkpoints");
+    let stretch = stretch.clone();
+    let unseen = Writer { clean_from: Some(0) };
+    *warehouse.tables.reached_lock() = Some(stretch.from);
+    warehouse.wait(async move |tables: Arc<Tables>| tables.append(unseen, &stretch).await).unwrap();
+}
+
+/// What outlives its connection and ends after the next try has looked comes twice, and is kept once by its token.
+#[test]
+fn a_server_that_remembers_tokens_takes_an_insert_once() {
+    let Some(address) = database() else { return };
+    let records = records(3);
+    let stretch = project(&records);
+    let warehouse = open(&address).unwrap();
+    for _ in 0..3 {
+        append_unseen(&warehouse, &stretch);
+        check_whole(&warehouse, &records);
+    }
+    // Where it does not remember, there is nothing else to tell them by.
+    run(&warehouse, "ALTER TABLE events MODIFY SETTING non_replicated_deduplication_window = 0");
+    append_unseen(&warehouse, &stretch);
+    let events = ask(&warehouse, "SELECT COUNT(*) AS number FROM events".to_owned());
+    assert_eq!(number(&events), Some(6));
 }
 
 /// What is in some tables only is not seen.
@@ -200,6 +230,31 @@ fn tables_of_another_version_are_refused_or_made_again() {
     assert_eq!(error, format!("the tables in {address} have version 99, this program reads up to {VERSION}"));
 }
 
+/// How many tables there are of the name that one of before had.
+fn retired(warehouse: &ClickHouseWarehouse) -> Option<u64> {
+    let sql =
+        "SELECT COUNT(*) AS number FROM system.tables WHERE database = currentDatabase() AND name IN ('alerts', 'alerts_local')";
+    number(&ask(warehouse, sql.to_owned()))
+}
+
+#[test]
+fn a_table_of_before_that_has_no_use_goes_and_somebody_elses_stays() {
+    let Some(address) = database() else { return };
+    let records = records(2);
+    let warehouse = open(&address).unwrap();
+    append_rest(&warehouse, &records, 10).unwrap();
+    run(
+        &warehouse,
+        "CREATE TABLE alerts (series String, window String, window_start DateTime64(6, 'UTC'), alert_id String, generation UInt64)
+        ENGINE = MergeTree ORDER BY window_start",
+    );
+    let warehouse = open(&address).unwrap();
+    assert_eq!((retired(&warehouse), warehouse.reached()), (Some(0), Position(10)));
+    check_whole(&warehouse, &records);
+    run(&warehouse, "CREATE TABLE alerts (alert_id String, at DateTime) ENGINE = MergeTree ORDER BY at");
+    assert_eq!(retired(&open(&address).unwrap()), Some(1));
+}
+
 #[test]
 fn another_writer_is_noticed() {
     let Some(address) = database() else { return };
@@ -236,19 +291,10 @@ fn rows_of_a_table_go_after_the_days_that_are_set() {
 #[tokio::test]
 async fn a_slot_has_its_points_of_before_or_the_new_ones() {
     let Some(address) = database() else { return };
-    let alert = |message: &str| AlertPoint {
-        alert_id: "a".to_owned(),
-        at: crate::fixture::time("2018-08-01"),
-        kind: "drift".to_owned(),
-        severity: "high".to_owned(),
-        subject: "amount".to_owned(),
-        status: "open".to_owned(),
-        message: message.to_owned(),
-        detail: "{}".to_owned(),
-    };
+    let point = |name: &str| drift_point(name, None);
     let start = crate::fixture::time("2018-08-01");
     let warehouse = open(&address).unwrap();
-    write(&warehouse, "s", Window::Day, start, &[alert("before"), alert("before")]).unwrap();
+    write(&warehouse, "s", Window::Day, start, &[point("before"), point("before")]).unwrap();
     for moment in [Moment::Before, Moment::After] {
         for failing in 0..60 {
             let requests = AtomicUsize::new(0);
@@ -258,12 +304,12 @@ async fn a_slot_has_its_points_of_before_or_the_new_ones() {
             };
             let server = Server::new(&address).unwrap().with_hook(hook);
             let failing = ClickHouseWarehouse::open_on(server, address.clone(), KeepDays::new()).unwrap();
-            let written = write(&failing, "s", Window::Day, start, &[alert("new")]);
-            let found = read::<AlertPoint>(&warehouse, Days::ALL).await.unwrap();
-            let found: Vec<_> = found.iter().map(|filed| filed.point.message.as_str()).collect();
+            let written = write(&failing, "s", Window::Day, start, &[point("new")]);
+            let found = read::<DriftPoint>(&warehouse, Days::ALL).await.unwrap();
+            let found: Vec<_> = found.iter().map(|filed| filed.point.name.as_str()).collect();
             assert!(found == ["before", "before"] || found == ["new"], "{found:?}");
             assert!(written.is_err() || found == ["new"]);
-            write(&warehouse, "s", Window::Day, start, &[alert("before"), alert("before")]).unwrap();
+            write(&warehouse, "s", Window::Day, start, &[point("before"), point("before")]).unwrap();
         }
     }
 }
