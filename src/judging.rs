@@ -7,7 +7,8 @@ use std::time::Duration;
 use ingest::background;
 use monitor::experiment::{Comparison, Verdict};
 use monitor::judge::Judge;
-use monitor::notify::{Notification, Notifier, Severity, What};
+use monitor::notify::{self, Notification, Notifier, Severity, What};
+use monitor::performance::concept::Turn;
 use scoring::Engine;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -52,13 +53,43 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
         Err(error) => return tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
     };
     found.challengers.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier));
-    if let Some(reason) = found.fallen.filter(|_| *asked_for != champion) {
-        tracing::warn!(champion, reason, "the champion has fallen below what it is held to: a training is asked for");
+    for turn in &found.turned {
+        notifier.tell(&notification(turn, &judge.model, &engine.pipeline().name));
+    }
+    let drifted = found.turned.iter().find(|turn| turn.has_drifted && Some(turn.version) == champion);
+    let drifted = drifted.filter(|_| judge.monitoring.retrain).map(|turn| {
+        format!(
+            "{} {:.3} in the week until {} (threshold {})",
+            turn.name.statistic(),
+            turn.value,
+            turn.week_end(),
+            turn.threshold
+        )
+    });
+    if let Some(reason) = found.fallen.or(drifted).filter(|_| *asked_for != champion) {
+        tracing::warn!(champion, reason, "the champion is not what it was: a training is asked for");
         match engine.want_retraining(BY, &reason).await {
             Ok(_) => *asked_for = champion,
             Err(error) => tracing::error!(%error, reason, "a training is wanted, and cannot be asked for"),
         }
     }
+}
+
+fn notification(turn: &Turn, model: &str, pipeline: &str) -> Notification {
+    let drift = notify::Drift {
+        subject: format!("{model} {}", turn.version),
+        segment: None,
+        statistic: turn.name.statistic().to_owned(),
+        value: turn.value,
+        threshold: turn.threshold,
+        window: "week".to_owned(),
+        reference: "weeks_before".to_owned(),
+    };
+    let (severity, what) = match turn.has_drifted {
+        true => (Severity::High, What::DriftFired(drift)),
+        false => (Severity::Low, What::DriftCleared(drift)),
+    };
+    Notification::new(turn.week_end(), severity, pipeline, what)
 }
 
 /// Says a verdict that is another one than before; one that waits for labels is for the log alone.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use ingest::log::{Durability, kafka};
 use monitor::Progress;
 use monitor::notify::Figures;
+use monitor::observer::Observed;
 
 use crate::telemetry;
 
@@ -62,6 +63,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) requests: &'a Requests,
     pub(crate) durability: &'a Durability,
     pub(crate) projection: &'a Progress,
+    pub(crate) observation: &'a Observed,
     pub(crate) projection_delay: Duration,
     pub(crate) sinks: &'a [Figures],
     pub(crate) traces: Option<&'a telemetry::Figures>,
@@ -101,6 +103,18 @@ pub(crate) fn encode(seen: &Seen<'_>, text: &mut String) {
         "How long the oldest durable record waits that is not in the warehouse, as seen when this is asked for",
         one(seen.projection_delay.as_secs_f64()),
     );
+    let observation = seen.observation;
+    out.counter(
+        "riskflow_monitor_observation_failures",
+        "Tries at which profiles and drift could not be brought up to date",
+        one(observation.failures),
+    );
+    out.gauge(
+        "riskflow_monitor_observation_failing",
+        "1 while the last try to bring profiles and drift up to date failed",
+        one(u64::from(observation.failed.is_some())),
+    );
+    out.gauge("riskflow_monitor_observed_end", "One after the last record that is in the profiles", one(observation.until.0));
 
     let sinks = |count: fn(&Figures) -> u64| seen.sinks.iter().map(move |sink| (label("sink", &sink.sink), count(sink)));
     out.gauge("riskflow_notify_waiting", "Notifications that wait for a sink", sinks(|sink| sink.waiting));

@@ -15,6 +15,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::TokioTimer;
 use ingest::log::{Durability, kafka};
+use monitor::observer::Observed;
 use monitor::{Monitoring, Watch};
 use scoring::api::access::{Access, guard};
 use scoring::api::{MoreMetrics, Problem};
@@ -194,10 +195,12 @@ pub(crate) fn router(
     access: Arc<Access>,
     signals: Signals,
     watch: Arc<Watch>,
+    observed: watch::Receiver<Observed>,
 ) -> Served {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
+        observed,
         durability: riskflow.log.durability(),
         live,
         rate: Arc::default(),
@@ -233,6 +236,7 @@ struct Described;
 struct Program {
     engine: Arc<Engine>,
     projected: watch::Receiver<monitor::Progress>,
+    observed: watch::Receiver<Observed>,
     durability: watch::Receiver<Durability>,
     live: Live,
     rate: Arc<Mutex<Option<Rate>>>,
@@ -317,6 +321,7 @@ impl Program {
                 requests: &program.requests,
                 durability: &durability,
                 projection: &projection,
+                observation: &program.observed.borrow().clone(),
                 projection_delay: delay.next(Instant::now(), end, reached),
                 sinks: &program.signals.notifier.figures(),
                 traces: program.signals.telemetry.as_deref().map(Telemetry::figures),

@@ -4,9 +4,15 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use ingest::log::file::FileReader;
+use ingest::log::{Position, Readable, Topic};
+use ingest::{Clock, Duration, SystemClock, Timestamp};
+use monitor::Days;
+use monitor::points::{ExperimentPoint, Filed, MetricPoint, Point, read};
+use monitor::warehouse::ParquetWarehouse;
 use scoring::model::Linear;
 use scoring::registry::Published;
-use scoring::{Artifact, FileRegistry, Model, Registry, Scorer};
+use scoring::{Artifact, Control, FileRegistry, Model, Registry, Scorer};
 use serde_json::{Value, json};
 use support::{HANDBOOK, Server, handbook, json_lines, run, run_well, text, until};
 
@@ -41,19 +47,22 @@ fn is_bad(number: u32) -> bool {
     number.is_multiple_of(5)
 }
 
-fn event(number: u32) -> Value {
+/// Forty a day, from a day on.
+fn event(number: u32, first: Timestamp) -> Value {
     let amount = number * 7_919 % 10_000 + if is_bad(number) { 6_000 } else { 0 };
-    let (day, minute) = (1 + number / 40, number % 40);
+    let of_day = Duration::seconds(12 * 3_600 + 60 * i64::from(number % 40));
+    let time = first + Duration::days(i64::from(number / 40)) + of_day;
     json!({
-        "event_id": format!("t{number}"), "event_type": "card_payment", "event_time": format!("2026-04-{day:02}T12:{minute:02}:00Z"),
+        "event_id": format!("t{number}"), "event_type": "card_payment", "event_time": time.to_string(),
         "transaction": {"amount_minor": amount, "currency": "EUR"},
         "customer": {"id": format!("cus_{number}")}, "terminal": {"id": "t_4"},
     })
 }
 
-/// Scores all payments and labels them.
-fn fill(server: &Server) {
-    let events: Vec<Value> = (0..EVENTS).map(event).collect();
+/// Scores all payments and labels them, seven weeks after the first day.
+fn fill(server: &Server, first: Timestamp) {
+    let events: Vec<Value> = (0..EVENTS).map(|number| event(number, first)).collect();
+    let observed_at = (first + Duration::days(49)).to_string();
     for events in events.chunks(600) {
         let scored = server.post("/v1/score/batch", &json!({ "events": events }).to_string());
         assert_eq!(scored.status, 200, "{}", scored.body);
@@ -61,7 +70,7 @@ fn fill(server: &Server) {
     for number in 0..EVENTS {
         let label = json!({
             "event_id": format!("t{number}"), "label": if is_bad(number) { "fraud" } else { "legit" },
-            "source": "chargeback", "observed_at": "2026-05-20T00:00:00Z",
+            "source": "chargeback", "observed_at": observed_at,
         });
         let answer = server.post("/v1/labels", &label.to_string());
         assert!(answer.status < 300, "{}", answer.body);
@@ -79,7 +88,7 @@ fn a_better_challenger_is_seen_to_be_better() {
     let server = Server::start_with(data, &pipeline, &[]);
     let role = server.put("/v1/models/2/role", &json!({"role": "challenger", "reason": "it knows the amount"}).to_string());
     assert_eq!(role.status, 200, "{}", role.body);
-    fill(&server);
+    fill(&server, "2026-04-01T00:00:00Z".parse().expect("a time"));
 
     let path = "/v1/monitor/comparison?champion=1&challenger=2";
     let compared = server.get(path).json();
@@ -130,4 +139,89 @@ fn a_better_challenger_is_seen_to_be_better() {
     );
     let none = run_well(&[versions.as_slice(), &["--from", "2026-06-01"]].concat()).stdout;
     assert!(none.contains("no data: no event was scored by both"), "{none}");
+}
+
+/// The points of a table, once the program has let go of its warehouse.
+fn points<P: Point>(data: &Path) -> Vec<Filed<P>> {
+    let warehouse = ParquetWarehouse::open(&data.join("warehouse")).expect("a warehouse");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(read(&warehouse, Days::ALL)).expect("points")
+}
+
+/// Why trainings were asked for.
+fn wanted(data: &Path) -> Vec<String> {
+    let log = FileReader::open(&data.join("log")).expect("a log");
+    let records = log.read(Position(0)).expect("it can be read").map(|record| record.expect("it is whole"));
+    let controls = records.filter(|record| record.topic == Topic::Control);
+    let reason = |control: Control| match control {
+        Control::RetrainWanted { reason, by, .. } => Some(format!("{by}: {reason}")),
+        _ => None,
+    };
+    controls.filter_map(|record| reason(Control::decode(&record.payload).expect("a control record"))).collect()
+}
+
+#[test]
+fn what_a_server_finds_is_written_down_and_told_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, pipeline) = (folder.path(), world(folder.path()));
+    let server = Server::start_with(data, &pipeline, &[]);
+    let role = json!({"role": "challenger", "reason": "it knows the amount"}).to_string();
+    assert_eq!(server.put("/v1/models/2/role", &role).status, 200);
+    // It judges what is not older than 90 days.
+    let today = Timestamp::start_of_day(SystemClock.now().day());
+    fill(&server, today - Duration::days(82));
+    server.stop();
+    let settings = "\n[monitoring.performance.retrain_below]\nauc = 0.6\n";
+    let with_floor = std::fs::read_to_string(&pipeline).expect("it was written") + settings;
+    std::fs::write(&pipeline, with_floor).expect("written");
+    let config = folder.path().join("riskflow.toml");
+    std::fs::write(&config, "[[notify]]\nname = \"file\"\nurl = \"file://told.jsonl\"\n").expect("written");
+    let told = || -> Vec<Value> {
+        let lines = std::fs::read_to_string(data.join("told.jsonl")).unwrap_or_default();
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+
+    // It judges when it starts, what the warehouse has by then.
+    let server = Server::start_with(data, &pipeline, &["--config", text(&config)]);
+    until("a verdict is told", || !told().is_empty());
+    until("a training is asked for", || !wanted(data).is_empty());
+    let report = json_lines(&run_well(&["monitor", "--url", &server.url, "--json"])).remove(0);
+    assert_eq!(report["challengers"][0]["verdict"], "promote", "{report}");
+    let concept = report["performance"]["concept"].as_array().expect("weeks");
+    assert_eq!((&concept[0]["version"], &concept[0]["figures"][1]["name"]), (&json!(1), &json!("calibration")));
+    server.stop();
+    let verdict = &told()[0];
+    assert_eq!((&verdict["kind"], &verdict["severity"]), (&json!("verdict_reached"), &json!("medium")), "{verdict}");
+    let details = &verdict["details"];
+    assert_eq!((&details["verdict"], &details["experiment"]), (&json!("promote"), &json!("card_fraud 2 against 1")));
+    let reasons = wanted(data);
+    assert!(reasons.len() == 1 && reasons[0].starts_with("performance: AUC 0.500 "), "{reasons:?}");
+    let written = points::<ExperimentPoint>(data);
+    assert_eq!(written.last().map(|filed| filed.point.verdict.as_str()), Some("promote"));
+    let figures = points::<MetricPoint>(data);
+    let days =
+        figures.iter().filter(|filed| filed.series == "performance" && filed.point.metric == "auc" && !filed.point.estimated);
+    assert_eq!(days.count(), 30, "one a day");
+    let weeks =
+        figures.iter().filter(|filed| filed.series == "concept card_fraud 1" && filed.point.metric == "calibration_factor");
+    assert!([5, 6].contains(&weeks.count()), "one a week that the 30 days have a part of");
+
+    // The next start finds the same, which is no news.
+    let server = Server::start_with(data, &pipeline, &["--config", text(&config)]);
+    until("it has asked again", || wanted(data).len() == 2);
+    server.stop();
+    assert_eq!(told().len(), 1, "{:?}", told());
+    let here = ["monitor", "--pipeline", text(&pipeline), "--data-dir", text(data)];
+    let said = run_well(&here).stdout;
+    for part in ["1,200 decisions", "version 1", "challenger 2 against 1: promote", "guardrails: approval rate holds"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+    run_well(&[here.as_slice(), &["--check"]].concat());
+    let empty = tempfile::tempdir().expect("a folder");
+    let nothing = run(&["monitor", "--pipeline", text(&pipeline), "--data-dir", text(empty.path())]);
+    assert!(
+        nothing.status.code() == Some(1) && nothing.stderr.contains("no data: nothing has been decided yet"),
+        "{}",
+        nothing.stderr
+    );
 }

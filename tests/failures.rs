@@ -284,6 +284,7 @@ fn the_warehouse_is_gone() {
     server.until("riskflow_monitor_projection_failing", 1);
     assert!(server.metric("riskflow_monitor_projection_failures_total") >= 1);
     assert!(server.metric("riskflow_monitor_projection_lag") >= 2);
+    server.until("riskflow_monitor_observation_failing", 1);
     let status = server.get("/v1/status").json();
     assert!(status["warehouse_error"].as_str().is_some_and(|error| error.contains("there is no warehouse in")), "{status}");
     assert_eq!((&status["engine_mode"], server.get("/readyz").status), (&json!("normal"), 200), "decisions do not need it");
@@ -292,6 +293,9 @@ fn the_warehouse_is_gone() {
     std::fs::rename(&away, &place).expect("moved back");
     server.until("riskflow_monitor_projection_failing", 0);
     server.until("riskflow_monitor_projection_lag", 0);
+    server.until("riskflow_monitor_observation_failing", 0);
+    assert!(server.metric("riskflow_monitor_observation_failures_total") >= 1);
+    server.until("riskflow_monitor_observed_end", server.metric("riskflow_log_durable_end"));
     let newest = server.get("/v1/decisions").json();
     assert_eq!(newest.as_array().map(Vec::len), Some(2), "{newest}");
     assert_eq!(server.get("/v1/status").json()["warehouse_error"], Value::Null);

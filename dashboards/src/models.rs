@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ingest::log::Position;
 use ingest::{Timestamp, background};
+use monitor::performance::concept::Written;
 use monitor::{Days, experiment, performance};
 use scoring::api::Problem;
 use scoring::registry::Error as RegistryError;
@@ -66,9 +67,11 @@ pub(crate) fn router(sources: Sources) -> Router {
 )]
 pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Queried) -> Result<Response, Problem> {
     let Asked { days, as_of, versions: [] } = asked(query, [])?;
-    let request = performance::Request { days, as_of, segments: models.sources.segments.clone() };
+    let segments = models.sources.segments.clone();
     models
-        .answer(format!("performance {request:?}"), async move |sources| {
+        .answer(format!("performance {days:?} {as_of:?}"), async move |sources| {
+            let written = Written::read(&*sources.warehouse, &sources.model, days).await.map_err(unanswered)?;
+            let request = performance::Request { days, as_of, segments, unusual: written.unusual() };
             performance::performance(&*sources.warehouse, &request, &sources.performance).await.map_err(unanswered)
         })
         .await

@@ -10,19 +10,23 @@ use super::ranking::{Ranking, Tally};
 
 /// The area under the curve with DeLong's interval, of groups of one score each in falling order.
 pub(super) fn area(groups: impl Iterator<Item = Tally> + Clone, z: f64) -> Figure {
-    let all = groups.clone().fold((0, 0), |sum, group| (sum.0 + group.bad, sum.1 + group.good));
-    if let Err(missing) = (Tally { bad: all.0, good: all.1, ..Tally::default() }).ranked() {
-        return missing.into();
+    match area_and_variance(groups) {
+        Ok((area, Some(variance))) => Figure::around(area, z * variance.sqrt(), (0.0, 1.0), Method::Delong),
+        Ok((area, None)) => area.into(),
+        Err(missing) => missing.into(),
     }
+}
+
+/// The area under the curve and its variance; `None` with fewer than two bad rows or fewer than two good ones.
+pub(super) fn area_and_variance(groups: impl Iterator<Item = Tally> + Clone) -> Result<(f64, Option<f64>), Missing> {
+    let all = groups.clone().fold((0, 0), |sum, group| (sum.0 + group.bad, sum.1 + group.good));
+    Tally { bad: all.0, good: all.1, ..Tally::default() }.ranked()?;
     let (mut bad, mut good) = (Moments::default(), Moments::default());
     for (group, placement) in placements(groups, all) {
         bad.add(placement.bad, group.bad);
         good.add(placement.good, group.good);
     }
-    match bad.variance_of_mean().zip(good.variance_of_mean()) {
-        Some((of_bad, of_good)) => Figure::around(bad.mean, z * (of_bad + of_good).sqrt(), (0.0, 1.0), Method::Delong),
-        None => bad.mean.into(),
-    }
+    Ok((bad.mean, bad.variance_of_mean().zip(good.variance_of_mean()).map(|(of_bad, of_good)| of_bad + of_good)))
 }
 
 /// How two areas under the curve on the same rows differ.

@@ -5,6 +5,7 @@
 mod bands;
 mod calibration;
 mod comparison;
+mod concept;
 mod contest;
 mod days;
 mod decisions;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use bands::{Band, Bands};
 pub use calibration::{Bin, Calibration, HosmerLemeshow, line as calibration_line};
 pub use comparison::{Comparison, Flips, Mcnemar};
+pub use concept::{Change, ConceptChange, concept_change};
 pub use contest::{Contest, Contestant, Contested, Lead, check_cost, contest};
 pub use decisions::{Cut, Decision, Flagging, RateCut, decided};
 pub use delong::Difference;

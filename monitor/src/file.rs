@@ -78,6 +78,7 @@ impl Monitoring {
         }
         if let Some(policy) = &read.performance {
             policy.as_ref().check().map_err(|error| fail(error.to_string(), policy.span()))?;
+            policy.as_ref().concept.check().map_err(|error| fail(error.to_string(), policy.span()))?;
         }
         if let Some(policy) = &read.experiment {
             policy.as_ref().check().map_err(|error| fail(error.to_string(), policy.span()))?;

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use ingest::{Duration, Timestamp};
 use scoring::Registry;
 
+use crate::drift::window_start;
 use crate::error::Error;
 use crate::experiment::{self, Comparison, Inputs};
 use crate::file::Monitoring;
-use crate::performance;
+use crate::performance::{self, concept};
 use crate::questions::Days;
+use crate::tables::Window;
 use crate::warehouse::Warehouse;
 
 /// Labels that come later change no point any more.
@@ -34,6 +36,8 @@ pub struct Judge {
 pub struct Findings {
     /// Why the champion is to be trained anew, if it is: see [`performance::Floors`].
     pub fallen: Option<String>,
+    /// What probabilities mean came to drift or came back, and was not found before.
+    pub turned: Vec<concept::Turn>,
     /// Every challenger.
     pub challengers: Vec<Judged>,
 }
@@ -56,12 +60,16 @@ impl Judge {
     pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Findings, Error> {
         let Self { warehouse, registry, model, monitoring } = self;
         let as_of = performance::as_of(&**warehouse, None).await?;
-        let since = as_of - Duration::from_micros(DAYS * 86_400_000_000);
+        // Whole weeks: a part of one would take the place of what is known of all of it.
+        let since = window_start(Window::Week, as_of - Duration::days(DAYS));
         let days = Days::between((as_of > Timestamp::from_micros(0)).then_some(since), None);
-        let request = performance::Request { days, as_of: Some(as_of), segments: Vec::new() };
+        let written = concept::Written::read(&**warehouse, model, days).await?;
+        let unusual = written.unusual();
+        let request = performance::Request { days, as_of: Some(as_of), segments: Vec::new(), unusual };
         let figures = performance::performance(&**warehouse, &request, &monitoring.performance).await?;
         performance::write_points(&**warehouse, model, &figures)?;
-        let Some(champion) = champion else { return Ok(Findings::default()) };
+        let turned = written.update(&**warehouse, model, &figures.concept, &monitoring.performance.concept)?;
+        let Some(champion) = champion else { return Ok(Findings { turned, ..Findings::default() }) };
         let of_champion = figures.versions.iter().find(|version| version.name == champion.to_string());
         let fallen = of_champion.and_then(|version| monitoring.performance.retrain_below.broken(version));
         let mut judged = Vec::new();
@@ -75,6 +83,6 @@ impl Judge {
             let is_news = before.as_deref() != Some(compared.finding.verdict.name());
             judged.push(Judged { compared, is_news });
         }
-        Ok(Findings { fallen, challengers: judged })
+        Ok(Findings { fallen, turned, challengers: judged })
     }
 }

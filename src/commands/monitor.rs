@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::monitor::drift::Severity;
 use ::monitor::experiment::{Comparison, GuardrailState};
+use ::monitor::performance::concept::{self, Week};
 use ::monitor::performance::{Cohort, Performance};
 use ::monitor::{Watch, drift::Moved};
 use anyhow::{Context, bail};
@@ -84,13 +85,24 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 
 /// What somebody has to look at.
 fn wrong(report: &Report) -> Vec<String> {
-    let drifted: Vec<&str> = at_least(report, Severity::Drift).map(|moved| moved.name.as_str()).collect();
+    let concept = last_weeks(report).filter(|(_, moved)| moved.severity == Severity::Drift);
+    let concept = concept.map(|(week, moved)| format!("{} of version {}", moved.name.name(), week.version));
+    let features = at_least(report, Severity::Drift).map(|moved| moved.name.clone());
+    let drifted: Vec<String> = features.chain(concept).collect();
     let drifted = (!drifted.is_empty()).then(|| format!("drifted: {}", drifted.join(", ")));
     let broken = report.challengers.iter().flat_map(|compared| {
         let broken = compared.guardrails.iter().filter(|each| each.state == GuardrailState::Broken);
         broken.map(|each| format!("challenger {}: {} is {}", compared.challenger, each.name.text(), each.state.text()))
     });
     drifted.into_iter().chain(broken).collect()
+}
+
+/// What is known of each version's last week with enough labels.
+fn last_weeks(report: &Report) -> impl Iterator<Item = (&Week, &concept::Moved)> {
+    let of_versions = report.performance.concept.chunk_by(|a, b| a.version == b.version);
+    let is_known = |week: &&Week| week.figures.iter().any(|moved| moved.severity != Severity::InsufficientData);
+    let last = of_versions.filter_map(move |weeks| weeks.iter().rfind(is_known));
+    last.flat_map(|week| week.figures.iter().map(move |moved| (week, moved)))
 }
 
 fn at_least(report: &Report, severity: Severity) -> impl Iterator<Item = &Moved> {
@@ -217,6 +229,7 @@ fn print(report: &Report) -> anyhow::Result<()> {
     let rows = std::iter::once(whole).chain(&performance.versions).map(cohort_row);
     let headings = ["", "judged", "bad", "bad ones known", "precision", "recall", "AUC", "average precision"];
     output::table(&headings, &rows.collect::<Vec<_>>())?;
+    print_concept(report)?;
     output::text_line("")?;
     if report.challengers.is_empty() {
         return output::text_line("no challenger looks on");
@@ -259,6 +272,28 @@ fn print_drift(report: &Report) -> anyhow::Result<()> {
     };
     let rows: Vec<Vec<String>> = told.iter().map(row).collect();
     output::table(&["  ", "PSI", "noise", "missing then", "missing now", "severity"], &rows)
+}
+
+fn print_concept(report: &Report) -> anyhow::Result<()> {
+    let moved: Vec<_> = last_weeks(report).filter(|(_, moved)| moved.severity >= Severity::Watch).collect();
+    if moved.is_empty() {
+        return Ok(());
+    }
+    output::text_line("\nwhat became of probabilities, by the last week with enough labels")?;
+    let row = |(week, moved): &(&Week, &concept::Moved)| {
+        let of = |figure: &Figure| text(figure, |value| format!("{value:.3}"));
+        vec![
+            format!("version {}", week.version),
+            moved.name.name().to_owned(),
+            week.week.date(),
+            of(&moved.change.before),
+            of(&moved.change.now),
+            of(&moved.change.change),
+            moved.severity.name().to_owned(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = moved.iter().map(row).collect();
+    output::table(&["", "", "week from", "weeks before", "now", "change", "severity"], &rows)
 }
 
 fn cohort_row(cohort: &Cohort) -> Vec<String> {

@@ -92,7 +92,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
     let tell = tell_breaches(Arc::clone(&signals.notifier), riskflow.engine.pipeline());
     let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard(tell));
-    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch);
+    let observed = observer.observed();
+    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch, observed);
     let served = server::serve(listener, router, stop).await;
     reloading.abort();
     reading.abort();

@@ -132,15 +132,15 @@ fn in_the_end(bad: u64, maturity: Figure) -> Figure {
 }
 
 /// Some judged rows, laid out to be measured.
-struct Columns {
-    scores: Vec<f64>,
-    labels: Vec<bool>,
+pub(super) struct Columns {
+    pub(super) scores: Vec<f64>,
+    pub(super) labels: Vec<bool>,
     minor: Vec<i64>,
     days: Vec<i32>,
 }
 
 impl Columns {
-    fn of(rows: &Rows, some: &[usize]) -> Self {
+    pub(super) fn of(rows: &Rows, some: &[usize]) -> Self {
         Self {
             scores: some.iter().map(|&row| rows.probability[row].unwrap_or_default()).collect(),
             labels: some.iter().map(|&row| rows.outcome[row].is_bad().unwrap_or_default()).collect(),

@@ -3,6 +3,7 @@
 //! has come. Nothing here changes anything; the figures are plain functions of columns that a warehouse hands over.
 
 mod cohort;
+pub mod concept;
 mod floors;
 mod points;
 pub(crate) mod rows;
@@ -46,11 +47,20 @@ pub struct Policy {
     pub rounds: usize,
     /// Below which figures a training is asked for.
     pub retrain_below: Floors,
+    /// From where on concept drift is told.
+    pub concept: concept::Rules,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { maturity: None, mature_at: 0.9, capacity_a_day: 100, rounds: 100, retrain_below: Floors::default() }
+        Self {
+            maturity: None,
+            mature_at: 0.9,
+            capacity_a_day: 100,
+            rounds: 100,
+            retrain_below: Floors::default(),
+            concept: concept::Rules::default(),
+        }
     }
 }
 
@@ -96,6 +106,8 @@ pub struct Request {
     pub as_of: Option<Timestamp>,
     /// The attributes whose values are looked at one by one.
     pub segments: Vec<String>,
+    /// Versions with weeks in which they were known to drift: see [`concept::Written::unusual`].
+    pub unusual: BTreeSet<(u32, Timestamp)>,
 }
 
 /// How good decisions and scores were.
@@ -117,6 +129,8 @@ pub struct Performance {
     pub segments: Vec<SegmentCohorts>,
     /// By rule that had a say.
     pub rules: Vec<RuleCohort>,
+    /// What probabilities came to, by version and week.
+    pub concept: Vec<concept::Week>,
 }
 
 /// How the share of bad events that are known grows with their age.
@@ -170,10 +184,11 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
         curve: Curve::new(&maturity),
         thresholds: rows.thresholds,
         whole: cohort("all".to_owned(), &rows, &all, &how)?,
-        days: cohorts(groups(&rows, |row| Some((rows.occurred_at[row].day(), rows.occurred_at[row].date()))))?,
-        versions: cohorts(groups(&rows, |row| rows.version[row].map(|version| (i64::from(version), version.to_string()))))?,
+        days: cohorts(groups(&all, |row| Some((rows.occurred_at[row].day(), rows.occurred_at[row].date()))))?,
+        versions: cohorts(groups(&all, |row| rows.version[row].map(|version| (i64::from(version), version.to_string()))))?,
         segments,
         rules: rows.rules.iter().map(|(name, hits)| rule(name, &rows, hits, &how)).collect::<Result<_, _>>()?,
+        concept: concept::concept(&rows, &how, &policy.concept, &request.unusual)?,
     })
 }
 
@@ -190,10 +205,10 @@ pub(crate) async fn maturity(warehouse: &dyn Warehouse, as_of: Timestamp) -> Res
     Ok(Maturity::new(&rows::delays(warehouse, as_of).await?, Settings::default().level))
 }
 
-/// Rows by key, each group with a name, in the order of the keys.
-fn groups(rows: &Rows, key: impl Fn(usize) -> Option<(i64, String)>) -> Vec<(String, Vec<usize>)> {
+/// Some rows by key, each group with a name, in the order of the keys.
+fn groups(some: &[usize], key: impl Fn(usize) -> Option<(i64, String)>) -> Vec<(String, Vec<usize>)> {
     let mut groups = BTreeMap::<i64, (String, Vec<usize>)>::new();
-    for row in 0..rows.len() {
+    for &row in some {
         if let Some((key, name)) = key(row) {
             groups.entry(key).or_insert_with(|| (name, Vec::new())).1.push(row);
         }

@@ -2,8 +2,8 @@ use ingest::log::Record;
 use scoring::{Decision, ModelScore, Thresholds, Verdict};
 
 use super::*;
-use crate::fixture::{decided, event, label, label_of, project, sample, time};
-use crate::warehouse::ParquetWarehouse;
+use crate::fixture::{Backend, backends, decided, event, label, label_of, project, sample, time};
+use crate::points::{Filed, MetricPoint, read};
 
 /// Scores that rank bad ones higher, though not all: `day` events of each of some days, of which every fifth is bad.
 fn records(days: u32, of_each: u32) -> Vec<Record> {
@@ -41,35 +41,41 @@ fn records(days: u32, of_each: u32) -> Vec<Record> {
     records
 }
 
-fn filled(folder: &tempfile::TempDir, records: &[Record]) -> ParquetWarehouse {
-    let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-    warehouse.append(&project(records)).unwrap();
-    warehouse
+/// A warehouse of each kind with the records.
+fn filled(records: &[Record]) -> Vec<Backend> {
+    backends().inspect(|backend| backend.warehouse.append(&project(records)).unwrap()).collect()
+}
+
+/// What all of them say, which is the same.
+async fn asked(backends: &[Backend], request: &Request, policy: &Policy) -> Performance {
+    let first = performance(&*backends[0].warehouse, request, policy).await.unwrap();
+    for Backend { warehouse, name, .. } in &backends[1..] {
+        assert_eq!(performance(&**warehouse, request, policy).await.unwrap(), first, "{name}");
+    }
+    first
 }
 
 fn request(as_of: Option<&str>) -> Request {
-    Request { days: Days::ALL, as_of: as_of.map(time), segments: Vec::new() }
+    Request { days: Days::ALL, as_of: as_of.map(time), segments: Vec::new(), unusual: BTreeSet::new() }
 }
 
 #[tokio::test]
 async fn an_empty_window_is_no_data() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder, &records(1, 5));
+    let backends = filled(&records(1, 5));
     let days = Days::between(Some(time("2019-01-01")), None);
-    let found = performance(&warehouse, &Request { days, ..request(None) }, &Policy::default()).await.unwrap();
+    let found = asked(&backends, &Request { days, ..request(None) }, &Policy::default()).await;
     assert_eq!((found.whole.state, found.whole.decisions, found.days.len()), (State::NoData, 0, 0));
     let no_rows = Figure::from(Missing::NoRows);
     assert_eq!([found.whole.approval_rate, found.whole.flagging.recall, found.whole.scores.figures.auc], [no_rows; 3]);
-    let empty = ParquetWarehouse::open(&folder.path().join("empty")).unwrap();
-    assert_eq!(performance(&empty, &request(None), &Policy::default()).await.unwrap().whole.state, State::NoData);
+    let empty: Vec<Backend> = crate::fixture::backends().collect();
+    assert_eq!(asked(&empty, &request(None), &Policy::default()).await.whole.state, State::NoData);
 }
 
 #[tokio::test]
 async fn days_are_judged_as_of_a_moment() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder, &records(20, 40));
+    let backends = filled(&records(20, 40));
     // The last event is of the 20th; by the end of the 21st its late bad ones are not known.
-    let found = performance(&warehouse, &request(Some("2018-08-22")), &Policy::default()).await.unwrap();
+    let found = asked(&backends, &request(Some("2018-08-22")), &Policy::default()).await;
     assert_eq!((found.days.len(), found.whole.decisions), (20, 800));
     let [first, last] = [&found.days[0], &found.days[19]];
     assert_eq!((first.name.as_str(), first.outcomes.bad, first.outcomes.good, first.outcomes.open), ("2018-08-01", 8, 32, 0));
@@ -81,15 +87,14 @@ async fn days_are_judged_as_of_a_moment() {
     // What is expected needs no label, and knows of no day.
     assert!(last.expected.bad > 0.0 && last.expected.decisions[0].precision.interval().is_some());
     // A moment before: nothing of the last day is known, and of later days there is nothing.
-    let before = performance(&warehouse, &request(Some("2018-08-10T12:00:00Z")), &Policy::default()).await.unwrap();
+    let before = asked(&backends, &request(Some("2018-08-10T12:00:00Z")), &Policy::default()).await;
     assert_eq!(before.days.last().map(|day| (day.name.as_str(), day.state)), Some(("2018-08-10", State::Unjudged)));
 }
 
 #[tokio::test]
 async fn figures_are_those_of_the_decisions() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder, &records(10, 40));
-    let found = performance(&warehouse, &request(None), &Policy::default()).await.unwrap();
+    let backends = filled(&records(10, 40));
+    let found = asked(&backends, &request(None), &Policy::default()).await;
     let (mut scores, mut labels) = (Vec::new(), Vec::new());
     let (mut flagged, mut caught) = (0, 0);
     for number in 0..400_u32 {
@@ -110,9 +115,8 @@ async fn figures_are_those_of_the_decisions() {
 
 #[tokio::test]
 async fn a_training_is_wanted_of_mature_figures_that_chance_does_not_explain() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder, &records(20, 40));
-    let ask = async |as_of| performance(&warehouse, &request(Some(as_of)), &Policy::default()).await.unwrap();
+    let backends = filled(&records(20, 40));
+    let ask = async |as_of| asked(&backends, &request(Some(as_of)), &Policy::default()).await;
     let version = &ask("2018-10-01").await.versions[0];
     let auc = version.scores.figures.auc;
     let upper = auc.interval().unwrap().upper;
@@ -131,7 +135,6 @@ async fn a_training_is_wanted_of_mature_figures_that_chance_does_not_explain() {
 
 #[tokio::test]
 async fn contradicting_future_and_unknown_labels() {
-    let folder = tempfile::tempdir().unwrap();
     let of = |id: &'static str| move |position: u64| decided(position + 1, &sample(position, id, "2018-08-01"));
     let records = vec![
         event(0, "a", "2018-08-01", 1_000),
@@ -148,8 +151,8 @@ async fn contradicting_future_and_unknown_labels() {
         // and for an event that is not known.
         label(9, "nobody", "fraud", "2018-08-03"),
     ];
-    let warehouse = filled(&folder, &records);
-    let ask = async |as_of: &str| performance(&warehouse, &request(Some(as_of)), &Policy::default()).await.unwrap().whole;
+    let backends = filled(&records);
+    let ask = async |as_of: &str| asked(&backends, &request(Some(as_of)), &Policy::default()).await.whole;
     let counts = |cohort: &Cohort| (cohort.outcomes.bad, cohort.outcomes.good, cohort.outcomes.open);
     assert_eq!(counts(&ask("2018-08-04").await), (0, 0, 3));
     assert_eq!(counts(&ask("2018-08-05").await), (0, 1, 2));
@@ -158,22 +161,22 @@ async fn contradicting_future_and_unknown_labels() {
     assert_eq!(counts(&ask("2030-01-02").await), (2, 0, 1));
     // An age from which on silence is good, and before which nothing is judged.
     let policy = Policy { maturity: Some("10d".parse().unwrap()), ..Policy::default() };
-    let aged = async |as_of: &str| performance(&warehouse, &request(Some(as_of)), &policy).await.unwrap().whole.outcomes;
+    let aged = async |as_of: &str| asked(&backends, &request(Some(as_of)), &policy).await.whole.outcomes;
     let young = aged("2018-08-10").await;
     assert_eq!((young.judged(), young.open, young.open_bad), (0, 3, 1));
     let old = aged("2018-08-11").await;
     assert_eq!((old.bad, old.presumed, old.open), (1, 2, 0));
     // The event comes after its label.
-    warehouse.append(&project(&[event(10, "nobody", "2018-08-01", 1_000), of("nobody")(10)])).unwrap();
+    let late = project(&[event(10, "nobody", "2018-08-01", 1_000), of("nobody")(10)]);
+    backends.iter().for_each(|backend| backend.warehouse.append(&late).unwrap());
     assert_eq!(counts(&ask("2018-08-20").await), (2, 0, 2));
 }
 
 #[tokio::test]
 async fn segments_are_values_of_attributes() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder, &records(2, 10));
+    let backends = filled(&records(2, 10));
     let segments = vec!["channel".to_owned(), "colour".to_owned()];
-    let found = performance(&warehouse, &Request { segments, ..request(None) }, &Policy::default()).await.unwrap();
+    let found = asked(&backends, &Request { segments, ..request(None) }, &Policy::default()).await;
     let values =
         |segment: &SegmentCohorts| segment.values.iter().map(|value| (value.name.clone(), value.decisions)).collect::<Vec<_>>();
     assert_eq!(values(&found.segments[0]), [("ecom".to_owned(), 20)]);
@@ -197,23 +200,25 @@ fn policies_that_make_no_sense_are_refused() {
 
 #[tokio::test]
 async fn points_are_the_figures_of_their_days() {
-    let folder = tempfile::tempdir().unwrap();
-    let warehouse = filled(&folder, &records(3, 40));
-    let found = performance(&warehouse, &request(None), &Policy::default()).await.unwrap();
-    write_points(&warehouse, "card_fraud", &found).unwrap();
-    let read = async || crate::points::read::<crate::points::MetricPoint>(&warehouse, Days::ALL).await.unwrap();
-    let points = read().await;
-    assert_eq!(points.iter().filter(|filed| filed.point.metric == "recall" && !filed.point.estimated).count(), 3);
-    let of_first = |metric: &str, estimated: bool| {
-        let is_it = |filed: &&crate::points::Filed<crate::points::MetricPoint>| {
-            filed.window_start == time("2018-08-01") && filed.point.metric == metric && filed.point.estimated == estimated
+    let backends = filled(&records(3, 40));
+    let found = asked(&backends, &request(None), &Policy::default()).await;
+    for Backend { warehouse, name, .. } in &backends {
+        write_points(&**warehouse, "card_fraud", &found).unwrap();
+        let points = read::<MetricPoint>(&**warehouse, Days::ALL).await.unwrap();
+        let recalls = points.iter().filter(|filed| filed.point.metric == "recall" && !filed.point.estimated);
+        assert_eq!(recalls.count(), 3, "{name}");
+        let of_first = |metric: &str, estimated: bool| {
+            let is_it = |filed: &&Filed<MetricPoint>| {
+                filed.window_start == time("2018-08-01") && filed.point.metric == metric && filed.point.estimated == estimated
+            };
+            points.iter().find(is_it).unwrap().point.clone()
         };
-        points.iter().find(is_it).unwrap().point.clone()
-    };
-    let recall = of_first("recall", false);
-    assert_eq!((recall.value, recall.n, recall.bad), (found.days[0].flagging.recall.point(), 40, 8));
-    assert_eq!(recall.low, found.days[0].flagging.recall.interval().map(|interval| interval.lower));
-    assert_eq!(of_first("auc", true).value, found.days[0].expected.auc.point());
-    write_points(&warehouse, "card_fraud", &found).unwrap();
-    assert_eq!(read().await, points, "writing them again changes nothing");
+        let recall = of_first("recall", false);
+        assert_eq!((recall.value, recall.n, recall.bad), (found.days[0].flagging.recall.point(), 40, 8), "{name}");
+        assert_eq!(recall.low, found.days[0].flagging.recall.interval().map(|interval| interval.lower), "{name}");
+        assert_eq!(of_first("auc", true).value, found.days[0].expected.auc.point(), "{name}");
+        write_points(&**warehouse, "card_fraud", &found).unwrap();
+        let again = read::<MetricPoint>(&**warehouse, Days::ALL).await.unwrap();
+        assert_eq!(again, points, "writing them again changes nothing in {name}");
+    }
 }
