@@ -510,7 +510,8 @@ fn what_drifted_is_seen_read_and_sent_and_a_training_is_asked_for() {
 fn judged(data: &Path) -> Server {
     with_champion(data);
     published(data, -7.0);
-    let more = "[monitoring.performance]\nmature_at = 0.4\ncapacity_a_day = 4\n[monitoring.experiment]\nrounds = 20\n";
+    let more = "[monitoring.performance]\nmature_at = 0.4\ncapacity_a_day = 4\n[monitoring.experiment]\nrounds = 20\n\
+                [monitoring.performance.concept]\nminimum_bad = 20\n";
     let server = Server::start_with(data, &pipeline_with(data, more), &[]);
     let role = json!({"role": "challenger", "reason": "to see"});
     assert_eq!(server.put("/v1/models/2/role", &role.to_string()).status, 200);
@@ -603,6 +604,13 @@ fn figures_of_a_model_stand_beside_how_far_its_labels_have_come() {
     browser.press(Place::Button("Rule"));
     browser.until_at("by=rules");
     browser.until("it is gone", |browser| !browser.shows("#scores"));
+    let weeks = browser.script(
+        "return [...document.querySelectorAll('#concept tbody tr')].map(row => [...row.children].map(cell => cell.textContent))",
+    );
+    let weeks = weeks.as_array().expect("weeks");
+    let first = weeks.last().expect("one");
+    assert_eq!((&first[0], &first[1], &first[8]), (&json!("2026-03-30"), &json!("1"), &json!("insufficient data")), "{first}");
+    assert!(weeks.iter().any(|week| week[12] == "stable"), "{weeks:?}");
     browser.press(Place::Button("Day"));
     browser.until("thirty days and all of them", |browser| {
         browser.script("return document.querySelectorAll('#scores tbody tr').length") == 31

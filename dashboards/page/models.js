@@ -17,6 +17,7 @@ const FLIPS = [["events", "All"], ["bad", "Bad"], ["good", "Good"], ["open", "No
 const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, times the champion’s", unscored: "Events without a score" };
 const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
 const ASKED = ["champion", "challenger", "from", "to", "as_of"];
+const HOLDS = { insufficient_data: "insufficient data", stable: "stable", watch: "watch", drift: "drift" };
 const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
@@ -261,6 +262,7 @@ function showWaiting() {
 }
 
 function showPerformance() {
+  showConcept();
   maturity.show(performance, partShown(MATURITY));
   const performanceBy = chosen("by", GROUPS);
   switches(byId("performance-by"), GROUPS, performanceBy, value => change({ by: value }));
@@ -279,6 +281,22 @@ function showPerformance() {
   if (message) return;
   byId("performance").replaceChildren(...(performanceBy === "rules" ? ruleRows(cohorts) : cohortRows(cohorts, decisionFigures)));
   if (performanceBy !== "rules") byId("scores").replaceChildren(...cohortRows(cohorts, scoreFigures));
+}
+
+// The newest week first, of each version by itself.
+function showConcept() {
+  const weeks = performance.concept.toReversed();
+  byId("concept-card").hidden = !weeks.length;
+  const plainRatio = value => value.toFixed(2);
+  const change = ([moved, text]) => [
+    html("td", { class: "number" }, interval(moved.before, text)), html("td", { class: "number" }, interval(moved.now, text)), html("td", { class: "number" }, ...stacked(moved.change, text)),
+    html("td", { class: moved.severity }, HOLDS[moved.severity]),
+  ];
+  const row = ({ week, version, judged, bad, maturity, figures: [auc, calibration] }) => html("tr", { class: auc.severity === "insufficient_data" ? "immature" : null },
+    html("th", { scope: "row" }, week.slice(0, 10)), td(String(version)), td(count(judged)), td(count(bad)), td(interval(maturity, percent)),
+    ...change([auc, value => value.toFixed(3)]), ...change([calibration, plainRatio]));
+  const heads = ["Week from", "Version", "Judged", "Bad", "Bad ones known", "AUC before", "now", "change", "", "Bad to expected before", "now", "times", ""];
+  byId("concept").replaceChildren(thead(heads), html("tbody", {}, ...weeks.map(row)));
 }
 
 // What each cohort is, how far its labels have come, and figures of it: of each its name, itself, how it is written, and what is expected.
