@@ -42,6 +42,13 @@ fn equal_data_and_seed_give_equal_bytes_on_any_number_of_threads() {
             assert!(one == two, "{name} of version {version} differs between one thread and two");
         }
     }
+    // What scores are held against later is of the week of the test, half as long as what was learned from.
+    for (version, line) in (1..).zip(&lines) {
+        let profile: serde_json::Value = serde_json::from_slice(&parts(&one, version).remove(2).1).expect("JSON");
+        let counts = profile["score"]["counts"].as_array().expect("bins").iter().map(|count| count.as_u64().expect("rows"));
+        let (held_against, learned) = (counts.sum::<u64>(), line["train_rows"].as_u64().expect("a number"));
+        assert!((1_000..learned / 2).contains(&held_against), "{held_against} of a week, {line}");
+    }
     let card = String::from_utf8(parts(&one, 3).remove(3).1).expect("text");
     for expect in ["# card_fraud: boosting", "Trained by ada", "7d after their event", "| amount_minor |", "\"trees\": 100"] {
         assert!(card.contains(expect), "no {expect} in {card}");

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Profile {
     /// Each feature, in the order of the vector.
     pub features: Vec<Distribution>,
-    /// The calibrated probability of rows that were not learned from; `None` for a model that was not trained here,
-    /// or where too few bad rows said nothing of that.
+    /// The calibrated probability of the test rows, which were not learned from; `None` for a model that was not trained here.
     pub score: Option<Distribution>,
 }
 

@@ -146,17 +146,15 @@ impl Parts<'_> {
         if learner == Learner::Svm && calibration == plain {
             return Err(learners::Error::Uncalibrated { learner: learner.name() });
         }
-        let scores = match held {
-            Some(held) => Some(held.iter().map(|probability| calibration.apply(*probability)).collect()),
-            // What saw no labels is as good on the rows that it learned from.
-            None => (!learner.is_supervised()).then(|| learned.probabilities(matrix.columns())),
-        };
         let distribution = |name: &str, values: &[f64]| Distribution::weighted(name, values, matrix.weights());
         let features = matrix.names().iter().zip(matrix.columns()).map(|(name, column)| distribution(name, column)).collect();
-        let profile = Profile { features, score: scores.map(|scores: Vec<f64>| distribution("probability", &scores)) };
         let scorer = Scorer { calibration, ..learned };
         let scorer = if learner == Learner::Scorecard { calibrate::folded(scorer) } else { scorer };
-        let metrics = self.test.metrics(&scorer.probabilities(self.test.matrix.columns()));
+        // Of this very model, and of rows that it has not learned from: of those it did it is surer, and models of folds speak in another way.
+        let unseen = scorer.probabilities(self.test.matrix.columns());
+        let score = (!unseen.is_empty()).then(|| Distribution::new("probability", &unseen));
+        let profile = Profile { features, score };
+        let metrics = self.test.metrics(&unseen);
         let about = self.about(learner, metrics);
         let card = card::write(&about, &profile, &scorer, &self.request.split, &training.card, &self.request.published.by);
         let artifact = Artifact { about, scorer, profile, card, published: self.request.published.clone() };
