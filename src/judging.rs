@@ -8,7 +8,7 @@ use ingest::background;
 use monitor::experiment::{Comparison, Verdict};
 use monitor::judge::Judge;
 use monitor::notify::{self, Notification, Notifier, Severity, What};
-use monitor::performance::concept::Turn;
+use monitor::performance::concept::{Name, Turn};
 use scoring::Engine;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -56,23 +56,26 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
     for turn in &found.turned {
         notifier.tell(&notification(turn, &judge.model, &engine.pipeline().name));
     }
-    let drifted = found.turned.iter().find(|turn| turn.has_drifted && Some(turn.version) == champion);
-    let drifted = drifted.filter(|_| judge.monitoring.retrain).map(|turn| {
-        format!(
-            "{} {:.3} in the week until {} (threshold {})",
-            turn.name.statistic(),
-            turn.value,
-            turn.week_end(),
-            turn.threshold
-        )
-    });
-    if let Some(reason) = found.fallen.or(drifted).filter(|_| *asked_for != champion) {
+    let drifted = if judge.monitoring.retrain { drifted(&found.turned, champion) } else { None };
+    if let Some(reason) = found.fallen.clone().or(drifted).filter(|_| *asked_for != champion) {
         tracing::warn!(champion, reason, "the champion is not what it was: a training is asked for");
         match engine.want_retraining(BY, &reason).await {
             Ok(_) => *asked_for = champion,
-            Err(error) => tracing::error!(%error, reason, "a training is wanted, and cannot be asked for"),
+            // What has turned is found again in an hour.
+            Err(error) => return tracing::error!(%error, reason, "a training is wanted, and cannot be asked for"),
         }
     }
+    if let Err(error) = judge.keep(&found) {
+        tracing::warn!(%error, "what has turned was told, and not written down; it is told again in an hour");
+    }
+}
+
+/// Why a training is wanted of what has turned, if it is: the champion drifts, and has not come back since.
+fn drifted(turned: &[Turn], champion: Option<u32>) -> Option<String> {
+    let last = |name: Name| turned.iter().rfind(|turn| turn.name == name && Some(turn.version) == champion);
+    let turn = Name::ALL.into_iter().filter_map(last).find(|turn| turn.has_drifted)?;
+    let (statistic, week_end) = (turn.name.statistic(), turn.week_end());
+    Some(format!("{statistic} {:.3} in the week until {week_end} (threshold {})", turn.value, turn.threshold))
 }
 
 fn notification(turn: &Turn, model: &str, pipeline: &str) -> Notification {
@@ -107,4 +110,27 @@ fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) {
         evidence: finding.reasons.join("; "),
     };
     notifier.tell(&Notification::new(compared.as_of, Severity::Medium, &engine.pipeline().name, what));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_training_is_wanted_of_a_champion_that_drifts_still() {
+        let turn = |version: u32, week: &str, has_drifted: bool| Turn {
+            version,
+            week: week.parse().expect("a time"),
+            name: Name::Calibration,
+            value: 2.5,
+            threshold: 1.5,
+            has_drifted,
+        };
+        let [first, second] = ["2018-09-03T00:00:00Z", "2018-10-01T00:00:00Z"];
+        let check = |turned: &[Turn], expect: Option<&str>| assert_eq!(drifted(turned, Some(7)).as_deref(), expect);
+        check(&[], None);
+        check(&[turn(6, first, true)], None);
+        check(&[turn(7, first, true)], Some("calibration_factor 2.500 in the week until 2018-09-10T00:00:00Z (threshold 1.5)"));
+        check(&[turn(7, first, true), turn(7, second, false)], None);
+    }
 }

@@ -124,6 +124,8 @@ export function drawHeat(element, { rows, columns, cell, read, chosen, choose, z
       leave();
       leads?.();
     }
+    // What is shown may have become less since.
+    if (here) here = [clamp(here[0], rows.length), clamp(here[1], columns.length)];
     if (event.key === "Enter" && here && !made(here[1])) choose(...here);
     if (!steps || !columns.length) return;
     event.preventDefault();

@@ -70,8 +70,12 @@ pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Querie
     let segments = models.sources.segments.clone();
     models
         .answer(format!("performance {days:?} {as_of:?}"), async move |sources| {
-            let written = Written::read(&*sources.warehouse, &sources.model, days).await.map_err(unanswered)?;
-            let request = performance::Request { days, as_of, segments, unusual: written.unusual() };
+            // At a moment of before nobody knew what was found later.
+            let written = match as_of {
+                Some(_) => Written::default(),
+                None => Written::read(&*sources.warehouse, &sources.model).await.map_err(unanswered)?,
+            };
+            let request = performance::Request { days, as_of, segments, written };
             performance::performance(&*sources.warehouse, &request, &sources.performance).await.map_err(unanswered)
         })
         .await

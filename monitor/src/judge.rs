@@ -36,10 +36,12 @@ pub struct Judge {
 pub struct Findings {
     /// Why the champion is to be trained anew, if it is: see [`performance::Floors`].
     pub fallen: Option<String>,
-    /// What probabilities mean came to drift or came back, and was not found before.
+    /// What probabilities mean came to drift or came back, and was not [kept](Judge::keep) before.
     pub turned: Vec<concept::Turn>,
-    /// Every challenger.
+    /// Every challenger that can be compared.
     pub challengers: Vec<Judged>,
+    weeks: Vec<concept::Week>,
+    written: concept::Written,
 }
 
 /// A challenger that was judged.
@@ -52,37 +54,54 @@ pub struct Judged {
 }
 
 impl Judge {
-    /// Judges as of the newest moment that the warehouse knows of: the champion by itself, and every challenger beside it. Blocks on the warehouse while it writes, so it
-    /// belongs on a thread of its own.
+    /// Judges as of the newest moment that the warehouse knows of: the champion by itself, and every challenger beside it; one that cannot be compared is said and passed
+    /// over. Blocks on the warehouse while it writes, so it belongs on a thread of its own.
     ///
     /// # Errors
-    /// When the warehouse does not answer or take the figures, or a model cannot be read. What was written until then stays.
+    /// When the warehouse does not answer or take the figures. What was written until then stays.
     pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Findings, Error> {
-        let Self { warehouse, registry, model, monitoring } = self;
+        let Self { warehouse, model, monitoring, .. } = self;
         let as_of = performance::as_of(&**warehouse, None).await?;
-        // Whole weeks: a part of one would take the place of what is known of all of it.
+        // Whole weeks: of a part of one less is known.
         let since = window_start(Window::Week, as_of - Duration::days(DAYS));
         let days = Days::between((as_of > Timestamp::from_micros(0)).then_some(since), None);
-        let written = concept::Written::read(&**warehouse, model, days).await?;
-        let unusual = written.unusual();
-        let request = performance::Request { days, as_of: Some(as_of), segments: Vec::new(), unusual };
+        let written = concept::Written::read(&**warehouse, model).await?;
+        let request = performance::Request { days, as_of: Some(as_of), segments: Vec::new(), written };
         let figures = performance::performance(&**warehouse, &request, &monitoring.performance).await?;
         performance::write_points(&**warehouse, model, &figures)?;
-        let turned = written.update(&**warehouse, model, &figures.concept, &monitoring.performance.concept)?;
-        let Some(champion) = champion else { return Ok(Findings { turned, ..Findings::default() }) };
+        let (weeks, written) = (figures.concept, request.written);
+        let turned = written.turns(&weeks, &monitoring.performance.concept);
+        let mut found = Findings { fallen: None, turned, challengers: Vec::new(), weeks, written };
+        let Some(champion) = champion else { return Ok(found) };
         let of_champion = figures.versions.iter().find(|version| version.name == champion.to_string());
-        let fallen = of_champion.and_then(|version| monitoring.performance.retrain_below.broken(version));
-        let mut judged = Vec::new();
+        found.fallen = of_champion.and_then(|version| monitoring.performance.retrain_below.broken(version));
         for &challenger in challengers.iter().filter(|challenger| **challenger != champion) {
-            let inputs = Inputs::new(&registry.load(model, champion)?.about, &registry.load(model, challenger)?.about)?;
             let request = experiment::Request { model: model.clone(), champion, challenger, days, as_of: Some(as_of) };
-            let policies = (&monitoring.experiment, &monitoring.performance);
-            let compared = experiment::compare(&**warehouse, &request, inputs, policies.0, policies.1).await?;
-            let before = experiment::last_verdict(&**warehouse, &compared).await?;
-            experiment::write_points(&**warehouse, &compared)?;
-            let is_news = before.as_deref() != Some(compared.finding.verdict.name());
-            judged.push(Judged { compared, is_news });
+            match self.beside(request).await {
+                Ok(judged) => found.challengers.push(judged),
+                Err(error) => tracing::warn!(%error, challenger, "a challenger was not compared; it is tried again in an hour"),
+            }
         }
-        Ok(Findings { fallen, turned, challengers: judged })
+        Ok(found)
+    }
+
+    async fn beside(&self, request: experiment::Request) -> Result<Judged, Error> {
+        let Self { warehouse, registry, model, monitoring } = self;
+        let [champion, challenger] = [request.champion, request.challenger];
+        let inputs = Inputs::new(&registry.load(model, champion)?.about, &registry.load(model, challenger)?.about)?;
+        let policies = (&monitoring.experiment, &monitoring.performance);
+        let compared = experiment::compare(&**warehouse, &request, inputs, policies.0, policies.1).await?;
+        let before = experiment::last_verdict(&**warehouse, &compared).await?;
+        experiment::write_points(&**warehouse, &compared)?;
+        let is_news = before.as_deref() != Some(compared.finding.verdict.name());
+        Ok(Judged { compared, is_news })
+    }
+
+    /// Writes down what has turned, once it was told: until then it is found again. Blocks on the warehouse.
+    ///
+    /// # Errors
+    /// When the warehouse does not take it.
+    pub fn keep(&self, found: &Findings) -> Result<(), Error> {
+        found.written.write(&*self.warehouse, &self.model, &found.weeks, &self.monitoring.performance.concept)
     }
 }

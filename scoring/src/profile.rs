@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Profile {
     /// Each feature, in the order of the vector.
     pub features: Vec<Distribution>,
-    /// The calibrated probability of the test rows, which were not learned from; `None` for a model that was not trained here.
+    /// The calibrated probability of the test rows, which were not learned from and leave out what was known to be compromised; `None` for a model
+    /// that was not trained here.
     pub score: Option<Distribution>,
 }
 

@@ -63,6 +63,8 @@ struct Report {
     /// The last window, a day, that something is known of drift of, with all that it has.
     drift: Vec<Moved>,
     performance: Performance,
+    /// The version that decides.
+    champion: Option<u32>,
     /// Each challenger beside the champion.
     challengers: Vec<Comparison>,
 }
@@ -86,6 +88,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 /// What somebody has to look at.
 fn wrong(report: &Report) -> Vec<String> {
     let concept = last_weeks(report).filter(|(_, moved)| moved.severity == Severity::Drift);
+    let concept = concept.filter(|(week, _)| report.champion.is_none_or(|champion| champion == week.version));
     let concept = concept.map(|(week, moved)| format!("{} of version {}", moved.name.name(), week.version));
     let features = at_least(report, Severity::Drift).map(|moved| moved.name.clone());
     let drifted: Vec<String> = features.chain(concept).collect();
@@ -137,7 +140,7 @@ async fn report(source: &Source, days: u16) -> anyhow::Result<Option<Report>> {
         let query = format!("/v1/monitor/comparison?champion={champion}&challenger={challenger}&{range}");
         challengers.push(source.get(&query).await?);
     }
-    Ok(Some(Report { days: [first.date(), last.date()], drift: moved, performance, challengers }))
+    Ok(Some(Report { days: [first.date(), last.date()], drift: moved, performance, champion, challengers }))
 }
 
 /// Who is asked: either way it is the routes of the pages that answer.

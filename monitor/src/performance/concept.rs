@@ -1,9 +1,9 @@
 //! Concept drift, week by week: whether the probabilities of a version still rank, and still mean, what they did in the weeks before. Features
 //! may lie where they lay while what follows from them is another thing. Only labels tell, so a week counts when enough of them are in.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use evaluation::{Change, Error, Figure, Judged, Missing, concept_change};
+use evaluation::{Change, Error, Figure, Interval, Judged, Missing, concept_change};
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +148,14 @@ impl Name {
             Self::Calibration => change.max(1.0 / change),
         }
     }
+
+    /// The lowest and the highest that the statistic is within an interval of the change.
+    fn between(self, Interval { lower, upper, .. }: Interval) -> (f64, f64) {
+        let [one, other] = [lower, upper].map(|end| self.of(end));
+        // A factor counts both ways, and is 1 in between.
+        let least = if self == Self::Calibration && (lower..=upper).contains(&1.0) { 1.0 } else { one.min(other) };
+        (least, one.max(other))
+    }
 }
 
 /// A week of a version's decisions beside the weeks before it.
@@ -185,68 +193,62 @@ pub struct Moved {
     pub severity: Severity,
 }
 
-/// Every week of every version, the oldest first. Nothing is held against the weeks that are `unusual`.
-pub(super) fn concept(
-    rows: &Rows,
-    how: &How<'_>,
-    rules: &Rules,
-    unusual: &BTreeSet<(u32, Timestamp)>,
-) -> Result<Vec<Week>, Error> {
+/// Every week of every version, the oldest first. What was found of one in its time holds.
+pub(super) fn concept(rows: &Rows, how: &How<'_>, rules: &Rules, written: &Written) -> Result<Vec<Week>, Error> {
     let all: Vec<usize> = (0..rows.len()).collect();
     let versions = groups(&all, |row| rows.version[row].map(|version| (i64::from(version), String::new())));
-    let of_version = |(_, some): &(String, Vec<usize>)| weeks(rows, some, how, rules, unusual);
+    let of_version = |(_, some): &(String, Vec<usize>)| weeks(rows, some, how, rules, written);
     Ok(versions.iter().map(of_version).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// The weeks of one version, whose decisions are `some` of the rows.
-fn weeks(
-    rows: &Rows,
-    some: &[usize],
-    how: &How<'_>,
-    rules: &Rules,
-    unusual: &BTreeSet<(u32, Timestamp)>,
-) -> Result<Vec<Week>, Error> {
+fn weeks(rows: &Rows, some: &[usize], how: &How<'_>, rules: &Rules, written: &Written) -> Result<Vec<Week>, Error> {
     let start = |row: usize| window_start(Window::Week, rows.occurred_at[row]);
     let mut before: VecDeque<Vec<usize>> = VecDeque::new();
+    let mut has_moved = false;
     let mut weeks = Vec::new();
     for (_, of_week) in groups(some, |row| Some((start(row).micros(), String::new()))) {
         let maturity = match how.maturity {
             Ok(maturity) => maturity.of(of_week.iter().map(|&row| age(rows.occurred_at[row], how.as_of))),
             Err(missing) => (*missing).into(),
         };
+        let (week, version) = (start(of_week[0]), rows.version[of_week[0]].unwrap_or_default());
         let is_judged = |row: &usize| rows.outcome[*row].is_bad().is_some() && rows.probability[*row].is_some();
-        let first = of_week[0];
         let judged: Vec<usize> = of_week.into_iter().filter(is_judged).collect();
-        let is_mature = maturity.point().is_some_and(|share| share >= how.mature_at);
+        let is_over = week + length(Window::Week) <= how.as_of;
+        let is_mature = is_over && maturity.point().is_some_and(|share| share >= how.mature_at);
         let reference: Vec<usize> = before.iter().flatten().copied().collect();
-        let figures = match is_mature {
+        let mut figures = match is_mature {
             true => moved([&reference, &judged].map(|some| Columns::of(rows, some)), how.settings.level, rules)?,
             false => Name::ALL.map(Moved::unknown),
         };
+        for moved in &mut figures {
+            moved.seen = written.of(version, week, moved.name).map_or(moved.seen, |found| found.seen);
+        }
         let bad = judged.iter().filter(|&&row| rows.outcome[row].is_bad() == Some(true)).count() as u64;
-        let (week, version) = (start(first), rows.version[first].unwrap_or_default());
-        weeks.push(Week {
-            week,
-            version,
-            judged: judged.len() as u64,
-            bad,
-            maturity,
-            judged_before: reference.len() as u64,
-            figures,
-        });
-        let is_usual = figures.iter().all(|moved| moved.seen <= Severity::Stable) && !unusual.contains(&(version, week));
-        if is_mature && is_usual {
+        let (rows_judged, judged_before) = (judged.len() as u64, reference.len() as u64);
+        weeks.push(Week { week, version, judged: rows_judged, bad, maturity, judged_before, figures });
+        has_moved |= figures.iter().any(|moved| moved.seen >= Severity::Watch);
+        // A week of which nothing can be said is usual at the beginning of a version, and not once something has moved.
+        let says_all = figures.iter().all(|moved| moved.seen == Severity::Stable);
+        let is_usual = says_all || !has_moved && !written.has_moved_before(version, week);
+        if is_mature && is_usual && !judged.is_empty() {
             before.push_back(judged);
             if before.len() > WEEKS {
                 before.pop_front();
             }
         }
     }
-    for place in 0..Name::ALL.len() {
+    for (place, name) in Name::ALL.into_iter().enumerate() {
         let held = rules.hysteresis.smoothed(weeks.iter().map(|week| week.figures[place].seen));
         for (week, held) in weeks.iter_mut().zip(held) {
+            let found = written.of(week.version, week.week, name);
             let moved = &mut week.figures[place];
-            moved.severity = if moved.seen == Severity::InsufficientData { moved.seen } else { held };
+            moved.severity = match (found, moved.seen) {
+                (Some(found), _) => found.severity,
+                (None, Severity::InsufficientData) => Severity::InsufficientData,
+                (None, _) => held,
+            };
         }
     }
     Ok(weeks)
@@ -311,96 +313,89 @@ impl Turn {
     }
 }
 
-/// What was found of weeks before, as it was written.
+/// What was found of weeks when their labels were in. It holds from then on: later their weeks before are no longer looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
-    /// What held after each week, and what it said by itself.
-    severities: BTreeMap<Key, (Severity, Severity)>,
+    found: BTreeMap<(u32, Timestamp, &'static str), Found>,
 }
 
-/// A version, a week and a figure.
-type Key = (u32, Timestamp, &'static str);
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    severity: Severity,
+    seen: Severity,
+}
 
 impl Written {
     /// What a warehouse has of a model.
     ///
     /// # Errors
     /// When the warehouse does not answer.
-    pub async fn read(warehouse: &dyn Warehouse, model: &str, days: Days) -> Result<Self, crate::error::Error> {
-        let mut severities = BTreeMap::new();
-        for Filed { series, window_start, point, .. } in read::<MetricPoint>(warehouse, days).await? {
+    pub async fn read(warehouse: &dyn Warehouse, model: &str) -> Result<Self, crate::error::Error> {
+        let mut found = BTreeMap::new();
+        for Filed { series, window_start, point, .. } in read::<MetricPoint>(warehouse, Days::ALL).await? {
             let Some(version) = point.model_version.filter(|version| series == self::series(model, *version)) else { continue };
             let name = Name::ALL.into_iter().find(|name| name.statistic() == point.metric);
-            let detail = serde_json::from_str::<Detail>(&point.detail);
-            if let (Some(name), Ok(detail)) = (name, detail) {
-                severities.insert((version, window_start, name.statistic()), (detail.severity, detail.seen));
+            let detail = serde_json::from_str::<Detail>(&point.detail).ok();
+            if let (Some(name), Some(Detail { severity, seen, .. })) = (name, detail)
+                && severity != Severity::InsufficientData
+            {
+                found.insert((version, window_start, name.statistic()), Found { severity, seen });
             }
         }
-        Ok(Self { severities })
+        Ok(Self { found })
     }
 
-    /// The weeks in which something had moved: nothing is held against them.
-    pub fn unusual(&self) -> BTreeSet<(u32, Timestamp)> {
-        let moved = self.severities.iter().filter(|(_, (_, seen))| *seen >= Severity::Watch);
-        moved.map(|((version, week, _), _)| (*version, *week)).collect()
+    fn of(&self, version: u32, week: Timestamp, name: Name) -> Option<Found> {
+        self.found.get(&(version, week, name.statistic())).copied()
     }
 
-    fn of(&self, version: u32, week: Timestamp, name: Name) -> Option<Severity> {
-        self.severities.get(&(version, week, name.statistic())).map(|(severity, _)| *severity)
+    /// Whether anything of a version had moved in a week before another.
+    fn has_moved_before(&self, version: u32, week: Timestamp) -> bool {
+        self.found.iter().any(|(key, found)| key.0 == version && key.1 < week && found.seen >= Severity::Watch)
     }
 
-    /// Writes every week in place of what was known of it; what has turned and was not written before. Of a week whose weeks before are no longer
-    /// looked at, what was found in its time stays. Blocks on the disk or the network.
+    /// What has turned in weeks of which nothing was written yet. What was before the first week is taken for stable.
+    pub fn turns(&self, weeks: &[Week], rules: &Rules) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        for of_version in weeks.chunk_by(|a, b| a.version == b.version) {
+            let mut drifted = [false; Name::ALL.len()];
+            for &Week { week, version, figures, .. } in of_version {
+                for (moved, drifted) in figures.iter().zip(&mut drifted) {
+                    if moved.severity == Severity::InsufficientData {
+                        continue;
+                    }
+                    let (name, has_drifted) = (moved.name, moved.severity == Severity::Drift);
+                    let has_turned = std::mem::replace(drifted, has_drifted) != has_drifted;
+                    if let Some(value) = moved.value.filter(|_| has_turned && self.of(version, week, name).is_none()) {
+                        turns.push(Turn { version, week, name, value, threshold: rules.of(name).drift, has_drifted });
+                    }
+                }
+            }
+        }
+        turns
+    }
+
+    /// Writes the weeks of which something is new. Blocks on the disk or the network.
     ///
     /// # Errors
     /// When the warehouse does not take them.
-    pub fn update(
+    pub fn write(
         &self,
         warehouse: &dyn Warehouse,
         model: &str,
         weeks: &[Week],
         rules: &Rules,
-    ) -> Result<Vec<Turn>, crate::error::Error> {
-        for week in weeks {
-            let knows_less = |moved: &Moved| {
-                let before = self.of(week.version, week.week, moved.name);
-                moved.severity == Severity::InsufficientData && before.is_some_and(|before| before > moved.severity)
-            };
-            if !week.figures.iter().any(knows_less) {
-                let points: Vec<MetricPoint> = week.figures.iter().map(|moved| point(model, week, moved, rules)).collect();
-                write(warehouse, &series(model, week.version), Window::Week, week.week, &points)?;
-            }
-        }
-        let mut turns = turns(weeks, rules);
-        turns.retain(|turn| {
-            let before = self.of(turn.version, turn.week, turn.name);
-            before.map(|before| before == Severity::Drift) != Some(turn.has_drifted)
-        });
-        Ok(turns)
+    ) -> Result<(), crate::error::Error> {
+        let is_new = |week: &&Week| Name::ALL.into_iter().any(|name| self.of(week.version, week.week, name).is_none());
+        weeks.iter().filter(is_new).try_for_each(|week| {
+            let points: Vec<MetricPoint> = week.figures.iter().map(|moved| point(model, week, moved, rules)).collect();
+            write(warehouse, &series(model, week.version), Window::Week, week.week, &points)
+        })
     }
 }
 
 fn series(model: &str, version: u32) -> String {
     format!("concept {model} {version}")
-}
-
-/// What has turned: what was before the first week is taken for stable.
-fn turns(weeks: &[Week], rules: &Rules) -> Vec<Turn> {
-    let mut turns = Vec::new();
-    for of_version in weeks.chunk_by(|a, b| a.version == b.version) {
-        let mut drifted = [false; Name::ALL.len()];
-        for week in of_version {
-            for (moved, drifted) in week.figures.iter().zip(&mut drifted) {
-                let (Some(value), true) = (moved.value, moved.severity > Severity::InsufficientData) else { continue };
-                let has_drifted = moved.severity == Severity::Drift;
-                if std::mem::replace(drifted, has_drifted) != has_drifted {
-                    let (version, week, name) = (week.version, week.week, moved.name);
-                    turns.push(Turn { version, week, name, value, threshold: rules.of(name).drift, has_drifted });
-                }
-            }
-        }
-    }
-    turns
 }
 
 /// What stands beside a point.
@@ -429,10 +424,7 @@ fn point(model: &str, week: &Week, moved: &Moved, rules: &Rules) -> MetricPoint 
         watch,
         drift,
     };
-    let ends = change.interval().filter(|_| moved.value.is_some()).map(|interval| {
-        let ends = [interval.lower, interval.upper].map(|end| moved.name.of(end));
-        (ends[0].min(ends[1]), ends[0].max(ends[1]))
-    });
+    let ends = change.interval().filter(|_| moved.value.is_some()).map(|interval| moved.name.between(interval));
     MetricPoint {
         model: model.to_owned(),
         model_version: Some(week.version),
@@ -489,12 +481,12 @@ mod tests {
         if week < 4 { 1 } else { 2 }
     }
 
-    fn found(rows: &Rows, as_of: &str, unusual: &BTreeSet<(u32, Timestamp)>) -> Vec<Week> {
+    fn found(rows: &Rows, as_of: &str, written: &Written) -> Vec<Week> {
         let day = 86_400_000_000;
         let maturity = Maturity::new(&vec![Known { after: 5 * day, watched: 60 * day }; 50], 0.95);
         let settings = Settings::default();
         let how = How { settings: &settings, as_of: time(as_of), maturity: &maturity, mature_at: 0.9 };
-        concept(rows, &how, &Rules::default(), unusual).unwrap()
+        concept(rows, &how, &Rules::default(), written).unwrap()
     }
 
     fn severities(weeks: &[Week], name: Name) -> Vec<&'static str> {
@@ -504,7 +496,7 @@ mod tests {
 
     #[test]
     fn what_changes_for_good_drifts_after_two_weeks_and_stays() {
-        let moved = found(&rows(0..8, changed, |_| false), "2018-12-01", &BTreeSet::new());
+        let moved = found(&rows(0..8, changed, |_| false), "2018-12-01", &Written::default());
         let [quiet, drift] = ["stable", "drift"];
         assert_eq!(severities(&moved, Name::Calibration), ["insufficient_data", quiet, quiet, quiet, quiet, drift, drift, drift]);
         assert_eq!(severities(&moved, Name::Auc)[1..], [quiet; 7], "they rank as they did");
@@ -513,14 +505,14 @@ mod tests {
         let Change { before, now, .. } = last.figures[1].change;
         assert!((now.point().unwrap() / before.point().unwrap() - 2.0).abs() < 0.2, "{before:?} {now:?}");
         // Probabilities that know nothing any more: a loss of rank, and here of nothing else.
-        let lost = found(&rows(0..8, |_| 1, |week| week < 5), "2018-12-01", &BTreeSet::new());
+        let lost = found(&rows(0..8, |_| 1, |week| week < 5), "2018-12-01", &Written::default());
         assert_eq!(severities(&lost, Name::Auc)[4..], [quiet, quiet, drift, drift]);
     }
 
     #[test]
     fn weeks_without_labels_say_nothing() {
         let as_of = "2018-09-29";
-        let young = found(&rows(0..8, changed, |_| false), as_of, &BTreeSet::new());
+        let young = found(&rows(0..8, changed, |_| false), as_of, &Written::default());
         assert_eq!(severities(&young, Name::Calibration)[6..], ["drift", "insufficient_data"], "{:?}", young[7].maturity);
         assert_eq!(young[7].figures[0].change.change, Missing::InsufficientData.into());
         let few = Rules { minimum_bad: 61, ..Rules::default() };
@@ -528,34 +520,64 @@ mod tests {
         let maturity = Err(Missing::NoBad);
         let settings = Settings::default();
         let how = How { settings: &settings, as_of: time("2018-12-01"), maturity: &maturity, mature_at: 0.9 };
-        let none = concept(&rows, &how, &few, &BTreeSet::new()).unwrap();
+        let none = concept(&rows, &how, &few, &Written::default()).unwrap();
         assert!(severities(&none, Name::Auc).iter().all(|severity| *severity == "insufficient_data"));
     }
 
+    /// As an hour of a server does: what has turned, once the weeks are written.
+    async fn hour(warehouse: &ParquetWarehouse, rows: &Rows, as_of: &str) -> (Vec<Week>, Vec<Turn>) {
+        let written = Written::read(warehouse, "m").await.unwrap();
+        let weeks = found(rows, as_of, &written);
+        let turns = written.turns(&weeks, &Rules::default());
+        written.write(warehouse, "m", &weeks, &Rules::default()).unwrap();
+        (weeks, turns)
+    }
+
     #[tokio::test]
-    async fn a_turn_is_told_once_and_what_drifted_never_becomes_usual() {
+    async fn each_turn_is_told_once_and_what_was_found_in_its_time_holds() {
         let folder = tempfile::tempdir().unwrap();
         let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
-        let written = async || Written::read(&warehouse, "m", Days::ALL).await.unwrap();
-        let all = rows(0..10, changed, |_| false);
-        let update = async |weeks: &[Week]| written().await.update(&warehouse, "m", weeks, &Rules::default()).unwrap();
-        let weeks = found(&all, "2018-12-01", &written().await.unusual());
-        let told = update(&weeks).await;
-        let [turn] = &told[..] else { panic!("{told:?}") };
-        assert_eq!(
-            (turn.name, turn.version, turn.week_end(), turn.has_drifted),
-            (Name::Calibration, 7, time("2018-09-17"), true)
-        );
-        assert_eq!(update(&weeks).await, [], "it was told");
-        // The first four weeks are no longer looked at.
-        let unusual = written().await.unusual();
-        assert_eq!(unusual.len(), 6);
-        let slid = found(&rows(4..10, changed, |_| false), "2018-12-01", &unusual);
-        assert_eq!(update(&slid).await, [], "nothing has come back");
-        let severity = written().await.of(7, time("2018-10-08"), Name::Calibration);
-        assert_eq!(severity, Some(Severity::Drift), "what was found in its time stays");
-        let other = Written::read(&warehouse, "n", Days::ALL).await.unwrap();
-        assert!(other.unusual().is_empty());
+        // For five weeks it is otherwise, and then as before. Each week is there before its labels are.
+        let back = |week: u32| if (4..9).contains(&week) { 2 } else { 1 };
+        let all = rows(0..14, back, |_| false);
+        let mut told = Vec::new();
+        for day in ["2018-09-10", "2018-09-16", "2018-09-22", "2018-09-29", "2018-10-06", "2018-10-20", "2018-11-01"] {
+            told.extend(hour(&warehouse, &all, day).await.1);
+        }
+        assert!(told.iter().all(|turn| turn.name == Name::Calibration && turn.version == 7));
+        let ends: Vec<_> = told.iter().map(|turn| (turn.week_end(), turn.has_drifted)).collect();
+        assert_eq!(ends, [(time("2018-09-17"), true), (time("2018-10-22"), false)]);
+        assert_eq!(hour(&warehouse, &all, "2018-11-01").await.1, [], "it was told");
+        // The first weeks are no longer looked at.
+        let (slid, turns) = hour(&warehouse, &rows(5..14, back, |_| false), "2018-11-20").await;
+        assert_eq!((severities(&slid, Name::Calibration)[0], turns), ("drift", Vec::new()));
+        assert!(Written::read(&warehouse, "n").await.unwrap().found.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_has_drifted_never_becomes_usual() {
+        let folder = tempfile::tempdir().unwrap();
+        let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
+        assert_eq!(hour(&warehouse, &rows(0..10, changed, |_| false), "2018-12-01").await.1.len(), 1);
+        // Of the weeks that were usual none is looked at any more.
+        let (later, turns) = hour(&warehouse, &rows(6..14, changed, |_| false), "2019-02-01").await;
+        assert_eq!(turns, []);
+        let [drift, nothing] = ["drift", "insufficient_data"];
+        let expect = [drift, drift, drift, drift, nothing, nothing, nothing, nothing];
+        assert_eq!(severities(&later, Name::Calibration), expect);
+    }
+
+    #[test]
+    fn a_factor_counts_both_ways() {
+        let of = |lower: f64, upper: f64| Interval { lower, upper, method: evaluation::Method::Katz };
+        let check = |name: Name, interval: Interval, expect: (f64, f64)| {
+            let (low, high) = name.between(interval);
+            assert!((low - expect.0).abs() < 1e-12 && (high - expect.1).abs() < 1e-12, "{low} to {high}, not {expect:?}");
+        };
+        check(Name::Calibration, of(0.8, 1.5), (1.0, 1.5));
+        check(Name::Calibration, of(0.5, 0.8), (1.25, 2.0));
+        check(Name::Calibration, of(1.25, 2.0), (1.25, 2.0));
+        check(Name::Auc, of(-0.08, -0.02), (0.02, 0.08));
     }
 
     #[test]

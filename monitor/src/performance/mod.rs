@@ -106,8 +106,8 @@ pub struct Request {
     pub as_of: Option<Timestamp>,
     /// The attributes whose values are looked at one by one.
     pub segments: Vec<String>,
-    /// Versions with weeks in which they were known to drift: see [`concept::Written::unusual`].
-    pub unusual: BTreeSet<(u32, Timestamp)>,
+    /// What was found of weeks in their time.
+    pub written: concept::Written,
 }
 
 /// How good decisions and scores were.
@@ -188,7 +188,7 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
         versions: cohorts(groups(&all, |row| rows.version[row].map(|version| (i64::from(version), version.to_string()))))?,
         segments,
         rules: rows.rules.iter().map(|(name, hits)| rule(name, &rows, hits, &how)).collect::<Result<_, _>>()?,
-        concept: concept::concept(&rows, &how, &policy.concept, &request.unusual)?,
+        concept: concept::concept(&rows, &how, &policy.concept, &request.written)?,
     })
 }
 

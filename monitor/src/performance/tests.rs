@@ -56,7 +56,7 @@ async fn asked(backends: &[Backend], request: &Request, policy: &Policy) -> Perf
 }
 
 fn request(as_of: Option<&str>) -> Request {
-    Request { days: Days::ALL, as_of: as_of.map(time), segments: Vec::new(), unusual: BTreeSet::new() }
+    Request { days: Days::ALL, as_of: as_of.map(time), segments: Vec::new(), written: concept::Written::default() }
 }
 
 #[tokio::test]
