@@ -5,8 +5,8 @@
 //! length, CRC-32, body | length, CRC-32, body | …   frames; the first body is the header
 //! length 0, CRC-32 of all CRCs                the end, without which nothing counts
 //! ```
-//! A file is written under another name, synced, and renamed; the last two are kept, one that goes has the other name first. A restart reads the newest one that is whole
-//! and taken under the same definitions, and the log from there on.
+//! A file is written under another name, synced, and renamed; the last two are kept, one that goes has the other name first. A restart
+//! reads the newest one that is whole and taken under the same definitions, and the log from there on.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};

@@ -131,17 +131,21 @@ impl Parts<'_> {
         let started = Instant::now();
         let learned = learner.learn(matrix, settings, seed, threads)?;
         let fit_seconds = started.elapsed().as_secs_f64();
-        let folds = self.train.folds();
-        let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
         let plain = match learner.is_supervised() {
             true => calibrate::without_weight(settings.bad_weight.times(matrix)),
             false => Calibration::Identity,
         };
-        let choose = |held: &Vec<f64>| calibrate::choose(held, matrix.labels(), matrix.weights(), &folds, &plain);
-        let calibration = match (learner, &held) {
+        let calibration = match learner {
             // Its probability is what its points add up to; nothing stands between them.
-            (Learner::Scorecard, _) | (_, None) => plain.clone(),
-            (_, Some(held)) => choose(held),
+            Learner::Scorecard => plain.clone(),
+            _ => {
+                let folds = self.train.folds();
+                let held = calibrate::out_of_fold(learner, matrix, &folds, settings, seed, threads)?;
+                held.map_or_else(
+                    || plain.clone(),
+                    |held| calibrate::choose(&held, matrix.labels(), matrix.weights(), &folds, &plain),
+                )
+            }
         };
         if learner == Learner::Svm && calibration == plain {
             return Err(learners::Error::Uncalibrated { learner: learner.name() });
