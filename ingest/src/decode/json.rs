@@ -60,7 +60,12 @@ pub fn label(body: &[u8]) -> Result<Label, Rejection> {
 }
 
 fn parse(body: &[u8]) -> Result<Json<'_>, Rejection> {
-    serde_json::from_slice(body).map_err(|error| {
+    // Text is looked through at once; as bytes each of its strings would be by itself.
+    let parsed = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    parsed.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Rejection::whole(format!("is not valid JSON at its line {line}, column {column}"))
     })

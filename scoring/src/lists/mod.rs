@@ -10,9 +10,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use archery::ArcTK;
+use hashbrown::DefaultHashBuilder;
 use ingest::{Event, Schema, Timestamp, Value};
 use ipnet::IpNet;
-use rpds::HashTrieMapSync;
+use rpds::HashTrieMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::entry::{Entry, EntryError, Pattern};
@@ -97,48 +99,77 @@ pub struct Match {
     pub reason: String,
 }
 
+/// A map whose copies share all that was not changed since. Who asks it brings keys of events and can put nothing in, so a fast hash will do.
+type Shared<K> = HashTrieMap<K, Entry, ArcTK, DefaultHashBuilder>;
+
 /// The entries of one list. A copy costs nothing; an entry that is put into the copy is not in the original.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entries {
-    by_pattern: HashTrieMapSync<Pattern, Entry>,
+    exact: Shared<Box<str>>,
+    prefixes: Shared<Box<str>>,
+    networks: Shared<IpNet>,
     /// How many prefixes there are of each length in bytes.
-    prefixes: BTreeMap<usize, u32>,
+    prefix_lengths: BTreeMap<usize, u32>,
     /// How many networks there are of each kind (version 6 or not) and length in bits.
-    networks: BTreeMap<(bool, u8), u32>,
+    network_lengths: BTreeMap<(bool, u8), u32>,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self {
+            exact: Shared::new_with_hasher_and_ptr_kind(DefaultHashBuilder::default()),
+            prefixes: Shared::new_with_hasher_and_ptr_kind(DefaultHashBuilder::default()),
+            networks: Shared::new_with_hasher_and_ptr_kind(DefaultHashBuilder::default()),
+            prefix_lengths: BTreeMap::new(),
+            network_lengths: BTreeMap::new(),
+        }
+    }
 }
 
 impl Entries {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_pattern.size()
+        self.exact.size() + self.prefixes.size() + self.networks.size()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.by_pattern.is_empty()
+        self.len() == 0
     }
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.by_pattern.values()
+        self.exact.values().chain(self.prefixes.values()).chain(self.networks.values())
     }
 
     /// The entry of a pattern.
     pub fn get(&self, pattern: &Pattern) -> Option<&Entry> {
-        self.by_pattern.get(pattern)
+        match pattern {
+            Pattern::Exact(text) => self.exact.get(text),
+            Pattern::Prefix(text) => self.prefixes.get(text),
+            Pattern::Network(network) => self.networks.get(network),
+        }
     }
 
     /// Puts an entry in; one of the same pattern goes.
     pub fn put(&mut self, entry: Entry) {
-        if !self.by_pattern.contains_key(&entry.pattern) {
+        if self.get(&entry.pattern).is_none() {
             self.count(&entry.pattern, 1);
         }
-        self.by_pattern.insert_mut(entry.pattern.clone(), entry);
+        match entry.pattern.clone() {
+            Pattern::Exact(text) => self.exact.insert_mut(text, entry),
+            Pattern::Prefix(text) => self.prefixes.insert_mut(text, entry),
+            Pattern::Network(network) => self.networks.insert_mut(network, entry),
+        }
     }
 
     /// Takes an entry out; whether it was there.
     pub fn remove(&mut self, pattern: &Pattern) -> bool {
-        let was_there = self.by_pattern.remove_mut(pattern);
+        let was_there = match pattern {
+            Pattern::Exact(text) => self.exact.remove_mut(text),
+            Pattern::Prefix(text) => self.prefixes.remove_mut(text),
+            Pattern::Network(network) => self.networks.remove_mut(network),
+        };
         if was_there {
             self.count(pattern, -1);
         }
@@ -153,23 +184,25 @@ impl Entries {
         }
         match pattern {
             Pattern::Exact(_) => {}
-            Pattern::Prefix(text) => add(&mut self.prefixes, text.len(), change),
-            Pattern::Network(network) => add(&mut self.networks, (network.addr().is_ipv6(), network.prefix_len()), change),
+            Pattern::Prefix(text) => add(&mut self.prefix_lengths, text.len(), change),
+            Pattern::Network(network) => {
+                add(&mut self.network_lengths, (network.addr().is_ipv6(), network.prefix_len()), change);
+            }
         }
     }
 
     /// The entry that a key is on at a time: the exact one, or else the longest prefix or the smallest network that holds it.
     pub fn find(&self, key: &str, at: Timestamp) -> Option<&Entry> {
-        let holds = |pattern: &Pattern| self.by_pattern.get(pattern).filter(|entry| entry.is_valid(at));
-        let exact = || holds(&Pattern::Exact(key.into()));
+        let is_valid = |entry: &&Entry| entry.is_valid(at);
+        let exact = || self.exact.get(key).filter(is_valid);
         let prefix = || {
-            let lengths = self.prefixes.keys().rev().filter(|length| key.is_char_boundary(**length));
-            lengths.copied().find_map(|length| holds(&Pattern::Prefix(key.get(..length)?.into())))
+            let mut lengths = self.prefix_lengths.keys().rev().filter(|length| key.is_char_boundary(**length));
+            lengths.find_map(|length| self.prefixes.get(key.get(..*length)?).filter(is_valid))
         };
         let network = || {
             let address: IpAddr = if self.networks.is_empty() { None } else { key.parse().ok() }?;
-            let lengths = self.networks.keys().rev().filter(|(is_v6, _)| *is_v6 == address.is_ipv6());
-            lengths.into_iter().find_map(|(_, length)| holds(&Pattern::Network(IpNet::new(address, *length).ok()?.trunc())))
+            let mut lengths = self.network_lengths.keys().rev().filter(|(is_v6, _)| *is_v6 == address.is_ipv6());
+            lengths.find_map(|(_, length)| self.networks.get(&IpNet::new(address, *length).ok()?.trunc()).filter(is_valid))
         };
         exact().or_else(prefix).or_else(network)
     }
