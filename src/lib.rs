@@ -5,6 +5,7 @@ mod alerting;
 pub mod commands;
 pub mod config;
 mod drifting;
+mod entrance;
 mod feed;
 mod judging;
 mod kafka;

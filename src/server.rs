@@ -1,36 +1,38 @@
 //! The server: the routes of all parts on one address, and what the page asks about the program as a whole.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::http::{Method, Request, StatusCode, Uri};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
+use hyper::body::Incoming;
 use hyper_util::rt::TokioTimer;
 use ingest::log::{Durability, kafka};
 use monitor::observer::Observed;
 use monitor::{Monitoring, Watch};
-use scoring::api::access::{Access, guard};
+use scoring::api::access::Access;
 use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
+use tower::Service;
 use tower_http::compression::CompressionLayer;
-use tower_layer::Layer;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::Riskflow;
 use crate::config::ServerConfig;
+use crate::entrance::{Connections, Entrance};
 use crate::metrics::{self, Delay, Requests, Seen};
 use crate::signals::Signals;
-use crate::telemetry::{Telemetry, traced};
+use crate::telemetry::Telemetry;
 
 /// An address that is taken for good, before anything else is started.
 pub(crate) struct Listener {
@@ -90,29 +92,18 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// Serves until `stop` is done; requests under way are answered first, unless they take too long.
 pub(crate) async fn serve(
     listener: Listener,
-    Served { router, access, requests, telemetry }: Served,
+    entrance: Entrance,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let config = &listener.config;
-    let limit = Duration::from_secs(config.request_seconds);
-    // Around the router as a whole: laid around its routes, each layer would have every request copy all of them.
-    let guarded = from_fn_with_state(access, guard).layer(router);
-    let limited = from_fn(move |request, next| within(limit, Arc::clone(&requests), request, next)).layer(guarded);
-    // A router of no routes takes the bodies of connections, which a layer does not.
-    let service = match telemetry {
-        None => Router::new().fallback_service(limited),
-        Some(telemetry) => {
-            let trace = from_fn(move |request, next| traced(Arc::clone(&telemetry), request, next));
-            Router::new().fallback_service(trace.layer(limited))
-        }
-    };
-    serve_router(listener, service, stop).await
+    let limit = Duration::from_secs(listener.config.request_seconds);
+    serve_connections(listener, Connections::new(entrance, limit), stop).await
 }
 
 /// What an instance answers that waits for the active one to go: that it lives, and does not decide.
 pub(crate) async fn serve_standby(listener: Listener, over: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
     let live = async || Json(serde_json::json!({"live": true}));
-    serve_router(listener, Router::new().route("/livez", get(live)).fallback(standing_by), over).await
+    let router = Router::new().route("/livez", get(live)).fallback(standing_by);
+    serve_connections(listener, router.into_make_service(), over).await
 }
 
 async fn standing_by() -> (StatusCode, Json<serde_json::Value>) {
@@ -120,11 +111,15 @@ async fn standing_by() -> (StatusCode, Json<serde_json::Value>) {
     (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"ready": false, "missing": missing})))
 }
 
-async fn serve_router(
+async fn serve_connections<M, S>(
     listener: Listener,
-    service: Router,
+    connections: M,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<()>
+where
+    M: Service<SocketAddr, Response = S, Error = Infallible, Future: Send> + Send,
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
     let Listener { listener, config, .. } = listener;
     let handle = Handle::new();
     let draining = handle.clone();
@@ -132,37 +127,22 @@ async fn serve_router(
         stop.await;
         draining.graceful_shutdown(Some(DRAIN));
     });
-    // Who guesses passwords is known by the address.
-    let service = service.into_make_service_with_connect_info::<SocketAddr>();
     let headers = Duration::from_secs(config.header_seconds);
     let served = match &config.tls {
         None => {
             let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?.handle(handle);
             server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(headers);
-            server.serve(service).await
+            server.serve(connections).await
         }
         Some(tls) => {
             let read = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
             let read = read.with_context(|| format!("cannot use {} and {}", tls.certificate.display(), tls.key.display()))?;
             let mut server = axum_server::from_tcp_rustls(listener, read).context("the socket cannot be served")?.handle(handle);
             server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(headers);
-            server.serve(service).await
+            server.serve(connections).await
         }
     };
     served.context("the server failed")
-}
-
-/// Answers with 503 what takes too long; what was accepted is decided all the same.
-async fn within(limit: Duration, requests: Arc<Requests>, request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    let slow = || {
-        requests.late();
-        let seconds = limit.as_secs();
-        Problem::slow(&path, format!("the request took longer than {seconds} s; what it asked for may be done all the same"))
-    };
-    let response = tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| slow().into_response());
-    requests.answered(response.status().as_u16());
-    response
 }
 
 /// Ctrl-C or SIGTERM.
@@ -179,16 +159,8 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// The routes of all parts, who may call them, and what is counted and traced around them.
-pub(crate) struct Served {
-    router: Router,
-    access: Arc<Access>,
-    requests: Arc<Requests>,
-    telemetry: Option<Arc<Telemetry>>,
-}
-
 /// The routes of all parts, behind the keys of those who may call them.
-pub(crate) fn router(
+pub(crate) fn entrance(
     riskflow: &Riskflow,
     monitoring: &Monitoring,
     live: Live,
@@ -196,7 +168,7 @@ pub(crate) fn router(
     signals: Signals,
     watch: Arc<Watch>,
     observed: watch::Receiver<Observed>,
-) -> Served {
+) -> Entrance {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -212,7 +184,7 @@ pub(crate) fn router(
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     let mut described = Described::openapi();
     described.merge(dashboards::openapi());
-    let router = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
+    let routes = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
         .merge(
             dashboards::router(Arc::clone(&riskflow.warehouse))
                 .merge(dashboards::alerts_router(Arc::clone(&riskflow.warehouse), Arc::clone(&watch)))
@@ -224,7 +196,8 @@ pub(crate) fn router(
         .merge(scoring::api::people_router(Arc::clone(&access)))
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
-    Served { router, access, requests: program.requests, telemetry: program.signals.telemetry }
+    let (engine, telemetry) = (program.engine, program.signals.telemetry);
+    Entrance { engine, routes, access, requests: program.requests, telemetry }
 }
 
 /// The routes of this file.

@@ -2,7 +2,17 @@
 
 mod support;
 
-use support::{Server, payment, with_champion};
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use axum::response::Response;
+use ingest::SystemClock;
+use riskflow::config::Config;
+use scoring::api::{answer_score, router};
+use support::{Server, handbook, payment, text, with_champion};
+use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
 
 #[test]
 fn the_life_of_a_payment() {
@@ -84,6 +94,49 @@ fn what_does_not_fit_is_refused_with_the_field() {
     assert_eq!(server.post("/v1/score", &" ".repeat(100_000)).status, 413);
     assert_eq!(server.get("/v1/decisions?limit=0").status, 400);
     assert!(server.get("/metrics").body.contains("riskflow_scoring_events_total 0"), "nothing of it was accepted");
+}
+
+/// An event that wants a decision goes past the routes; what it is answered is what the route says.
+#[tokio::test(flavor = "multi_thread")]
+async fn past_the_routes_an_event_is_answered_as_by_its_route() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let settings = [("RISKFLOW_DATA".to_owned(), text(folder.path()).to_owned())];
+    let config = Config::load(None, settings.into_iter()).expect("it fits");
+    let parts = riskflow::assemble(&config, handbook(), Arc::new(SystemClock), &mut |_| {}).expect("it starts");
+    let router = router(Arc::clone(&parts.engine), Arc::new(|_| {}), OpenApi::default());
+    let good = payment("txn_1", "2026-04-23T12:00:00Z", 100);
+    let asked = [
+        ("", good.clone(), 200),
+        ("?reasons=all", payment("txn_2", "2026-04-23T12:00:00Z", 100), 200),
+        ("?reasons=some", good.clone(), 400),
+        ("?because=all", good.clone(), 400),
+        ("", "{".to_owned(), 422),
+        ("", good.replace("EUR", "euro"), 422),
+        ("", good.replace(":100,", ":101,"), 409),
+        ("", " ".repeat(64 * 1024), 422),
+        ("", " ".repeat(64 * 1024 + 1), 413),
+    ];
+    for (query, body, status) in asked {
+        let request = || Request::post(format!("/v1/score{query}")).body(Body::from(body.clone())).expect("a request");
+        if status == 200 {
+            let first = answer_score(&parts.engine, request(), false).await;
+            assert_eq!(first.status(), 200, "it is a duplicate from here on, which takes no time");
+        }
+        let (past, routed) = (answer_score(&parts.engine, request(), false).await, router.clone().oneshot(request()).await);
+        let (past, routed) = (said(past).await, said(routed.expect("it answers")).await);
+        assert_eq!(past.0, status, "{}", past.2);
+        assert_eq!(past, routed, "{query} {}", &body[..body.len().min(100)]);
+    }
+    parts.stop().await.expect("it stops");
+}
+
+/// Its status, its type and its body.
+async fn said(answer: Response) -> (u16, String, serde_json::Value) {
+    let kind = answer.headers()["content-type"].to_str().expect("text").to_owned();
+    let status = answer.status().as_u16();
+    let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+    (status, kind, serde_json::from_slice(&body).expect("JSON"))
 }
 
 #[test]

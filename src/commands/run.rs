@@ -93,8 +93,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let tell = tell_breaches(Arc::clone(&signals.notifier), riskflow.engine.pipeline());
     let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard(tell));
     let observed = observer.observed();
-    let router = server::router(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch, observed);
-    let served = server::serve(listener, router, stop).await;
+    let entrance = server::entrance(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch, observed);
+    let served = server::serve(listener, entrance, stop).await;
     reloading.abort();
     reading.abort();
     guarding.abort();

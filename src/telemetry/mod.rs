@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 use ingest::{Clock, SystemClock, Timestamp};
 use monitor::trust::trusted;
-use scoring::api::{Trace, Traced};
+use scoring::api::Trace;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use self::otlp::{Span, export};
@@ -134,13 +133,16 @@ fn parent_of(text: &str) -> Option<(Picked, bool)> {
     Some((Picked { trace_id, parent: Some(parent) }, is_sampled))
 }
 
-/// Answers a request, and traces it when it is picked.
-pub(crate) async fn traced(telemetry: Arc<Telemetry>, mut request: Request, next: Next) -> Response {
-    let Some(picked) = telemetry.pick(request.headers()) else { return next.run(request).await };
+/// Has `next` answer a request, and traces it when it is picked, which `next` is told.
+pub(crate) async fn traced<B, F: Future<Output = Response>>(
+    telemetry: &Telemetry,
+    request: Request<B>,
+    next: impl FnOnce(Request<B>, bool) -> F,
+) -> Response {
+    let Some(picked) = telemetry.pick(request.headers()) else { return next(request, false).await };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(Traced);
     let started_at = SystemClock.now();
-    let response = next.run(request).await;
+    let response = next(request, true).await;
     let trace = response.extensions().get::<Trace>();
     let asked = Asked { method, path, status: response.status().as_u16(), started_at, ended_at: SystemClock.now() };
     telemetry.send(spans(picked, &asked, trace, || telemetry.span_id()));

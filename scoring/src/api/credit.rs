@@ -224,5 +224,8 @@ pub(super) async fn score(
         let detail = format!("pipeline {} scores no applications for credit: it has no [credit] table", pipeline.name);
         return Err(Problem::not_found(detail));
     };
-    decided(&api, traced.is_some(), asked, body, |scored| CreditAnswer::new(scored, pipeline, scale)).await
+    decided(&api.engine, traced.is_some(), asked, body.map_err(Problem::body), |scored| {
+        CreditAnswer::new(scored, pipeline, scale)
+    })
+    .await
 }

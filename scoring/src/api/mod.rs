@@ -39,7 +39,7 @@ use utoipa::openapi::OpenApi;
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::in_path::InPath;
 pub use self::problem::Problem;
-pub use self::score::{Trace, Traced};
+pub use self::score::{Trace, Traced, answer_score};
 use crate::control::Person;
 use crate::engine::Engine;
 

@@ -4,6 +4,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use http_body_util::LengthLimitError;
 use ingest::Schema;
 use ingest::decode::Rejection;
 use serde::Serialize;
@@ -151,6 +152,13 @@ impl Problem {
     /// A body that could not be read.
     pub(super) fn body(rejection: BytesRejection) -> Self {
         Self::new(rejection.status(), "/problems/body", "the body could not be read", rejection.body_text())
+    }
+
+    /// The same, where no extractor read it.
+    pub(super) fn unread(error: &(dyn std::error::Error + 'static)) -> Self {
+        let status = if error.is::<LengthLimitError>() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+        let detail = format!("Failed to buffer the request body: {error}");
+        Self::new(status, "/problems/body", "the body could not be read", detail)
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
+use axum::{BoxError, Extension, Json};
+use http_body_util::{BodyExt as _, Limited};
 use ingest::decode::json::Json as Parsed;
 use ingest::{Event, EventId, Timestamp, decode};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::answer::ScoreAnswer;
 use super::problem::Problem;
-use super::{Api, Body};
+use super::{Api, BODY_LIMIT, Body};
 use crate::decision::{Reasons, TimingsUs};
 use crate::engine::{Engine, Scored, Status, Terms, Ticket};
 use crate::error::Error;
@@ -84,23 +85,36 @@ pub(super) async fn score(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    decided(&api, traced.is_some(), asked, body, ScoreAnswer::new).await
+    decided(&api.engine, traced.is_some(), asked, body.map_err(Problem::body), ScoreAnswer::new).await
+}
+
+/// Answers `POST /v1/score` as its route does, for who has no need of routes.
+pub async fn answer_score<B>(engine: &Arc<Engine>, request: Request<B>, is_traced: bool) -> Response
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let asked = Query::try_from_uri(request.uri());
+    let body = match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(Problem::unread(&*error)),
+    };
+    decided(engine, is_traced, asked, body, ScoreAnswer::new).await.into_response()
 }
 
 /// Decides about one event, and answers in the caller's words.
 pub(super) async fn decided<A: Serialize>(
-    api: &Api,
+    engine: &Arc<Engine>,
     is_traced: bool,
     asked: Asked,
-    body: Body,
+    body: Result<Bytes, Problem>,
     words: impl FnOnce(Scored) -> A,
 ) -> Result<Response, Problem> {
-    let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
-    let received_at = api.engine.now();
-    let schema = &api.engine.pipeline().schema;
+    let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body?);
+    let received_at = engine.now();
+    let schema = &engine.pipeline().schema;
     let event = decode::json::event(&body, schema)?;
-    check_skew(&api.engine, &event, received_at)?;
-    let scored = api.engine.score(event, received_at, Terms::live(reasons)).await.map_err(|error| Problem::of(error, schema))?;
+    check_skew(engine, &event, received_at)?;
+    let scored = engine.score(event, received_at, Terms::live(reasons)).await.map_err(|error| Problem::of(error, schema))?;
     let trace = is_traced.then(|| Trace::of(&scored));
     let mut response = answer(&words(scored));
     if let Some(trace) = trace {

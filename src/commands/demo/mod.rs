@@ -140,8 +140,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let access = config.access()?;
     tokio::spawn(reload_when_changed(Arc::clone(&access)));
-    let router = server::router(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift, observer.observed());
-    let serving = tokio::spawn(server::serve(listener, router, until));
+    let entrance = server::entrance(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift, observer.observed());
+    let serving = tokio::spawn(server::serve(listener, entrance, until));
     let replayed = replaying.await;
     let served = serving.await?;
     // What was replayed is looked at to its end, also where nothing comes after it.

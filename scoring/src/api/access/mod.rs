@@ -22,10 +22,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration as Span, SystemTime};
 
 use arc_swap::ArcSwap;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use governor::clock::{Clock as _, DefaultClock};
@@ -538,13 +537,18 @@ impl Refusal {
 }
 
 /// Lets through what the caller may do, and remembers who it is. What a person was refused is told in the audit.
-pub async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
-    let Some(scope) = needed(request.method(), request.uri().path()) else { return next.run(request).await };
+pub async fn guard<B, F: Future<Output = Response>>(
+    access: &Access,
+    address: IpAddr,
+    request: Request<B>,
+    next: impl FnOnce(Request<B>, Option<Person>) -> F,
+) -> Response {
+    let Some(scope) = needed(request.method(), request.uri().path()) else { return next(request, None).await };
     let (headers, method, now) = (request.headers(), request.method(), access.now());
     // A browser sends a key that it keeps, or where none is needed nothing, from whatever page asks it to. Programs say nothing of pages.
     let is_plain = matches!(*method, Method::GET | Method::HEAD) || is_own(headers);
     if access.is_open() {
-        return if is_plain { next.run(request).await } else { foreign().into_response() };
+        return if is_plain { next(request, None).await } else { foreign().into_response() };
     }
     let admitted = if let Some(secret) = secret_in(headers) {
         if !is_plain {
@@ -564,8 +568,7 @@ pub async fn guard(State(access): State<Arc<Access>>, mut request: Request, next
     match admitted {
         Ok(person) => {
             let who = call.is_some().then(|| person.name.clone());
-            request.extensions_mut().insert(person);
-            let response = next.run(request).await;
+            let response = next(request, Some(person)).await;
             if let (Some(call), Some(who), StatusCode::FORBIDDEN) = (call, who, response.status()) {
                 let reason = response.extensions().get::<Detail>().map(|Detail(detail)| detail.clone()).unwrap_or_default();
                 access.tell_refusals([Draft { reason, ..Draft::new(now, &who, "refused", call) }]);
@@ -573,7 +576,7 @@ pub async fn guard(State(access): State<Arc<Access>>, mut request: Request, next
             response
         }
         Err(refusal) => {
-            access.refused(&refusal, method, request.uri().path(), call.as_deref(), address_in(request.extensions()));
+            access.refused(&refusal, method, request.uri().path(), call.as_deref(), Some(address));
             if refusal.problem().is_unauthorized() && access.has_users() && wants_page(&request) {
                 return to_log_in(&request);
             }
@@ -597,13 +600,13 @@ fn answer(refusal: &Refusal, has_users: bool) -> Response {
 }
 
 /// Whether a person is to see the answer, not a program.
-fn wants_page(request: &Request) -> bool {
+fn wants_page<B>(request: &Request<B>) -> bool {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     request.method() == Method::GET && accepts.contains("text/html") && !request.uri().path().starts_with("/v1/")
 }
 
 /// To the page where people log in, and from there back.
-fn to_log_in(request: &Request) -> Response {
+fn to_log_in<B>(request: &Request<B>) -> Response {
     let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
     let place = format!("/login?next={}", utf8_percent_encode(wanted, NON_ALPHANUMERIC));
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()

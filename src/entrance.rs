@@ -1,0 +1,138 @@
+//! The entrance: what every request passes on its way from a connection to who answers it. Its time is limited, who sends it is known, it is
+//! traced where it is picked; then it goes to the routes, and an event that wants a decision past them.
+//!
+//! All of it is one future for each request. As layers around the router, and through its routes, a request went from box to box: that
+//! cost an event more than fifty rules.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use scoring::Engine;
+use scoring::api::access::{Access, guard};
+use scoring::api::{Problem, Traced, answer_score};
+use scoring::control::Person;
+use tower::{Service, ServiceExt as _};
+
+use crate::metrics::Requests;
+use crate::telemetry::{Telemetry, traced};
+
+/// What all connections have in common.
+pub(crate) struct Entrance {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) routes: Router,
+    pub(crate) access: Arc<Access>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
+}
+
+impl Entrance {
+    /// Answers a request; counted is what it was answered with.
+    async fn answer(&self, request: Request<Incoming>, from: SocketAddr, limit: Duration) -> Response {
+        let response = match &self.telemetry {
+            None => self.answer_within(limit, request, from, false).await,
+            Some(telemetry) => {
+                let answer = |request, is_traced| self.answer_within(limit, request, from, is_traced);
+                traced(telemetry, request, answer).await
+            }
+        };
+        self.requests.answered(response.status().as_u16());
+        response
+    }
+
+    /// With a 503 where it takes too long; what was accepted is decided all the same.
+    async fn answer_within(&self, limit: Duration, request: Request<Incoming>, from: SocketAddr, is_traced: bool) -> Response {
+        let uri = request.uri().clone();
+        let known = guard(&self.access, from.ip(), request, |request, who| self.direct(request, from, who, is_traced));
+        match tokio::time::timeout(limit, known).await {
+            Ok(response) => response,
+            Err(_) => {
+                self.requests.late();
+                let seconds = limit.as_secs();
+                let detail = format!("the request took longer than {seconds} s; what it asked for may be done all the same");
+                Problem::slow(uri.path(), detail).into_response()
+            }
+        }
+    }
+
+    /// To who answers it.
+    async fn direct(&self, request: Request<Incoming>, from: SocketAddr, who: Option<Person>, is_traced: bool) -> Response {
+        if request.method() == Method::POST && request.uri().path() == "/v1/score" {
+            return answer_score(&self.engine, request, is_traced).await;
+        }
+        let mut request = request.map(Body::new);
+        let extensions = request.extensions_mut();
+        // Who guesses passwords is known by the address.
+        extensions.insert(ConnectInfo(from));
+        if let Some(who) = who {
+            extensions.insert(who);
+        }
+        if is_traced {
+            extensions.insert(Traced);
+        }
+        match self.routes.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// Makes what answers the requests of one connection.
+pub(crate) struct Connections {
+    entrance: Arc<Entrance>,
+    /// How long an answer may take.
+    limit: Duration,
+}
+
+impl Connections {
+    pub(crate) fn new(entrance: Entrance, limit: Duration) -> Self {
+        Self { entrance: Arc::new(entrance), limit }
+    }
+}
+
+impl Service<SocketAddr> for Connections {
+    type Response = Connection;
+    type Error = Infallible;
+    type Future = Ready<Result<Connection, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, from: SocketAddr) -> Self::Future {
+        ready(Ok(Connection { entrance: Arc::clone(&self.entrance), from, limit: self.limit }))
+    }
+}
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    entrance: Arc<Entrance>,
+    from: SocketAddr,
+    limit: Duration,
+}
+
+impl Service<Request<Incoming>> for Connection {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let Self { entrance, from, limit } = self.clone();
+        Box::pin(async move { Ok(entrance.answer(request, from, limit).await) })
+    }
+}
