@@ -13,9 +13,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::Method;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use scoring::Engine;
@@ -39,6 +40,7 @@ pub(crate) struct Entrance {
 impl Entrance {
     /// Answers a request; counted is what it was answered with.
     async fn answer(&self, request: Request<Incoming>, from: SocketAddr, limit: Duration) -> Response {
+        let wants_head_alone = request.method() == Method::HEAD;
         let response = match &self.telemetry {
             None => self.answer_within(limit, request, from, false).await,
             Some(telemetry) => {
@@ -47,7 +49,7 @@ impl Entrance {
             }
         };
         self.requests.answered(response.status().as_u16());
-        response
+        if wants_head_alone { head_of(response) } else { response }
     }
 
     /// With a 503 where it takes too long; what was accepted is decided all the same.
@@ -85,6 +87,15 @@ impl Entrance {
             Err(never) => match never {},
         }
     }
+}
+
+/// An answer without its body, and how long that would have been. Routes do that by themselves, what is refused before them does not.
+fn head_of(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    if let Some(bytes) = body.size_hint().exact() {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| bytes.into());
+    }
+    Response::from_parts(head, Body::empty())
 }
 
 /// Makes what answers the requests of one connection.
@@ -134,5 +145,20 @@ impl Service<Request<Incoming>> for Connection {
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let Self { entrance, from, limit } = self.clone();
         Box::pin(async move { Ok(entrance.answer(request, from, limit).await) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_the_head_alone_is_told_how_long_the_body_would_be() {
+        let refused = head_of(Problem::not_found("nothing".to_owned()).into_response());
+        assert_eq!(refused.body().size_hint().exact(), Some(0));
+        assert!(refused.headers()[CONTENT_LENGTH].to_str().is_ok_and(|bytes| bytes.parse::<u32>().is_ok_and(|bytes| bytes > 50)));
+        // What a route has said of its length holds.
+        let said = Response::builder().header(CONTENT_LENGTH, 7).body(Body::empty()).expect("an answer");
+        assert_eq!(head_of(said).headers()[CONTENT_LENGTH], "7");
     }
 }

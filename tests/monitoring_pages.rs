@@ -208,6 +208,23 @@ fn what_drifted_is_seen_read_and_sent_and_a_training_is_asked_for() {
     rob.until_text("#retrain-said", "It is asked for.");
     rob.press(Place::Button("Audit"));
     rob.until_text("#entries tbody", "drifted by Fri 10 Apr 2026: amount_minor");
+
+    // The newest windows are in view, unless somebody has scrolled away from them: then also what is drawn anew stays where it is.
+    rob.open(&format!("{}/drift", server.url));
+    until_cell(&rob, "amount_minor", "2026-04-07", "drift");
+    let is_wide = |pixels: u32| {
+        rob.script(&format!(
+            "document.getElementById('heat-scroll').style.width = '{pixels}px';
+             return new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))"
+        ));
+    };
+    let scrolled = |browser: &Browser| browser.script("return document.getElementById('heat-scroll').scrollLeft").as_f64();
+    is_wide(300);
+    rob.until("the newest are in view", |browser| scrolled(browser) > Some(0.0));
+    rob.script("document.getElementById('heat-scroll').scrollLeft = 0");
+    is_wide(300);
+    is_wide(310);
+    assert_eq!(scrolled(&rob), Some(0.0));
     assert_eq!(rob.complaints(), Vec::<String>::new());
 }
 

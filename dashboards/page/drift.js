@@ -20,6 +20,10 @@ let text = null; // what was asked and answered last
 let asks = 0; // how often it was asked
 let latest = null; // the last day that has decisions
 
+const scroll = byId("heat-scroll");
+let isAtEnd = true; // nobody has scrolled away from the newest windows
+scroll.addEventListener("scroll", () => (isAtEnd = scroll.scrollLeft + scroll.clientWidth >= scroll.scrollWidth - 1));
+
 const get = path => textOf(path, PATIENCE_MS);
 
 // The days to show: those of the address, or the last that have decisions.
@@ -38,6 +42,8 @@ async function refresh() {
   const { window = "day", against = "training", segment = "" } = asked();
   try {
     const shown = await days(window);
+    // Something else has been chosen meanwhile, and asked for.
+    if (ask !== asks) return;
     if (!shown) {
       answer = text = null;
       byId("heat").replaceChildren();
@@ -46,7 +52,6 @@ async function refresh() {
     }
     const query = new URLSearchParams({ window, against, segment, ...shown });
     const now = await get(`/v1/monitor/drift?${query}`);
-    // Something else has been chosen meanwhile, and asked for.
     if (ask !== asks) return;
     byId("banner").hidden = true;
     byId("from").value = shown.from;
@@ -56,6 +61,7 @@ async function refresh() {
     answer = arranged(JSON.parse(now), shown);
     show();
   } catch (error) {
+    if (ask !== asks) return;
     setText(byId("banner"), explain(error, PATIENCE_MS));
     byId("banner").hidden = false;
   }
@@ -116,8 +122,7 @@ function show() {
     zoom: (first, last) => change({ from: columns[first].slice(0, 10), to: lastDay(columns[last]) }),
     back: chosenDays() ? latestDays : null,
   });
-  const scroll = byId("heat-scroll");
-  if (!chosen) scroll.scrollLeft = scroll.scrollWidth;
+  if (!chosen && isAtEnd) scroll.scrollLeft = scroll.scrollWidth;
   showDetail(chosen && cells.get(names[chosen.row]).get(columns[chosen.column]));
   suggestReason();
 }
@@ -303,6 +308,6 @@ addEventListener("popstate", () => {
   if (answer) show();
   refresh();
 });
-new ResizeObserver(() => answer && show()).observe(byId("heat-scroll"));
+new ResizeObserver(() => answer && show()).observe(scroll);
 refresh();
 setInterval(() => document.hidden || refresh(), PAUSE_MS);

@@ -155,6 +155,7 @@ impl EngineAnswer {
     }
 }
 
+/// How long each stage took, in microseconds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct AnswerTimings {
     /// Waiting for the engine.

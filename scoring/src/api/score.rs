@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
@@ -34,11 +34,11 @@ pub(super) struct Wanted {
 
 pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
 
-/// On a request: whoever answers it is to say with the response how it went.
+/// On a request that goes to the routes: whoever answers it is to say with the response how it went.
 #[derive(Clone, Copy, Debug)]
 pub struct Traced;
 
-/// How a decision came about, on the response to a request that was [`Traced`].
+/// How a decision came about, on the response to a request that is traced.
 #[derive(Clone, Debug)]
 pub struct Trace {
     /// The event.
@@ -91,7 +91,7 @@ pub(super) async fn score(
 /// Answers `POST /v1/score` as its route does, for who has no need of routes.
 pub async fn answer_score<B>(engine: &Arc<Engine>, request: Request<B>, is_traced: bool) -> Response
 where
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
 {
     let asked = Query::try_from_uri(request.uri());
     let body = match Limited::new(request.into_body(), BODY_LIMIT).collect().await {

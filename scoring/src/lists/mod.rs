@@ -10,11 +10,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use archery::ArcTK;
 use hashbrown::DefaultHashBuilder;
 use ingest::{Event, Schema, Timestamp, Value};
 use ipnet::IpNet;
-use rpds::HashTrieMap;
+use rpds::HashTrieMapSync;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::entry::{Entry, EntryError, Pattern};
@@ -100,10 +99,10 @@ pub struct Match {
 }
 
 /// A map whose copies share all that was not changed since. Who asks it brings keys of events and can put nothing in, so a fast hash will do.
-type Shared<K> = HashTrieMap<K, Entry, ArcTK, DefaultHashBuilder>;
+type Shared<K> = HashTrieMapSync<K, Entry, DefaultHashBuilder>;
 
 /// The entries of one list. A copy costs nothing; an entry that is put into the copy is not in the original.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entries {
     exact: Shared<Box<str>>,
     prefixes: Shared<Box<str>>,
@@ -112,18 +111,6 @@ pub struct Entries {
     prefix_lengths: BTreeMap<usize, u32>,
     /// How many networks there are of each kind (version 6 or not) and length in bits.
     network_lengths: BTreeMap<(bool, u8), u32>,
-}
-
-impl Default for Entries {
-    fn default() -> Self {
-        Self {
-            exact: Shared::new_with_hasher_and_ptr_kind(DefaultHashBuilder::default()),
-            prefixes: Shared::new_with_hasher_and_ptr_kind(DefaultHashBuilder::default()),
-            networks: Shared::new_with_hasher_and_ptr_kind(DefaultHashBuilder::default()),
-            prefix_lengths: BTreeMap::new(),
-            network_lengths: BTreeMap::new(),
-        }
-    }
 }
 
 impl Entries {
