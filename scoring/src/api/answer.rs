@@ -150,30 +150,16 @@ impl EngineAnswer {
         Self {
             mode: decision.engine_mode,
             cause: decision.degradation,
-            timings_us: AnswerTimings::of(decision.timings_us, commit_us),
+            timings_us: AnswerTimings { stages: decision.timings_us, commit: commit_us },
         }
     }
 }
 
-/// How long each stage took, in microseconds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct AnswerTimings {
-    /// Waiting for the engine.
-    queue: u32,
-    /// Computing the features.
-    features: u32,
-    /// Running the models.
-    model: u32,
-    /// Applying the policy and finding the reasons.
-    policy: u32,
-    /// Waiting until the decision is durable.
+    #[serde(flatten)]
+    stages: TimingsUs,
     commit: u32,
-}
-
-impl AnswerTimings {
-    const fn of(TimingsUs { queue, features, model, policy }: TimingsUs, commit: u32) -> Self {
-        Self { queue, features, model, policy, commit }
-    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -536,7 +536,7 @@ impl Refusal {
     }
 }
 
-/// Lets through what the caller may do, and remembers who it is. What a person was refused is told in the audit.
+/// Has `next` answer what the caller may do, and tells it who that is. What a person was refused is told in the audit.
 pub async fn guard<B, F: Future<Output = Response>>(
     access: &Access,
     address: IpAddr,
