@@ -61,6 +61,13 @@ pub struct ServerConfig {
     pub tls: Option<TlsConfig>,
 }
 
+impl ServerConfig {
+    /// How long a request may take.
+    pub(crate) const fn limit(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.request_seconds)
+    }
+}
+
 /// People who log in.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

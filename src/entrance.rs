@@ -8,28 +8,38 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use hyper::body::Incoming;
 use scoring::Engine;
 use scoring::api::access::{Access, guard};
 use scoring::api::{Problem, Traced, answer_score};
 use scoring::control::Person;
+use serde_json::json;
 use tower::{Service, ServiceExt as _};
 
 use crate::metrics::Requests;
 use crate::telemetry::{Telemetry, traced};
 
-/// What all connections have in common.
+/// What all connections have in common. It is closed while the program is not ready, and then opened for good.
 pub(crate) struct Entrance {
+    /// How long an answer may take.
+    limit: Duration,
+    inside: OnceLock<Inside>,
+    /// What it waits for, while it is closed.
+    missing: Mutex<&'static str>,
+}
+
+/// What requests come to.
+pub(crate) struct Inside {
     pub(crate) engine: Arc<Engine>,
     pub(crate) routes: Router,
     pub(crate) access: Arc<Access>,
@@ -38,6 +48,39 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
+    /// Who comes is told that this is missing.
+    pub(crate) fn closed(limit: Duration, missing: &'static str) -> Arc<Self> {
+        Arc::new(Self { limit, inside: OnceLock::new(), missing: Mutex::new(missing) })
+    }
+
+    /// Who comes from here on is told that something else is missing.
+    pub(crate) fn misses(&self, missing: &'static str) {
+        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = missing;
+    }
+
+    /// Who comes from here on is answered, also on a connection from before.
+    pub(crate) fn open(&self, inside: Inside) {
+        self.inside.get_or_init(|| inside);
+    }
+
+    async fn answer(&self, request: Request<Incoming>, from: SocketAddr) -> Response {
+        match self.inside.get() {
+            Some(inside) => inside.answer(request, from, self.limit).await,
+            None => self.not_yet(request.uri().path()),
+        }
+    }
+
+    fn not_yet(&self, path: &str) -> Response {
+        let missing = *self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        match path {
+            "/livez" => Json(json!({"live": true})).into_response(),
+            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "missing": [missing]}))).into_response(),
+            _ => Problem::not_ready(format!("it waits for {missing}")).retry_after(1).into_response(),
+        }
+    }
+}
+
+impl Inside {
     /// Answers a request; counted is what it was answered with.
     async fn answer(&self, request: Request<Incoming>, from: SocketAddr, limit: Duration) -> Response {
         let wants_head_alone = request.method() == Method::HEAD;
@@ -101,13 +144,11 @@ fn head_of(response: Response) -> Response {
 /// Makes what answers the requests of one connection.
 pub(crate) struct Connections {
     entrance: Arc<Entrance>,
-    /// How long an answer may take.
-    limit: Duration,
 }
 
 impl Connections {
-    pub(crate) fn new(entrance: Entrance, limit: Duration) -> Self {
-        Self { entrance: Arc::new(entrance), limit }
+    pub(crate) const fn new(entrance: Arc<Entrance>) -> Self {
+        Self { entrance }
     }
 }
 
@@ -121,7 +162,7 @@ impl Service<SocketAddr> for Connections {
     }
 
     fn call(&mut self, from: SocketAddr) -> Self::Future {
-        ready(Ok(Connection { entrance: Arc::clone(&self.entrance), from, limit: self.limit }))
+        ready(Ok(Connection { entrance: Arc::clone(&self.entrance), from }))
     }
 }
 
@@ -130,7 +171,6 @@ impl Service<SocketAddr> for Connections {
 pub(crate) struct Connection {
     entrance: Arc<Entrance>,
     from: SocketAddr,
-    limit: Duration,
 }
 
 impl Service<Request<Incoming>> for Connection {
@@ -143,8 +183,8 @@ impl Service<Request<Incoming>> for Connection {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let Self { entrance, from, limit } = self.clone();
-        Box::pin(async move { Ok(entrance.answer(request, from, limit).await) })
+        let Self { entrance, from } = self.clone();
+        Box::pin(async move { Ok(entrance.answer(request, from).await) })
     }
 }
 
@@ -160,5 +200,13 @@ mod tests {
         // What a route has said of its length holds.
         let said = Response::builder().header(CONTENT_LENGTH, 7).body(Body::empty()).expect("an answer");
         assert_eq!(head_of(said).headers()[CONTENT_LENGTH], "7");
+    }
+
+    #[test]
+    fn who_comes_too_early_is_told_what_is_missing() {
+        let entrance = Entrance::closed(Duration::from_secs(1), "this");
+        let status = |path| entrance.not_yet(path).status().as_u16();
+        assert_eq!((status("/livez"), status("/readyz"), status("/v1/score")), (200, 503, 503));
+        assert_eq!(entrance.not_yet("/v1/score").headers()["retry-after"], "1");
     }
 }

@@ -9,6 +9,7 @@ mod entrance;
 mod feed;
 mod judging;
 mod kafka;
+mod listener;
 mod metrics;
 mod output;
 mod server;

@@ -1,20 +1,12 @@
-//! The server: the routes of all parts on one address, and what the page asks about the program as a whole.
+//! The server: the routes of all parts, and what the page asks about the program as a whole.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::Context;
 use axum::extract::State;
-use axum::http::{Method, Request, StatusCode, Uri};
-use axum::response::Response;
+use axum::http::{Method, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
-use hyper::body::Incoming;
-use hyper_util::rt::TokioTimer;
 use ingest::log::{Durability, kafka};
 use monitor::observer::Observed;
 use monitor::{Monitoring, Watch};
@@ -23,51 +15,14 @@ use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
-use tower::Service;
 use tower_http::compression::CompressionLayer;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::Riskflow;
-use crate::config::ServerConfig;
-use crate::entrance::{Connections, Entrance};
+use crate::entrance::Inside;
 use crate::metrics::{self, Delay, Requests, Seen};
 use crate::signals::Signals;
 use crate::telemetry::Telemetry;
-
-/// An address that is taken for good, before anything else is started.
-pub(crate) struct Listener {
-    listener: std::net::TcpListener,
-    address: SocketAddr,
-    config: ServerConfig,
-}
-
-impl Listener {
-    /// Takes the address; one that is taken by somebody else is an error that names it.
-    pub(crate) fn bind(address: SocketAddr, config: &ServerConfig) -> anyhow::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)
-            .with_context(|| format!("cannot listen on {address}: choose another port, or end the program that has it"))?;
-        listener.set_nonblocking(true).context("a socket can be told not to block")?;
-        let address = listener.local_addr().context("a bound socket has an address")?;
-        Ok(Self { listener, address, config: config.clone() })
-    }
-
-    /// The same address once more.
-    pub(crate) fn again(&self) -> anyhow::Result<Self> {
-        let listener = self.listener.try_clone().context("a socket can be held twice")?;
-        Ok(Self { listener, address: self.address, config: self.config.clone() })
-    }
-
-    /// Whether nobody beyond this machine reaches it.
-    pub(crate) const fn is_local(&self) -> bool {
-        self.address.ip().is_loopback()
-    }
-
-    /// Where it listens, as a browser takes it.
-    pub(crate) fn url(&self) -> String {
-        let scheme = if self.config.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
-    }
-}
 
 /// What a replay tells the page while it runs.
 #[derive(Clone, Debug, Default)]
@@ -86,65 +41,6 @@ impl Live {
     }
 }
 
-/// How long requests under way may take after the signal to stop.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// Serves until `stop` is done; requests under way are answered first, unless they take too long.
-pub(crate) async fn serve(
-    listener: Listener,
-    entrance: Entrance,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
-    let limit = Duration::from_secs(listener.config.request_seconds);
-    serve_connections(listener, Connections::new(entrance, limit), stop).await
-}
-
-/// What an instance answers that waits for the active one to go: that it lives, and does not decide.
-pub(crate) async fn serve_standby(listener: Listener, over: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-    let live = async || Json(serde_json::json!({"live": true}));
-    let router = Router::new().route("/livez", get(live)).fallback(standing_by);
-    serve_connections(listener, router.into_make_service(), over).await
-}
-
-async fn standing_by() -> (StatusCode, Json<serde_json::Value>) {
-    let missing = ["to be the active instance: it stands by"];
-    (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({"ready": false, "missing": missing})))
-}
-
-async fn serve_connections<M, S>(
-    listener: Listener,
-    connections: M,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()>
-where
-    M: Service<SocketAddr, Response = S, Error = Infallible, Future: Send> + Send,
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    let Listener { listener, config, .. } = listener;
-    let handle = Handle::new();
-    let draining = handle.clone();
-    tokio::spawn(async move {
-        stop.await;
-        draining.graceful_shutdown(Some(DRAIN));
-    });
-    let headers = Duration::from_secs(config.header_seconds);
-    let served = match &config.tls {
-        None => {
-            let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?.handle(handle);
-            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(headers);
-            server.serve(connections).await
-        }
-        Some(tls) => {
-            let read = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
-            let read = read.with_context(|| format!("cannot use {} and {}", tls.certificate.display(), tls.key.display()))?;
-            let mut server = axum_server::from_tcp_rustls(listener, read).context("the socket cannot be served")?.handle(handle);
-            server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(headers);
-            server.serve(connections).await
-        }
-    };
-    served.context("the server failed")
-}
-
 /// Ctrl-C or SIGTERM.
 pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     // Listened to from here on, not only once somebody waits: a signal in between would end the program at once.
@@ -159,8 +55,8 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// The routes of all parts, behind the keys of those who may call them.
-pub(crate) fn entrance(
+/// The routes of all parts, and the keys of those who may call them.
+pub(crate) fn inside(
     riskflow: &Riskflow,
     monitoring: &Monitoring,
     live: Live,
@@ -168,7 +64,7 @@ pub(crate) fn entrance(
     signals: Signals,
     watch: Arc<Watch>,
     observed: watch::Receiver<Observed>,
-) -> Entrance {
+) -> Inside {
     let program = Program {
         engine: Arc::clone(&riskflow.engine),
         projected: riskflow.projector.progress(),
@@ -197,7 +93,7 @@ pub(crate) fn entrance(
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
     let (engine, telemetry) = (program.engine, program.signals.telemetry);
-    Entrance { engine, routes, access, requests: program.requests, telemetry }
+    Inside { engine, routes, access, requests: program.requests, telemetry }
 }
 
 /// The routes of this file.
@@ -352,6 +248,8 @@ async fn status(State(program): State<Program>) -> Json<ProgramStatus> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -6,6 +6,8 @@ mod support;
 mod broker;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read as _, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -156,6 +158,33 @@ fn until(what: &str, seconds: u64, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A connection that stays.
+struct Kept(BufReader<TcpStream>);
+
+impl Kept {
+    fn to(server: &Server) -> Self {
+        let address = server.url.strip_prefix("http://").expect("it speaks plain HTTP");
+        Self(BufReader::new(TcpStream::connect(address).expect("it listens")))
+    }
+
+    fn status_of(&mut self, path: &str) -> u16 {
+        write!(self.0.get_mut(), "GET {path} HTTP/1.1\r\nhost: riskflow\r\n\r\n").expect("the connection stands");
+        let (mut status, mut bytes) = (None, 0);
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.0.read_line(&mut line).expect("the connection stands"), 0, "it was closed");
+            let line = line.trim_end().to_ascii_lowercase();
+            match line.strip_prefix("content-length: ") {
+                Some(length) => bytes = length.parse().expect("a number"),
+                None if line.is_empty() => break,
+                None => status = status.or_else(|| line.split(' ').nth(1)?.parse().ok()),
+            }
+        }
+        self.0.read_exact(&mut vec![0; bytes]).expect("a body");
+        status.expect("a status")
     }
 }
 
@@ -362,7 +391,10 @@ fn an_instance_that_hangs_is_shut_out_and_another_goes_on() {
     let standby = Server::start_standby(second.data(), &["--config", text(&second.config())]);
     let ready = standby.get("/readyz");
     assert!(ready.status == 503 && ready.body.contains("it stands by"), "{}", ready.body);
-    assert_eq!((standby.get("/livez").status, standby.post("/v1/score", "{}").status), (200, 503));
+    assert_eq!(standby.get("/livez").status, 200);
+    let refused = standby.post("/v1/score", "{}");
+    assert_eq!((refused.status, &refused.json()["type"]), (503, &json!("/problems/not-ready")));
+    assert_eq!(refused.retry_after.as_deref(), Some("1"));
 
     let event = |number: usize| payment(&format!("e{number}"), "2026-04-23T12:00:00Z", 100);
     let send = |numbers: std::ops::Range<usize>| {
@@ -374,7 +406,8 @@ fn an_instance_that_hangs_is_shut_out_and_another_goes_on() {
     assert_eq!(standby.get("/readyz").status, 503, "it still stands by");
     active.signal("STOP");
     send(100..200);
-    until("the second takes over", 60, || standby.get("/readyz").status == 200);
+    let mut kept = Kept::to(&standby);
+    until("the second takes over, on a connection from before", 60, || kept.status_of("/readyz") == 200);
     until("the second decides", 30, || decided(&standby) == 200);
     // What it does not know yet is that it is no longer the active one.
     active.signal("CONT");

@@ -13,12 +13,15 @@ use ingest::log::kafka::{KafkaLog, Membership, Seat};
 use scoring::Engine;
 use scoring::api::access::Access;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::ConfigArgs;
+use crate::entrance::Entrance;
+use crate::listener::Listener;
+use crate::output;
 use crate::server::{self, Live};
 use crate::signals::{Signals, tell_breaches, watch_warehouse};
-use crate::{output, server::Listener};
 
 /// Serve the scoring API and the live page
 ///
@@ -41,7 +44,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let monitoring = crate::read_monitoring(&args.pipeline, &pipeline)?;
-    let listener = Listener::bind(args.listen.unwrap_or(config.server.listen), &config.server)?;
+    let listener = Listener::bind(args.listen.unwrap_or(config.server.listen), &config.server).await?;
     let access = config.access()?;
     if access.is_open() && !listener.is_local() {
         bail!(
@@ -56,11 +59,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let signals = Signals::start(&config, "run")?;
+    let (url, entrance) = (listener.url(), Entrance::closed(config.server.limit(), RECOVERING));
+    let (close, closing) = oneshot::channel::<()>();
+    let mut serving = tokio::spawn(listener.serve(Arc::clone(&entrance), async move { drop(closing.await) }));
     let mut stop = None;
     let seat = crate::kafka::seat(&config)?;
     if let Some(seat) = &seat {
         let stop = stop.insert(Box::pin(server::stop_signal()));
-        if !stand_by(&listener, seat, stop.as_mut()).await? {
+        if !stand_by(&url, &entrance, seat, stop.as_mut()).await? {
             return Ok(());
         }
     }
@@ -75,13 +81,6 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let stop = async move {
         tokio::select! { () = stop => {}, () = lost => {} }
     };
-    output::message(&format!("riskflow listens on {}", listener.url()));
-    match riskflow.engine.champion() {
-        Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.about.name, champion.version)),
-        None => output::message(
-            "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
-        ),
-    }
     let reloading = tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), Arc::clone(&access)));
     let reading = tokio::spawn(reload_when_changed(Arc::clone(&access)));
     let judging =
@@ -93,8 +92,21 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let tell = tell_breaches(Arc::clone(&signals.notifier), riskflow.engine.pipeline());
     let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard(tell));
     let observed = observer.observed();
-    let entrance = server::entrance(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch, observed);
-    let served = server::serve(listener, entrance, stop).await;
+    entrance.open(server::inside(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch, observed));
+    output::message(&format!("riskflow listens on {url}"));
+    match riskflow.engine.champion() {
+        Some(champion) => output::message(&format!("champion: {} {}", champion.artifact.about.name, champion.version)),
+        None => output::message(
+            "there is no champion yet: train a model and promote it; until then `on_failure` of the pipeline decides",
+        ),
+    }
+    let served = tokio::select! {
+        failed = &mut serving => failed?,
+        () = stop => {
+            drop(close);
+            serving.await?
+        }
+    };
     reloading.abort();
     reading.abort();
     guarding.abort();
@@ -126,24 +138,32 @@ async fn leave_in_time(log: Arc<KafkaLog>) {
     }
 }
 
+/// What `/readyz` says is missing while the log is read.
+const RECOVERING: &str = "the state of before: it is made again from the log";
+
 /// Waits until this instance is the active one, and says meanwhile that it is not; false when it is told to stop before that.
-async fn stand_by(listener: &Listener, seat: &Membership, mut stop: Pin<&mut impl Future<Output = ()>>) -> anyhow::Result<bool> {
+async fn stand_by(
+    url: &str,
+    entrance: &Entrance,
+    seat: &Membership,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+) -> anyhow::Result<bool> {
     /// Who starts alone is active after a moment; brokers as they come wait 3 s for others.
     const MOMENT: Duration = Duration::from_secs(5);
-    let (mut active, mut waited) = (seat.seat(), seat.seat());
+    let mut active = seat.seat();
     let is_settled = |seat: &Seat| matches!(seat, Seat::Active | Seat::Lost { .. });
     tokio::select! {
         () = stop.as_mut() => return Ok(false),
         _ = tokio::time::timeout(MOMENT, active.wait_for(is_settled)) => {}
     }
     if !is_settled(&active.borrow()) {
-        output::message(&format!("riskflow stands by at {}: another instance has the log", listener.url()));
-        let over = async move { drop(waited.wait_for(is_settled).await) };
-        let standing = tokio::spawn(server::serve_standby(listener.again()?, over));
+        entrance.misses("to be the active instance: it stands by");
+        output::message(&format!("riskflow stands by at {url}: another instance has the log"));
         tokio::select! {
             () = stop => return Ok(false),
-            ended = standing => ended??,
+            _ = active.wait_for(is_settled) => {}
         }
+        entrance.misses(RECOVERING);
     }
     match &*active.borrow() {
         Seat::Lost { reason } => bail!("it does not take part in the log: {reason}"),

@@ -115,6 +115,11 @@ impl Problem {
         if path.starts_with("/v1/score") || path == "/v1/credit/score" { slow.engine("degraded", "out_of_time") } else { slow }
     }
 
+    /// A call that comes too early.
+    pub fn not_ready(detail: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
+    }
+
     /// A path under which there is nothing.
     pub fn no_route(path: &str) -> Self {
         Self::not_found(format!("there is nothing at `{path}`"))
@@ -130,7 +135,8 @@ impl Problem {
         Self { engine: Some(Box::new(Condition { mode, cause })), ..self }
     }
 
-    pub(super) fn retry_after(self, seconds: u32) -> Self {
+    /// After how many seconds it may be tried again.
+    pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
     }
 
@@ -212,8 +218,7 @@ impl From<Error> for Problem {
                 detail,
             ),
             Error::Forbidden(_) => Self::invalid(Some("state".to_owned()), detail),
-            Error::NotReady => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/not-ready", "not ready to decide", detail)
-                .engine("degraded", cause),
+            Error::NotReady => Self::not_ready(detail).engine("degraded", cause),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "busy", detail)
                 .engine("degraded", cause)
                 .retry_after(1),

@@ -27,7 +27,9 @@ use self::replay::Replay;
 use super::ConfigArgs;
 use super::run::reload_when_changed;
 use super::world::{Use, WorldArgs};
-use crate::server::{self, Listener, Live};
+use crate::entrance::Entrance;
+use crate::listener::Listener;
+use crate::server::{self, Live};
 use crate::signals::Signals;
 use crate::{Riskflow, output};
 
@@ -97,7 +99,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let listener = Listener::bind(address, &config.server)?;
+    let listener = Listener::bind(address, &config.server).await?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot create the data folder {}", config.data.display()))?;
     Claim::of(args, pipeline.plan.version())?.check(&config.data)?;
     let data = match &args.data {
@@ -140,8 +142,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let access = config.access()?;
     tokio::spawn(reload_when_changed(Arc::clone(&access)));
-    let entrance = server::entrance(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift, observer.observed());
-    let serving = tokio::spawn(server::serve(listener, entrance, until));
+    let entrance = Entrance::closed(config.server.limit(), "a history and a model: they are being made");
+    entrance.open(server::inside(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift, observer.observed()));
+    let serving = tokio::spawn(listener.serve(entrance, until));
     let replayed = replaying.await;
     let served = serving.await?;
     // What was replayed is looked at to its end, also where nothing comes after it.

@@ -1,0 +1,84 @@
+//! The listener: an address that is taken for good, and the connections that come to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use hyper_util::rt::TokioTimer;
+
+use crate::config::ServerConfig;
+use crate::entrance::{Connections, Entrance};
+
+/// How long requests under way may take after the order to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// An address that is taken before anything else is started.
+pub(crate) struct Listener {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+    /// How long the headers of a request may take to come.
+    headers: Duration,
+    tls: Option<RustlsConfig>,
+}
+
+impl Listener {
+    /// Takes the address; one that is taken by somebody else is an error that names it, and so is a certificate that cannot be used.
+    pub(crate) async fn bind(address: SocketAddr, config: &ServerConfig) -> anyhow::Result<Self> {
+        let tls = match &config.tls {
+            None => None,
+            Some(tls) => {
+                let read = RustlsConfig::from_pem_file(&tls.certificate, &tls.key).await;
+                let named = || format!("cannot use {} and {}", tls.certificate.display(), tls.key.display());
+                Some(read.with_context(named)?)
+            }
+        };
+        let listener = std::net::TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address}: choose another port, or end the program that has it"))?;
+        listener.set_nonblocking(true).context("a socket can be told not to block")?;
+        let address = listener.local_addr().context("a bound socket has an address")?;
+        Ok(Self { listener, address, headers: Duration::from_secs(config.header_seconds), tls })
+    }
+
+    /// Whether nobody beyond this machine reaches it.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.address.ip().is_loopback()
+    }
+
+    /// Where it listens, as a browser takes it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Has `entrance` answer who comes, until `stop` is done; requests under way are answered first, unless they take too long.
+    pub(crate) async fn serve(
+        self,
+        entrance: Arc<Entrance>,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let handle = Handle::new();
+        let draining = handle.clone();
+        tokio::spawn(async move {
+            stop.await;
+            draining.graceful_shutdown(Some(DRAIN));
+        });
+        let connections = Connections::new(entrance);
+        let served = match self.tls {
+            None => {
+                let mut server = axum_server::from_tcp(self.listener).context("the socket cannot be served")?.handle(handle);
+                server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(self.headers);
+                server.serve(connections).await
+            }
+            Some(tls) => {
+                let server = axum_server::from_tcp_rustls(self.listener, tls).context("the socket cannot be served")?;
+                let mut server = server.handle(handle);
+                server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(self.headers);
+                server.serve(connections).await
+            }
+        };
+        served.context("the server failed")
+    }
+}
