@@ -209,11 +209,16 @@ impl Riskflow {
 
     /// Done when a log in a cluster is lost to this instance. One on a disk goes on to say why it takes nothing.
     pub(crate) fn lost(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut durability = self.log.durability();
-        let is_shared = self.kafka.is_some();
+        let durability = self.kafka.is_some().then(|| self.log.durability());
         async move {
-            let is_lost = durability.wait_for(|now| matches!(now, ingest::log::Durability::Failed { .. })).await.is_ok();
-            if !(is_lost && is_shared) {
+            // Looked at now and then: who waits for each change is woken for each record.
+            let is_lost = match durability {
+                Some(mut durability) => {
+                    ingest::log::reached(&mut durability, |now| matches!(now, ingest::log::Durability::Failed { .. })).await
+                }
+                None => false,
+            };
+            if !is_lost {
                 std::future::pending::<()>().await;
             }
         }
