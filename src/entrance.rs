@@ -5,7 +5,7 @@
 //! cost an event more than fifty rules.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{Ready, poll_fn, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -64,10 +64,17 @@ impl Entrance {
     }
 
     async fn answer(&self, request: Request<Incoming>, from: SocketAddr) -> Response {
-        match self.inside.get() {
+        let wants_head_alone = request.method() == Method::HEAD;
+        let response = match self.inside.get() {
             Some(inside) => inside.answer(request, from, self.limit).await,
-            None => self.not_yet(request.uri().path()),
-        }
+            None => {
+                let refused = self.not_yet(request.uri().path());
+                // Who is still sending hears no answer.
+                let _ = tokio::time::timeout(self.limit, passed_over(request.into_body())).await;
+                refused
+            }
+        };
+        if wants_head_alone { head_of(response) } else { response }
     }
 
     fn not_yet(&self, path: &str) -> Response {
@@ -75,7 +82,7 @@ impl Entrance {
         match path {
             "/livez" => Json(json!({"live": true})).into_response(),
             "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "missing": [missing]}))).into_response(),
-            _ => Problem::not_ready(format!("it waits for {missing}")).retry_after(1).into_response(),
+            _ => Problem::not_ready(format!("missing is {missing}")).retry_after(1).into_response(),
         }
     }
 }
@@ -83,7 +90,6 @@ impl Entrance {
 impl Inside {
     /// Answers a request; counted is what it was answered with.
     async fn answer(&self, request: Request<Incoming>, from: SocketAddr, limit: Duration) -> Response {
-        let wants_head_alone = request.method() == Method::HEAD;
         let response = match &self.telemetry {
             None => self.answer_within(limit, request, from, false).await,
             Some(telemetry) => {
@@ -92,7 +98,7 @@ impl Inside {
             }
         };
         self.requests.answered(response.status().as_u16());
-        if wants_head_alone { head_of(response) } else { response }
+        response
     }
 
     /// With a 503 where it takes too long; what was accepted is decided all the same.
@@ -130,6 +136,11 @@ impl Inside {
             Err(never) => match never {},
         }
     }
+}
+
+/// Reads a body to its end, and keeps nothing of it.
+async fn passed_over(mut body: Incoming) {
+    while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {}
 }
 
 /// An answer without its body, and how long that would have been. Routes do that by themselves, what is refused before them does not.

@@ -59,7 +59,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let signals = Signals::start(&config, "run")?;
-    let (url, entrance) = (listener.url(), Entrance::closed(config.server.limit(), RECOVERING));
+    let (url, entrance) = (listener.url(), Entrance::closed(config.server.limit(), "a log: it is being opened"));
     let (close, closing) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(listener.serve(Arc::clone(&entrance), async move { drop(closing.await) }));
     let mut stop = None;
@@ -70,6 +70,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             return Ok(());
         }
     }
+    entrance.misses("the state of before: it is made again from the log");
     let bar = output::counter("recovering");
     let progress = &mut |records| bar.set_position(records);
     let riskflow = crate::assemble_in(seat, &config, pipeline, Arc::new(SystemClock), progress)?;
@@ -138,9 +139,6 @@ async fn leave_in_time(log: Arc<KafkaLog>) {
     }
 }
 
-/// What `/readyz` says is missing while the log is read.
-const RECOVERING: &str = "the state of before: it is made again from the log";
-
 /// Waits until this instance is the active one, and says meanwhile that it is not; false when it is told to stop before that.
 async fn stand_by(
     url: &str,
@@ -163,7 +161,6 @@ async fn stand_by(
             () = stop => return Ok(false),
             _ = active.wait_for(is_settled) => {}
         }
-        entrance.misses(RECOVERING);
     }
     match &*active.borrow() {
         Seat::Lost { reason } => bail!("it does not take part in the log: {reason}"),

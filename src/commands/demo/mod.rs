@@ -100,6 +100,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server).await?;
+    let (url, entrance) = (listener.url(), Entrance::closed(config.server.limit(), "a history and a model: they are being made"));
+    let ((stop, stopped), (end_serving, mut serving_ends)) = (watch::channel(false), watch::channel(false));
+    let mut over = stopped.clone();
+    let until = async move {
+        // Either ends it; a closed channel too.
+        tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
+    };
+    let serving = tokio::spawn(listener.serve(Arc::clone(&entrance), until));
     std::fs::create_dir_all(&config.data).with_context(|| format!("cannot create the data folder {}", config.data.display()))?;
     Claim::of(args, pipeline.plan.version())?.check(&config.data)?;
     let data = match &args.data {
@@ -118,9 +126,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let signals = Signals::start(&config, "demo")?;
     let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
     let lookout = riskflow.look_out(&signals.notifier)?;
-    let (live, (stop, stopped)) = (Live::default(), watch::channel(false));
-    let url = listener.url();
-    output::message(&format!("the page is live on {url}"));
+    let live = Live::default();
     tokio::spawn(async move {
         server::stop_signal().await;
         stop.send_replace(true);
@@ -128,23 +134,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         std::future::pending::<()>().await;
     });
     let letters = config.data.join("dead-letters.jsonl");
-    let mut over = stopped.clone();
-    let (end_serving, mut serving_ends) = watch::channel(false);
     let replaying = async {
         let mut replay = Replay::new(&riskflow, clock, stopped, live.clone(), args.speed).await?;
         let ended = drive(args, &mut replay, &data, periods, &riskflow, &letters, &url).await;
         end_serving.send_replace(true);
         ended
     };
-    let until = async move {
-        // Either ends it; a closed channel too.
-        tokio::select! { _ = over.wait_for(|stop| *stop) => {}, _ = serving_ends.wait_for(|end| *end) => {} }
-    };
     let access = config.access()?;
     tokio::spawn(reload_when_changed(Arc::clone(&access)));
-    let entrance = Entrance::closed(config.server.limit(), "a history and a model: they are being made");
     entrance.open(server::inside(&riskflow, &monitoring, live.clone(), access, signals.clone(), drift, observer.observed()));
-    let serving = tokio::spawn(listener.serve(entrance, until));
+    output::message(&format!("the page is live on {url}"));
     let replayed = replaying.await;
     let served = serving.await?;
     // What was replayed is looked at to its end, also where nothing comes after it.
