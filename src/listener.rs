@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 
 use crate::config::ServerConfig;
@@ -17,10 +17,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// An address that is taken before anything else is started.
 pub(crate) struct Listener {
-    listener: std::net::TcpListener,
+    server: Server<SocketAddr>,
     address: SocketAddr,
-    /// How long the headers of a request may take to come.
-    headers: Duration,
     tls: Option<RustlsConfig>,
 }
 
@@ -39,7 +37,9 @@ impl Listener {
             .with_context(|| format!("cannot listen on {address}: choose another port, or end the program that has it"))?;
         listener.set_nonblocking(true).context("a socket can be told not to block")?;
         let address = listener.local_addr().context("a bound socket has an address")?;
-        Ok(Self { listener, address, headers: Duration::from_secs(config.header_seconds), tls })
+        let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?;
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(config.header_seconds));
+        Ok(Self { server, address, tls })
     }
 
     /// Whether nobody beyond this machine reaches it.
@@ -65,19 +65,10 @@ impl Listener {
             stop.await;
             draining.graceful_shutdown(Some(DRAIN));
         });
-        let connections = Connections::new(entrance);
+        let (server, connections) = (self.server.handle(handle), Connections::new(entrance));
         let served = match self.tls {
-            None => {
-                let mut server = axum_server::from_tcp(self.listener).context("the socket cannot be served")?.handle(handle);
-                server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(self.headers);
-                server.serve(connections).await
-            }
-            Some(tls) => {
-                let server = axum_server::from_tcp_rustls(self.listener, tls).context("the socket cannot be served")?;
-                let mut server = server.handle(handle);
-                server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(self.headers);
-                server.serve(connections).await
-            }
+            None => server.serve(connections).await,
+            Some(tls) => server.acceptor(RustlsAcceptor::new(tls)).serve(connections).await,
         };
         served.context("the server failed")
     }

@@ -392,7 +392,7 @@ fn an_instance_that_hangs_is_shut_out_and_another_goes_on() {
     let ready = standby.get("/readyz");
     assert!(ready.status == 503 && ready.body.contains("it stands by"), "{}", ready.body);
     assert_eq!(standby.get("/livez").status, 200);
-    let refused = standby.post("/v1/score", "{}");
+    let refused = standby.post("/v1/score", &" ".repeat(8_000_000));
     assert_eq!((refused.status, &refused.json()["type"]), (503, &json!("/problems/not-ready")));
     assert_eq!(refused.retry_after.as_deref(), Some("1"));
 
