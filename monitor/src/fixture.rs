@@ -32,27 +32,19 @@ fn id(text: &str) -> EventId {
 
 /// Events with a card and an optional terminal, a channel and a number of items.
 pub(crate) fn schema() -> Schema {
-    let place = |name: &str| Place { json: vec![name.to_owned()], column: name.to_owned() };
-    let entity = |name: &str, required| Entity { name: name.to_owned(), place: place(name), required, token: false };
-    let attribute = |name: &str, value_type| Attribute {
-        name: name.to_owned(),
-        place: place(name),
-        value_type,
-        required: true,
-        allowed: Allowed::Any,
-    };
-    Schema {
-        event_type: "card_payment".to_owned(),
-        event_id: place("event_id"),
-        event_time: place("event_time"),
-        amount_minor: Some(place("amount_minor")),
-        amount_allowed: Allowed::Any,
-        currency: None,
-        default_currency: Currency::new("EUR").unwrap(),
-        entities: vec![entity("card", true), entity("terminal", false)],
-        attributes: vec![attribute("channel", ValueType::Text), attribute("items", ValueType::Integer)],
-        label: None,
-    }
+    let table = r#"
+        type = "card_payment"
+        event_id = {}
+        event_time = {}
+        amount_minor = {}
+        [entities]
+        card = { token = false }
+        terminal = { required = false }
+        [attributes]
+        channel = { type = "text" }
+        items = { type = "integer" }
+    "#;
+    toml::from_str(table).unwrap()
 }
 
 pub(crate) fn event(position: u64, event_id: &str, occurred_at: &str, minor: i64) -> Record {

@@ -123,7 +123,7 @@ fn an_optional_part_may_be_null_or_absent() {
     for name in ["card_present", "mcc", "currency"] {
         json["transaction"].as_object_mut().unwrap().remove(name);
     }
-    let event = json::event_of(&(&json).into(), &schema()).unwrap();
+    let event = json::event(json.to_string().as_bytes(), &schema()).unwrap();
     assert_eq!(event.entities, [Some("cus_9".into()), None]);
     assert_eq!(event.attributes, [None, None, None, None]);
     assert_eq!(event.amount.unwrap().currency().to_string(), "EUR");
@@ -133,7 +133,7 @@ fn an_optional_part_may_be_null_or_absent() {
 fn a_wrong_field_is_named_by_its_path() {
     let schema = schema();
     let check = |pointer: &str, value: Json, expect: &str| {
-        let rejection = json::event_of(&(&changed(pointer, &value)).into(), &schema).unwrap_err();
+        let rejection = json::event(changed(pointer, &value).to_string().as_bytes(), &schema).unwrap_err();
         assert_eq!(rejection.to_string(), expect, "{pointer} = {value}");
     };
     let id = "must be text or a whole number";
@@ -192,7 +192,10 @@ fn what_is_no_object_is_rejected_whole() {
     check("{} {}", "is not valid JSON at its line 1, column 4");
     check("[]", "must be a JSON object");
     check("null", "must be a JSON object");
-    check(&"[".repeat(100_000), "is not valid JSON at its line 1, column 128");
+    check("{\"a\": [\"{", "is not valid JSON at its line 1, column 9");
+    let latin = json::event(b"{\n\"caf\xe9\": 1}", &schema()).unwrap_err();
+    assert_eq!(latin.to_string(), "is not valid JSON at its line 2, column 5");
+    check(&"[".repeat(100_000), "is not valid JSON at its line 1, column 100000");
 }
 
 #[test]
@@ -227,6 +230,8 @@ fn labels() {
     check(&|json| json["amount_minor"] = json!(-1), Err("amount_minor: must not be negative"));
     check(&|json| json["category"] = json!(""), Err("category: must have 1 to 200 bytes"));
     check(&|json| json["observed"] = json!("2026-05-20"), Err("observed: is not a member of a label"));
+    check(&|json| *json = json!(["txn_1"]), Err("must be a JSON object"));
+    check(&|json| *json = json!(null), Err("must be a JSON object"));
 }
 
 #[test]
@@ -286,7 +291,7 @@ proptest! {
     /// Whatever stands in a field, the answer is an event or a rejection that does not repeat it.
     #[test]
     fn no_value_panics_or_is_repeated(value in any_json(), pointer in proptest::sample::select(&POINTERS[..])) {
-        if let Err(rejection) = json::event_of(&(&changed(pointer, &value)).into(), &schema()) {
+        if let Err(rejection) = json::event(changed(pointer, &value).to_string().as_bytes(), &schema()) {
             prop_assert!(!rejection.to_string().contains("secret"), "{rejection}");
             prop_assert!(rejection.field.is_some());
         }

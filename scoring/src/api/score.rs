@@ -8,9 +8,9 @@ use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Extension, Json};
 use http_body_util::{BodyExt as _, Limited};
-use ingest::decode::json::Json as Parsed;
 use ingest::{Event, EventId, Timestamp, decode};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::answer::ScoreAnswer;
@@ -178,7 +178,7 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     let mut tickets = Vec::new();
     let mut is_busy = false;
     for event in events(&body)? {
-        let ticket = match checked(&api.engine, &event, received_at) {
+        let ticket = match checked(&api.engine, event, received_at) {
             Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy)
                 .await
                 .map_err(|error| Problem::of(error, &api.engine.pipeline().schema)),
@@ -205,8 +205,8 @@ pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> R
     Ok(Json(BatchAnswer { results }))
 }
 
-fn checked(engine: &Engine, event: &Parsed<'_>, received_at: Timestamp) -> Result<Event, Problem> {
-    let event = decode::json::event_of(event, &engine.pipeline().schema)?;
+fn checked(engine: &Engine, event: &RawValue, received_at: Timestamp) -> Result<Event, Problem> {
+    let event = decode::json::event(event.get().as_bytes(), &engine.pipeline().schema)?;
     check_skew(engine, &event, received_at)?;
     Ok(event)
 }
@@ -228,15 +228,12 @@ async fn submit(
     ticket
 }
 
-fn events(body: &Bytes) -> Result<Vec<Parsed<'_>>, Problem> {
+fn events(body: &Bytes) -> Result<Vec<&RawValue>, Problem> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Batch<'a> {
-        #[serde(borrow, deserialize_with = "elements")]
-        events: Vec<Parsed<'a>>,
-    }
-    fn elements<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Parsed<'a>>, D::Error> {
-        Vec::<Parsed<'de>>::deserialize(deserializer)
+        #[serde(borrow)]
+        events: Vec<&'a RawValue>,
     }
     let Batch { events } = super::json(body)?;
     match events.len() {

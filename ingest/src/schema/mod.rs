@@ -3,6 +3,8 @@
 //!
 //! [`Event`]: crate::event::Event
 
+pub(crate) mod paths;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -10,6 +12,7 @@ use std::ops::Range;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use self::paths::{JsonParts, Paths};
 use crate::event::{Currency, Value};
 use crate::label::Harm;
 use crate::time::Duration;
@@ -164,6 +167,8 @@ pub struct Schema {
     pub attributes: Vec<Attribute>,
     /// Labels in historical files.
     pub label: Option<LabelColumn>,
+    /// Where all of these lie in a request.
+    pub(crate) json: JsonParts,
 }
 
 impl Schema {
@@ -330,17 +335,38 @@ impl SchemaFile {
             None => (None, Allowed::Any),
             Some(AmountFile { json, column, min, max }) => (Some(place("amount_minor", json, column)?), range(min, max)?),
         };
+        let (event_id, event_time) = (named("event_id", self.event_id)?, named("event_time", self.event_time)?);
+        let currency = self.currency.map(|file| named("currency", file)).transpose()?;
+        let label = self.label.map(|file| LabelColumn { column: file.column, bad: file.bad, delay: file.delay });
+        let mut paths = Paths::default();
+        let mut own = |name: &str| paths.add(&[name.to_owned()]);
+        let (event_type, supersedes) = (own("event_type"), own("supersedes"));
+        let label_cell = label.as_ref().map(|label| own(&label.column));
+        let mut cell = |place: &Place| paths.add(&place.json);
+        let json = JsonParts {
+            event_type,
+            supersedes,
+            event_id: cell(&event_id),
+            event_time: cell(&event_time),
+            amount_minor: amount_minor.as_ref().map(&mut cell),
+            currency: currency.as_ref().map(&mut cell),
+            entities: entities.iter().map(|entity| cell(&entity.place)).collect(),
+            attributes: attributes.iter().map(|attribute| cell(&attribute.place)).collect(),
+            label: label_cell,
+            paths,
+        };
         Ok(Schema {
             event_type: self.event_type,
-            event_id: named("event_id", self.event_id)?,
-            event_time: named("event_time", self.event_time)?,
+            event_id,
+            event_time,
             amount_minor,
             amount_allowed,
-            currency: self.currency.map(|file| named("currency", file)).transpose()?,
+            currency,
             default_currency: self.default_currency.unwrap_or(Currency::new("EUR").expect("three capital letters")),
             entities,
             attributes,
-            label: self.label.map(|file| LabelColumn { column: file.column, bad: file.bad, delay: file.delay }),
+            label,
+            json,
         })
     }
 }
