@@ -79,6 +79,21 @@ fn ready(bencher: Bencher<'_, '_>, shape: usize) {
     });
 }
 
+/// As in service, where other work has used the processor's near caches meanwhile.
+#[divan::bench(args = 0..SHAPES.len(), sample_size = 1, sample_count = 2_000)]
+fn ready_after_other_work(bencher: Bencher<'_, '_>, shape: usize) {
+    const OTHER_BYTES: usize = 1 << 20;
+    let (trees, rows) = made().swap_remove(shape);
+    let compiled = CompiledTrees::new(&trees, usize::from);
+    let (mut other, mut row) = (vec![1_u8; OTHER_BYTES], 0);
+    let next = || {
+        other.iter_mut().step_by(64).for_each(|byte| *byte = byte.wrapping_add(1));
+        row = (row + 1) % ROWS;
+        black_box(&rows[row])
+    };
+    bencher.with_inputs(next).bench_local_values(|row| compiled.output(row));
+}
+
 #[divan::bench(args = 0..SHAPES.len(), sample_size = 8)]
 fn reasons(bencher: Bencher<'_, '_>, shape: usize) {
     run(bencher, shape, |trees| {

@@ -64,13 +64,13 @@ impl Bins {
 
     /// Hands over the bin of each slot for a vector.
     #[inline(always)]
-    pub(super) fn find(&self, values: &[f64], mut each: impl FnMut(usize, usize)) {
+    pub(super) fn find(&self, values: &[f64], mut each: impl FnMut(usize, u32)) {
         for (slot, feature) in self.features.iter().enumerate() {
             let value = values[feature.place as usize];
             let thresholds = &self.thresholds[feature.from as usize..feature.to as usize];
             // No threshold lies below what is missing.
             let bin = below(thresholds, value) + if value.is_nan() { thresholds.len() + 1 } else { 0 };
-            each(slot, feature.first as usize + bin);
+            each(slot, feature.first + bin as u32);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A tree as its leaves, each with what every feature must be for an event to come there. How the tree asks no longer matters.
+//! A tree as its leaves from left to right, each with what every feature must be for an event to come there or to one on its left: the
+//! leftmost leaf that all features allow is the one. Of a feature that is only compared, higher values allow less.
 
 use std::ops::Range;
 
@@ -26,8 +27,17 @@ struct Feature {
 #[derive(Clone, Debug)]
 struct Leaf {
     value: f64,
+    /// For each feature the pieces that lead no further to the right.
+    pieces: Vec<u64>,
+}
+
+/// A part of the tree that is reached.
+struct Reached {
+    part: u32,
     /// For each feature the pieces that lead here.
     pieces: Vec<u64>,
+    /// For each feature the pieces that lead no further to the right.
+    not_right: Vec<u64>,
 }
 
 impl Boxes {
@@ -35,24 +45,27 @@ impl Boxes {
     pub(super) fn new(tree: &Compact) -> Option<Self> {
         let features = features(tree)?;
         let mut leaves = Vec::new();
-        let mut open = vec![(tree.root(), features.iter().flat_map(Feature::all).collect::<Vec<u64>>())];
-        while let Some((part, pieces)) = open.pop() {
+        let all: Vec<u64> = features.iter().flat_map(Feature::all).collect();
+        let mut open = vec![Reached { part: tree.root(), pieces: all.clone(), not_right: all }];
+        while let Some(Reached { part, pieces, not_right }) = open.pop() {
             let split = match tree.part(part) {
                 Part::Leaf(value) => {
-                    leaves.push(Leaf { value: *value, pieces });
+                    leaves.push(Leaf { value: *value, pieces: not_right });
                     continue;
                 }
                 Part::Split(split) => split,
             };
             let feature = &features[features.partition_point(|feature| feature.feature < split.feature)];
-            let (mut left, mut right) = (pieces.clone(), pieces);
-            feature.keep(&mut left, |piece| feature.goes_left(piece, &split.question));
-            feature.keep(&mut right, |piece| !feature.goes_left(piece, &split.question));
+            let goes_left = |piece| feature.goes_left(piece, &split.question);
+            let [left, right] = split.children;
+            let mut left = Reached { part: left, pieces: pieces.clone(), not_right: not_right.clone() };
+            feature.keep(&mut left.pieces, goes_left);
+            feature.keep(&mut left.not_right, goes_left);
+            let mut right = Reached { part: right, pieces, not_right };
+            feature.keep(&mut right.pieces, |piece| !goes_left(piece));
             // What the questions above rule out is no leaf.
-            let possible = |pieces: &[u64]| pieces[feature.words.clone()].iter().any(|&word| word != 0);
-            open.extend(
-                [(split.children[1], right), (split.children[0], left)].into_iter().filter(|(_, pieces)| possible(pieces)),
-            );
+            let is_possible = |reached: &Reached| reached.pieces[feature.words.clone()].iter().any(|&word| word != 0);
+            open.extend([right, left].into_iter().filter(is_possible));
         }
         Some(Self { features, leaves })
     }
@@ -77,12 +90,12 @@ impl Boxes {
         self.features.iter().flat_map(|feature| feature.thresholds.iter().map(|&threshold| (feature.feature, threshold)))
     }
 
-    /// The thresholds of a feature, and for each of its pieces the leaves that it leads to, as bits: below the first threshold, …,
+    /// The thresholds of a feature, and for each of its pieces the leaves that it allows, as bits: below the first threshold, …,
     /// above the last, missing. `None` for a feature that the tree does not ask. There are at most 64 leaves.
     pub(super) fn masks(&self, feature: u16) -> Option<(&[f64], Vec<u64>)> {
         let feature = self.features.iter().find(|asked| asked.feature == feature)?;
-        let leads = |leaf: &Leaf, piece: usize| leaf.pieces[feature.words.start + piece / 64] >> (piece % 64) & 1;
-        let mask = |piece| (0..).zip(&self.leaves).map(|(bit, leaf)| leads(leaf, piece) << bit).fold(0, |all, bit| all | bit);
+        let allows = |piece: usize, leaf: &Leaf| leaf.pieces[feature.words.start + piece / 64] >> (piece % 64) & 1;
+        let mask = |piece| (0..).zip(&self.leaves).map(|(bit, leaf)| allows(piece, leaf) << bit).fold(0, |all, bit| all | bit);
         Some((&feature.thresholds, (0..feature.pieces()).map(mask).collect()))
     }
 }

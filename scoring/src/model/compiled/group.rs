@@ -9,29 +9,27 @@ use super::masks::Masks;
 use super::walk::Walk;
 use crate::model::Trees;
 
-/// The table of rows has an entry for each bin and block, so that it grows with the square of the trees of a group.
+/// A block has a table of all bins of its group, so that tables grow with the square of its trees.
 const MOST_TREES: usize = 512;
 /// The bins of an event lie on the stack. Trees that ask more features than this are walked.
 const MOST_FEATURES: usize = 512;
 const FEW_FEATURES: usize = 64;
 
-/// How many trees a block has, by the leaves of its trees.
-const NARROW: usize = 16;
-const WIDE: usize = 8;
-
 /// Trees that follow one another.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     bins: Bins,
-    /// For each bin, the row of each block's masks.
-    rows: Vec<u16>,
     blocks: Vec<Block>,
 }
 
+/// Masks of trees by their leaves.
+type Narrow = Masks<u32, 512, 32>;
+type Wide = Masks<u64, 256, 64>;
+
 #[derive(Clone, Debug)]
 enum Block {
-    Narrow(Masks<u32, NARROW, 32>),
-    Wide(Masks<u64, WIDE, 64>),
+    Narrow(Narrow),
+    Wide(Wide),
     Walk(Walk),
 }
 
@@ -49,6 +47,17 @@ enum Kind {
     Walk,
 }
 
+impl Kind {
+    /// How many trees a block has at most.
+    const fn most(self) -> usize {
+        match self {
+            Self::Narrow => Narrow::MOST,
+            Self::Wide => Wide::MOST,
+            Self::Walk => Walk::TREES,
+        }
+    }
+}
+
 /// Cuts trees into blocks, and those into groups.
 pub(super) fn groups(boxes: &[Option<Boxes>]) -> Vec<Vec<Span>> {
     let mut groups: Vec<Vec<Span>> = Vec::new();
@@ -57,7 +66,12 @@ pub(super) fn groups(boxes: &[Option<Boxes>]) -> Vec<Vec<Span>> {
         features.extend(asked(boxes, &span));
         trees += span.trees.len();
         match groups.last_mut() {
-            Some(group) if features.len() <= MOST_FEATURES && trees <= MOST_TREES => group.push(span),
+            Some(group) if features.len() <= MOST_FEATURES && trees <= MOST_TREES => match group.last_mut() {
+                Some(last) if last.kind == span.kind && last.trees.len() + span.trees.len() <= span.kind.most() => {
+                    last.trees.end = span.trees.end;
+                }
+                _ => group.push(span),
+            },
             _ => {
                 features = asked(boxes, &span).collect();
                 trees = span.trees.len();
@@ -68,7 +82,10 @@ pub(super) fn groups(boxes: &[Option<Boxes>]) -> Vec<Vec<Span>> {
     groups
 }
 
+/// Cuts trees into blocks of few, each of the kind that fits all of them.
 fn spans(boxes: &[Option<Boxes>]) -> Vec<Span> {
+    const NARROW: usize = 16;
+    const WIDE: usize = 8;
     let mut spans = Vec::new();
     let mut from = 0;
     while from < boxes.len() {
@@ -99,18 +116,16 @@ impl Group {
     pub(super) fn new(trees: &Trees, boxes: &[Option<Boxes>], spans: &[Span], place: &impl Fn(u16) -> usize) -> Self {
         let looked_up = spans.iter().filter(|span| span.kind != Kind::Walk).flat_map(|span| &boxes[span.trees.clone()]);
         let bins = Bins::new(looked_up.flatten(), place);
-        let mut rows = vec![0; bins.count() * spans.len()];
-        let mut block = |(number, span): (usize, &Span)| {
-            let put = |bin: usize, row: u16| rows[bin * spans.len() + number] = row;
+        let block = |span: &Span| {
             let of_block: Vec<&Boxes> = boxes[span.trees.clone()].iter().flatten().collect();
             match span.kind {
-                Kind::Narrow => Block::Narrow(Masks::new(&of_block, &bins, put)),
-                Kind::Wide => Block::Wide(Masks::new(&of_block, &bins, put)),
+                Kind::Narrow => Block::Narrow(Masks::new(&of_block, &bins)),
+                Kind::Wide => Block::Wide(Masks::new(&of_block, &bins)),
                 Kind::Walk => Block::Walk(Walk::new(&trees.nodes, &trees.roots[span.trees.clone()], place)),
             }
         };
-        let blocks = spans.iter().enumerate().map(&mut block).collect();
-        Self { bins, rows, blocks }
+        let blocks = spans.iter().map(block).collect();
+        Self { bins, blocks }
     }
 
     /// Adds the trees' values, in their order.
@@ -122,17 +137,13 @@ impl Group {
     }
 
     #[inline(always)]
-    fn add_looked_up<const FEATURES: usize>(&self, mut sum: f64, values: &[f64]) -> f64 {
-        let mut lines = [0; FEATURES];
-        self.bins.find(values, |slot, bin| lines[slot] = bin * self.blocks.len());
-        for (number, block) in self.blocks.iter().enumerate() {
-            let row = |slot: usize| self.rows[lines[slot] + number];
-            sum = match block {
-                Block::Narrow(masks) => masks.add(sum, row),
-                Block::Wide(masks) => masks.add(sum, row),
-                Block::Walk(walk) => walk.add(sum, values),
-            };
-        }
-        sum
+    fn add_looked_up<const FEATURES: usize>(&self, sum: f64, values: &[f64]) -> f64 {
+        let mut found = [0; FEATURES];
+        self.bins.find(values, |slot, bin| found[slot] = bin);
+        self.blocks.iter().fold(sum, |sum, block| match block {
+            Block::Narrow(masks) => masks.add(sum, &found),
+            Block::Wide(masks) => masks.add(sum, &found),
+            Block::Walk(walk) => walk.add(sum, values),
+        })
     }
 }

@@ -1,19 +1,24 @@
-//! Some trees of few leaves, side by side: a leaf is a bit.
+//! Some trees of few leaves, side by side: a leaf is a bit. What a value of a feature rules out, it rules out together with all that lower
+//! values of it do, so that of most values only what comes new is kept, and a whole row of it now and then: where the trees are many and
+//! their thresholds more, that is what stays in the processor's near caches.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::ops::BitAndAssign;
+
+use multiversion::multiversion;
 
 use super::bins::Bins;
 use super::boxes::Boxes;
 
-/// The leaves of a tree, a bit each.
-pub(super) trait Leaves: Copy + Eq + Hash + BitAndAssign {
+/// The leaves of a tree, a bit each; of several that are possible, the lowest is meant.
+pub(super) trait Leaves: Copy + Eq + BitAndAssign {
     /// All leaves, and bits of none.
     const ALL: Self;
 
     /// From the lowest bits.
     fn from_bits(bits: u64) -> Self;
+
+    /// Whether each of these is one of those.
+    fn are_among(self, those: Self) -> bool;
 
     /// The number of the lowest leaf.
     fn lowest(self) -> usize;
@@ -24,6 +29,10 @@ impl Leaves for u32 {
 
     fn from_bits(bits: u64) -> Self {
         bits as Self
+    }
+
+    fn are_among(self, those: Self) -> bool {
+        self & !those == 0
     }
 
     #[inline(always)]
@@ -39,91 +48,159 @@ impl Leaves for u64 {
         bits
     }
 
+    fn are_among(self, those: Self) -> bool {
+        self & !those == 0
+    }
+
     #[inline(always)]
     fn lowest(self) -> usize {
         self.trailing_zeros() as usize
     }
 }
 
-/// Up to `TREES` trees of up to `LEAVES` leaves.
+/// Up to `MOST` trees of up to `LEAVES` leaves.
 #[derive(Clone, Debug)]
-pub(super) struct Masks<L, const TREES: usize, const LEAVES: usize> {
-    /// The features that they ask.
-    slots: Vec<u16>,
-    /// What a value of one feature leaves possible, for each tree. Many values leave the same, and share a row.
-    rows: Vec<Row<L, TREES>>,
+pub(super) struct Masks<L, const MOST: usize, const LEAVES: usize> {
+    ruled_out: RuledOut<L>,
     /// What each leaf of each tree adds.
-    values: Box<[[f64; LEAVES]; TREES]>,
+    values: Vec<[f64; LEAVES]>,
 }
 
-/// One line of the processor's cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(align(64))]
-struct Row<L, const TREES: usize>([L; TREES]);
+/// What the values of features rule out.
+#[derive(Clone, Debug)]
+struct RuledOut<L> {
+    /// The features that the trees ask.
+    slots: Vec<u16>,
+    /// Where in the changes each bin lies.
+    places: Vec<u32>,
+    /// For every stretch of changes, what is possible before them of each tree. A row is one or more lines of the processor's cache.
+    rows: Vec<L>,
+    width: usize,
+    /// A stretch has 2 to the power of this many changes.
+    stretch: u32,
+    changes: Vec<Change<L>>,
+}
 
-impl<L: Leaves, const TREES: usize, const LEAVES: usize> Masks<L, TREES, LEAVES> {
-    /// `put` is told the row of each bin of the features that the trees ask.
-    pub(super) fn new(trees: &[&Boxes], bins: &Bins, mut put: impl FnMut(usize, u16)) -> Self {
-        let mut asked: Vec<u16> = trees.iter().flat_map(|tree| tree.asked()).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let mut rows = Vec::new();
-        let mut places = HashMap::new();
-        for &feature in &asked {
-            let (first, thresholds) = bins.of(bins.slot(feature));
-            let masks: Vec<_> = trees.iter().map(|tree| tree.masks(feature)).collect();
-            let mut last = (Row([L::ALL; TREES]), None);
-            for bin in 0..thresholds.len() + 2 {
-                let mut row = Row([L::ALL; TREES]);
-                for (leaves, masks) in row.0.iter_mut().zip(&masks) {
-                    let Some((own, masks)) = masks else { continue };
-                    let piece = match bin.checked_sub(1).map(|before| thresholds.get(before)) {
-                        None => 0,
-                        Some(Some(passed)) => own.partition_point(|threshold| threshold <= passed),
-                        Some(None) => own.len() + 1,
-                    };
-                    *leaves = L::from_bits(masks[piece]);
-                }
-                let place = match last {
-                    // Most thresholds are those of other trees.
-                    (same, Some(place)) if same == row => place,
-                    _ => *places.entry(row).or_insert(rows.len()),
-                };
-                if place == rows.len() {
-                    rows.push(row);
-                }
-                last = (row, Some(place));
-                put(first + bin, u16::try_from(place).expect("some trees of at most 512 splits each have fewer rows"));
-            }
-        }
-        // What adds -0 changes nothing: the bits of no tree and of no leaf are that.
-        let mut values = Box::new([[-0.0; LEAVES]; TREES]);
-        for (values, tree) in values.iter_mut().zip(trees) {
+/// What a threshold that is passed leaves possible of a tree.
+#[derive(Clone, Copy, Debug)]
+struct Change<L> {
+    tree: u32,
+    leaves: L,
+}
+
+/// Stretches are so long that rows take no more than this, and stay near beside all else.
+const MOST_ROW_BYTES: usize = 384 * 1024;
+const LONGEST_STRETCH: u32 = 6;
+
+/// Leaves of trees where a line of the processor's cache begins.
+#[repr(align(64))]
+struct Possible<L, const MOST: usize>([L; MOST]);
+
+impl<L: Leaves, const MOST: usize, const LEAVES: usize> Masks<L, MOST, LEAVES> {
+    /// How many trees there may be.
+    pub(super) const MOST: usize = MOST;
+
+    pub(super) fn new(trees: &[&Boxes], bins: &Bins) -> Self {
+        let values = trees.iter().map(|tree| {
+            // What adds -0 changes nothing: the bits of no leaf are that.
+            let mut values = [-0.0; LEAVES];
             values.iter_mut().zip(tree.values()).for_each(|(value, of_leaf)| *value = of_leaf);
-        }
-        let slots = asked.iter().map(|&feature| bins.slot(feature) as u16).collect();
-        Self { slots, rows, values }
+            values
+        });
+        Self { ruled_out: RuledOut::new(trees, bins), values: values.collect() }
     }
 
-    /// Adds the trees' values, in their order. `row` says which row a slot's value has.
-    #[inline(always)]
-    pub(super) fn add(&self, mut sum: f64, row: impl Fn(usize) -> u16) -> f64 {
-        for (leaves, values) in self.possible(row).0.iter().zip(self.values.iter()) {
+    /// Adds the trees' values, in their order. `bins` holds the bin of each slot.
+    pub(super) fn add(&self, mut sum: f64, bins: &[u32]) -> f64 {
+        let mut possible = Possible([L::ALL; MOST]);
+        rule_out(&mut possible.0[..self.ruled_out.width], &self.ruled_out, bins);
+        for (leaves, values) in possible.0.iter().zip(&self.values) {
             sum += values[leaves.lowest() % LEAVES];
         }
         sum
     }
+}
 
-    /// What all features leave possible: one leaf of each tree. It is a function of its own since the compiler uses the processor's
-    /// wide registers only for what is written to memory as a whole; taken apart right away, the leaves of each tree lie in one of
-    /// the few narrow ones.
-    #[inline(never)]
-    fn possible(&self, row: impl Fn(usize) -> u16) -> Row<L, TREES> {
-        let mut possible = Row([L::ALL; TREES]);
-        for &slot in &self.slots {
-            let row = &self.rows[usize::from(row(usize::from(slot)))];
-            possible.0.iter_mut().zip(&row.0).for_each(|(possible, row)| *possible &= *row);
+/// Leaves what all features leave possible. All rows come before all changes: what is written to memory in small pieces and read as a
+/// large one right after is waited for.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn rule_out<L: Leaves>(possible: &mut [L], ruled_out: &RuledOut<L>, bins: &[u32]) {
+    let place_of = |slot: &u16| ruled_out.places[bins[usize::from(*slot)] as usize] as usize;
+    for place in ruled_out.slots.iter().map(place_of) {
+        let row = &ruled_out.rows[(place >> ruled_out.stretch) * possible.len()..][..possible.len()];
+        for (possible, row) in possible.iter_mut().zip(row) {
+            *possible &= *row;
         }
-        possible
+    }
+    for place in ruled_out.slots.iter().map(place_of) {
+        for change in &ruled_out.changes[place >> ruled_out.stretch << ruled_out.stretch..place] {
+            possible[change.tree as usize] &= change.leaves;
+        }
+    }
+}
+
+impl<L: Leaves> RuledOut<L> {
+    fn new(trees: &[&Boxes], bins: &Bins) -> Self {
+        let mut asked: Vec<u16> = trees.iter().flat_map(|tree| tree.asked()).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let slots = asked.iter().map(|&feature| bins.slot(feature) as u16).collect();
+        let width = trees.len().next_multiple_of(64 / size_of::<L>());
+        let all_rows = trees.iter().flat_map(|tree| tree.thresholds()).count() * width * size_of::<L>();
+        let stretch = (0..LONGEST_STRETCH).find(|stretch| all_rows >> stretch <= MOST_ROW_BYTES).unwrap_or(LONGEST_STRETCH);
+        let places = vec![0; bins.count()];
+        let mut ruled_out = Self { slots, places, rows: Vec::new(), width, stretch, changes: Vec::new() };
+        for feature in asked {
+            ruled_out.add(feature, trees, bins);
+        }
+        ruled_out
+    }
+
+    /// Adds what the values of a feature rule out, bin by bin.
+    fn add(&mut self, feature: u16, trees: &[&Boxes], bins: &Bins) {
+        let (first, thresholds) = bins.of(bins.slot(feature));
+        let masks: Vec<_> = trees.iter().map(|tree| tree.masks(feature)).collect();
+        let possible = |bin: usize| -> Vec<L> {
+            let of_tree = |masks: &Option<(&[f64], Vec<u64>)>| {
+                let Some((own, masks)) = masks else { return L::ALL };
+                let piece = match bin.checked_sub(1).map(|before| thresholds.get(before)) {
+                    None => 0,
+                    Some(Some(passed)) => own.partition_point(|threshold| threshold <= passed),
+                    Some(None) => own.len() + 1,
+                };
+                L::from_bits(masks[piece])
+            };
+            masks.iter().map(of_tree).collect()
+        };
+        let mut before = possible(0);
+        self.begin_row(&before);
+        let missing = thresholds.len() + 1;
+        for bin in 0..=missing {
+            let now = possible(bin);
+            let changed = (0..).zip(before.iter().zip(&now)).filter(|(_, (before, now))| before != now);
+            let new: Vec<_> = changed.map(|(tree, (_, leaves))| Change { tree, leaves: *leaves }).collect();
+            // A question about categories may allow again what a lower value ruled out, and so may a value that is missing.
+            let only_less = now.iter().zip(&before).all(|(now, before)| now.are_among(*before));
+            if only_less && self.changes.len() + new.len() < self.end_of_row() {
+                self.changes.extend(new);
+            } else if !new.is_empty() {
+                self.begin_row(&now);
+            }
+            self.places[first + bin] = u32::try_from(self.changes.len()).expect("some trees have some thousands of thresholds");
+            before = now;
+        }
+    }
+
+    /// Begins a row: what is possible before the changes that come next.
+    fn begin_row(&mut self, possible: &[L]) {
+        // Nobody comes to what the last row lacks.
+        self.changes.resize(self.end_of_row(), Change { tree: 0, leaves: L::ALL });
+        self.rows.extend(possible);
+        self.rows.resize(self.rows.len().next_multiple_of(self.width), L::ALL);
+    }
+
+    /// Where the changes of the last row end.
+    fn end_of_row(&self) -> usize {
+        (self.rows.len() / self.width) << self.stretch
     }
 }

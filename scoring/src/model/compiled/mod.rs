@@ -1,6 +1,6 @@
 //! Trees made ready to be run, once, where a model is loaded: the very outputs of [`Trees::output`], to the last bit, some ten
 //! times sooner. A tree of few leaves is no longer walked: the value of each feature says which leaves are still possible, and the
-//! leaf that all features allow is the one (after QuickScorer, Lucchese and others, 2015). A tree of many leaves is walked, several
+//! leftmost leaf that all features allow is the one (after QuickScorer, Lucchese and others, 2015). A tree of many leaves is walked, several
 //! at a time. Nothing here is stored: the plain trees are, and they are what this is held against.
 
 mod bins;
