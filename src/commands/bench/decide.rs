@@ -22,8 +22,8 @@ use crate::output;
 /// Measure one decision without I/O: features, model, rules, lists, reasons
 ///
 /// On the set-up of `riskflow bench setup`: 30 window features, 50 rules, three lists of 1,000 entries, 300 trees with 31 leaves. One thread;
-/// prints one JSON object, in microseconds. Of three events one is decided without reasons, one with the four strongest, and of one the stages are timed
-/// one by one. What the stages lack to the whole is policy and the making of the record.
+/// prints one JSON object, in microseconds. In turns of some hundred events, they are decided without reasons, decided with the four
+/// strongest, taken through the stages one by one, and explained. What the stages lack to the whole is policy and the making of the record.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  riskflow bench decide --events 60000")]
 pub(super) struct Args {
@@ -72,8 +72,8 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
             temporary.path().to_owned()
         }
     };
-    if args.events < 3 {
-        bail!("give at least 3 events: the whole, the whole with reasons, and the stages are measured in turns");
+    if args.events < Turn::ALL.len() as u64 * Turn::EVENTS {
+        bail!("give at least {} events: they are measured in turns of {}", Turn::ALL.len() as u64 * Turn::EVENTS, Turn::EVENTS);
     }
     let pipeline = Arc::new(crate::read_pipeline(&folder.join("pipeline.toml"))?);
     let deciders = deciders(&pipeline, &FileRegistry::open(&folder.join("data/registry"))?)?;
@@ -96,8 +96,27 @@ fn deciders(pipeline: &Arc<Pipeline>, registry: &FileRegistry) -> anyhow::Result
     }
 }
 
-/// Three kinds of turns, event by event: the whole without reasons, the whole with reasons, and the stages one by one. No event is decided twice, so
-/// none finds the trees and lists warm from itself.
+/// What is measured of some events that follow one another. No event is decided twice, so none finds the trees and lists warm from itself;
+/// and none that is decided without reasons finds them pushed out of the processor's caches by the reasons of the one before, as it
+/// would not where reasons are off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Without,
+    WithReasons,
+    Stages,
+    Reasons,
+}
+
+impl Turn {
+    const ALL: [Self; 4] = [Self::Without, Self::WithReasons, Self::Stages, Self::Reasons];
+    /// How many events it has.
+    const EVENTS: u64 = 250;
+
+    const fn of(number: u64) -> Self {
+        Self::ALL[(number / Self::EVENTS) as usize % Self::ALL.len()]
+    }
+}
+
 fn measure(args: &Args, pipeline: &Pipeline, deciders: &Deciders) -> anyhow::Result<Measured> {
     let champion = deciders.champion.as_deref().context("the set-up has a model")?;
     let mut engine = Engine::new(Arc::clone(&pipeline.plan));
@@ -119,14 +138,24 @@ fn measure(args: &Args, pipeline: &Pipeline, deciders: &Deciders) -> anyhow::Res
             (outcome, vector)
         });
         let case = Case { event, position: Position(number), received_at, vector, outcome };
-        if number % 3 == 2 {
-            let spent = one_by_one(&case, pipeline, champion, deciders);
-            for (name, nanos) in spent.into_iter().chain([("features", features)]) {
-                stages.get_mut(name).expect("it is one of them").record(nanos);
+        let (reasons, whole) = match Turn::of(number - args.before) {
+            Turn::Without => (Reasons::None, &mut without),
+            Turn::WithReasons => (Reasons::Top, &mut with_reasons),
+            Turn::Stages => {
+                let spent = one_by_one(&case, deciders);
+                for (name, nanos) in spent.into_iter().chain([("features", features)]) {
+                    stages.get_mut(name).expect("it is one of them").record(nanos);
+                }
+                continue;
             }
-            continue;
-        }
-        let (reasons, whole) = if number % 3 == 0 { (Reasons::None, &mut without) } else { (Reasons::Top, &mut with_reasons) };
+            Turn::Reasons => {
+                let explain =
+                    || pipeline.reasons.strongest(&case.vector, &champion.contributions(&case.vector), champion.usual());
+                let (_, nanos) = timed(explain);
+                stages.get_mut("reasons").expect("it is one of them").record(nanos);
+                continue;
+            }
+        };
         let (decision, nanos) = timed(|| {
             let said = ask(&case, deciders);
             decide(case, said, deciders, reasons, received_at)
@@ -157,7 +186,7 @@ fn measure(args: &Args, pipeline: &Pipeline, deciders: &Deciders) -> anyhow::Res
 }
 
 /// The stages after the features, each with the nanoseconds that it takes on its own.
-fn one_by_one(case: &Case, pipeline: &Pipeline, champion: &Champion, deciders: &Deciders) -> [(&'static str, u64); 4] {
+fn one_by_one(case: &Case, deciders: &Deciders) -> [(&'static str, u64); 3] {
     let (said, model) = timed(|| ask(case, deciders));
     let probability = said.ok().map(|said| said.probability);
     let score = probability.map(scoring::model::score);
@@ -165,9 +194,7 @@ fn one_by_one(case: &Case, pipeline: &Pipeline, champion: &Champion, deciders: &
     let then = deciders.lists.at(case.event.occurred_at);
     let facts = Facts::new(&case.event, &case.vector, &then).scored(score, probability);
     let (_, rules) = timed(|| deciders.rules.evaluate(&facts));
-    let explain = || pipeline.reasons.strongest(&case.vector, &champion.contributions(&case.vector), champion.usual());
-    let (_, reasons) = timed(explain);
-    [("model", model), ("lists", lists), ("rules", rules), ("reasons", reasons)]
+    [("model", model), ("lists", lists), ("rules", rules)]
 }
 
 /// What a piece of work gave, and the nanoseconds that it took.
