@@ -12,18 +12,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request};
+use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use hyper::body::Incoming;
 use scoring::Engine;
 use scoring::api::access::{Access, guard};
-use scoring::api::{Problem, Traced, answer_score};
+use scoring::api::{Problem, Traced, answer_score, health};
 use scoring::control::Person;
-use serde_json::json;
 use tower::{Service, ServiceExt as _};
 
 use crate::metrics::Requests;
@@ -80,8 +79,8 @@ impl Entrance {
     fn not_yet(&self, path: &str) -> Response {
         let missing = *self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         match path {
-            "/livez" => Json(json!({"live": true})).into_response(),
-            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "missing": [missing]}))).into_response(),
+            "/livez" => health::alive(),
+            "/readyz" => health::unready(&[missing.to_owned()]),
             _ => Problem::not_ready(format!("missing is {missing}")).retry_after(1).into_response(),
         }
     }

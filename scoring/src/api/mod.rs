@@ -10,6 +10,7 @@ mod changes;
 mod credit;
 mod decisions;
 mod experiments;
+pub mod health;
 mod in_path;
 mod lists;
 mod models;
@@ -111,10 +112,10 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
         .route("/v1/changes/{id}/approve", post(changes::approve))
         .route("/v1/changes/{id}/reject", post(changes::reject))
         .route("/v1/changes/{id}/withdraw", post(changes::withdraw))
-        .route("/livez", get(live))
+        .route("/livez", get(health::live))
         .route("/openapi.json", get(openapi))
         .route("/docs", get(docs))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .merge(large_bodies())
@@ -137,19 +138,6 @@ pub fn people_router(access: Arc<access::Access>) -> Router {
         .route("/v1/audit", get(audit::list))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(access)
-}
-
-/// Whether it runs at all.
-#[utoipa::path(
-    get,
-    path = "/livez",
-    tag = "operation",
-    responses(
-        (status = 200, description = "it runs", body = Object),
-    )
-)]
-async fn live() -> Json<serde_json::Value> {
-    Json(serde_json::json!({"live": true}))
 }
 
 /// This document.
@@ -202,35 +190,6 @@ async fn label(State(api): State<Api>, body: Body) -> Result<Response, Problem> 
     let position = api.engine.label(label, received_at).await?;
     let answer = serde_json::json!({"event_id": event_id, "status": "accepted", "log_position": position});
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
-}
-
-#[utoipa::path(
-    get,
-    path = "/readyz",
-    tag = "operation",
-    responses(
-        (status = 200, description = "it decides as it is meant to", body = Object),
-        (status = 503, description = "what is missing", body = Object),
-    )
-)]
-async fn ready(State(api): State<Api>) -> Response {
-    let deciders = api.engine.deciders();
-    let mut missing = Vec::new();
-    if api.engine.failure().is_some() {
-        missing.push("a log that takes records: see the log of the server".to_owned());
-    } else if let Some(trouble) = api.engine.trouble() {
-        missing.push(format!("a log that gets on: {trouble}"));
-    }
-    if deciders.champion.is_none() {
-        missing.push("a champion model: train one, then promote it".to_owned());
-    }
-    missing.extend(deciders.missing.iter().map(|what| format!("{what}, which cannot be used: see the log of the server")));
-    let model = deciders.champion.as_ref().map(|champion| format!("{} {}", champion.artifact.about.name, champion.version));
-    let (status, body) = match model.filter(|_| missing.is_empty()) {
-        Some(model) => (StatusCode::OK, serde_json::json!({"ready": true, "model": model})),
-        None => (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "missing": missing})),
-    };
-    (status, Json(body)).into_response()
 }
 
 #[utoipa::path(

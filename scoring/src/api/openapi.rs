@@ -21,7 +21,7 @@ use crate::pipeline::Pipeline;
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
         changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
         users::add, users::edit, users::remove, audit::list,
-        super::live, super::ready, super::metrics, super::openapi, super::docs,
+        super::health::live, super::health::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
         answer::ScoreAnswer, credit::CreditAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
