@@ -89,6 +89,40 @@ fn a_server_that_is_not_there_is_said() {
     check(&["bench", "api", "--pipeline", HANDBOOK, "--url", &url], &format!("no server answers at {url}"));
 }
 
+/// A server in place of riskflow, which says what riskflow says while it reads its log, then what it says afterwards.
+#[test]
+fn a_server_that_is_starting_is_asked_again() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let serving = std::thread::spawn(move || {
+        let early = r#"{"status": 503, "detail": "missing is all that was before: the log is being read"}"#;
+        let decided = r#"{"event_id": "w1", "decision": "approve", "status": "new"}"#;
+        for (head, body) in [("503 Service Unavailable\r\nRetry-After: 1", early), ("200 OK", decided)] {
+            let (mut stream, _) = listener.accept().expect("somebody asks");
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                let mut some = [0; 1024];
+                let bytes = std::io::Read::read(&mut stream, &mut some).expect("a request");
+                request.extend_from_slice(&some[..bytes]);
+            }
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").expect("it listens");
+        }
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("event.json");
+    std::fs::write(&path, line("w1", 1)).expect("written");
+    let ended = run(&["score", text(&path), "--url", &url, "--json"]);
+    serving.join().expect("both were asked for");
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert_eq!(serde_json::from_str::<Value>(&ended.stdout).expect("JSON")["event_id"], "w1");
+    assert!(
+        ended.stderr.contains("503 missing is all that was before: the log is being read; it is asked again"),
+        "{}",
+        ended.stderr
+    );
+}
+
 #[test]
 fn load_is_accepted_and_measured() {
     let folder = tempfile::tempdir().expect("a folder");

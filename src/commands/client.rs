@@ -23,6 +23,8 @@ pub(super) struct Client {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
+    /// After how long it wants to be asked again, where it does.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Client {
@@ -59,11 +61,16 @@ impl Client {
             Err(error) => return Err(error).with_context(|| format!("{} did not answer", self.server)),
         };
         let status = answer.status().as_u16();
+        let said = answer.headers().get("retry-after").and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        let retry_after = said.map(Duration::from_secs);
         let text = answer.body_mut().read_to_string().with_context(|| format!("the answer of {} ended early", self.server))?;
         match serde_json::from_str(&text) {
-            Ok(body) => Ok(Answer { status, body }),
+            Ok(body) => Ok(Answer { status, body, retry_after }),
             Err(_) if status < 300 => bail!("what answers at {} is not riskflow: {}", self.server, brief(&text)),
-            Err(_) => Ok(Answer { status, body: serde_json::json!({"status": status, "detail": brief(&text)}) }),
+            Err(_) => {
+                let body = serde_json::json!({"status": status, "detail": brief(&text)});
+                Ok(Answer { status, body, retry_after })
+            }
         }
     }
 }

@@ -68,6 +68,15 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Does nothing for a while.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "load comes when it is due, and a server of another process tells nobody that it has settled or is ready"
+)]
+fn pause(length: std::time::Duration) {
+    std::thread::sleep(length);
+}
+
 /// A number of threads.
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|threads| *threads >= 1).ok_or_else(|| "give a whole number from 1 on".to_owned())

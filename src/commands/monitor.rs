@@ -208,7 +208,11 @@ impl Source {
             Self::Here { routes, .. } => {
                 let answer = routes.clone().oneshot(Request::builder().uri(path).body(Body::empty())?).await?;
                 let status = answer.status().as_u16();
-                Answer { status, body: serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await?)? }
+                Answer {
+                    status,
+                    body: serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await?)?,
+                    retry_after: None,
+                }
             }
         };
         if answer.status >= 300 {

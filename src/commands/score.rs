@@ -3,18 +3,20 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::{Deserializer, Value};
 use ureq::http::Method;
 
 use super::client::{Answer, Client};
+use super::pause;
 use crate::output;
 
 /// Have a running server score events, and show what it decided
 ///
 /// The file holds one JSON object, objects one a line, or an array of them; `-` reads standard input. An event that the server knows already gives the
-/// recorded decision again. Exit code 1 when any event was refused: which one, and which field, is said on standard error.
+/// recorded decision again. A server that is busy or still starting is asked again when it says, for half a minute an event. Exit code 1 when any event was refused: which one, and which field, is said on standard error.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  riskflow score event.json\n  riskflow score events.jsonl --url http://127.0.0.1:8080 --reasons top --json\n  tail -f payments.jsonl | riskflow score - --json"
@@ -47,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         for event in events(args)? {
             let event = event.with_context(|| format!("{} is not JSON after event {asked}", args.file.display()))?;
             asked += 1;
-            let answer = client.ask(&Method::POST, &format!("/v1/score{query}"), Some(&event))?;
+            let answer = answered(&client, &format!("/v1/score{query}"), &event)?;
             if answer.status != 200 {
                 refused += 1;
                 output::message(&refusal(&answer, asked, &event));
@@ -70,6 +72,26 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (0, _) => bail!("{} has no events", args.file.display()),
         (_, 0) => Ok(()),
         _ => bail!("{refused} of {asked} events were refused"),
+    }
+}
+
+/// The answer about an event. Who wants to be asked again later is; nothing is decided twice by it.
+fn answered(client: &Client, path: &str, event: &Value) -> anyhow::Result<Answer> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let mut waited = Duration::ZERO;
+    loop {
+        let answer = client.ask(&Method::POST, path, Some(event))?;
+        match answer.retry_after {
+            Some(later) if waited + later <= PATIENCE => {
+                if waited.is_zero() {
+                    output::message(&format!("{}; it is asked again", answer.refusal()));
+                }
+                pause(later);
+                // One that says at once wants to be asked some time, too.
+                waited += later.max(Duration::from_secs(1));
+            }
+            _ => return Ok(answer),
+        }
     }
 }
 
@@ -121,7 +143,7 @@ mod tests {
     #[test]
     fn refusals_name_the_event_and_the_field() {
         let check = |status: u16, body: Value, event: Value, expect: &str| {
-            assert_eq!(refusal(&Answer { status, body }, 3, &event), expect);
+            assert_eq!(refusal(&Answer { status, body, retry_after: None }, 3, &event), expect);
         };
         let problem = json!({"status": 422, "field": "transaction.amount_minor", "detail": "must be a whole number"});
         check(422, problem, json!({"event_id": "t"}), "event 3 (t): 422 transaction.amount_minor must be a whole number");

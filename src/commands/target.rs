@@ -117,6 +117,6 @@ impl OnLog {
         let answer = self.router.clone().oneshot(request).await?;
         let status = answer.status().as_u16();
         let body = to_bytes(answer.into_body(), usize::MAX).await?;
-        Ok(Answer { status, body: serde_json::from_slice(&body)? })
+        Ok(Answer { status, body: serde_json::from_slice(&body)?, retry_after: None })
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::pause;
+use crate::commands::pause;
 
 /// A server that runs until this is dropped.
 #[derive(Debug)]

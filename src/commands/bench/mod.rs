@@ -14,8 +14,6 @@ mod setup;
 mod training;
 mod warehouse;
 
-use std::time::Duration;
-
 use clap::Subcommand;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -72,13 +70,4 @@ fn process_cpu_seconds() -> f64 {
 fn seconds(clock: ClockId) -> f64 {
     let time = clock_gettime(clock);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-}
-
-/// Does nothing for a while.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "load comes when it is due, and a server of another process tells nobody that it has settled"
-)]
-fn pause(length: Duration) {
-    std::thread::sleep(length);
 }

@@ -19,7 +19,8 @@ use ingest::{Clock, SystemClock};
 
 use super::client::Connection;
 use super::requests::Requests;
-use crate::commands::bench::{pause, process_cpu_seconds};
+use crate::commands::bench::process_cpu_seconds;
+use crate::commands::pause;
 
 /// What to send.
 #[derive(Clone, Copy, Debug)]
