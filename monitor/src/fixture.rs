@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ingest::log::record::{encode_event, encode_label};
 use ingest::log::{Position, Record, Topic};
-use ingest::schema::{Allowed, Attribute, Entity, Place, ValueType};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
 use scoring::alerts::{Alert, AlertId, Did, Hit, Raise, Severity, Stage, Step};
 use scoring::engine::ShadowScores;
