@@ -19,9 +19,8 @@ mod taken;
 mod tests;
 mod writer;
 
-use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, LockResult, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -480,30 +479,15 @@ impl Engine {
         }
     }
 
-    /// All state, once whoever has it is done. That takes some microseconds, and to go to sleep and be woken takes longer: it is waited for
-    /// awake first.
-    fn state(&self) -> LockResult<MutexGuard<'_, Writer>> {
-        const TRIES: u32 = 100;
-        const PAUSES: u32 = 4;
-        for _ in 0..TRIES {
-            match self.writer.try_lock() {
-                Ok(writer) => return Ok(writer),
-                Err(TryLockError::Poisoned(writer)) => return Err(writer),
-                Err(TryLockError::WouldBlock) => (0..PAUSES).for_each(|_| spin_loop()),
-            }
-        }
-        self.writer.lock()
-    }
-
     /// All state, to change it.
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
-        let writer = self.state().map_err(|_| Error::Stopped)?;
+        let writer = self.writer.lock().map_err(|_| Error::Stopped)?;
         if self.stopped.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(writer) }
     }
 
     /// All state, to look at it or to enter what is in the log: also while stopping, and after a panic.
     fn figures(&self) -> MutexGuard<'_, Writer> {
-        self.state().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_stopped(&self) -> bool {
