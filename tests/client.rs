@@ -117,7 +117,7 @@ fn a_server_that_is_starting_is_asked_again() {
     assert!(ended.status.success(), "{}", ended.stderr);
     assert_eq!(serde_json::from_str::<Value>(&ended.stdout).expect("JSON")["event_id"], "w1");
     assert!(
-        ended.stderr.contains("503 missing is all that was before: the log is being read; it is asked again"),
+        ended.stderr.contains("event 1 (w1): 503 missing is all that was before: the log is being read; asking again"),
         "{}",
         ended.stderr
     );

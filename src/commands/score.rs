@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::{Deserializer, Value};
@@ -16,7 +16,7 @@ use crate::output;
 /// Have a running server score events, and show what it decided
 ///
 /// The file holds one JSON object, objects one a line, or an array of them; `-` reads standard input. An event that the server knows already gives the
-/// recorded decision again. A server that is busy or still starting is asked again when it says, for half a minute an event. Exit code 1 when any event was refused: which one, and which field, is said on standard error.
+/// recorded decision again. A server that is busy or still starting is asked again when it says, for half a minute. Exit code 1 when any event was refused: which one, and which field, is said on standard error.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  riskflow score event.json\n  riskflow score events.jsonl --url http://127.0.0.1:8080 --reasons top --json\n  tail -f payments.jsonl | riskflow score - --json"
@@ -44,12 +44,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let client = Client::new(&args.url, args.api_key.as_deref())?;
     let query = args.reasons.as_ref().map(|reasons| format!("?reasons={reasons}")).unwrap_or_default();
     let (mut asked, mut refused) = (0_u64, 0_u64);
-    let mut rows = Vec::new();
+    let (mut rows, mut patience) = (Vec::new(), PATIENCE);
     let mut ask = || -> anyhow::Result<()> {
         for event in events(args)? {
             let event = event.with_context(|| format!("{} is not JSON after event {asked}", args.file.display()))?;
             asked += 1;
-            let answer = answered(&client, &format!("/v1/score{query}"), &event)?;
+            let answer = answered(&client, &format!("/v1/score{query}"), asked, &event, &mut patience)?;
             if answer.status != 200 {
                 refused += 1;
                 output::message(&refusal(&answer, asked, &event));
@@ -75,23 +75,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// The answer about an event. Who wants to be asked again later is; nothing is decided twice by it.
-fn answered(client: &Client, path: &str, event: &Value) -> anyhow::Result<Answer> {
-    const PATIENCE: Duration = Duration::from_secs(30);
-    let mut waited = Duration::ZERO;
+/// How long a server that wants to be asked again later is, from the first time on: one that never gets ready must not take so long for
+/// each event of a file.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The answer about the event of this number. Nothing is decided twice by asking again.
+fn answered(client: &Client, path: &str, number: u64, event: &Value, patience: &mut Duration) -> anyhow::Result<Answer> {
     loop {
+        let since = Instant::now();
         let answer = client.ask(&Method::POST, path, Some(event))?;
-        match answer.retry_after {
-            Some(later) if waited + later <= PATIENCE => {
-                if waited.is_zero() {
-                    output::message(&format!("{}; it is asked again", answer.refusal()));
-                }
-                pause(later);
-                // One that says at once wants to be asked some time, too.
-                waited += later.max(Duration::from_secs(1));
-            }
-            _ => return Ok(answer),
+        let Some(later) = answer.retry_after.map(|later| later.max(Duration::from_secs(1))) else {
+            *patience = PATIENCE;
+            return Ok(answer);
+        };
+        let left = patience.checked_sub(since.elapsed().saturating_add(later));
+        let was_patient = std::mem::replace(patience, left.unwrap_or_default());
+        if left.is_none() {
+            return Ok(answer);
         }
+        if was_patient == PATIENCE {
+            output::message(&format!("{}; asking again", refusal(&answer, number, event)));
+        }
+        pause(later);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A tree as its leaves from left to right, each with what every feature must be for an event to come there or to one on its left: the
+//! A tree as its leaves from left to right, each with what every feature must be for an event not to be led to the right of it: the
 //! leftmost leaf that all features allow is the one. Of a feature that is only compared, higher values allow less.
 
 use std::ops::Range;
@@ -27,7 +27,7 @@ struct Feature {
 #[derive(Clone, Debug)]
 struct Leaf {
     value: f64,
-    /// For each feature the pieces that lead no further to the right.
+    /// For each feature the pieces that do not lead to the right of it.
     pieces: Vec<u64>,
 }
 
@@ -36,7 +36,7 @@ struct Reached {
     part: u32,
     /// For each feature the pieces that lead here.
     pieces: Vec<u64>,
-    /// For each feature the pieces that lead no further to the right.
+    /// For each feature the pieces that do not lead to the right of it.
     not_right: Vec<u64>,
 }
 

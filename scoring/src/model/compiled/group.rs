@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// Cuts trees into blocks, and those into groups.
+/// Cuts trees into groups, and those into blocks: pieces of one kind that follow one another are one.
 pub(super) fn groups(boxes: &[Option<Boxes>]) -> Vec<Vec<Span>> {
     let mut groups: Vec<Vec<Span>> = Vec::new();
     let (mut features, mut trees) = (BTreeSet::new(), 0);
@@ -82,7 +82,7 @@ pub(super) fn groups(boxes: &[Option<Boxes>]) -> Vec<Vec<Span>> {
     groups
 }
 
-/// Cuts trees into blocks of few, each of the kind that fits all of them.
+/// Cuts trees into pieces of few, each of the kind that fits all of them.
 fn spans(boxes: &[Option<Boxes>]) -> Vec<Span> {
     const NARROW: usize = 16;
     const WIDE: usize = 8;
@@ -113,14 +113,20 @@ fn asked<'a>(boxes: &'a [Option<Boxes>], span: &Span) -> impl Iterator<Item = u1
 }
 
 impl Group {
-    pub(super) fn new(trees: &Trees, boxes: &[Option<Boxes>], spans: &[Span], place: &impl Fn(u16) -> usize) -> Self {
+    pub(super) fn new(
+        trees: &Trees,
+        boxes: &[Option<Boxes>],
+        spans: &[Span],
+        place: &impl Fn(u16) -> usize,
+        most_row_bytes: usize,
+    ) -> Self {
         let looked_up = spans.iter().filter(|span| span.kind != Kind::Walk).flat_map(|span| &boxes[span.trees.clone()]);
         let bins = Bins::new(looked_up.flatten(), place);
         let block = |span: &Span| {
             let of_block: Vec<&Boxes> = boxes[span.trees.clone()].iter().flatten().collect();
             match span.kind {
-                Kind::Narrow => Block::Narrow(Masks::new(&of_block, &bins)),
-                Kind::Wide => Block::Wide(Masks::new(&of_block, &bins)),
+                Kind::Narrow => Block::Narrow(Masks::new(&of_block, &bins, most_row_bytes)),
+                Kind::Wide => Block::Wide(Masks::new(&of_block, &bins, most_row_bytes)),
                 Kind::Walk => Block::Walk(Walk::new(&trees.nodes, &trees.roots[span.trees.clone()], place)),
             }
         };

@@ -73,7 +73,7 @@ struct RuledOut<L> {
     slots: Vec<u16>,
     /// Where in the changes each bin lies.
     places: Vec<u32>,
-    /// For every stretch of changes, what is possible before them of each tree. A row is one or more lines of the processor's cache.
+    /// For every stretch of changes, what is possible before them of each tree. A row is as long as some lines of the processor's cache.
     rows: Vec<L>,
     width: usize,
     /// A stretch has 2 to the power of this many changes.
@@ -88,8 +88,8 @@ struct Change<L> {
     leaves: L,
 }
 
-/// Stretches are so long that rows take no more than this, and stay near beside all else.
-const MOST_ROW_BYTES: usize = 384 * 1024;
+/// Stretches are so long that the rows of thresholds that follow one another take no more than this, and stay near beside all else.
+pub(super) const MOST_ROW_BYTES: usize = 384 * 1024;
 const LONGEST_STRETCH: u32 = 6;
 
 /// Leaves of trees where a line of the processor's cache begins.
@@ -100,14 +100,14 @@ impl<L: Leaves, const MOST: usize, const LEAVES: usize> Masks<L, MOST, LEAVES> {
     /// How many trees there may be.
     pub(super) const MOST: usize = MOST;
 
-    pub(super) fn new(trees: &[&Boxes], bins: &Bins) -> Self {
+    pub(super) fn new(trees: &[&Boxes], bins: &Bins, most_row_bytes: usize) -> Self {
         let values = trees.iter().map(|tree| {
             // What adds -0 changes nothing: the bits of no leaf are that.
             let mut values = [-0.0; LEAVES];
             values.iter_mut().zip(tree.values()).for_each(|(value, of_leaf)| *value = of_leaf);
             values
         });
-        Self { ruled_out: RuledOut::new(trees, bins), values: values.collect() }
+        Self { ruled_out: RuledOut::new(trees, bins, most_row_bytes), values: values.collect() }
     }
 
     /// Adds the trees' values, in their order. `bins` holds the bin of each slot.
@@ -132,6 +132,9 @@ fn rule_out<L: Leaves>(possible: &mut [L], ruled_out: &RuledOut<L>, bins: &[u32]
             *possible &= *row;
         }
     }
+    if ruled_out.stretch == 0 {
+        return;
+    }
     for place in ruled_out.slots.iter().map(place_of) {
         for change in &ruled_out.changes[place >> ruled_out.stretch << ruled_out.stretch..place] {
             possible[change.tree as usize] &= change.leaves;
@@ -140,14 +143,14 @@ fn rule_out<L: Leaves>(possible: &mut [L], ruled_out: &RuledOut<L>, bins: &[u32]
 }
 
 impl<L: Leaves> RuledOut<L> {
-    fn new(trees: &[&Boxes], bins: &Bins) -> Self {
+    fn new(trees: &[&Boxes], bins: &Bins, most_row_bytes: usize) -> Self {
         let mut asked: Vec<u16> = trees.iter().flat_map(|tree| tree.asked()).collect();
         asked.sort_unstable();
         asked.dedup();
         let slots = asked.iter().map(|&feature| bins.slot(feature) as u16).collect();
         let width = trees.len().next_multiple_of(64 / size_of::<L>());
         let all_rows = trees.iter().flat_map(|tree| tree.thresholds()).count() * width * size_of::<L>();
-        let stretch = (0..LONGEST_STRETCH).find(|stretch| all_rows >> stretch <= MOST_ROW_BYTES).unwrap_or(LONGEST_STRETCH);
+        let stretch = (0..LONGEST_STRETCH).find(|stretch| all_rows >> stretch <= most_row_bytes).unwrap_or(LONGEST_STRETCH);
         let places = vec![0; bins.count()];
         let mut ruled_out = Self { slots, places, rows: Vec::new(), width, stretch, changes: Vec::new() };
         for feature in asked {
@@ -183,7 +186,7 @@ impl<L: Leaves> RuledOut<L> {
             let only_less = now.iter().zip(&before).all(|(now, before)| now.are_among(*before));
             if only_less && self.changes.len() + new.len() < self.end_of_row() {
                 self.changes.extend(new);
-            } else if !new.is_empty() {
+            } else {
                 self.begin_row(&now);
             }
             self.places[first + bin] = u32::try_from(self.changes.len()).expect("some trees have some thousands of thresholds");

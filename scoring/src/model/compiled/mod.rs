@@ -13,6 +13,7 @@ mod walk;
 
 use self::boxes::Boxes;
 use self::group::{Group, groups};
+use self::masks::MOST_ROW_BYTES;
 use super::compact::{Compact, Likeness};
 use super::trees::{Combine, Trees};
 
@@ -28,9 +29,13 @@ pub struct CompiledTrees {
 impl CompiledTrees {
     /// From trees that pass [`Trees::check`]. `place` says where a feature of theirs lies in the vectors that will come.
     pub fn new(trees: &Trees, place: impl Fn(u16) -> usize) -> Self {
+        Self::with(trees, place, MOST_ROW_BYTES)
+    }
+
+    fn with(trees: &Trees, place: impl Fn(u16) -> usize, most_row_bytes: usize) -> Self {
         let boxes: Vec<Option<Boxes>> =
             trees.roots.iter().map(|&root| Boxes::new(&Compact::new(&trees.nodes, root, Likeness::Values))).collect();
-        let groups = groups(&boxes).iter().map(|blocks| Group::new(trees, &boxes, blocks, &place)).collect();
+        let groups = groups(&boxes).iter().map(|blocks| Group::new(trees, &boxes, blocks, &place, most_row_bytes)).collect();
         Self { combine: trees.combine, base: trees.base, scale: trees.scale(), groups }
     }
 

@@ -73,6 +73,8 @@ fn regular(splits: usize, width: u16, order: impl Fn(usize) -> usize) -> Vec<Cut
 
 fn same(trees: &Trees, rows: &[Vec<f64>]) -> Result<(), TestCaseError> {
     let compiled = CompiledTrees::new(trees, usize::from);
+    // Few rows, with changes between them; what is kept by default for a few small trees is all rows.
+    let changing = [0, 4_096].map(|most_row_bytes| CompiledTrees::with(trees, usize::from, most_row_bytes));
     // Features may lie elsewhere in a vector.
     let elsewhere = CompiledTrees::new(trees, |feature| 2 * (trees.width - usize::from(feature)));
     for row in rows {
@@ -85,6 +87,9 @@ fn same(trees: &Trees, rows: &[Vec<f64>]) -> Result<(), TestCaseError> {
             expect,
             row
         );
+        for changing in &changing {
+            prop_assert_eq!(changing.output(row).to_bits(), expect.to_bits(), "{:?}", row);
+        }
         prop_assert_eq!(compiled.probability(row).to_bits(), trees.probability(row).to_bits());
         let mut far = vec![9.9; 2 * trees.width + 1];
         row.iter().enumerate().for_each(|(feature, value)| far[2 * (trees.width - feature)] = *value);
