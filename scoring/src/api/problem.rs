@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http_body_util::LengthLimitError;
 use ingest::Schema;
-use ingest::decode::Rejection;
+use ingest::decode::{Rejection, without_card_numbers};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -47,12 +47,15 @@ struct Condition {
 }
 
 impl Problem {
+    /// What somebody sent may be in the detail, and a card number in that.
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Self {
+        let detail = without_card_numbers(&detail).into_owned();
         Self { kind, title, status: status.as_u16(), detail, field: None, engine: None, retry_after_s: None }
     }
 
     /// A request that does not say what it must.
     pub fn invalid(field: Option<String>, detail: String) -> Self {
+        let field = field.map(|field| without_card_numbers(&field).into_owned());
         Self { field, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/invalid", "the request is not valid", detail) }
     }
 
@@ -261,5 +264,20 @@ impl IntoResponse for Problem {
         let retry_after = self.retry_after_s.map(|seconds| [(header::RETRY_AFTER, HeaderValue::from(seconds))]);
         let detail = Extension(Detail(self.detail.clone()));
         (status, detail, [(header::CONTENT_TYPE, "application/problem+json")], retry_after, Json(self)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_repeats_no_card_number() {
+        let batch = super::super::json::<Vec<u8>>(&"\"4111111111111111\"".into()).expect_err("it is no sequence");
+        let label: Problem = ingest::decode::json::label(br#"{"4111111111111111": 1}"#).expect_err("no such member").into();
+        for problem in [batch, label, Problem::no_route("/v1/decisions/4111 1111 1111 1111/what")] {
+            let said = serde_json::to_string(&problem).expect("plain data");
+            assert!(said.contains("[a card number]") && !said.contains("1111"), "{said}");
+        }
     }
 }
