@@ -12,7 +12,7 @@ use std::ops::Range;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use self::paths::{JsonParts, Paths};
+use self::paths::{EVENT_TYPE, JsonParts, Paths, SUPERSEDES};
 use crate::event::{Currency, Value};
 use crate::label::Harm;
 use crate::time::Duration;
@@ -340,7 +340,7 @@ impl SchemaFile {
         let label = self.label.map(|file| LabelColumn { column: file.column, bad: file.bad, delay: file.delay });
         let mut paths = Paths::default();
         let mut own = |name: &str| paths.add(&[name.to_owned()]);
-        let (event_type, supersedes) = (own("event_type"), own("supersedes"));
+        let (event_type, supersedes) = (own(EVENT_TYPE), own(SUPERSEDES));
         let label_cell = label.as_ref().map(|label| own(&label.column));
         let mut cell = |place: &Place| paths.add(&place.json);
         let json = JsonParts {
@@ -372,7 +372,7 @@ impl SchemaFile {
 }
 
 /// Names that mean a part of every event.
-const RESERVED: [&str; 5] = ["event_id", "event_time", "event_type", "amount_minor", "currency"];
+const RESERVED: [&str; 5] = ["event_id", "event_time", EVENT_TYPE, "amount_minor", "currency"];
 
 fn word(name: &Spanned<String>, what: &str) -> Result<(), SchemaError> {
     let text = name.as_ref();

@@ -1,5 +1,10 @@
 //! Where in a JSON object the parts of an event lie: all paths of a schema as one tree, so that an object is gone through once.
 
+/// The member that says what an event is, whatever a pipeline declares.
+pub(crate) const EVENT_TYPE: &str = "event_type";
+/// The member by which an event names the one that it corrects, whatever a pipeline declares.
+pub(crate) const SUPERSEDES: &str = "supersedes";
+
 /// The paths of a schema, and the cells of its parts, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JsonParts {

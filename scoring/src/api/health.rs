@@ -17,7 +17,6 @@ use super::Api;
         (status = 200, description = "it runs", body = Object),
     )
 )]
-#[allow(clippy::unused_async, reason = "a route is one")]
 pub(super) async fn live() -> Response {
     alive()
 }

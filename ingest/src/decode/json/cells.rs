@@ -53,7 +53,7 @@ impl<'a> Wanted<'_, 'a> {
         }
     }
 
-    #[allow(clippy::unnecessary_wraps, reason = "what a visitor returns")]
+    /// As a visitor does.
     fn take<E>(self, value: Found<'a>) -> Result<(), E> {
         self.put(value, &Found::Astray);
         Ok(())

@@ -16,7 +16,7 @@ use super::row::{self, Parts};
 use super::{Historical, Rejection};
 use crate::event::{Currency, Event, EventId, Value};
 use crate::label::{Label, LabelSource, Outcome};
-use crate::schema::paths::Paths;
+use crate::schema::paths::{EVENT_TYPE, Paths, SUPERSEDES};
 use crate::schema::{Place, Schema, ValueType};
 use crate::time::Timestamp;
 
@@ -31,9 +31,6 @@ pub fn event(body: &[u8], schema: &Schema) -> Result<Event, Rejection> {
     }
     Ok(Event { supersedes, ..event })
 }
-
-/// The member by which an event names the one that it corrects, whatever a pipeline declares.
-const SUPERSEDES: &str = "supersedes";
 
 /// An event and, in the member that the schema names, its label.
 pub fn historical(body: &[u8], schema: &Schema) -> Result<Historical, Rejection> {
@@ -95,7 +92,7 @@ impl<'a> Envelope<'a> {
         match &cells[schema.json.event_type] {
             Found::Nothing => {}
             Found::Text(found) if *found == schema.event_type => {}
-            _ => return Err(Rejection::of("event_type", format!("must be `{}`", schema.event_type))),
+            _ => return Err(Rejection::of(EVENT_TYPE, format!("must be `{}`", schema.event_type))),
         }
         Ok(Self { cells, schema })
     }
@@ -213,13 +210,7 @@ fn attribute(found: &Found<'_>, value_type: ValueType) -> Result<Value, Reason> 
         }
         ValueType::Integer => Err(check::WHOLE),
         ValueType::Number => number(found).ok_or(check::NUMBER).and_then(check::finite).map(Value::Number),
-        ValueType::Flag => {
-            if let Found::Flag(flag) = found {
-                Ok(Value::Flag(*flag))
-            } else {
-                Err(check::FLAG)
-            }
-        }
+        ValueType::Flag => flag(found).map(Value::Flag).ok_or(check::FLAG),
     }
 }
 
@@ -230,6 +221,10 @@ fn number(found: &Found<'_>) -> Option<f64> {
         Found::Negative(whole) => Some(*whole as f64),
         _ => None,
     }
+}
+
+fn flag(found: &Found<'_>) -> Option<bool> {
+    if let Found::Flag(flag) = found { Some(*flag) } else { None }
 }
 
 fn outcome(found: &Found<'_>) -> Result<Outcome, Reason> {
