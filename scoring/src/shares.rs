@@ -2,6 +2,9 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+/// So many places there are: one for each percent.
+pub(crate) const PLACES: u8 = 100;
+
 /// How the keys of an entity are divided, each name in its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shares {
@@ -14,9 +17,9 @@ impl Shares {
         Self { seed: xxh3_64(name.as_bytes()) }
     }
 
-    /// The place of a key, from 0 to 99: in a share of so many percent are the places below it.
+    /// The place of a key, from 0 to 99.
     pub(crate) fn place(self, key: &str) -> u8 {
-        (xxh3_64_with_seed(key.as_bytes(), self.seed) % 100) as u8
+        (xxh3_64_with_seed(key.as_bytes(), self.seed) % u64::from(PLACES)) as u8
     }
 }
 

@@ -13,7 +13,7 @@ use super::keys::Keys;
 use super::labels::{Generation, LEAST, Labelled};
 use super::order::Order;
 use super::parts::Parts;
-use super::ring::{HEADER, TOTALS, most_capacity};
+use super::ring::{HEADER, most_capacity};
 use super::seen::Seen;
 use super::table::Table;
 use crate::plan::{EntityPlan, Plan};
@@ -119,12 +119,7 @@ fn save_key(plan: &EntityPlan, key: &Key, out: &mut Writer) -> io::Result<()> {
     out.u32(key.ring.len)?;
     let (header, cursors) = key.ring.before_rows(shape).split_at(HEADER);
     out.words(&header[..HEADER_SAVED])?;
-    for cursor in cursors.chunks_exact(shape.cursor) {
-        let (next, totals) = cursor.split_at(TOTALS);
-        out.words(next)?;
-        out.words(&[0])?;
-        out.words(totals)?;
-    }
+    out.words(cursors)?;
     (key.ring.first()..key.ring.tail()).try_for_each(|number| out.words(key.ring.row(shape, number)))?;
     let Some(parts) = &key.parts else { return Ok(()) };
     out.words(&parts.lasts)?;
@@ -176,13 +171,7 @@ fn load_key(plan: &EntityPlan, input: &mut Reader) -> Result<Option<Key>, Error>
     key.ring.set_capacity(shape, capacity);
     let (header, cursors) = key.ring.before_rows_mut(shape).split_at_mut(HEADER);
     input.words(&mut header[..HEADER_SAVED])?;
-    for cursor in cursors.chunks_exact_mut(shape.cursor) {
-        let (next, totals) = cursor.split_at_mut(TOTALS);
-        input.words(next)?;
-        // The place of the next row, which an earlier version kept.
-        input.words(&mut [0])?;
-        input.words(totals)?;
-    }
+    input.words(cursors)?;
     key.ring.len = len;
     if key.ring.tail().checked_sub(i64::from(len)).is_none() {
         return Err(input.damaged("the rows of a key have no numbers"));

@@ -12,7 +12,7 @@ use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
 use super::problem::Problem;
 use super::{Api, Body, Caller};
-use crate::control::{Control, Role, RoleChange, role};
+use crate::control::{Challenger, Control, Role, RoleChange, role};
 use crate::engine::Returned;
 
 /// A version of the model.
@@ -47,7 +47,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<Models>, Problem
     let challengers = api.engine.control().await.challengers;
     let line = |version: u32| {
         let challenger = challengers.iter().find(|each| each.name == *name && each.version == version);
-        let share_percent = challenger.map_or(0, |challenger| challenger.share_percent);
+        let share_percent = challenger.map_or(0, Challenger::share_percent);
         ModelLine { name: name.clone(), version, role: role(&history, name, version), share_percent }
     };
     Ok(Json(Models { models: versions.into_iter().map(line).collect(), history }))
@@ -96,6 +96,7 @@ pub(super) struct RoleAnswer {
         (status = 202, description = "it waits for a second person", body = ChangeAnswer),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "the model cannot have this role now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn put_role(

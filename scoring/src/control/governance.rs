@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::experiment::Guardrails;
-use super::{Control, State};
+use super::{Challenger, Control, State};
 use ingest::Duration;
 
 /// What a change is about.
@@ -78,7 +78,7 @@ pub fn alters(control: &Control, state: &State) -> Option<Kind> {
     match control {
         Control::Promoted { .. } => Some(Kind::Models),
         Control::Challenged { name, version, share_percent, .. } => {
-            let present = state.challenger(name, *version).map_or(0, |challenger| challenger.share_percent);
+            let present = state.challenger(name, *version).map_or(0, Challenger::share_percent);
             (*share_percent > present).then_some(Kind::Models)
         }
         Control::Experimented { experiments, .. } => {

@@ -144,7 +144,7 @@ fn champion(state: &State) -> (String, String) {
 
 fn challenger(name: &str, version: u32, state: &State) -> Option<(String, String)> {
     let challenger = state.challenger(name, version)?;
-    Some((format!("challenger {name} {version}"), format!("at {} %", challenger.share_percent)))
+    Some((format!("challenger {name} {version}"), format!("at {} %", challenger.share_percent())))
 }
 
 fn listed(list: &str, pattern: &crate::lists::Pattern, state: &State) -> Option<(String, String)> {

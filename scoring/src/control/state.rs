@@ -12,6 +12,7 @@ use super::{Control, Course, Ended, Experiment, Kind, Outcome, PIPELINE_FILE, Pr
 use crate::lists::{Entries, Entry};
 use crate::policy::Policy;
 use crate::rules::{Rule, RuleId};
+use crate::shares::PLACES;
 
 /// A model that is run beside the champion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +21,16 @@ pub struct Challenger {
     pub name: String,
     /// Its version.
     pub version: u32,
+    /// The entities that it decides for, each place a hundredth of them; none for one that only looks on. They are its own while other
+    /// challengers come, go, and get another share.
+    pub places: Vec<u8>,
+}
+
+impl Challenger {
     /// The share of entities that it decides for, in percent; 0 for one that only looks on.
-    pub share_percent: u8,
+    pub fn share_percent(&self) -> u8 {
+        self.places.len() as u8
+    }
 }
 
 /// What decides as of a position of the log.
@@ -31,6 +40,9 @@ pub struct State {
     pub champion: Option<(String, u32)>,
     /// The models beside it.
     pub challengers: Vec<Challenger>,
+    /// The place where a challenger's next entities are looked for, 0 to 99. It goes round, so that the next challenger seldom gets those of
+    /// the one before.
+    pub next_place: u8,
     /// The features that ever served: their names, and the hashes of their definitions.
     pub serving: Vec<(String, String)>,
     /// All rules in the order in which they first came, archived ones too.
@@ -113,8 +125,7 @@ impl State {
                 self.serving.extend(known);
             }
             Control::Challenged { name, version, share_percent, .. } => {
-                self.let_go(&name, version);
-                self.challengers.push(Challenger { name, version, share_percent });
+                self.challenge(&name, version, share_percent);
             }
             Control::Withdrawn { name, version, .. } => self.let_go(&name, version),
             Control::Ruled { rules, by, .. } => {
@@ -160,9 +171,7 @@ impl State {
             Control::Recalled { id, by, reason, at } => self.settle(id, Stage::Recalled(Settled { by, reason, at })),
             Control::Experimented { experiments, by, reason, at } => {
                 for experiment in experiments {
-                    self.let_go(&experiment.model, experiment.challenger);
-                    let Experiment { model, challenger, share_percent, .. } = experiment.clone();
-                    self.challengers.push(Challenger { name: model, version: challenger, share_percent });
+                    self.challenge(&experiment.model, experiment.challenger, experiment.share_percent);
                     let (by, reason) = (by.clone(), reason.clone());
                     self.experiments.push(Course { experiment, by, reason, started_at: at, ended: None });
                 }
@@ -180,6 +189,23 @@ impl State {
         }
     }
 
+    /// A model runs beside the champion, with this share. What it decides for stays its own as far as the share reaches.
+    fn challenge(&mut self, name: &str, version: u32, share_percent: u8) {
+        let mut places = self.challenger(name, version).map(|challenger| challenger.places.clone()).unwrap_or_default();
+        places.truncate(usize::from(share_percent));
+        while places.len() < usize::from(share_percent) {
+            let is_taken =
+                |place: &u8| places.contains(place) || self.challengers.iter().any(|other| other.places.contains(place));
+            let Some(free) = (self.next_place..PLACES).chain(0..self.next_place).find(|place| !is_taken(place)) else { break };
+            places.push(free);
+            self.next_place = (free + 1) % PLACES;
+        }
+        match self.challengers.iter_mut().find(|known| known.name == name && known.version == version) {
+            Some(known) => known.places = places,
+            None => self.challengers.push(Challenger { name: name.to_owned(), version, places }),
+        }
+    }
+
     /// A model runs beside the champion no longer.
     fn let_go(&mut self, name: &str, version: u32) {
         self.challengers.retain(|challenger| challenger.name != name || challenger.version != version);
@@ -189,7 +215,7 @@ impl State {
     fn look_on(&mut self, name: &str, version: u32) {
         let of_it = |challenger: &&mut Challenger| challenger.name == name && challenger.version == version;
         if let Some(challenger) = self.challengers.iter_mut().find(of_it) {
-            challenger.share_percent = 0;
+            challenger.places.clear();
         }
     }
 

@@ -43,8 +43,8 @@ pub struct Deciders {
 pub struct Challenger {
     /// The model.
     pub model: Arc<Champion>,
-    /// The share of entities that it decides for, in percent.
-    pub share_percent: u8,
+    /// The entities that it decides for, each place a hundredth of them.
+    places: Vec<u8>,
 }
 
 /// Finds a version of a model.
@@ -85,7 +85,7 @@ impl Deciders {
         let champion = state.champion.as_ref().and_then(|(name, version)| load(name, *version));
         let challenger = |challenger: &crate::control::Challenger| {
             let model = load(&challenger.name, challenger.version)?;
-            Some(Challenger { model, share_percent: challenger.share_percent })
+            Some(Challenger { model, places: challenger.places.clone() })
         };
         let challengers = state.challengers.iter().filter_map(challenger).collect();
         let lists = pipeline.list_names();
@@ -106,18 +106,14 @@ impl Deciders {
         (deciders, problems)
     }
 
-    /// The model that decides about an event: a challenger when the event's entity is in its share, or else the champion. Shares lie beside
-    /// each other in the order of the challengers; an entity stays on its side while the last share grows.
+    /// The model that decides about an event: a challenger when the event's entity is in its share, or else the champion.
     pub fn model_for(&self, event: &Event) -> Option<(&Champion, Role)> {
         let champion = self.champion.as_deref()?;
         let key = event.entities[self.split_by].as_deref();
-        if let Some(key) = key.filter(|_| self.challengers.iter().any(|challenger| challenger.share_percent > 0)) {
-            let mut place = self.shares.place(key);
-            for challenger in &self.challengers {
-                if place < challenger.share_percent {
-                    return Some((&challenger.model, Role::Challenger));
-                }
-                place -= challenger.share_percent;
+        if let Some(key) = key.filter(|_| self.challengers.iter().any(|challenger| !challenger.places.is_empty())) {
+            let place = self.shares.place(key);
+            if let Some(challenger) = self.challengers.iter().find(|challenger| challenger.places.contains(&place)) {
+                return Some((&challenger.model, Role::Challenger));
             }
         }
         Some((champion, Role::Champion))

@@ -104,14 +104,14 @@ fn challenged(version: u32, share_percent: u8) -> Control {
     Control::Challenged { name, version, share_percent, by, reason, at: Timestamp::from_micros(0) }
 }
 
-/// Version 1 of the model says 20 % (score 768), version 2 says 80 %.
+/// Version 1 of the model says 20 % (score 768), versions 2 and 3 say 80 %.
 fn deciders(controls: &[Control]) -> (Deciders, Vec<Problem>) {
     let pipeline = pipeline();
     let mut state = State::default();
     controls.iter().for_each(|control| state.apply(control.clone(), Position(0)));
     Deciders::new(&state, &pipeline, &mut |_, version| match version {
         1 => Ok(model(&pipeline, 1, 0.2)),
-        2 => Ok(model(&pipeline, 2, 0.8)),
+        2 | 3 => Ok(model(&pipeline, version, 0.8)),
         _ => Err(crate::Error::NotReady),
     })
 }
@@ -199,6 +199,40 @@ fn a_share_of_the_entities_is_a_challengers() {
     let decided = decision(case(&ten[0], None), &[promoted(), challenged(2, 10)]);
     let model = decided.champion.expect("a model");
     assert_eq!((model.role, model.version, decided.decision), (Role::Challenger, 2, Verdict::Decline));
+}
+
+#[test]
+fn what_a_challenger_decides_for_stays_its_own_whatever_others_do() {
+    let gone = |version: u32| Control::Withdrawn {
+        name: "card_fraud".to_owned(),
+        version,
+        by: "ada".to_owned(),
+        reason: String::new(),
+        at: Timestamp::from_micros(0),
+    };
+    let customers: Vec<_> = (0..1_000).map(|number| case(&format!("cus_{number}"), None).event).collect();
+    let of = |version: u32, controls: &[Control]| -> Vec<usize> {
+        let (deciders, _) = deciders(controls);
+        let is_its = |event: &ingest::Event| deciders.model_for(event).is_some_and(|(model, _)| model.version == version);
+        (0..customers.len()).filter(|number| is_its(&customers[*number])).collect()
+    };
+    let holds = |of_it: &[usize], all: &[usize]| of_it.iter().all(|customer| all.contains(customer));
+    let mut controls = vec![promoted(), challenged(2, 10), challenged(3, 10)];
+    let (second, third) = (of(2, &controls), of(3, &controls));
+    assert!(!second.is_empty() && !third.is_empty() && !second.iter().any(|customer| third.contains(customer)));
+    controls.push(challenged(2, 20));
+    let grown = of(2, &controls);
+    assert!(holds(&second, &grown) && grown.len() > second.len());
+    assert_eq!(of(3, &controls), third, "another's growth takes nothing away");
+    controls.push(challenged(2, 20));
+    assert_eq!((of(2, &controls), of(3, &controls)), (grown.clone(), third.clone()), "said again it changes nothing");
+    controls.push(challenged(2, 5));
+    assert!(holds(&of(2, &controls), &second));
+    controls.push(gone(2));
+    assert_eq!((of(2, &controls).len(), of(3, &controls)), (0, third.clone()), "nor does another's end");
+    controls.push(challenged(2, 10));
+    let again = of(2, &controls);
+    assert!(!again.iter().any(|customer| grown.contains(customer) || third.contains(customer)), "the next one gets others");
 }
 
 #[test]

@@ -231,7 +231,7 @@ async fn experiments_run_and_end() {
     engine.approve(split, bob(), "").await.expect("approved");
     let shares = async || -> Vec<(u32, u8)> {
         let state = engine.control().await;
-        state.challengers.iter().map(|challenger| (challenger.version, challenger.share_percent)).collect()
+        state.challengers.iter().map(|challenger| (challenger.version, challenger.share_percent())).collect()
     };
     assert_eq!(shares().await, [(2, 0), (3, 20)]);
 
