@@ -99,6 +99,12 @@ pub enum Error {
         /// The part.
         what: &'static str,
     },
+    /// A role that a model cannot have now.
+    #[error("{what}")]
+    Role {
+        /// What stands against it.
+        what: String,
+    },
     /// A share that leaves the champion nothing, or less.
     #[error("challengers would decide for {percent} % of the entities: at most 99 % are theirs")]
     Share {

@@ -1,5 +1,7 @@
 //! `GET /v1/decisions/{event_id}` and its replay.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use ingest::EventId;
@@ -54,9 +56,16 @@ pub(super) struct ReplayAnswer {
     )
 )]
 pub(super) async fn replay(State(api): State<Api>, InPath(event_id): InPath<String>) -> Result<Json<ReplayAnswer>, Problem> {
-    let _turn = api.replays.acquire().await.map_err(|_| crate::Error::Stopped)?;
-    let replayed = api.engine.replay(id(&event_id)?).await?.ok_or_else(|| unknown(&event_id))?;
-    let Replayed { recorded, replayed, differences } = replayed;
+    let event = id(&event_id)?;
+    let turn = Arc::clone(&api.replays).acquire_owned().await.map_err(|_| crate::Error::Stopped)?;
+    // It runs to its end also where nobody waits for it any more, and has its turn until then.
+    let replaying = tokio::spawn(async move {
+        let replayed = api.engine.replay(event).await;
+        drop(turn);
+        replayed
+    });
+    let replayed = replaying.await.map_err(|_| crate::Error::Stopped)??;
+    let Replayed { recorded, replayed, differences } = replayed.ok_or_else(|| unknown(&event_id))?;
     Ok(Json(ReplayAnswer {
         event_id,
         identical: differences.is_empty(),

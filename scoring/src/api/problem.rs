@@ -196,6 +196,10 @@ impl From<Error> for Problem {
             Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
             Error::Mismatch(_) => Self::invalid(Some("version".to_owned()), detail),
             Error::NeedsRestart { .. } => Self::invalid(None, detail),
+            Error::Role { .. } => Self {
+                field: Some("role".to_owned()),
+                ..Self::new(StatusCode::CONFLICT, "/problems/role", "the model cannot have this role now", detail)
+            },
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Policy { .. } => Self::invalid(Some("change".to_owned()), detail),
             Error::TooLarge { .. } => Self::invalid(None, detail),

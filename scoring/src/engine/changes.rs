@@ -225,8 +225,15 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
         Control::Challenged { name, version, share_percent, .. } => {
             not_in_experiment(name, *version, state)?;
             check_share(name, *version, *share_percent, state)?;
+            not_champion(name, *version, state)?;
         }
-        Control::Withdrawn { name, version, .. } => not_in_experiment(name, *version, state)?,
+        Control::Withdrawn { name, version, .. } => {
+            not_in_experiment(name, *version, state)?;
+            not_champion(name, *version, state)?;
+            if state.challenger(name, *version).is_none() {
+                return Err(Error::Role { what: format!("{name} {version} is no challenger") });
+            }
+        }
         Control::Experimented { experiments, at, .. } => {
             for experiment in experiments {
                 check_experiment(experiment, state, *at)?;
@@ -272,8 +279,15 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
 /// Refuses shares that leave the champion nothing.
 fn check_share(name: &str, version: u32, share_percent: u8, state: &State) -> Result<(), Error> {
     let others = state.challengers.iter().filter(|each| each.name != name || each.version != version);
-    let percent = u32::from(share_percent) + others.map(|each| u32::from(each.share_percent)).sum::<u32>();
+    let percent = u32::from(share_percent) + others.map(|each| u32::from(each.share_percent())).sum::<u32>();
     if percent > MOST_SHARED { Err(Error::Share { percent }) } else { Ok(()) }
+}
+
+/// Who decides is no challenger of its own, and does not go without another in its place.
+fn not_champion(name: &str, version: u32, state: &State) -> Result<(), Error> {
+    let is_champion = state.champion.as_ref().is_some_and(|(champion, at)| champion == name && *at == version);
+    let what = || format!("{name} {version} is the champion: promote another, or go back to the one before");
+    if is_champion { Err(Error::Role { what: what() }) } else { Ok(()) }
 }
 
 /// A model in an experiment keeps its share until that ends.

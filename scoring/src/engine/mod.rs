@@ -37,8 +37,8 @@ pub use self::core::{Applied, Arrival, Core, Recovered};
 pub use self::ledger::{Entry, Ledger};
 pub use self::proposals::Made;
 pub use self::replay::{Difference, Replayed};
-use self::shadow::Shadow;
 pub use self::shadow::ShadowScores;
+use self::shadow::{Shadow, Watcher};
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
 pub use self::taken::Taken;
@@ -601,9 +601,11 @@ impl Engine {
     fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Decided, Error> {
         let deciders = self.deciders.load();
         let started = Instant::now();
-        let is_in_time = terms.unhurried || (started - since).as_millis() < u128::from(deciders.policy.model_within_ms);
-        let said = if is_in_time { ask(&case, &deciders) } else { Err(Degradation::OutOfTime) };
+        let is_in_time = |at: Instant| terms.unhurried || (at - since).as_millis() < u128::from(deciders.policy.model_within_ms);
+        let said = if is_in_time(started) { ask(&case, &deciders) } else { Err(Degradation::OutOfTime) };
         let scored = Instant::now();
+        // What a model says too late is not waited for with reasons, too: rules alone decide.
+        let said = said.and_then(|said| if is_in_time(scored) { Ok(said) } else { Err(Degradation::OutOfTime) });
         // A clock that steps back decides nothing before it came.
         let decided_at = self.now().max(case.received_at);
         let asked = said.as_ref().ok().map(|said| said.model).or_else(|| Some(deciders.model_for(&case.event)?.0));
@@ -626,11 +628,16 @@ impl Engine {
         };
         self.figures().decided(&decision.event_id, position);
         if !deciders.challengers.is_empty()
-            && let Some(shadow) = &*self.shadow.lock().unwrap_or_else(PoisonError::into_inner)
+            && let Some(watcher) = self.watcher()
         {
-            shadow.watch(Arc::clone(&deciders), &decision, terms.unhurried);
+            watcher.watch(Arc::clone(&deciders), &decision, terms.unhurried);
         }
         Ok(Decided { status, decision, position, at })
+    }
+
+    /// Who hands decisions to the models that look on; nobody while stopping. It may wait, and then holds up nobody else.
+    fn watcher(&self) -> Option<Watcher> {
+        self.shadow.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Shadow::watcher)
     }
 
     /// A decision that is durable now.

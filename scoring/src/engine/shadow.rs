@@ -46,8 +46,14 @@ impl ShadowScores {
 
 /// The running thread.
 pub(super) struct Shadow {
-    sender: Option<SyncSender<(Arc<Deciders>, Watched)>>,
-    thread: Option<JoinHandle<()>>,
+    watcher: Watcher,
+    thread: JoinHandle<()>,
+}
+
+/// Hands decisions over to the thread.
+#[derive(Clone)]
+pub(super) struct Watcher {
+    sender: SyncSender<(Arc<Deciders>, Watched)>,
     metrics: Arc<Metrics>,
 }
 
@@ -66,9 +72,24 @@ impl Shadow {
         let (sender, receiver) = sync_channel(QUEUE);
         let run = move || follow(&receiver, &*log);
         let thread = background::spawn("shadow", run)?;
-        Ok(Self { sender: Some(sender), thread: Some(thread), metrics })
+        Ok(Self { watcher: Watcher { sender, metrics }, thread })
     }
 
+    /// Who hands decisions over; the thread ends when nobody can any more.
+    pub(super) fn watcher(&self) -> Watcher {
+        self.watcher.clone()
+    }
+
+    /// Scores what waits, and ends. Blocks.
+    pub(super) fn stop(self) {
+        drop(self.watcher);
+        if self.thread.join().is_err() {
+            tracing::error!("shadow scoring ended in a panic; decisions are not touched by it");
+        }
+    }
+}
+
+impl Watcher {
     /// Hands a decision over, where there is room; with `may_wait` it waits for room, so that of a replay nothing is left out.
     pub(super) fn watch(&self, deciders: Arc<Deciders>, decision: &Decision, may_wait: bool) {
         let watched = Watched {
@@ -78,20 +99,11 @@ impl Shadow {
             vector: decision.vector.clone(),
             decided: decision.champion.as_ref().map(|model| (model.role, model.version)),
         };
-        let Some(sender) = &self.sender else { return };
         let is_taken = match may_wait {
-            true => sender.send((deciders, watched)).is_ok(),
-            false => sender.try_send((deciders, watched)).is_ok(),
+            true => self.sender.send((deciders, watched)).is_ok(),
+            false => self.sender.try_send((deciders, watched)).is_ok(),
         };
         self.metrics.shadow_shed.inc_by(u64::from(!is_taken));
-    }
-
-    /// Scores what waits, and ends. Blocks.
-    pub(super) fn stop(mut self) {
-        self.sender = None;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("shadow scoring ended in a panic; decisions are not touched by it");
-        }
     }
 }
 

@@ -406,6 +406,26 @@ async fn a_decision_is_made_again_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_time_left_is_decided_without_a_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let policy = crate::policy::Policy { model_within_ms: 1, ..engine.pipeline().policy.clone() };
+    engine.change(Control::Governed { policy, by: "ada".to_owned(), at: NOW }).await.expect("changed");
+    let late = async |id: &str, terms: Terms| {
+        let ticket = engine.submit(event(id, 1, 100), NOW, terms).await.expect("accepted");
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        ticket.decided().await.expect("decided").decision
+    };
+    let hurried = late("hurried", Terms::default()).await;
+    assert_eq!((hurried.degradation, hurried.engine_mode), (Some(Degradation::OutOfTime), EngineMode::Degraded));
+    assert!(hurried.champion.is_none() && hurried.reasons.is_empty());
+    assert_eq!(late("unhurried", Terms { unhurried: true, ..Terms::default() }).await.degradation, None);
+    let replayed = engine.replay(EventId::new("hurried").expect("short")).await.expect("replayed").expect("it was decided");
+    assert_eq!(replayed.differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_hold_is_refused_before_it_is_recorded() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, log) = start(folder.path(), &pipeline("review"));
@@ -422,11 +442,21 @@ async fn what_does_not_hold_is_refused_before_it_is_recorded() {
         reason: String::new(),
         at: NOW,
     };
+    let withdrawn = |version: u32| Control::Withdrawn {
+        name: "card_fraud".to_owned(),
+        version,
+        by: "ada".to_owned(),
+        reason: String::new(),
+        at: NOW,
+    };
     let refused = [
         (Control::Ruled { rules: wrong, by: by.clone(), at }, "did you mean `customer_tx_count_1h`"),
         (Control::Listed { list: "nobody".to_owned(), entries: vec![], by, at }, "there is no list `nobody`"),
         (challenged(7, 0), "has no version 7"),
         (challenged(1, 100), "challengers would decide for 100 % of the entities"),
+        (challenged(1, 10), "card_fraud 1 is the champion: promote another"),
+        (withdrawn(1), "card_fraud 1 is the champion: promote another"),
+        (withdrawn(7), "card_fraud 7 is no challenger"),
     ];
     for (control, expect) in refused {
         let error = engine.change(control.clone()).await.expect_err("it is wrong").to_string();
