@@ -86,10 +86,10 @@ pub(crate) fn inside(
                 .merge(dashboards::alerts_router(Arc::clone(&riskflow.warehouse), Arc::clone(&watch)))
                 .merge(dashboards::drift_router(watch))
                 .merge(dashboards::models_router(riskflow.pages(monitoring)))
-                .merge(own)
-                .layer(CompressionLayer::new()),
+                .merge(own),
         )
         .merge(scoring::api::people_router(Arc::clone(&access)))
+        .layer(CompressionLayer::new())
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
     let (engine, telemetry) = (program.engine, program.signals.telemetry);

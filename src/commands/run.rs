@@ -12,7 +12,7 @@ use ingest::log::Log;
 use ingest::log::kafka::{KafkaLog, Membership, Seat};
 use scoring::Engine;
 use scoring::api::access::Access;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -41,6 +41,8 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
+    // From here on nobody ends the program by telling it to read its files again; told before it is ready, it does that once it is.
+    let hangups = signal(SignalKind::hangup())?;
     let config = args.config.load()?;
     let pipeline = crate::read_pipeline(&args.pipeline)?;
     let monitoring = crate::read_monitoring(&args.pipeline, &pipeline)?;
@@ -82,7 +84,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let stop = async move {
         tokio::select! { () = stop => {}, () = lost => {} }
     };
-    let reloading = tokio::spawn(reload_on_hangup(Arc::clone(&riskflow.engine), args.pipeline.clone(), Arc::clone(&access)));
+    let reloading =
+        tokio::spawn(reload_on_hangup(hangups, Arc::clone(&riskflow.engine), args.pipeline.clone(), Arc::clone(&access)));
     let reading = tokio::spawn(reload_when_changed(Arc::clone(&access)));
     let judging =
         crate::judging::start(Arc::clone(&riskflow.engine), riskflow.judge(&monitoring), Arc::clone(&signals.notifier))?;
@@ -183,9 +186,8 @@ pub(super) async fn reload_when_changed(access: Arc<Access>) {
 }
 
 /// Reads the pipeline file, keys and users again on SIGHUP. What is wrong with them is said, and then everything stays as it was.
-async fn reload_on_hangup(engine: Arc<Engine>, path: PathBuf, access: Arc<Access>) {
-    let mut hangup = signal(SignalKind::hangup()).expect("signals can be listened to");
-    while hangup.recv().await.is_some() {
+async fn reload_on_hangup(mut hangups: Signal, engine: Arc<Engine>, path: PathBuf, access: Arc<Access>) {
+    while hangups.recv().await.is_some() {
         if let Err(error) = access.reload() {
             output::message(&format!("keys and users stay as they were: {error}"));
         }

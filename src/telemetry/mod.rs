@@ -19,6 +19,7 @@ use axum::response::Response;
 use ingest::{Clock, SystemClock, Timestamp};
 use monitor::trust::trusted;
 use scoring::api::Trace;
+use scoring::api::access::told;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use self::otlp::{Span, export};
@@ -140,7 +141,7 @@ pub(crate) async fn traced<B, F: Future<Output = Response>>(
     next: impl FnOnce(Request<B>, bool) -> F,
 ) -> Response {
     let Some(picked) = telemetry.pick(request.headers()) else { return next(request, false).await };
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), told(request.uri().path()));
     let started_at = SystemClock.now();
     let response = next(request, true).await;
     let trace = response.extensions().get::<Trace>();

@@ -12,6 +12,7 @@ mod role;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod told;
 mod users;
 
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +44,7 @@ use self::quota::Refusals;
 pub use self::role::Role;
 pub use self::sessions::Lengths;
 use self::sessions::{Begun, Lost, Session, Sessions};
+pub use self::told::told;
 pub use self::users::{User, UserChange, UserError, UserFile};
 use super::problem::{Detail, Problem};
 use crate::audit::{self, Chain, Draft};
@@ -293,7 +295,7 @@ impl Access {
 
     /// Logs a call that is refused, and tells the audit of it where that is worth it.
     fn refused(&self, refusal: &Refusal, method: &Method, path: &str, call: Option<&str>, address: Option<IpAddr>) {
-        tracing::warn!(%method, path, "a call was refused: {refusal}");
+        tracing::warn!(%method, path = told(path), "a call was refused: {refusal}");
         self.tell_refusals(refusal.told(self.now(), call, address));
     }
 
@@ -353,7 +355,7 @@ impl Access {
         };
         found.map(Some).map_err(|refusal| {
             let path = parts.uri.path();
-            let call = (!matches!(*method, Method::GET | Method::HEAD)).then(|| format!("{method} {path}"));
+            let call = (!matches!(*method, Method::GET | Method::HEAD)).then(|| format!("{method} {}", told(path)));
             self.refused(&refusal, method, path, call.as_deref(), address_in(&parts.extensions));
             refusal.problem()
         })
@@ -564,7 +566,7 @@ pub async fn guard<B, F: Future<Output = Response>>(
         Err(Refusal::NoKey)
     };
     let changes = !matches!(*method, Method::GET | Method::HEAD) && scope != Scope::Score && scope != Scope::Label;
-    let call = changes.then(|| format!("{method} {}", request.uri().path()));
+    let call = changes.then(|| format!("{method} {}", told(request.uri().path())));
     match admitted {
         Ok(person) => {
             let who = call.is_some().then(|| person.name.clone());
