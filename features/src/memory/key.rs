@@ -33,6 +33,8 @@ pub(super) struct Step<'a> {
     /// Whether it is known to be bad.
     pub(super) is_bad: bool,
     pub(super) moment: Moment<'a>,
+    /// No event comes behind it.
+    pub(super) horizon: i64,
     /// All that is read, by the plan's numbers.
     pub(super) reads: &'a [Read],
     /// Whether there is memory for more.

@@ -14,6 +14,9 @@ use crate::store::Partial;
 
 const CHUNK: usize = 1_024;
 
+/// So many slots are looked at for each new key.
+const SWEPT_BY_NEW: usize = 2;
+
 /// All keys of one entity.
 #[derive(Debug)]
 pub(crate) struct Keys {
@@ -106,7 +109,7 @@ impl Keys {
         partials: &mut [Partial],
     ) -> Option<Placed> {
         let is_guessed = self.get(guessed).is_some_and(|key| *key.name == *name);
-        let slot = if is_guessed { guessed } else { self.slot(name, plan, step.may_grow)? };
+        let slot = if is_guessed { guessed } else { self.slot(name, plan, step)? };
         let key = self.get_mut(slot).expect("the slot of a key has the key");
         let had = key.history_bytes();
         let is_late = key.apply(plan, step, row, partials);
@@ -118,11 +121,13 @@ impl Keys {
 
     /// The slot of a key. A new one is taken if it may be, and `None` says that it was not.
     #[inline(never)]
-    fn slot(&mut self, name: &str, plan: &EntityPlan, may_grow: bool) -> Option<u32> {
+    fn slot(&mut self, name: &str, plan: &EntityPlan, step: &Step<'_>) -> Option<u32> {
         if let Some(slot) = self.find(name) {
             return Some(slot);
         }
-        if !may_grow {
+        // Idle keys go faster than new ones come.
+        (0..SWEPT_BY_NEW).for_each(|_| self.sweep(plan, step.horizon));
+        if !step.may_grow {
             self.refused += 1;
             return None;
         }

@@ -30,7 +30,7 @@ use ingest::Event;
 use crate::plan::{EntityPlan, Plan};
 use crate::store::{Applied, Moment, Partial, Store, Touch, Usage};
 
-/// With every so many events one slot of each entity is looked at, so that idle keys go.
+/// With every so many events one slot of each entity is looked at, so that idle keys go; more are with each new key.
 const SWEEP: u64 = 16;
 
 /// All state of a plan.
@@ -150,6 +150,7 @@ impl Store for Memory {
             position: touch.position.0,
             is_bad: labels.as_mut().is_some_and(|labels| labels.early.take(fingerprint).unwrap_or(false)),
             moment: Moment { now: touch.event.occurred_at.micros(), midnights: touch.midnights },
+            horizon: touch.horizon,
             reads: &plan.reads,
             may_grow,
         };

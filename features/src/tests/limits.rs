@@ -165,6 +165,18 @@ fn a_window_that_ends_needs_no_idle_time_to_be_forgotten() {
 }
 
 #[test]
+fn where_every_event_brings_a_new_key_idle_ones_go_as_fast() {
+    let mut stream = Stream::new(r#"features = [{ name = "count", kind = "count", entity = "customer", windows = ["10s"] }]"#);
+    for second in 0..20_000 {
+        let mut event = event(second, 1_000 + second as i64, 0, None, 1);
+        event.entities[0] = Some(format!("customer {second}").into());
+        stream.apply_event(&event);
+    }
+    let keys = stream.usage("customer").keys;
+    assert!(keys < 200, "{keys} keys are kept for windows of ten seconds");
+}
+
+#[test]
 fn when_memory_is_full_new_keys_are_missing_and_known_ones_are_answered() {
     let features = r#"
         features = [{ name = "count", kind = "count", entity = "customer", windows = ["lifetime"] }]
