@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// Whether a text is a card number (primary account number): 13 to 19 digits, also in groups with spaces or hyphens between them, whose
 /// check digit is right by the formula of Luhn (ISO/IEC 7812-1, annex B). One random number of that length in ten is taken for one.
-pub(super) fn is_card_number(text: &str) -> bool {
+pub fn is_card_number(text: &str) -> bool {
     let mut digits = [0_u8; 19];
     let mut count = 0;
     for letter in text.bytes().filter(|letter| !matches!(letter, b' ' | b'-')) {
@@ -42,6 +42,11 @@ pub fn without_card_numbers(text: &str) -> Cow<'_, str> {
     }
     safe.push_str(&text[copied..]);
     Cow::Owned(safe)
+}
+
+/// Whether there is a card number in a text.
+pub fn has_card_number(text: &str) -> bool {
+    matches!(without_card_numbers(text), Cow::Owned(_))
 }
 
 /// Where digits lie, without a gap.

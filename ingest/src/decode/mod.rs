@@ -15,7 +15,7 @@ mod tests;
 
 use std::fmt;
 
-pub use self::card_number::without_card_numbers;
+pub use self::card_number::{has_card_number, is_card_number, without_card_numbers};
 use crate::event::Event;
 use crate::label::Outcome;
 

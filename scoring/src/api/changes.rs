@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::in_path::InPath;
-use super::lists::{EntryDraft, drafted};
+use super::lists::{EntryDraft, drafted, of_tokens};
 use super::models::{self, Wanted};
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
@@ -224,11 +224,15 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
         }
         ChangeDraft::Rule { rule_id, rule } => {
             let id = rules::rule_id_of(rule_id)?;
+            rules::without_card_numbers(&rule)?;
             Box::new(move |state: &Known| {
                 Ok(vec![Control::Ruled { rules: vec![rules::next(rule, id, by.clone(), state)?], by, at }])
             })
         }
-        ChangeDraft::Listed { list, entries } => one(Control::Listed { list, entries: drafted(entries, &by)?, by, at }),
+        ChangeDraft::Listed { list, entries } => {
+            let entries = drafted(entries, &by, of_tokens(&api, &list))?;
+            one(Control::Listed { list, entries, by, at })
+        }
         ChangeDraft::Unlisted { list, values } => one(Control::Unlisted { list, values, by, at }),
         ChangeDraft::Policy { policy } => one(Control::Governed { policy, by, at }),
     };

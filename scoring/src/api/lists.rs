@@ -13,7 +13,7 @@ use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
 use crate::control::{Control, Person};
-use crate::lists::{Declared, Entries, Entry, Kind, Pattern, import};
+use crate::lists::{Declared, Entries, Entry, EntryError, Kind, Pattern, import};
 
 /// A list, without what is on it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,11 +114,18 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Response, Problem> {
     let Drafts { entries } = super::json(&body.map_err(Problem::body)?)?;
-    put(&api, list, drafted(entries, &by.name)?, by).await
+    let entries = drafted(entries, &by.name, of_tokens(&api, &list))?;
+    put(&api, list, entries, by).await
 }
 
-/// Entries as they are written, put there by `created_by`.
-pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str) -> Result<Vec<Entry>, Problem> {
+/// Whether a list's keys stand for card numbers. One that there is not is refused when it is changed.
+pub(super) fn of_tokens(api: &Api, list: &str) -> bool {
+    let deciders = api.engine.deciders();
+    deciders.lists.get(list).is_some_and(|(list, _)| list.key.is_token(&deciders.pipeline.schema))
+}
+
+/// Entries as they are written, put there by `created_by`. `of_tokens` is whether the list's keys stand for card numbers.
+pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str, of_tokens: bool) -> Result<Vec<Entry>, Problem> {
     let entry = |draft: EntryDraft| Entry {
         pattern: draft.value,
         reason: draft.reason,
@@ -129,8 +136,11 @@ pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str) -> Result<Vec<E
     };
     let entries: Vec<Entry> = drafts.into_iter().map(entry).collect();
     for (number, entry) in entries.iter().enumerate() {
-        let wrong = |error: crate::lists::EntryError| Problem::invalid(Some(format!("entries.{number}")), error.to_string());
-        entry.check().map_err(wrong)?;
+        let wrong = |error: EntryError| {
+            let field = error.field().map_or_else(|| format!("entries.{number}"), |field| format!("entries.{number}.{field}"));
+            Problem::invalid(Some(field), error.to_string())
+        };
+        entry.check(of_tokens).map_err(wrong)?;
     }
     Ok(entries)
 }
@@ -141,7 +151,7 @@ pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str) -> Result<Vec<E
     path = "/v1/lists/{list}/import",
     tag = "lists",
     params(("list" = String, Path, description = "the list")),
-    request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `approved_by`, `valid_from`, `valid_until`"),
+    request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `valid_from`, `valid_until`"),
     responses(
         (status = 200, description = "they are on it", body = Changed),
         (status = 202, description = "it waits for a second person", body = ChangeAnswer),
@@ -156,7 +166,8 @@ pub(super) async fn import(
 ) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
     let text = std::str::from_utf8(&body).map_err(|_| Problem::invalid(None, "the file is not UTF-8 text".to_owned()))?;
-    let entries = import::entries(text, &by.name).map_err(|error| Problem::invalid(None, error.to_string()))?;
+    let entries = import::entries(text, &by.name, of_tokens(&api, &list));
+    let entries = entries.map_err(|error| Problem::invalid(None, error.to_string()))?;
     put(&api, list, entries, by).await
 }
 
@@ -213,4 +224,31 @@ pub(super) async fn remove(
 
 fn unknown(list: &str) -> Problem {
     Problem::not_found(format!("there is no list `{list}` in the pipeline file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_refused_is_named() {
+        let check = |entries: &str, of_tokens: bool, expect: Result<usize, &str>| {
+            let drafts = serde_json::from_str::<Drafts>(&format!(r#"{{"entries":[{entries}]}}"#)).expect("drafts").entries;
+            let got = drafted(drafts, "ada", of_tokens).map(|entries| entries.len());
+            let got = got.map_err(|problem| serde_json::to_value(problem).expect("plain data"));
+            let named = got.as_ref().copied().map_err(|problem| problem["field"].as_str().unwrap_or_default());
+            assert_eq!(named, expect, "{entries}");
+            let is_right = |problem: &serde_json::Value| problem["status"] == 422 && !problem.to_string().contains("1111");
+            assert!(got.as_ref().err().is_none_or(is_right), "{got:?}");
+        };
+        let number = r#"{"value":"tok_1"},{"value":"4111111111111111","reason":"x"}"#;
+        check(number, true, Err("entries.1.value"));
+        check(number, false, Ok(2));
+        check(r#"{"value":"4111-1111-1111-1111*"}"#, true, Err("entries.0.value"));
+        check(r#"{"value":"41111111*"},{"value":"tok_4111111111111111"}"#, true, Ok(2));
+        check(r#"{"value":"tok_1","reason":"was 4111 1111 1111 1111"}"#, false, Err("entries.0.reason"));
+        check(r#"{"value":"10.0.0.0/8"},{"value":"10.0.0.0/33"}"#, false, Err("entries.1.value"));
+        let backwards = r#"{"value":"a","valid_from":"2026-01-02T00:00:00Z","valid_until":"2026-01-01T00:00:00Z"}"#;
+        check(backwards, false, Err("entries.0"));
+    }
 }

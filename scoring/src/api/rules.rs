@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use ingest::decode::has_card_number;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -97,6 +98,7 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let draft: RuleDraft = super::json(&body.map_err(Problem::body)?)?;
     let id = rule_id_of(rule_id)?;
+    without_card_numbers(&draft)?;
     let (at, by) = (api.engine.now(), author.name.clone());
     let written = move |known: &Known| {
         let rule = next(draft, id, by.clone(), known)?;
@@ -107,6 +109,18 @@ pub(super) async fn put(
 
 pub(super) fn rule_id_of(rule_id: String) -> Result<RuleId, Problem> {
     RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))
+}
+
+/// Refuses a rule that has a card number in it, so that none reaches the log; events have the token that stands for it.
+pub(super) fn without_card_numbers(draft: &RuleDraft) -> Result<(), Problem> {
+    let RuleDraft { name, description, when, reason, .. } = draft;
+    let reason = reason.as_ref().map_or("", |reason| reason.text.as_str());
+    let texts = [("name", name.as_str()), ("description", description), ("when", when), ("reason", reason)];
+    let refused = |field: &str| {
+        let detail = format!("`{field}` has what looks like a card number in it: write the token that stands for it");
+        Problem::invalid(Some(field.to_owned()), detail)
+    };
+    texts.into_iter().find(|(_, text)| has_card_number(text)).map_or(Ok(()), |(field, _)| Err(refused(field)))
 }
 
 /// The next version of a rule, or its first.

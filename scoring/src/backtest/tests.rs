@@ -336,7 +336,7 @@ async fn figures_are_those_of_plain_loops() {
     check(vec![Change::Thresholds { review: Some(650), decline: Some(900) }], 30, &|_, decision| {
         (by_score(score(decision), 650, 900), false)
     });
-    let listed = crate::lists::import::entries("value\nc3\nc11\n", "ada").expect("entries");
+    let listed = crate::lists::import::entries("value\nc3\nc11\n", "ada", false).expect("entries");
     let on_it = |event: &Event| ["c3", "c11"].contains(&event.entities[0].as_deref().expect("a customer"));
     check(vec![Change::Listed { list: "stolen".to_owned(), entries: listed }], 20, &|event, decision| {
         (if on_it(event) { Verdict::Decline } else { decision.decision }, false)

@@ -1,5 +1,7 @@
 use std::fmt;
+use std::net::IpAddr;
 
+use ingest::decode::{has_card_number, is_card_number};
 use ingest::{EventId, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Pattern {
     /// The key itself: `tok_1`.
     Exact(Box<str>),
+    /// An address, however a key writes it: `203.0.113.7`, `2001:db8::1`. A version 4 one that is mapped to version 6 is one of version 4.
+    Address(IpAddr),
     /// Keys that begin so: `41111111*`.
     Prefix(Box<str>),
     /// Addresses in a network: `203.0.113.0/24`, `2001:db8::/32`.
@@ -31,20 +35,45 @@ pub enum EntryError {
         /// What was meant, presumably.
         network: IpNet,
     },
+    /// It is written as a network is, and is none.
+    #[error("reads like a network and is none: a network is a whole address, a slash and up to 32 bits, 128 in version 6")]
+    Network,
+    /// A card number where a token is expected; events are told the same.
+    #[error("must be a token: it looks like a card number")]
+    Token,
+    /// A card number in what is said of it.
+    #[error("must not have a card number in it")]
+    Reason,
     /// Its time ends before it begins.
     #[error("valid_until lies before valid_from")]
     Period,
 }
 
+impl EntryError {
+    /// The field of the entry that it is about, where it is about one alone.
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Length | Self::Star | Self::Bits { .. } | Self::Network | Self::Token => Some("value"),
+            Self::Reason => Some("reason"),
+            Self::Period => None,
+        }
+    }
+}
+
 impl Pattern {
-    /// `tok_1` is itself, `4111*` what begins so, `203.0.113.0/24` the addresses of a network; any other text with a slash is itself.
+    /// `tok_1` is itself, `4111*` what begins so, `203.0.113.7` an address, `203.0.113.0/24` the addresses of a network; any other text
+    /// with a slash is itself.
     pub fn parse(text: &str) -> Result<Self, EntryError> {
         if text.is_empty() || text.len() > EventId::MAX_BYTES {
             return Err(EntryError::Length);
         }
         if let Ok(network) = text.parse::<IpNet>() {
             let trunc = network.trunc();
-            return if trunc == network { Ok(Self::Network(network)) } else { Err(EntryError::Bits { network: trunc }) };
+            let canonical = Self::Network(canonical(network));
+            return if trunc == network { Ok(canonical) } else { Err(EntryError::Bits { network: trunc }) };
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Address(address.to_canonical()));
         }
         match text.split_once('*') {
             None => Ok(Self::Exact(text.into())),
@@ -54,10 +83,28 @@ impl Pattern {
     }
 }
 
+/// A network of mapped addresses, `::ffff:203.0.113.0/120`, as that of the addresses themselves, `203.0.113.0/24`.
+fn canonical(network: IpNet) -> IpNet {
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(length)) => IpNet::new(address, length).unwrap_or(network),
+        _ => network,
+    }
+}
+
+/// Whether a text that is no network was meant for one: `10.0.0.0/33`, `10.0.0/8`.
+fn was_meant_for_network(text: &str) -> bool {
+    let is_of_address = |letter: u8| letter.is_ascii_hexdigit() || matches!(letter, b'.' | b':');
+    text.split_once('/').is_some_and(|(address, length)| {
+        let has_length = !length.is_empty() && length.bytes().all(|letter| letter.is_ascii_digit());
+        has_length && address.contains(['.', ':']) && address.bytes().all(is_of_address)
+    })
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(text) => f.write_str(text),
+            Self::Address(address) => address.fmt(f),
             Self::Prefix(text) => write!(f, "{text}*"),
             Self::Network(network) => network.fmt(f),
         }
@@ -106,8 +153,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether its time makes sense.
-    pub fn check(&self) -> Result<(), EntryError> {
+    /// Whether it makes sense on a list that it is to be put on; `of_tokens` is whether that list's keys stand for card numbers. What is in
+    /// the log already is read without.
+    pub fn check(&self, of_tokens: bool) -> Result<(), EntryError> {
+        match &self.pattern {
+            Pattern::Exact(text) if was_meant_for_network(text) => return Err(EntryError::Network),
+            Pattern::Exact(text) | Pattern::Prefix(text) if of_tokens && is_card_number(text) => return Err(EntryError::Token),
+            _ => {}
+        }
+        if has_card_number(&self.reason) {
+            return Err(EntryError::Reason);
+        }
         match (self.valid_from, self.valid_until) {
             (Some(from), Some(until)) if until <= from => Err(EntryError::Period),
             _ => Ok(()),

@@ -1,9 +1,9 @@
-//! Entries out of CSV: a header that names `value` and any of `reason`, `approved_by`, `valid_from`, `valid_until`, then a line an entry.
+//! Entries out of CSV: a header that names `value` and any of `reason`, `valid_from`, `valid_until`, then a line an entry.
 
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use ingest::Timestamp;
 
-use super::{Entry, Pattern};
+use super::{Entry, EntryError, Pattern};
 
 /// Why a file is not read, or a line of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,10 +15,11 @@ pub struct ImportError {
     pub what: String,
 }
 
-const COLUMNS: [&str; 5] = ["value", "reason", "approved_by", "valid_from", "valid_until"];
+const COLUMNS: [&str; 4] = ["value", "reason", "valid_from", "valid_until"];
 
-/// All entries of a text, put there by `created_by`; the first line that is wrong is named, and then none is taken.
-pub fn entries(text: &str, created_by: &str) -> Result<Vec<Entry>, ImportError> {
+/// All entries of a text, put there by `created_by`; the first line that is wrong is named, and then none is taken. `of_tokens` is whether
+/// the list's keys stand for card numbers.
+pub fn entries(text: &str, created_by: &str, of_tokens: bool) -> Result<Vec<Entry>, ImportError> {
     let mut lines = records(text);
     let fail = |line: u64, what: String| Err(ImportError { line, what });
     let Some((_, header)) = lines.next() else { return fail(1, "there is no header".to_owned()) };
@@ -44,6 +45,10 @@ pub fn entries(text: &str, created_by: &str) -> Result<Vec<Entry>, ImportError> 
             places.iter().position(|place| *place == column).map(|at| fields[at].as_str()).filter(|text| !text.is_empty())
         };
         let wrong = |what: String| ImportError { line, what };
+        let refused = |error: EntryError| match error.field() {
+            Some(field) => wrong(format!("{field} {error}")),
+            None => wrong(error.to_string()),
+        };
         let time = |column: usize| -> Result<Option<Timestamp>, ImportError> {
             let read = |text: &str| text.parse().map_err(|_| wrong(format!("{} `{text}` is no time", COLUMNS[column])));
             field(column).map(read).transpose()
@@ -53,11 +58,11 @@ pub fn entries(text: &str, created_by: &str) -> Result<Vec<Entry>, ImportError> 
             pattern,
             reason: field(1).unwrap_or_default().to_owned(),
             created_by: created_by.to_owned(),
-            approved_by: field(2).map(str::to_owned),
-            valid_from: time(3)?,
-            valid_until: time(4)?,
+            approved_by: None,
+            valid_from: time(2)?,
+            valid_until: time(3)?,
         };
-        entry.check().map_err(|error| wrong(error.to_string()))?;
+        entry.check(of_tokens).map_err(refused)?;
         entries.push(entry);
     }
     Ok(entries)

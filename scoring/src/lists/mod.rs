@@ -8,6 +8,7 @@ pub mod import;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::IpAddr;
 
 use hashbrown::DefaultHashBuilder;
@@ -60,6 +61,11 @@ impl Key {
         schema.entity(name).map(Self::Entity).or_else(|| attribute().map(Self::Attribute))
     }
 
+    /// Whether its keys are tokens that stand for card numbers.
+    pub fn is_token(&self, schema: &Schema) -> bool {
+        matches!(self, Self::Entity(at) if schema.entities[*at].token)
+    }
+
     fn of<'a>(&self, event: &'a Event) -> Option<&'a str> {
         match self {
             Self::Entity(at) => event.entities[*at].as_deref(),
@@ -105,6 +111,7 @@ type Shared<K> = HashTrieMapSync<K, Entry, DefaultHashBuilder>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entries {
     exact: Shared<Box<str>>,
+    addresses: Shared<IpAddr>,
     prefixes: Shared<Box<str>>,
     networks: Shared<IpNet>,
     /// How many prefixes there are of each length in bytes.
@@ -116,7 +123,7 @@ pub struct Entries {
 impl Entries {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.exact.size() + self.prefixes.size() + self.networks.size()
+        self.exact.size() + self.addresses.size() + self.prefixes.size() + self.networks.size()
     }
 
     /// Whether there are none.
@@ -126,13 +133,15 @@ impl Entries {
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.exact.values().chain(self.prefixes.values()).chain(self.networks.values())
+        let keys = self.exact.values().chain(self.addresses.values());
+        keys.chain(self.prefixes.values()).chain(self.networks.values())
     }
 
     /// The entry of a pattern.
     pub fn get(&self, pattern: &Pattern) -> Option<&Entry> {
         match pattern {
             Pattern::Exact(text) => self.exact.get(text),
+            Pattern::Address(address) => self.addresses.get(address),
             Pattern::Prefix(text) => self.prefixes.get(text),
             Pattern::Network(network) => self.networks.get(network),
         }
@@ -145,6 +154,7 @@ impl Entries {
         }
         match entry.pattern.clone() {
             Pattern::Exact(text) => self.exact.insert_mut(text, entry),
+            Pattern::Address(address) => self.addresses.insert_mut(address, entry),
             Pattern::Prefix(text) => self.prefixes.insert_mut(text, entry),
             Pattern::Network(network) => self.networks.insert_mut(network, entry),
         }
@@ -154,6 +164,7 @@ impl Entries {
     pub fn remove(&mut self, pattern: &Pattern) -> bool {
         let was_there = match pattern {
             Pattern::Exact(text) => self.exact.remove_mut(text),
+            Pattern::Address(address) => self.addresses.remove_mut(address),
             Pattern::Prefix(text) => self.prefixes.remove_mut(text),
             Pattern::Network(network) => self.networks.remove_mut(network),
         };
@@ -170,7 +181,7 @@ impl Entries {
             counts.retain(|_, count| *count > 0);
         }
         match pattern {
-            Pattern::Exact(_) => {}
+            Pattern::Exact(_) | Pattern::Address(_) => {}
             Pattern::Prefix(text) => add(&mut self.prefix_lengths, text.len(), change),
             Pattern::Network(network) => {
                 add(&mut self.network_lengths, (network.addr().is_ipv6(), network.prefix_len()), change);
@@ -178,21 +189,56 @@ impl Entries {
         }
     }
 
-    /// The entry that a key is on at a time: the exact one, or else the longest prefix or the smallest network that holds it.
+    /// The entry that a key is on at a time: the exact one, or else the longest prefix or the smallest network that holds it. An address is
+    /// the same however it is written.
     pub fn find(&self, key: &str, at: Timestamp) -> Option<&Entry> {
-        let is_valid = |entry: &&Entry| entry.is_valid(at);
-        let exact = || self.exact.get(key).filter(is_valid);
-        let prefix = || {
-            let mut lengths = self.prefix_lengths.keys().rev().filter(|length| key.is_char_boundary(**length));
-            lengths.find_map(|length| self.prefixes.get(key.get(..*length)?).filter(is_valid))
-        };
-        let network = || {
-            let address: IpAddr = if self.networks.is_empty() { None } else { key.parse().ok() }?;
-            let mut lengths = self.network_lengths.keys().rev().filter(|(is_v6, _)| *is_v6 == address.is_ipv6());
-            lengths.find_map(|(_, length)| self.networks.get(&IpNet::new(address, *length).ok()?.trunc()).filter(is_valid))
-        };
-        exact().or_else(prefix).or_else(network)
+        let exact = self.exact.get(key).filter(|entry| entry.is_valid(at));
+        exact.or_else(|| match self.address(key) {
+            Some(address) => self.find_address(key, address, at),
+            None => self.find_prefix(key, at),
+        })
     }
+
+    /// The address that a key is, where entries may know it in another form. One of version 4 has no other.
+    fn address(&self, key: &str) -> Option<IpAddr> {
+        let has_addresses = !self.addresses.is_empty() || !self.networks.is_empty();
+        if has_addresses || (!self.prefixes.is_empty() && key.contains(':')) { key.parse().ok() } else { None }
+    }
+
+    fn find_address(&self, key: &str, written: IpAddr, at: Timestamp) -> Option<&Entry> {
+        let address = written.to_canonical();
+        let rewritten = || {
+            let may_differ = written.is_ipv6() && !self.prefixes.is_empty();
+            if may_differ { self.find_prefix(text_of(address, &mut [0; ADDRESS_BYTES])?, at) } else { None }
+        };
+        // Wide networks of version 6 hold the mapped addresses, and not those of version 4 that they stand for.
+        let wide = || if written == address { None } else { self.find_network(written, at) };
+        let exact = self.addresses.get(&address).filter(|entry| entry.is_valid(at));
+        let prefix = || self.find_prefix(key, at).or_else(rewritten);
+        exact.or_else(prefix).or_else(|| self.find_network(address, at)).or_else(wide)
+    }
+
+    fn find_prefix(&self, key: &str, at: Timestamp) -> Option<&Entry> {
+        let mut lengths = self.prefix_lengths.keys().rev().filter(|length| key.is_char_boundary(**length));
+        lengths.find_map(|length| self.prefixes.get(key.get(..*length)?).filter(|entry| entry.is_valid(at)))
+    }
+
+    fn find_network(&self, address: IpAddr, at: Timestamp) -> Option<&Entry> {
+        let mut lengths = self.network_lengths.keys().rev().filter(|(is_v6, _)| *is_v6 == address.is_ipv6());
+        let holds = |length: u8| self.networks.get(&IpNet::new(address, length).ok()?.trunc());
+        lengths.find_map(|(_, length)| holds(*length).filter(|entry| entry.is_valid(at)))
+    }
+}
+
+/// No address is written with more.
+const ADDRESS_BYTES: usize = 45;
+
+/// An address in its canonical form, without an allocation.
+fn text_of(address: IpAddr, room: &mut [u8; ADDRESS_BYTES]) -> Option<&str> {
+    let mut rest = room.as_mut_slice();
+    write!(rest, "{address}").ok()?;
+    let left = rest.len();
+    std::str::from_utf8(&room[..ADDRESS_BYTES - left]).ok()
 }
 
 /// Lists as of a time.

@@ -19,8 +19,8 @@ pub(super) fn of(args: &Args) -> anyhow::Result<Vec<Change>> {
     }
     changes.extend(args.thresholds.clone());
     for (list, path) in &args.list {
-        let entries =
-            import::entries(&read(path)?, "riskflow backtest").with_context(|| format!("{} is no list", path.display()))?;
+        let entries = import::entries(&read(path)?, "riskflow backtest", false)
+            .with_context(|| format!("{} is no list", path.display()))?;
         changes.push(Change::Listed { list: list.clone(), entries });
     }
     changes.extend(args.model.clone());
