@@ -13,7 +13,7 @@ use crate::output;
 /// checked again before.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  riskflow changes list --url http://127.0.0.1:8080 --api-key rf_...\n  riskflow changes approve 3 --url http://127.0.0.1:8080 --api-key rf_... --reason \"checked on July\"\n  riskflow changes approve 3 --pipeline pipelines/card_fraud_handbook.toml --by bob"
+    after_help = "Examples:\n  riskflow changes list --url http://127.0.0.1:8080\n  riskflow changes approve 3 --url http://127.0.0.1:8080 --reason \"checked on July\"\n  riskflow changes approve 3 --pipeline pipelines/card_fraud_handbook.toml --by bob"
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -52,8 +52,8 @@ pub struct Args {
     /// Ask this server
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The key of its API
-    #[arg(long, value_name = "KEY", requires = "url")]
+    /// The key of its API, with --url
+    #[arg(long, value_name = "KEY", env = super::API_KEY, hide_env_values = true)]
     api_key: Option<String>,
     /// Print one JSON object
     #[arg(long)]

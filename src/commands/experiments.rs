@@ -14,7 +14,7 @@ use crate::output;
 /// has to approve; guardrails take the share away when they break.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  riskflow experiments start november --challenger 4 --reason \"trained on October\" --url http://127.0.0.1:8080 --api-key rf_...\n  riskflow experiments start november_split --challenger 4 --share 10 --approval-rate-change 0.05 --error-share 0.01 --ends 2026-12-01 \\\n    --reason \"beats 3 in shadow\" --url http://127.0.0.1:8080 --api-key rf_...\n  riskflow experiments end november_split promote --reason \"beats 3\" --url http://127.0.0.1:8080 --api-key rf_..."
+    after_help = "Examples:\n  riskflow experiments start november --challenger 4 --reason \"trained on October\" --url http://127.0.0.1:8080\n  riskflow experiments start november_split --challenger 4 --share 10 --approval-rate-change 0.05 --error-share 0.01 --ends 2026-12-01 \\\n    --reason \"beats 3 in shadow\" --url http://127.0.0.1:8080\n  riskflow experiments end november_split promote --reason \"beats 3\" --url http://127.0.0.1:8080"
 )]
 pub struct Args {
     #[command(subcommand)]

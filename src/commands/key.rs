@@ -36,14 +36,14 @@ enum Command {
         /// What it may do: score, label, read, alerts, review, approve, admin
         #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true, value_parser = scope)]
         scopes: Vec<Scope>,
-        /// How many requests a second it may send [default: as many as it likes]
+        /// How many requests a second it may send; a batch of events is one request [default: as many as it likes]
         #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
         per_second: u32,
         /// How long it is good for [default: for ever]
         #[arg(long, value_name = "LENGTH")]
         expires: Option<Duration>,
     },
-    /// Make another secret for a key; the one before stays good for a while
+    /// Make another secret for a key; the one before stays good for a while, but not beyond its own end
     Rotate {
         /// Whose it is
         #[arg(long, value_name = "NAME")]
@@ -51,6 +51,9 @@ enum Command {
         /// How long the secret before stays good
         #[arg(long, value_name = "LENGTH", default_value = "1d")]
         overlap: Duration,
+        /// How long the other secret is good for [default: as long as the one before was when it was made]
+        #[arg(long, value_name = "LENGTH")]
+        expires: Option<Duration>,
     },
     /// End all keys of a name at once
     Revoke {
@@ -87,7 +90,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             };
             reveal(&keys.add(new, random()?, &by, now)?)
         }
-        Command::Rotate { name, overlap } => reveal(&keys.rotate(name, now + *overlap, random()?, &by, now)?),
+        Command::Rotate { name, overlap, expires } => {
+            let expires_at = expires.map(|length| now + length);
+            let (secret, before_ends) = keys.rotate(name, now + *overlap, expires_at, random()?, &by, now)?;
+            output::message(&format!("the secret before ends at {before_ends}"));
+            reveal(&secret)
+        }
         Command::Revoke { name } => {
             keys.revoke(name, &by, now)?;
             output::message(&format!("`{name}` has no key any more; a running server knows within a second"));

@@ -35,6 +35,9 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 
+/// The variable with the key of the API, for commands that ask a server: an argument is seen by everybody who lists processes.
+const API_KEY: &str = "RISKFLOW_API_KEY";
+
 /// How the program is configured, on every command that keeps something.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ConfigArgs {
@@ -48,12 +51,17 @@ pub struct ConfigArgs {
 
 impl ConfigArgs {
     fn load(&self) -> anyhow::Result<Config> {
-        let mut config = Config::load(self.config.as_deref(), std::env::vars())?;
+        let mut config = Config::load(self.config.as_deref(), settings(std::env::vars()))?;
         if let Some(folder) = &self.data_dir {
             config.data.clone_from(folder);
         }
         Ok(config)
     }
+}
+
+/// What of the environment may be a setting: the key of the API is none.
+fn settings(environment: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = (String, String)> {
+    environment.filter(|(name, _)| name != API_KEY)
 }
 
 /// Who runs a command, in the audit: who can do that is trusted with the name.
@@ -80,4 +88,17 @@ fn pause(length: std::time::Duration) {
 /// A number of threads.
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|threads| *threads >= 1).ok_or_else(|| "give a whole number from 1 on".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_the_api_is_no_setting() {
+        let environment = [(API_KEY, "rf_1"), ("RISKFLOW_SERVER__LISTEN", "127.0.0.1:9")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::load(None, settings(environment.into_iter())).expect("it fits");
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:9");
+    }
 }

@@ -30,7 +30,7 @@ use crate::output;
 /// Nothing is changed. With --check it fails where something has drifted or a guardrail is broken, for a timer that tells somebody.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  riskflow monitor --url http://127.0.0.1:8080 --api-key rf_...\n  riskflow monitor --pipeline pipelines/card_fraud.toml --days 7 --json\n  riskflow monitor --url http://127.0.0.1:8080 --check || page-somebody"
+    after_help = "Examples:\n  riskflow monitor --url http://127.0.0.1:8080\n  riskflow monitor --pipeline pipelines/card_fraud.toml --days 7 --json\n  riskflow monitor --url http://127.0.0.1:8080 --check || page-somebody"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -41,8 +41,8 @@ pub struct Args {
     /// Ask this server
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The key of its API
-    #[arg(long, value_name = "KEY", requires = "url")]
+    /// The key of its API, with --url
+    #[arg(long, value_name = "KEY", env = super::API_KEY, hide_env_values = true)]
     api_key: Option<String>,
     /// Look at so many days, up to the last that has decisions
     #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]

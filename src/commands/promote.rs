@@ -14,7 +14,7 @@ use crate::output;
 /// for a second person, who approves it with `riskflow changes approve`, unless `four_eyes` in [governance] of the pipeline file leaves models out.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  riskflow promote --pipeline pipelines/card_fraud_handbook.toml --version 3 --by ada --reason \"beats 2 on August\"\n  riskflow promote --url http://127.0.0.1:8080 --api-key rf_... --version 3 --reason \"beats 2 on August\""
+    after_help = "Examples:\n  riskflow promote --pipeline pipelines/card_fraud_handbook.toml --version 3 --by ada --reason \"beats 2 on August\"\n  riskflow promote --url http://127.0.0.1:8080 --version 3 --reason \"beats 2 on August\""
 )]
 pub struct Args {
     #[command(flatten)]

@@ -11,7 +11,7 @@ use crate::output;
 /// One person is enough: what decided before was agreed to. Again, it goes back one more.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  riskflow rollback --pipeline pipelines/card_fraud_handbook.toml --by ada --reason \"approves too much\"\n  riskflow rollback --url http://127.0.0.1:8080 --api-key rf_... --reason \"approves too much\""
+    after_help = "Examples:\n  riskflow rollback --pipeline pipelines/card_fraud_handbook.toml --by ada --reason \"approves too much\"\n  riskflow rollback --url http://127.0.0.1:8080 --reason \"approves too much\""
 )]
 pub struct Args {
     #[command(flatten)]

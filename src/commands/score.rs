@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
     /// The key of the API
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", env = super::API_KEY, hide_env_values = true)]
     api_key: Option<String>,
     /// Which reasons to ask for: needed (for what is reviewed or declined), none, top or all [default: needed]
     #[arg(long, value_name = "WHICH", value_parser = ["needed", "none", "top", "all"])]

@@ -24,8 +24,8 @@ pub(super) struct TargetArgs {
     /// A server that runs; without it the log is used, which no server may hold then
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The key of the API; its owner is who does it
-    #[arg(long, value_name = "KEY", requires = "url")]
+    /// The key of the API, with --url; its owner is who does it
+    #[arg(long, value_name = "KEY", env = super::API_KEY, hide_env_values = true)]
     api_key: Option<String>,
     /// The pipeline file
     #[arg(long, value_name = "FILE", required_unless_present = "url", conflicts_with = "url")]

@@ -54,8 +54,8 @@ pub struct Args {
     /// The server on which challengers look on; without it the log is used, which no server may hold then
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The key of its API: the scope `review` is enough
-    #[arg(long, value_name = "KEY", requires = "url")]
+    /// The key of its API, with --url: the scope `review` is enough
+    #[arg(long, value_name = "KEY", env = super::API_KEY, hide_env_values = true)]
     api_key: Option<String>,
     /// List the runs there were, and end
     #[arg(long, conflicts_with_all = ["now", "as_of"])]

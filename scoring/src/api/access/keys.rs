@@ -70,7 +70,7 @@ pub struct Key {
     pub hash: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    /// How many requests a second it may send; 0 for as many as it likes.
+    /// How many requests a second it may send, a batch of events being one; 0 for as many as it likes.
     pub requests_per_second: u32,
     /// When it was made.
     pub created_at: Timestamp,
@@ -99,6 +99,11 @@ impl Key {
     /// Whether it has not ended.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// When one ends that is made now and is good for as long as this one was made for.
+    fn end_anew(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expires_at.map(|end| now + end.since(self.created_at))
     }
 }
 
@@ -133,7 +138,7 @@ pub struct NewKey {
     pub owner: Option<String>,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    /// How many requests a second it may send; 0 for as many as it likes.
+    /// How many requests a second it may send, a batch of events being one; 0 for as many as it likes.
     pub requests_per_second: u32,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
@@ -212,19 +217,35 @@ impl KeyFile {
         })
     }
 
-    /// Makes another secret for a key; the one before ends at `until`.
-    pub fn rotate(&self, name: &str, until: Timestamp, random: [u8; 32], by: &str, now: Timestamp) -> Result<Secret, KeyError> {
+    /// Makes another secret for a key, good until `expires_at`, or else for as long as the one before was made for. The one before ends at
+    /// `until`, or at its own end where that is earlier. The secret, and when the one before ends.
+    pub fn rotate(
+        &self,
+        name: &str,
+        until: Timestamp,
+        expires_at: Option<Timestamp>,
+        random: [u8; 32],
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(Secret, Timestamp), KeyError> {
         self.0.change(|keys: &mut Vec<Key>| {
-            let Some(present) = keys.iter().rfind(|key| key.name == name && key.is_valid(now)).cloned() else {
+            let is_good = keys.iter().any(|key| key.name == name && key.is_valid(now));
+            // The newest has the end that it was made with; those before it were cut short.
+            let Some(present) = keys.iter().rfind(|key| is_good && key.name == name).cloned() else {
                 return Err(KeyError::Unknown { name: name.to_owned() });
             };
+            let mut before_ends = now;
             for key in keys.iter_mut().filter(|key| key.name == name) {
-                key.expires_at = Some(key.expires_at.map_or(until, |end| end.min(until)));
+                let end = key.expires_at.map_or(until, |end| end.min(until));
+                key.expires_at = Some(end);
+                before_ends = before_ends.max(end);
             }
             let secret = Secret::new(random);
-            keys.push(Key { hash: hash(secret.reveal()), created_at: now, ..present });
-            let after = format!("the one before ends at {until}");
-            Ok((secret, Draft { after, ..Draft::new(now, by, "key_rotated", format!("key {name}")) }))
+            let expires_at = expires_at.or_else(|| present.end_anew(now));
+            keys.push(Key { hash: hash(secret.reveal()), created_at: now, expires_at, ..present });
+            let ends = expires_at.map_or_else(|| "never ends".to_owned(), |end| format!("ends at {end}"));
+            let after = format!("the one before ends at {before_ends}, this one {ends}");
+            Ok(((secret, before_ends), Draft { after, ..Draft::new(now, by, "key_rotated", format!("key {name}")) }))
         })
     }
 

@@ -31,7 +31,8 @@ fn keys_live_in_a_file_without_their_secrets() {
     let text = std::fs::read_to_string(folder.path().join("keys.json")).expect("it is written");
     assert!(!text.contains(first.reveal()) && !format!("{first:?}").contains(first.reveal()));
 
-    let second = file.rotate("shop", LATER, [3; 32], BY, NOW).expect("rotated");
+    let (second, before_ends) = file.rotate("shop", LATER, None, [3; 32], BY, NOW).expect("rotated");
+    assert_eq!(before_ends, LATER);
     let access = access(folder.path());
     let admit = |secret: &Secret, now: Timestamp| access.admit(secret.reveal(), Scope::Score, now).map(|person| person.name);
     assert_eq!((admit(&first, NOW), admit(&second, NOW)), (Ok("shop".to_owned()), Ok("shop".to_owned())), "both for a while");
@@ -44,10 +45,51 @@ fn keys_live_in_a_file_without_their_secrets() {
     let other = tempfile::tempdir().expect("a folder");
     assert!(Access::open(other.path(), SETTINGS, Arc::new(ManualClock::at(NOW))).expect("nothing is there").is_open());
     assert_eq!(file.revoke("shop", BY, NOW).expect_err("it is gone").to_string(), "there is no key `shop`");
-    assert!(file.rotate("shop", LATER, [3; 32], BY, NOW).is_err());
+    assert!(file.rotate("shop", LATER, None, [3; 32], BY, NOW).is_err());
     let told = Chain::of(folder.path()).page(|_| true, None, 9).expect("it can be read").entries;
     let told: Vec<&str> = told.iter().map(|sealed| sealed.entry.what.as_str()).collect();
     assert_eq!(told, ["key_revoked", "key_rotated", "key_added"], "what was done, and nothing that was not");
+}
+
+#[test]
+fn a_key_that_ends_is_renewed_before_it_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let at = |second: i64| NOW + Duration::seconds(second);
+    let ends = || file.read().expect("keys").iter().map(|key| key.expires_at).collect::<Vec<_>>();
+    let rotate = |now: Timestamp, until: Timestamp, expires_at: Option<Timestamp>| {
+        file.rotate("exp", until, expires_at, [2; 32], BY, now).map(|(_, before_ends)| before_ends)
+    };
+    let told = || {
+        let newest = Chain::of(folder.path()).page(|_| true, None, 1).expect("it can be read").entries;
+        newest.into_iter().next().expect("it was told").entry.after
+    };
+    file.add(NewKey { expires_at: Some(at(3_600)), ..new("exp", &[Scope::Score], 0) }, [1; 32], BY, NOW).expect("added");
+
+    let before_ends = rotate(at(1_800), at(90_000), None).expect("rotated");
+    assert_eq!((before_ends, ends()), (at(3_600), vec![Some(at(3_600)), Some(at(5_400))]), "an hour anew");
+    assert_eq!(told(), format!("the one before ends at {}, this one ends at {}", at(3_600), at(5_400)));
+
+    let before_ends = rotate(at(2_400), at(3_000), Some(at(2_460))).expect("rotated");
+    let cut = Some(at(3_000));
+    assert_eq!((before_ends, ends()), (at(3_000), vec![cut, cut, Some(at(2_460))]), "what is said goes before what was");
+
+    let before_ends = rotate(at(2_700), at(2_880), None).expect("what came before is still good");
+    let cut = Some(at(2_880));
+    assert_eq!((before_ends, ends()), (at(2_880), vec![cut, cut, Some(at(2_460)), Some(at(2_760))]), "a minute anew");
+    assert!(rotate(at(2_880), at(3_000), None).is_err(), "all have ended");
+}
+
+#[test]
+fn a_key_for_ever_stays_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    file.add(new("shop", &[Scope::Score], 0), [1; 32], BY, NOW).expect("added");
+    let (_, before_ends) = file.rotate("shop", LATER, None, [2; 32], BY, NOW).expect("rotated");
+    let ends: Vec<_> = file.read().expect("keys").iter().map(|key| key.expires_at).collect();
+    assert_eq!((before_ends, ends), (LATER, vec![Some(LATER), None]));
+    let told = Chain::of(folder.path()).page(|_| true, None, 1).expect("it can be read").entries;
+    assert_eq!(told[0].entry.after, format!("the one before ends at {LATER}, this one never ends"));
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) struct Load<'a> {
 /// What came of it. Warm-up is not in it.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
-    /// In nanoseconds.
+    /// Of answers that were ok, in nanoseconds.
     pub(super) latency: Histogram<u64>,
     pub(super) sent: u64,
     pub(super) ok: u64,
@@ -197,6 +197,8 @@ impl<'a> Thread<'a> {
                 if answer.is_ok() {
                     self.answers += 1;
                     self.last_answer = now;
+                }
+                if refused.is_none() {
                     self.record(now - since);
                 }
             }

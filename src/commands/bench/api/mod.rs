@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use hdrhistogram::Histogram;
 use ingest::{Clock, Event, SystemClock};
 use scoring::Pipeline;
@@ -30,7 +30,7 @@ use crate::output;
 /// With --steps that is found first, and then so many shares of it are measured. Prints one JSON object for each measurement.
 ///
 /// `unsent` are requests that were due and found no free connection until the end; they are in the latency with the time that they
-/// had waited.
+/// had waited. Refusals are not in it. Exit code 1 when no answer was ok: the first error is said on standard error.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  riskflow bench api --pipeline pipelines/card_fraud_handbook.toml --url http://127.0.0.1:8080 --rate 2000 --seconds 30\n  riskflow bench api --pipeline pipelines/card_fraud_handbook.toml --steps 0.25,0.5,0.75,1"
@@ -67,7 +67,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHICH")]
     reasons: Option<String>,
     /// The key of the API
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", env = crate::commands::API_KEY, hide_env_values = true)]
     api_key: Option<String>,
     /// Write the whole distribution here, as a table of percentiles
     #[arg(long, value_name = "FILE")]
@@ -117,6 +117,16 @@ pub(super) struct Measured {
     pub(super) first_error: Option<String>,
 }
 
+impl Measured {
+    /// Fails where no answer was ok: how fast a server refuses is no measurement of it.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.ok == 0 {
+            bail!("no answer was ok: {}", self.first_error.as_deref().unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = crate::read_pipeline(&args.pipeline)?;
@@ -128,6 +138,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         let (measured, latency) = target.measure(args.connections, rate, args.warmup, args.seconds)?;
         let measured = Measured { share, ..measured };
         output::json_line(&measured)?;
+        measured.check()?;
         table::write(&mut distributions, rate, &latency);
         Ok(measured)
     };

@@ -68,9 +68,19 @@ fn a_server_that_stands_still_is_charged_with_what_came_due() {
 
 #[test]
 fn refusals_are_errors_and_are_told() {
-    let (measured, _) = measure(server(|number| (if number % 2 == 0 { 200 } else { 422 }, Duration::ZERO)), Some(100.0), 0.5);
+    let half = |number: usize| (if number % 2 == 0 { 200 } else { 422 }, Duration::ZERO);
+    let (measured, latency) = measure(server(half), Some(100.0), 0.5);
     assert_eq!((measured.sent, measured.ok, measured.errors), (50, 25, 25));
+    assert_eq!(latency.len(), 25, "how long a refusal takes is not counted");
     assert_eq!(measured.first_error.as_deref(), Some("422 {}"));
+    assert!(measured.check().is_ok());
+}
+
+#[test]
+fn a_measurement_of_refusals_alone_fails() {
+    let (measured, _) = measure(server(|_| (401, Duration::ZERO)), Some(100.0), 0.5);
+    assert_eq!(measured.ok, 0);
+    assert_eq!(measured.check().expect_err("nothing was ok").to_string(), "no answer was ok: 401 {}");
 }
 
 #[test]
