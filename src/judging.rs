@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::background;
+use ingest::{background, with_causes};
 use monitor::experiment::{Comparison, Verdict};
 use monitor::judge::Judge;
 use monitor::notify::{self, Notification, Notifier, Severity, What};
@@ -50,7 +50,9 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
     let versions: Vec<u32> = challengers.iter().filter(|each| each.name == judge.model).map(|each| each.version).collect();
     let found = match judge.once(champion, &versions).await {
         Ok(found) => found,
-        Err(error) => return tracing::warn!(%error, "decisions were not judged; it is tried again in an hour"),
+        Err(error) => {
+            return tracing::warn!(error = with_causes(&error), "decisions were not judged; it is tried again in an hour");
+        }
     };
     found.challengers.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier));
     for turn in &found.turned {
@@ -62,11 +64,16 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
         match engine.want_retraining(BY, &reason).await {
             Ok(_) => *asked_for = champion,
             // What has turned is found again in an hour.
-            Err(error) => return tracing::error!(%error, reason, "a training is wanted, and cannot be asked for"),
+            Err(error) => {
+                return tracing::error!(error = with_causes(&error), reason, "a training is wanted, and cannot be asked for");
+            }
         }
     }
     if let Err(error) = judge.keep(&found) {
-        tracing::warn!(%error, "what has turned was told, and not written down; it is told again in an hour");
+        tracing::warn!(
+            error = with_causes(&error),
+            "what has turned was told, and not written down; it is told again in an hour"
+        );
     }
 }
 

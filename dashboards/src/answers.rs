@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use ingest::Timestamp;
+use ingest::{Timestamp, with_causes};
 use monitor::{Days, Warehouse, questions};
 use scoring::api::{InPath, Problem};
 use serde::Serialize;
@@ -102,9 +102,8 @@ pub(crate) async fn newest(
 
 /// What went wrong is said to the caller, why to the log: causes name files and columns.
 pub(crate) fn unanswered(error: monitor::Error) -> Problem {
-    let causes: Vec<String> = std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string).collect();
-    tracing::error!(%error, cause = causes.join(": "), "a question of the page was not answered");
-    let more = if causes.is_empty() { "" } else { "; the log of the server says why" };
+    tracing::error!(error = with_causes(&error), "a question of the page was not answered");
+    let more = if error.source().is_none() { "" } else { "; the log of the server says why" };
     Problem::unavailable(format!("{error}{more}"))
 }
 

@@ -4,9 +4,11 @@
 //! It knows nothing of features, models or decisions: the log carries those as bytes under a topic.
 
 pub mod background;
+mod causes;
 pub mod dead_letter;
 pub mod decode;
 pub mod event;
+mod folder;
 pub mod label;
 pub mod log;
 pub mod schema;
@@ -16,7 +18,9 @@ pub mod time;
 pub mod timeline;
 pub mod waiting;
 
+pub use causes::with_causes;
 pub use event::{Amount, Currency, Event, EventId, Value};
+pub use folder::sync_folder;
 pub use label::{Harm, Label, LabelSource, Outcome};
 pub use schema::Schema;
 pub use steady_file::{SteadyFile, remove_steadily};

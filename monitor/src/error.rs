@@ -244,14 +244,3 @@ impl Error {
         move |source| Self::Part { action, path: path.to_owned(), source }
     }
 }
-
-/// The message of an error with those of its causes.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}

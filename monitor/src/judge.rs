@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ingest::{Duration, Timestamp};
+use ingest::{Duration, Timestamp, with_causes};
 use scoring::Registry;
 
 use crate::drift::window_start;
@@ -79,7 +79,11 @@ impl Judge {
             let request = experiment::Request { model: model.clone(), champion, challenger, days, as_of: Some(as_of) };
             match self.beside(request).await {
                 Ok(judged) => found.challengers.push(judged),
-                Err(error) => tracing::warn!(%error, challenger, "a challenger was not compared; it is tried again in an hour"),
+                Err(error) => tracing::warn!(
+                    error = with_causes(&error),
+                    challenger,
+                    "a challenger was not compared; it is tried again in an hour"
+                ),
             }
         }
         Ok(found)
@@ -92,16 +96,16 @@ impl Judge {
         let policies = (&monitoring.experiment, &monitoring.performance);
         let compared = experiment::compare(&**warehouse, &request, inputs, policies.0, policies.1).await?;
         let before = experiment::last_verdict(&**warehouse, &compared).await?;
-        experiment::write_points(&**warehouse, &compared)?;
         let is_news = before.as_deref() != Some(compared.finding.verdict.name());
         Ok(Judged { compared, is_news })
     }
 
-    /// Writes down what has turned, once it was told: until then it is found again. Blocks on the warehouse.
+    /// Writes down verdicts and what has turned, once they were told: until then they are found again. Blocks on the warehouse.
     ///
     /// # Errors
     /// When the warehouse does not take it.
     pub fn keep(&self, found: &Findings) -> Result<(), Error> {
+        found.challengers.iter().try_for_each(|judged| experiment::write_points(&*self.warehouse, &judged.compared))?;
         found.written.write(&*self.warehouse, &self.model, &found.weeks, &self.monitoring.performance.concept)
     }
 }

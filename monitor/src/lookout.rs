@@ -12,12 +12,12 @@ use std::time;
 
 use ingest::log::record::decode_event;
 use ingest::log::{Durability, Log, Position, Record, Topic, reached};
-use ingest::{Timestamp, background};
+use ingest::{Timestamp, background, with_causes};
 use scoring::alerts::{Alert, Joined, Policy, Raise, Risen, Step, Windows, Worthy};
 use scoring::{Control, Decision, Engine};
 use tokio::sync::watch;
 
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 
 /// How much is done at once.
 #[derive(Clone, Copy)]

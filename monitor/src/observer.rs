@@ -9,12 +9,12 @@ use std::time;
 
 use ingest::log::record::decode_event;
 use ingest::log::{Durability, Log, Position, Topic, reached};
-use ingest::{Duration, Event, Timestamp, Value, background};
+use ingest::{Duration, Event, Timestamp, Value, background, with_causes};
 use scoring::Decision;
 use tokio::sync::watch;
 
 use crate::drift::{Against, Moved, Severity, Turn, length, turns, window_start};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::points::{self, DriftPoint};
 use crate::profile::{Hour, ProfilePoint};
 use crate::questions::Days;

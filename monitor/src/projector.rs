@@ -7,10 +7,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ingest::log::{Durability, Log, Position, reached};
-use ingest::{Schema, background};
+use ingest::{Schema, background, with_causes};
 use tokio::sync::watch;
 
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::projection::Projection;
 use crate::warehouse::Warehouse;
 

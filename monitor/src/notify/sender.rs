@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration as Span, Instant};
 
-use ingest::Clock;
+use ingest::{Clock, with_causes};
 use sha2::{Digest, Sha256};
 
 use super::Error;
@@ -107,7 +107,7 @@ impl Sender {
             }
             Err(error) => {
                 state.figures.refused += 1;
-                let (sink, reason) = (&state.figures.sink, crate::error::with_causes(&error));
+                let (sink, reason) = (&state.figures.sink, with_causes(&error));
                 let text = serde_json::to_string(notification).expect("text and numbers are always JSON");
                 tracing::error!(sink, reason, notification = text, "a notification was not taken");
             }
@@ -212,7 +212,7 @@ impl Worker {
         if is_done {
             failed.remove(id);
             if let Err(error) = queue.done(id) {
-                tracing::warn!(sink, id, reason = crate::error::with_causes(&error), "it may be delivered once more");
+                tracing::warn!(sink, id, reason = with_causes(&error), "it may be delivered once more");
             }
         }
         figures.waiting = queue.waiting().len() as u64;

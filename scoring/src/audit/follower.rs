@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ingest::background;
 use ingest::log::record::RecordError;
 use ingest::log::{Log, Position, Topic};
+use ingest::{background, with_causes};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -102,7 +102,7 @@ impl Follower {
                 Err(failure) => {
                     self.known = None;
                     pause = LONGEST_PAUSE.min(pause * 2);
-                    tracing::error!(%failure, "the audit chain is behind the log; it is tried again");
+                    tracing::error!(failure = with_causes(failure), "the audit chain is behind the log; it is tried again");
                 }
             }
             let has_more = async {
@@ -121,7 +121,9 @@ impl Follower {
         }
         match self.look() {
             Ok(()) => self.remember(),
-            Err(failure) => tracing::error!(%failure, "the audit chain is behind the log; the next start goes on"),
+            Err(failure) => {
+                tracing::error!(failure = with_causes(&failure), "the audit chain is behind the log; the next start goes on")
+            }
         }
     }
 

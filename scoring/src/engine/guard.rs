@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration as Span;
 
+use ingest::with_causes;
 use tokio::time::MissedTickBehavior;
 
 use super::Engine;
@@ -27,7 +28,7 @@ impl Engine {
                         tracing::warn!(reason = act.reason(), ?act, "a guardrail acted, or a plan");
                         tell(&act);
                     }
-                    Err(error) => tracing::error!(error = %error, ?act, "what a guardrail wants could not be done"),
+                    Err(error) => tracing::error!(error = with_causes(&error), ?act, "what a guardrail wants could not be done"),
                 }
             }
         }

@@ -27,7 +27,7 @@ use arc_swap::ArcSwap;
 use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Readable, Topic};
 use ingest::timeline::Known;
-use ingest::{Clock, Event, EventId, Label, Timestamp};
+use ingest::{Clock, Event, EventId, Label, Timestamp, with_causes};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
@@ -216,7 +216,7 @@ impl Engine {
         let mut load = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline)?));
         let (deciders, problems) = Deciders::new(&state, &pipeline, &mut load);
         for problem in &problems {
-            tracing::error!(error = %problem.error, "{} cannot be used", problem.what);
+            tracing::error!(error = with_causes(&problem.error), "{} cannot be used", problem.what);
         }
         for case in recovered.undecided.into_values() {
             tracing::info!(event_position = case.position.0, "deciding an event that was accepted before the last stop");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use features::Snapshots;
-use ingest::background;
 use ingest::log::{Durability, Log, Position, reached};
+use ingest::{background, with_causes};
 use tokio::sync::watch;
 
 use super::core::Core;
@@ -74,7 +74,7 @@ async fn follow(
         match background::unhurried_until(move || *stopped.borrow(), || take(&pipeline, &log, &policy.snapshots)) {
             Ok(position) => last = position,
             Err(error) => {
-                tracing::error!(reason = error.to_string(), "no snapshot was taken; the log has everything");
+                tracing::error!(reason = with_causes(&error), "no snapshot was taken; the log has everything");
                 // Trying at once again would fail again.
                 last = Position(due);
             }

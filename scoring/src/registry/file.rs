@@ -18,6 +18,8 @@ const PUBLISHED: &str = "published.json";
 /// The ONNX file of a network; other models have none.
 const NETWORK: &str = "network.onnx";
 const MANIFEST: &str = "artifact.sha256";
+/// Who holds it gives the next version of a model.
+const LOCK: &str = ".lock";
 
 /// A registry in a folder.
 #[derive(Clone, Debug)]
@@ -41,9 +43,15 @@ impl Registry for FileRegistry {
     /// The version's folder appears whole or not at all: it is filled under another name and then renamed.
     fn publish(&self, artifact: &Artifact) -> Result<u32, Error> {
         let name = &artifact.about.name;
+        let model = self.folder.join(name);
+        fs::create_dir_all(&model).map_err(io("create", &model))?;
+        // Two programs that publish at once, such as a training and an import, get two versions.
+        let lock = model.join(LOCK);
+        let lock = fs::File::options().create(true).append(true).open(&lock).map_err(io("open", &lock))?;
+        lock.lock().map_err(io("lock", &model))?;
         let version = self.versions(name)?.last().map_or(1, |last| last + 1);
         let target = self.version_folder(name, version);
-        let unfinished = self.folder.join(name).join(format!(".{version}.unfinished"));
+        let unfinished = model.join(format!(".{version}.unfinished"));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(io("remove", &unfinished))?;
         }
@@ -56,7 +64,7 @@ impl Registry for FileRegistry {
         write_synced(&unfinished.join(MANIFEST), manifest.as_bytes())?;
         sync_folder(&unfinished)?;
         fs::rename(&unfinished, &target).map_err(io("create", &target))?;
-        sync_folder(&self.folder.join(name))?;
+        sync_folder(&model)?;
         sync_folder(&self.folder)?;
         Ok(version)
     }
@@ -188,7 +196,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// Makes the names in a folder durable.
 fn sync_folder(folder: &Path) -> Result<(), Error> {
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync", folder))
+    ingest::sync_folder(folder).map_err(io("sync", folder))
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -196,5 +196,5 @@ pub(super) fn read_up_to(file: &mut File, bytes: usize, path: &Path) -> Result<V
 
 /// A new name in a folder survives a power cut only after this.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("sync", folder))
+    crate::sync_folder(folder).map_err(io_error("sync", folder))
 }

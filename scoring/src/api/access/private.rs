@@ -77,7 +77,9 @@ impl PrivateFile {
         let text = serde_json::to_string_pretty(all).expect("plain data always has a JSON form");
         let mut file = self.private("new").map_err(self.fail("write"))?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(self.fail("write"))?;
-        std::fs::rename(self.beside("new"), &self.path).map_err(self.fail("replace"))
+        std::fs::rename(self.beside("new"), &self.path).map_err(self.fail("replace"))?;
+        // Else a key that was revoked could be back after a power cut.
+        self.path.parent().map_or(Ok(()), ingest::sync_folder).map_err(self.fail("replace"))
     }
 
     /// An empty file beside it.
