@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ingest::log::file::{FileLog, Options};
@@ -77,6 +78,7 @@ pub struct Server {
     child: Child,
     process: u32,
     freezer: Option<(ChildStdin, BufReader<ChildStdout>)>,
+    said: Arc<Mutex<String>>,
     pub url: String,
 }
 
@@ -180,8 +182,21 @@ impl Server {
             }
         };
         // Somebody has to listen, or the program blocks when the pipe is full.
-        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Self { process: child.id(), child, freezer: None, url }
+        let said = Arc::new(Mutex::new(said));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                heard.lock().expect("nobody panics with it").push_str(&line);
+                line.clear();
+            }
+        });
+        Self { process: child.id(), child, freezer: None, said, url }
+    }
+
+    /// What it wrote to its standard error until now.
+    pub fn said(&self) -> String {
+        self.said.lock().expect("nobody panics with it").clone()
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -286,6 +301,12 @@ pub fn get(url: &str, path: &str) -> Answer {
 /// Sends a server something.
 pub fn post(url: &str, path: &str, body: &str) -> Answer {
     answer(agent().post(format!("{url}{path}")).header("content-type", "application/json").send(body))
+}
+
+/// Sends something else than JSON with a key.
+pub fn post_as(url: &str, key: &str, path: &str, content_type: &str, body: &str) -> Answer {
+    let request = agent().post(format!("{url}{path}")).header("content-type", content_type);
+    answer(request.header("authorization", format!("Bearer {key}")).send(body))
 }
 
 /// A figure of metrics, by its name with its labels; 0 where it was not counted yet.
