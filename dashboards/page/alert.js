@@ -4,7 +4,7 @@
 import { age, ask, claimNext, isCommand, money, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, when, zone } from "./desk.js";
 import { may } from "./ask.js";
 import { html, setText } from "./dom.js";
-import { facts, reasons, verdict } from "./event.js";
+import { facts, lists, reasons, rules, verdict } from "./event.js";
 import { count, number } from "./format.js";
 
 const PAUSE_MS = 5_000;
@@ -174,13 +174,11 @@ function showEvents() {
 function showWhy() {
   const { lead } = alert;
   if (!lead) return byId("why").replaceChildren(html("p", { class: "message" }, "Its decision is not known here"));
-  const rules = lead.rules.filter(({ outcome }) => outcome === "hit");
   byId("why").replaceChildren(
     html("h2", {}, "Why", html("small", { class: "soft" }, ` ${lead.event_id}`)),
     verdict(lead),
     reasons(lead),
-    ...(rules.length ? [html("section", {}, html("h3", {}, "Rules"), html("ul", { class: "rules" }, ...rules.map(rule => html("li", {}, html("code", {}, rule.rule_id), ` ${rule.reason?.text ?? ""}${rule.shadow ? " (shadow)" : rule.action ? `, ${rule.action}` : ""}`))))] : []),
-    ...(lead.lists.length ? [html("section", {}, html("h3", {}, "Lists"), html("ul", { class: "rules" }, ...lead.lists.map(({ list, of, reason }) => html("li", {}, html("code", {}, list), ` by ${of}${reason ? `: ${reason}` : ""}`))))] : []),
+    ...[rules(lead), lists(lead)].filter(Boolean),
     facts(lead));
 }
 

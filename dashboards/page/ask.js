@@ -3,6 +3,8 @@
 const LOG_IN = "/login";
 // A page that asks by itself while nobody is there keeps no session alive.
 const IDLE_AFTER_MS = 60_000;
+// Pages ask again by themselves; what is to be done is not sent twice.
+const UNANSWERED = "riskflow does not answer, so this may not have been done: see how it stands, and try again";
 
 export class Refusal extends Error {}
 
@@ -33,9 +35,11 @@ export async function textOf(path, patience, options = {}) {
     const token = (await who())?.csrf_token;
     if (token) headers["x-csrf-token"] = token;
   }
-  const response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(patience), ...options });
+  const response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(patience), ...options }).catch(error => {
+    throw options.method && options.method !== "GET" && error instanceof TypeError ? new Refusal(UNANSWERED) : error;
+  });
   const text = await response.text();
-  if (response.status === 401 && location.pathname !== LOG_IN) location.assign(`${LOG_IN}?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 401 && location.pathname !== LOG_IN) location.assign(`${LOG_IN}?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   if (!response.ok) throw new Refusal(refusal(response, text));
   return text;
 }

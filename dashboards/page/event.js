@@ -8,7 +8,7 @@ const STAGES = ["queue", "features", "model", "policy"];
 
 // Shows the panel with `record`, the answer of /v1/decisions/{event_id}; keeps where it was scrolled to.
 export function showEvent(record, close) {
-  frame(record.event_id, close, verdict(record), facts(record), reasons(record), features(record), timings(record));
+  frame(record.event_id, close, verdict(record), facts(record), reasons(record), rules(record), lists(record), features(record), timings(record));
 }
 
 // Shows the panel with a sentence in place of a decision.
@@ -21,27 +21,32 @@ function frame(id, close, ...sections) {
   button.addEventListener("click", close);
   const hadFocus = panel.querySelector(".close") === document.activeElement;
   const scrolled = panel.scrollTop;
-  panel.replaceChildren(html("header", {}, html("h2", { id: "event-title" }, html("small", {}, "Event"), " ", id), button), ...sections);
+  panel.replaceChildren(html("header", {}, html("h2", { id: "event-title" }, html("small", {}, "Event"), " ", id), button), ...sections.filter(Boolean));
   panel.hidden = false;
   panel.scrollTop = scrolled;
   if (hadFocus) button.focus();
 }
 
-export function verdict({ decision, score, thresholds, model, label }) {
+export function verdict(record) {
+  const { decision, score, thresholds, label } = record;
   const outcome = label
     ? html("p", { class: `outcome ${label.label}` }, "Turned out ", html("b", {}, label.label), `, says ${label.source}, ${fullTime(label.observed_at)}`)
     : html("p", { class: "outcome unknown" }, "No label yet: nobody has said what it turned out to be");
   return html("section", { class: "verdict" },
     html("p", { class: "headline" }, html("b", { class: `word ${decision}` }, decision), score === null ? null : html("span", {}, `score ${score}`)),
     score === null ? null : gauge(decision, score, thresholds),
-    html("p", { class: "soft" }, sentence(score, thresholds, model)),
+    html("p", { class: "soft" }, sentence(record)),
     outcome);
 }
 
-function sentence(score, { review, decline }, model) {
-  if (score === null) return "No model could run, so the operator’s policy for failures decided.";
+// Who had the last word, and what the score alone would have come to.
+function sentence({ decided_by, decision, score, thresholds: { review, decline }, model }) {
+  const { rule, list } = decided_by;
+  const other = rule ? `Rule ${rule} decided: ${decision}. ` : list ? `List ${list} decided: ${decision}. ` : "";
+  if (score === null) return other || "No model could run, so the operator’s policy for failures decided.";
   const place = score >= decline ? `${decline} or more: decline` : score >= review ? `from ${review} to ${decline - 1}: review` : `below ${review}: approve`;
-  return `${percent(model.probability)} likely to be bad, says ${model.name} ${model.version}. The score is ${place}.`;
+  const alone = other ? "By itself the score is" : "The score is";
+  return `${other}${percent(model.probability)} likely to be bad, says ${model.name} ${model.version}. ${alone} ${place}.`;
 }
 
 // Score 0 to 1000 against the thresholds.
@@ -63,6 +68,19 @@ export function facts({ amount_minor, currency, entities, attributes, occurred_a
     ["Engine", engine_mode],
     ["Decision", decision_id],
   ]));
+}
+
+// The rules that held, those in shadow among them.
+export function rules({ rules }) {
+  const held = rules.filter(({ outcome }) => outcome === "hit");
+  const line = ({ rule_id, reason, shadow, action }) => html("li", {}, html("code", {}, rule_id), ` ${reason?.text ?? ""}${shadow ? " (shadow)" : action ? `, ${action}` : ""}`);
+  return held.length ? section("Rules", html("ul", { class: "rules" }, ...held.map(line))) : null;
+}
+
+// The lists that it was on.
+export function lists({ lists }) {
+  const line = ({ list, of, reason }) => html("li", {}, html("code", {}, list), ` by ${of}${reason ? `: ${reason}` : ""}`);
+  return lists.length ? section("Lists", html("ul", { class: "rules" }, ...lists.map(line))) : null;
 }
 
 export function reasons({ reasons, decision }) {

@@ -11,8 +11,8 @@ const message = document.getElementById("message");
 function next() {
   const asked = new URLSearchParams(location.search).get("next") ?? "/";
   const wanted = URL.canParse(asked, location.origin) ? new URL(asked, location.origin) : null;
-  // With its origin: a path alone that begins with two slashes would be another server's.
-  return wanted?.origin === location.origin && wanted.pathname !== location.pathname ? wanted.href : "/";
+  // What stands behind a # is never sent to a server; the browser brings it along. With its origin: a path alone that begins with two slashes would be another server's.
+  return wanted?.origin === location.origin && wanted.pathname !== location.pathname ? wanted.href + (wanted.hash ? "" : location.hash) : "/";
 }
 
 function say(text) {
