@@ -113,7 +113,7 @@ const QUANTILES = [["p999_us", "p99.9"], ["p99_us", "p99"], ["p90_us", "p90"], [
 const latency = {
   question: "latency",
   title: "Time to decide",
-  about: "From the queue to the decision, without the wait until it is on the disk; percentiles of each day, log scale",
+  about: "From queue to decision, without the wait for the disk; log scale",
   days: answer => answer.days,
   silence: answer => nothingDecided(answer.days),
   describe({ days: rows }, view) {

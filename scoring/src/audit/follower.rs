@@ -122,7 +122,7 @@ impl Follower {
         match self.look() {
             Ok(()) => self.remember(),
             Err(failure) => {
-                tracing::error!(failure = with_causes(&failure), "the audit chain is behind the log; the next start goes on")
+                tracing::error!(failure = with_causes(&failure), "the audit chain is behind the log; the next start goes on");
             }
         }
     }

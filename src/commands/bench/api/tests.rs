@@ -68,7 +68,7 @@ fn a_server_that_stands_still_is_charged_with_what_came_due() {
 
 #[test]
 fn refusals_are_errors_and_are_told() {
-    let half = |number: usize| (if number % 2 == 0 { 200 } else { 422 }, Duration::ZERO);
+    let half = |number: usize| (if number.is_multiple_of(2) { 200 } else { 422 }, Duration::ZERO);
     let (measured, latency) = measure(server(half), Some(100.0), 0.5);
     assert_eq!((measured.sent, measured.ok, measured.errors), (50, 25, 25));
     assert_eq!(latency.len(), 25, "how long a refusal takes is not counted");
