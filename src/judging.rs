@@ -55,6 +55,9 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
         }
     };
     found.challengers.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier));
+    if let Err(error) = judge.keep_verdicts(&found) {
+        tracing::warn!(error = with_causes(&error), "verdicts were told, and not written down; they are told again in an hour");
+    }
     for turn in &found.turned {
         notifier.tell(&notification(turn, &judge.model, &engine.pipeline().name));
     }

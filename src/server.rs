@@ -15,6 +15,7 @@ use scoring::api::{MoreMetrics, Problem};
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use utoipa::{OpenApi, ToSchema};
 
@@ -89,7 +90,7 @@ pub(crate) fn inside(
                 .merge(own),
         )
         .merge(scoring::api::people_router(Arc::clone(&access)))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));
     let (engine, telemetry) = (program.engine, program.signals.telemetry);

@@ -35,10 +35,14 @@ export async function textOf(path, patience, options = {}) {
     const token = (await who())?.csrf_token;
     if (token) headers["x-csrf-token"] = token;
   }
-  const response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(patience), ...options }).catch(error => {
-    throw options.method && options.method !== "GET" && error instanceof TypeError ? new Refusal(UNANSWERED) : error;
-  });
-  const text = await response.text();
+  const isAct = options.method && options.method !== "GET" && path !== "/v1/session";
+  let response, text;
+  try {
+    response = await fetch(path, { headers, cache: "no-store", signal: AbortSignal.timeout(patience), ...options });
+    text = await response.text();
+  } catch (error) {
+    throw isAct && (error instanceof TypeError || error.name === "TimeoutError") ? new Refusal(UNANSWERED) : error;
+  }
   if (response.status === 401 && location.pathname !== LOG_IN) location.assign(`${LOG_IN}?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
   if (!response.ok) throw new Refusal(refusal(response, text));
   return text;

@@ -43,7 +43,7 @@ export function verdict(record) {
 function sentence({ decided_by, decision, score, thresholds: { review, decline }, model }) {
   const { rule, list } = decided_by;
   const other = rule ? `Rule ${rule} decided: ${decision}. ` : list ? `List ${list} decided: ${decision}. ` : "";
-  if (score === null) return other || "No model could run, so the operator’s policy for failures decided.";
+  if (score === null) return other ? `${other}No model could run.` : "No model could run, so the operator’s policy for failures decided.";
   const place = score >= decline ? `${decline} or more: decline` : score >= review ? `from ${review} to ${decline - 1}: review` : `below ${review}: approve`;
   const alone = other ? "By itself the score is" : "The score is";
   return `${other}${percent(model.probability)} likely to be bad, says ${model.name} ${model.version}. ${alone} ${place}.`;

@@ -9,5 +9,7 @@ use std::path::Path;
 /// # Errors
 /// When the folder cannot be opened or written to the disk.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    // The folder of a plain name is the one that the program runs in.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder)?.sync_all()
 }

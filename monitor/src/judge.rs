@@ -100,12 +100,19 @@ impl Judge {
         Ok(Judged { compared, is_news })
     }
 
-    /// Writes down verdicts and what has turned, once they were told: until then they are found again. Blocks on the warehouse.
+    /// Writes down verdicts, once they were told: until then they are news. Blocks on the warehouse.
+    ///
+    /// # Errors
+    /// When the warehouse does not take them.
+    pub fn keep_verdicts(&self, found: &Findings) -> Result<(), Error> {
+        found.challengers.iter().try_for_each(|judged| experiment::write_points(&*self.warehouse, &judged.compared))
+    }
+
+    /// Writes down what has turned, once it was told: until then it is found again. Blocks on the warehouse.
     ///
     /// # Errors
     /// When the warehouse does not take it.
     pub fn keep(&self, found: &Findings) -> Result<(), Error> {
-        found.challengers.iter().try_for_each(|judged| experiment::write_points(&*self.warehouse, &judged.compared))?;
         found.written.write(&*self.warehouse, &self.model, &found.weeks, &self.monitoring.performance.concept)
     }
 }

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ingest::log::file::{FileLog, Options};
@@ -79,6 +80,7 @@ pub struct Server {
     process: u32,
     freezer: Option<(ChildStdin, BufReader<ChildStdout>)>,
     said: Arc<Mutex<String>>,
+    hearing: Option<JoinHandle<()>>,
     pub url: String,
 }
 
@@ -184,19 +186,14 @@ impl Server {
         // Somebody has to listen, or the program blocks when the pipe is full.
         let said = Arc::new(Mutex::new(said));
         let heard = Arc::clone(&said);
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-                heard.lock().expect("nobody panics with it").push_str(&line);
+        let hearing = std::thread::spawn(move || {
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+                heard.lock().expect("nobody panics with it").push_str(&String::from_utf8_lossy(&line));
                 line.clear();
             }
         });
-        Self { process: child.id(), child, freezer: None, said, url }
-    }
-
-    /// What it wrote to its standard error until now.
-    pub fn said(&self) -> String {
-        self.said.lock().expect("nobody panics with it").clone()
+        Self { process: child.id(), child, freezer: None, said, hearing: Some(hearing), url }
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -255,8 +252,16 @@ impl Server {
 
     /// Ends it as an operator does; it must end well.
     pub fn stop(self) {
+        self.stopped();
+    }
+
+    /// The same; everything that it wrote to its standard error.
+    pub fn stopped(mut self) -> String {
+        let (said, hearing) = (Arc::clone(&self.said), self.hearing.take().expect("it is heard from the start"));
         self.signal("TERM");
         assert!(self.ended().success());
+        hearing.join().expect("nobody panics there");
+        said.lock().expect("nobody panics with it").clone()
     }
 }
 

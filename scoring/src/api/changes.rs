@@ -212,6 +212,7 @@ type Wanting = Box<dyn FnOnce(&Known) -> Result<Vec<Control>, Error> + Send>;
     responses(
         (status = 201, description = "it waits", body = ChangeAnswer),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "the model cannot have this role now", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body: Body) -> Result<Response, Problem> {

@@ -108,7 +108,11 @@ pub(super) async fn put(
 }
 
 pub(super) fn rule_id_of(rule_id: String) -> Result<RuleId, Problem> {
-    RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))
+    let wrong = |detail: String| Problem::invalid(Some("rule_id".to_owned()), detail);
+    if has_card_number(&rule_id) {
+        return Err(wrong("must not have a card number in it".to_owned()));
+    }
+    RuleId::try_from(rule_id).map_err(wrong)
 }
 
 /// Refuses a rule that has a card number in it, so that none reaches the log; events have the token that stands for it.
