@@ -601,11 +601,8 @@ impl Engine {
     fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Decided, Error> {
         let deciders = self.deciders.load();
         let started = Instant::now();
-        let is_in_time = |at: Instant| terms.unhurried || (at - since).as_millis() < u128::from(deciders.policy.model_within_ms);
-        let said = if is_in_time(started) { ask(&case, &deciders) } else { Err(Degradation::OutOfTime) };
-        let scored = Instant::now();
-        // What a model says too late is not waited for with reasons, too: rules alone decide.
-        let said = said.and_then(|said| if is_in_time(scored) { Ok(said) } else { Err(Degradation::OutOfTime) });
+        let due = (!terms.unhurried).then(|| since + Duration::from_millis(u64::from(deciders.policy.model_within_ms)));
+        let (said, scored) = ask_until(due, started, Instant::now, || ask(&case, &deciders));
         // A clock that steps back decides nothing before it came.
         let decided_at = self.now().max(case.received_at);
         let asked = said.as_ref().ok().map(|said| said.model).or_else(|| Some(deciders.model_for(&case.event)?.0));
@@ -676,6 +673,20 @@ fn serving(plan: &features::Plan, before: &[(String, String)]) -> Result<Option<
         }
     }
     Ok((!new.is_empty()).then_some(new))
+}
+
+/// What a model says, where it is asked and has said it before it is due, and when that was. What it says too late does not count: rules alone
+/// decide, and nobody waits for its reasons as well.
+fn ask_until<T>(
+    due: Option<Instant>,
+    started: Instant,
+    now: impl FnOnce() -> Instant,
+    ask: impl FnOnce() -> Result<T, Degradation>,
+) -> (Result<T, Degradation>, Instant) {
+    let in_time = |at: Instant| if due.is_some_and(|due| at >= due) { Err(Degradation::OutOfTime) } else { Ok(()) };
+    let said = in_time(started).and_then(|()| ask());
+    let scored = now();
+    (said.and_then(|said| in_time(scored).map(|()| said)), scored)
 }
 
 /// Whole microseconds of a length, rounded down.

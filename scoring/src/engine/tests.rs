@@ -405,6 +405,27 @@ async fn a_decision_is_made_again_as_it_was() {
     assert!(engine.replay(EventId::new("never").expect("short")).await.expect("asked").is_none());
 }
 
+#[test]
+fn a_model_is_asked_and_heard_before_it_is_due() {
+    let begin = Instant::now();
+    let at = |ms: u64| begin + Duration::from_millis(ms);
+    let check = |due: Option<u64>, started: u64, scored: u64, expect: Result<(), Degradation>, asked: bool| {
+        let mut was_asked = false;
+        let ask = || {
+            was_asked = true;
+            Ok(())
+        };
+        let found = ask_until(due.map(at), at(started), || at(scored), ask);
+        assert_eq!((found, was_asked), ((expect, at(scored)), asked), "{due:?} {started} {scored}");
+    };
+    check(Some(10), 2, 9, Ok(()), true);
+    check(Some(10), 2, 10, Err(Degradation::OutOfTime), true);
+    check(Some(10), 10, 11, Err(Degradation::OutOfTime), false);
+    check(None, 10, 11, Ok(()), true);
+    let wrong = ask_until(Some(at(10)), at(2), || at(11), || Err::<(), _>(Degradation::NoNumber));
+    assert_eq!(wrong.0, Err(Degradation::NoNumber), "what went wrong first is said");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_time_left_is_decided_without_a_model() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -413,8 +434,8 @@ async fn what_has_no_time_left_is_decided_without_a_model() {
     let policy = crate::policy::Policy { model_within_ms: 1, ..engine.pipeline().policy.clone() };
     engine.change(Control::Governed { policy, by: "ada".to_owned(), at: NOW }).await.expect("changed");
     let late = async |id: &str, terms: Terms| {
-        let ticket = engine.submit(event(id, 1, 100), NOW, terms).await.expect("accepted");
-        tokio::time::sleep(Duration::from_millis(3)).await;
+        let mut ticket = engine.submit(event(id, 1, 100), NOW, terms).await.expect("accepted");
+        ticket.since -= Duration::from_millis(3);
         ticket.decided().await.expect("decided").decision
     };
     let hurried = late("hurried", Terms::default()).await;
