@@ -2,7 +2,7 @@
 
 import { explain, textOf } from "./ask.js";
 import { html, setText } from "./dom.js";
-import { fullTime, plural } from "./format.js";
+import { dateTime, plural } from "./format.js";
 
 const PATIENCE_MS = 60_000;
 const PAGE = 100;
@@ -51,7 +51,7 @@ function row(entry) {
   const link = (name, value, shown) => html("a", { href: `?${queryOf({ ...asked(), [name]: value })}` }, shown);
   const where = entry.record ? `position ${entry.record.position} of the log` : null;
   return html("tr", { class: ["refused", "log_in_failed", "locked_out", "session_refused", "password_refused"].includes(entry.what) ? "refused" : null },
-    html("td", { title: entry.at }, fullTime(entry.at).replace(/\.\d+ UTC$/, "")), html("td", {}, link("who", entry.who, entry.who)), html("td", {}, link("what", entry.what, words(entry.what))),
+    html("td", { title: entry.at }, dateTime(entry.at)), html("td", {}, link("who", entry.who, entry.who)), html("td", {}, link("what", entry.what, words(entry.what))),
     html("td", {}, entry.object), html("td", {}, ...change), html("td", {}, entry.reason ?? ""),
     html("td", { class: "number", title: [where, `hash ${entry.hash}`].filter(Boolean).join(", ") }, String(entry.sequence), html("code", {}, entry.hash.slice(0, 8))));
 }

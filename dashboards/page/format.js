@@ -55,16 +55,20 @@ export function dayName(number) {
   return `${WEEKDAYS[weekday]} ${day} ${month} ${year}`;
 }
 
-// An RFC 3339 time as "1 Aug 14:03:22", or with year and milliseconds.
+// An RFC 3339 time as "1 Aug 14:03:22", with the year, or with year and milliseconds.
 export function time(text) {
   const { month, day } = calendar(dayNumber(text.slice(0, 10)));
   return `${day} ${month} ${text.slice(11, 19)}`;
 }
 
 export function fullTime(text) {
-  const { year, month, day } = calendar(dayNumber(text.slice(0, 10)));
   const fraction = (text.slice(19).match(/^\.\d+/) ?? ["."])[0].padEnd(4, "0").slice(0, 4);
-  return `${day} ${month} ${year} ${text.slice(11, 19)}${fraction} UTC`;
+  return `${dateTime(text)}${fraction} UTC`;
+}
+
+export function dateTime(text) {
+  const { year, month, day } = calendar(dayNumber(text.slice(0, 10)));
+  return `${day} ${month} ${year} ${text.slice(11, 19)}`;
 }
 
 // One thing, two things: plural(1, "day") is "1 day", plural(2, "entity", "entities") is "2 entities".

@@ -8,7 +8,6 @@ pub mod import;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::IpAddr;
 
 use hashbrown::DefaultHashBuilder;
@@ -209,7 +208,7 @@ impl Entries {
         let address = written.to_canonical();
         let rewritten = || {
             let may_differ = written.is_ipv6() && !self.prefixes.is_empty();
-            if may_differ { self.find_prefix(text_of(address, &mut [0; ADDRESS_BYTES])?, at) } else { None }
+            if may_differ { self.find_prefix(&address.to_string(), at) } else { None }
         };
         // Wide networks of version 6 hold the mapped addresses, and not those of version 4 that they stand for.
         let wide = || if written == address { None } else { self.find_network(written, at) };
@@ -228,17 +227,6 @@ impl Entries {
         let holds = |length: u8| self.networks.get(&IpNet::new(address, length).ok()?.trunc());
         lengths.find_map(|(_, length)| holds(*length).filter(|entry| entry.is_valid(at)))
     }
-}
-
-/// No address is written with more.
-const ADDRESS_BYTES: usize = 45;
-
-/// An address in its canonical form, without an allocation.
-fn text_of(address: IpAddr, room: &mut [u8; ADDRESS_BYTES]) -> Option<&str> {
-    let mut rest = room.as_mut_slice();
-    write!(rest, "{address}").ok()?;
-    let left = rest.len();
-    std::str::from_utf8(&room[..ADDRESS_BYTES - left]).ok()
 }
 
 /// Lists as of a time.

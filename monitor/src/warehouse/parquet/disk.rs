@@ -55,7 +55,7 @@ impl Disk {
 
     /// Makes the names in a folder safe against a power cut.
     pub(super) fn sync_folder(&self, path: &Path) -> Result<(), Error> {
-        self.step("sync", path, || File::open(path)?.sync_all())
+        self.step("sync", path, || ingest::sync_folder(path))
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
