@@ -180,7 +180,7 @@ impl From<Rejection> for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (detail, causes, cause) = (error.to_string(), with_causes(&error), error.cause());
+        let (detail, cause) = (error.to_string(), error.cause());
         match error {
             Error::Conflict { .. } => Self {
                 field: Some("event_id".to_owned()),
@@ -235,7 +235,7 @@ impl From<Error> for Problem {
             Error::Backtest(Refused::Thresholds { .. }) => Self::invalid(Some("thresholds".to_owned()), detail),
             Error::Backtest(Refused::TooLong { .. } | Refused::Abandoned) => Self::unavailable(detail),
             Error::Stopped | Error::Log(ingest::log::Error::Stopped { .. }) => {
-                tracing::error!(error = causes, "a request was refused");
+                tracing::error!(error = with_causes(&error), "a request was refused");
                 let detail = "the engine has stopped; see the log of the server".to_owned();
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/stopped", "nothing is accepted any more", detail)
                     .engine("stopped", cause)
@@ -247,7 +247,7 @@ impl From<Error> for Problem {
             | Error::Snapshot(_)
             | Error::FeatureChanged { .. }
             | Error::Thread(_) => {
-                tracing::error!(error = causes, "a request failed");
+                tracing::error!(error = with_causes(&error), "a request failed");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "/problems/internal",
