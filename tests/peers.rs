@@ -1,5 +1,8 @@
 //! `tests/peers/python`, which runs the programs of others with what they need: whatever happens to it, the next run goes well or says why not.
 
+#[path = "support/needs.rs"]
+mod needs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -13,7 +16,7 @@ impl Peers {
     /// `None` where there is no Python, and that is said.
     fn new(requirements: &str) -> Option<Self> {
         if Command::new("python3").arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: no python3");
+            needs::missing("python3");
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");

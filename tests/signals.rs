@@ -15,7 +15,7 @@ use std::time::Duration;
 use monitor::Table;
 use scoring::Pipeline;
 use serde_json::Value;
-use support::{HANDBOOK, Server, json_lines, payment, run, run_well, shared_data, text, until, with_champion};
+use support::{HANDBOOK, Server, json_lines, missing, payment, run, run_well, shared_data, text, until, with_champion};
 
 const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
@@ -32,7 +32,7 @@ impl Webhook {
         let mut command = Command::new("python3");
         command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/receiver.py"), SECRET]);
         let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
-            eprintln!("skipped: no python3 for the receiver");
+            missing("python3 for the receiver");
             return None;
         };
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));

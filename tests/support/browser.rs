@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
+use super::missing;
+
 /// What a page may take until it is as it should be.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Under this name WebDriver hands out elements.
@@ -80,7 +82,7 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let Ok(mut driver) = command.spawn() else {
-            eprintln!("skipped: no chromedriver (on Debian: chromium and chromium-driver)");
+            missing("chromedriver (on Debian: chromium and chromium-driver)");
             return None;
         };
         let mut lines = BufReader::new(driver.stdout.take().expect("it is piped")).lines();

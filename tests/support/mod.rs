@@ -2,12 +2,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod browser;
+mod needs;
 pub mod people;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use ingest::log::{Position, Readable, Topic};
 use scoring::profile::Profile;
 use scoring::registry::Published;
 use scoring::{Artifact, Decision, FileRegistry, Model, Pipeline, Registry, Scorer, model::Linear};
+
+pub(crate) use self::needs::missing;
 
 /// The pipeline file that ships with the program.
 pub const HANDBOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pipelines/card_fraud_handbook.toml");
@@ -61,7 +64,7 @@ pub fn json_lines(ended: &Ended) -> Vec<serde_json::Value> {
 /// Runs a script beside the tests with what it needs; `None` where there is no Python, and that is said.
 pub fn peer(script: &str, arguments: &[&str]) -> Option<(bool, String)> {
     if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: no python3 for {script}");
+        missing(&format!("python3 for {script}"));
         return None;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
@@ -111,7 +114,7 @@ impl Server {
         }
         command.arg(program.get_program()).args(program.get_args()).stdin(Stdio::piped()).stdout(Stdio::piped());
         if Command::new("python3").arg("--version").output().is_err() {
-            eprintln!("skipped: no python3 for the freezer");
+            missing("python3 for the freezer");
             return None;
         }
         let mut server = Self::spawn(&mut command);
@@ -170,12 +173,32 @@ impl Server {
         Self::spawn_until(command, "riskflow listens on ", "")
     }
 
-    /// Waits for a line that tells the address between two texts.
+    /// Starts it on a data folder, and waits until it listens; `meanwhile` has it before that.
+    pub fn start_while(data: &Path, more: &[&str], meanwhile: impl FnOnce(&Self)) -> Self {
+        let arguments = Self::arguments(data, Path::new(HANDBOOK), more);
+        let (mut server, lines) = Self::begun(&mut riskflow(&arguments));
+        meanwhile(&server);
+        server.hear_until(lines, "riskflow listens on ", "");
+        server
+    }
+
     fn spawn_until(command: &mut Command, before_url: &str, after_url: &str) -> Self {
+        let (mut server, lines) = Self::begun(command);
+        server.hear_until(lines, before_url, after_url);
+        server
+    }
+
+    /// One that nobody knows the address of yet, and what it will say.
+    fn begun(command: &mut Command) -> (Self, BufReader<ChildStderr>) {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let lines = BufReader::new(child.stderr.take().expect("it is piped"));
+        (Self { process: child.id(), child, freezer: None, said: Arc::default(), hearing: None, url: String::new() }, lines)
+    }
+
+    /// Waits for a line that tells the address between two texts, and hears what it says from there on.
+    fn hear_until(&mut self, mut lines: BufReader<ChildStderr>, before_url: &str, after_url: &str) {
         let mut said = String::new();
-        let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
-        let url = loop {
+        self.url = loop {
             let before = said.len();
             assert_ne!(lines.read_line(&mut said).expect("it speaks UTF-8"), 0, "it ended: {said}");
             let url = said[before..].trim().strip_prefix(before_url).and_then(|line| line.strip_suffix(after_url));
@@ -184,16 +207,15 @@ impl Server {
             }
         };
         // Somebody has to listen, or the program blocks when the pipe is full.
-        let said = Arc::new(Mutex::new(said));
-        let heard = Arc::clone(&said);
-        let hearing = std::thread::spawn(move || {
+        self.said = Arc::new(Mutex::new(said));
+        let heard = Arc::clone(&self.said);
+        self.hearing = Some(std::thread::spawn(move || {
             let mut line = Vec::new();
             while lines.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
                 heard.lock().expect("nobody panics with it").push_str(&String::from_utf8_lossy(&line));
                 line.clear();
             }
-        });
-        Self { process: child.id(), child, freezer: None, said, hearing: Some(hearing), url }
+        }));
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -230,6 +252,11 @@ impl Server {
     /// Waits until a figure of `/metrics` is that.
     pub fn until(&self, name: &str, expect: u64) {
         until(name, || self.metric(name) == expect);
+    }
+
+    /// Waits until it has written these words to its standard error.
+    pub fn until_said(&self, words: &str) {
+        until(words, || self.said.lock().expect("nobody panics with it").contains(words));
     }
 
     /// Waits for it to end; how it did.
