@@ -112,6 +112,9 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
     let rest = format!("?limit=2&cursor={}", first["next_cursor"].as_str().expect("there is more"));
     assert_eq!((queue(&server, &viewer, &rest), &first["counts"]["high"]["open"]), (vec![line("reviewed", "", 1)], &json!(2)));
     assert_eq!((&first["me"], &first["policies"][0]["description"]), (&json!("viewer"), &json!("somebody else's card?")));
+    for path in ["/v1/alerts?cursor=zzz".to_owned(), format!("/v1/alerts{rest}&sort=newest"), "/v1/changes?cursor=1".to_owned()] {
+        assert_eq!(said(&server.ask(&viewer, "GET", &path, &none), 400)["field"], "cursor", "{path}");
+    }
     let id = first["items"][0]["id"].as_str().expect("an id").to_owned();
     let at = |act: &str| format!("/v1/alerts/{id}/{act}");
 
@@ -248,7 +251,13 @@ fn people_work_on_alerts_and_what_they_find_is_learned_from() {
         (sum("opened"), sum("confirmed_fraud"), sum("false_positive"), sum("waiting")) == (4, 1, 1, 2)
     });
     let did = said(&server.ask(&viewer, "GET", "/v1/entities/customer/a?limit=2", &none), 200);
-    assert_eq!((&did[0]["event_id"], &did[1]["event_id"], did.as_array().map(Vec::len)), (&json!("e6"), &json!("e5"), Some(2)));
+    let items = &did["items"];
+    let ids = (&items[0]["event_id"], &items[1]["event_id"], items.as_array().map(Vec::len));
+    assert_eq!(ids, (&json!("e6"), &json!("e5"), Some(2)));
+    let rest = format!("/v1/entities/customer/a?cursor={}", did["next_cursor"].as_str().expect("there is more"));
+    let rest = said(&server.ask(&viewer, "GET", &rest, &none), 200);
+    assert!(rest["items"].as_array().is_some_and(|items| !items.is_empty() && items.iter().all(|item| item["event_id"] != "e5")));
+    assert_eq!(rest["next_cursor"], Value::Null);
     until("the last one is told of, after whatever is told again", || told().len() == 3);
     assert!(told().values().all(|times| *times == 1), "{:?}", told());
 

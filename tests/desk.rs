@@ -51,7 +51,7 @@ fn with_alerts(data: &Path) -> Server {
         let raised = seen("/v1/alerts")["items"].as_array().map_or(0, Vec::len) as u64;
         let days = seen("/v1/monitor/alerts");
         let stored: u64 = days.as_array().expect("days").iter().filter_map(|day| day["opened"].as_u64()).sum();
-        raised >= 8 && stored == raised && seen("/v1/entities/customer/cus_4")[0]["event_id"] == "txn_232"
+        raised >= 8 && stored == raised && seen("/v1/entities/customer/cus_4")["items"][0]["event_id"] == "txn_232"
     });
     server
 }

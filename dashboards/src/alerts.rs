@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::routing::get;
 use monitor::alert_days::{AlertDay, by_day};
 use monitor::questions::{self, EntityEvent};
 use monitor::{Warehouse, Watch};
-use scoring::api::{InPath, Problem};
+use scoring::api::{InPath, Page, Problem};
 
-use crate::answers::{days, unanswered};
+use crate::answers::{Listed, Queried, days, parameters, unanswered};
 use crate::assets;
-
-type Queried = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
 /// What is asked of.
 #[derive(Clone)]
@@ -48,16 +45,11 @@ pub(crate) fn router(warehouse: Arc<dyn Warehouse>, watch: Arc<Watch>) -> Router
     )
 )]
 pub(crate) async fn alerts(State(desk): State<Desk>, query: Queried) -> Result<Json<Vec<AlertDay>>, Problem> {
-    let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
-    let courses = questions::alerts(&*desk.warehouse, days(&parameters)?).await.map_err(unanswered)?;
+    let courses = questions::alerts(&*desk.warehouse, days(&parameters(query)?)?).await.map_err(unanswered)?;
     Ok(Json(by_day(&courses)))
 }
 
-/// How many events are listed without a `limit`, and with one at most.
-const LISTED: u32 = 50;
-const MOST_LISTED: u32 = 500;
-
-/// What an entity did, what was decided about it and what it turned out to be; the newest first.
+/// What an entity did, what was decided about it and what it turned out to be; the newest first, those before page by page.
 #[utoipa::path(
     get,
     path = "/v1/entities/{entity}/{key}",
@@ -66,11 +58,12 @@ const MOST_LISTED: u32 = 500;
         ("entity" = String, Path, description = "an entity of the pipeline file, as customer"),
         ("key" = String, Path, description = "its key"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("from" = Option<String>, Query, format = Date, description = "the first day, as 2018-08-01"),
         ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
     ),
     responses(
-        (status = 200, description = "its events, the newest first", body = Vec<Object>),
+        (status = 200, description = "its events, the newest first", body = Page<serde_json::Value>),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such entity", body = Problem, content_type = "application/problem+json"),
     )
@@ -79,8 +72,7 @@ pub(crate) async fn entity(
     State(desk): State<Desk>,
     InPath((entity, key)): InPath<(String, String)>,
     query: Queried,
-) -> Result<Json<Vec<EntityEvent>>, Problem> {
-    let Query(mut parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
+) -> Result<Json<Page<EntityEvent>>, Problem> {
     let schema = &desk.watch.pipeline().schema;
     if schema.entity(&entity).is_none() {
         let known: Vec<&str> = schema.entities.iter().map(|entity| entity.name.as_str()).collect();
@@ -89,11 +81,7 @@ pub(crate) async fn entity(
             known.join(", ")
         )));
     }
-    let limit = match parameters.iter().position(|(name, _)| name == "limit").map(|place| parameters.remove(place).1) {
-        None => LISTED,
-        Some(text) => (text.parse().ok().filter(|limit| (1..=MOST_LISTED).contains(limit)))
-            .ok_or_else(|| Problem::parameter("limit", format!("`limit` is a number from 1 to {MOST_LISTED}")))?,
-    };
-    let events = questions::entity(&*desk.warehouse, &entity, &key, days(&parameters)?, limit).await.map_err(unanswered)?;
-    Ok(Json(events))
+    let listed = Listed::asked(query)?;
+    let found = questions::entity(&*desk.warehouse, &entity, &key, listed.days, listed.before, listed.rows()).await;
+    Ok(Json(listed.page(found.map_err(unanswered)?, |event| event.event_position)))
 }

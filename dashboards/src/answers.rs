@@ -1,6 +1,5 @@
 //! What the page asks of the warehouse, over HTTP: days are checked here, the rest is monitor's.
 
-use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::Arc;
 
@@ -9,9 +8,19 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use ingest::{Timestamp, with_causes};
+use monitor::questions::NewestDecision;
 use monitor::{Days, Warehouse, questions};
-use scoring::api::{InPath, Problem};
+use scoring::api::{InPath, Page, Problem};
 use serde::Serialize;
+
+/// The parameters of a query, as they are written.
+pub(crate) type Queried = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
+/// The parameters, one by one.
+pub(crate) fn parameters(query: Queried) -> Result<Vec<(String, String)>, Problem> {
+    let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
+    Ok(parameters)
+}
 
 /// Percentiles of all days together (`None` without decisions) and of each day.
 #[derive(Serialize)]
@@ -42,10 +51,9 @@ struct Latency {
 pub(crate) async fn answer(
     State(warehouse): State<Arc<dyn Warehouse>>,
     InPath(question): InPath<String>,
-    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    query: Queried,
 ) -> Result<Response, Problem> {
-    let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
-    let days = days(&parameters)?;
+    let days = days(&parameters(query)?)?;
     answered(&*warehouse, &question, days)
         .await
         .map_err(unanswered)?
@@ -67,37 +75,76 @@ async fn answered(warehouse: &dyn Warehouse, question: &str, days: Days) -> Resu
     }))
 }
 
-/// How many decisions are listed without a `limit`, and with one at most.
-const LISTED: u32 = 50;
-const MOST_LISTED: u32 = 500;
+/// How many rows a page has without a `limit`, and with one at most.
+const USUAL: u16 = 50;
+const MOST: u16 = 500;
 
-/// The newest decisions, at most `limit`.
+/// A page of a list in the order of the log, the newest first.
+pub(crate) struct Listed {
+    pub(crate) days: Days,
+    /// Where the last row of the page before lies in the log: no two rows lie there, and none comes in behind it.
+    pub(crate) before: Option<u64>,
+    limit: u16,
+}
+
+impl Listed {
+    /// As `from`, `to`, `limit` and `cursor` say.
+    pub(crate) fn asked(query: Queried) -> Result<Self, Problem> {
+        let (mut before, mut limit, mut others) = (None, USUAL, Vec::new());
+        for (name, value) in parameters(query)? {
+            match name.as_str() {
+                "limit" => {
+                    limit = (value.parse().ok().filter(|limit| (1..=MOST).contains(limit)))
+                        .ok_or_else(|| Problem::parameter("limit", format!("`limit` is a number from 1 to {MOST}")))?;
+                }
+                "cursor" => {
+                    let position = value.parse().ok().filter(|position: &u64| position.to_string() == value);
+                    let wrong = || Problem::parameter("cursor", "`cursor` is the `next_cursor` of no page".to_owned());
+                    before = Some(position.ok_or_else(wrong)?);
+                }
+                _ => others.push((name, value)),
+            }
+        }
+        Ok(Self { days: days(&others)?, before, limit })
+    }
+
+    /// How many rows are to be asked for: one more than the page has says that there is another page.
+    pub(crate) fn rows(&self) -> u32 {
+        u32::from(self.limit) + 1
+    }
+
+    /// The page of what was found, of which each row lies somewhere in the log.
+    pub(crate) fn page<Row>(&self, mut found: Vec<Row>, position: impl Fn(&Row) -> u64) -> Page<Row> {
+        let is_last = found.len() <= usize::from(self.limit);
+        found.truncate(usize::from(self.limit));
+        let next_cursor = found.last().filter(|_| !is_last).map(|row| position(row).to_string());
+        Page { items: found, next_cursor }
+    }
+}
+
+/// The newest decisions, those before them page by page.
 #[utoipa::path(
     get,
     path = "/v1/decisions",
     tag = "decisions",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "1 to 500, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("from" = Option<String>, Query, format = Date, description = "the first day, as 2018-08-01"),
         ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
     ),
     responses(
-        (status = 200, description = "the newest decisions", body = Vec<Object>),
+        (status = 200, description = "decisions, the newest first", body = Page<serde_json::Value>),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn newest(
     State(warehouse): State<Arc<dyn Warehouse>>,
-    query: Result<Query<HashMap<String, String>>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(mut parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
-    let limit = match parameters.remove("limit") {
-        None => LISTED,
-        Some(text) => (text.parse().ok().filter(|limit| (1..=MOST_LISTED).contains(limit)))
-            .ok_or_else(|| Problem::parameter("limit", format!("`limit` is a number from 1 to {MOST_LISTED}")))?,
-    };
-    let days = days(&parameters.into_iter().collect::<Vec<_>>())?;
-    Ok(Json(questions::newest(&*warehouse, days, limit).await.map_err(unanswered)?).into_response())
+    query: Queried,
+) -> Result<Json<Page<NewestDecision>>, Problem> {
+    let listed = Listed::asked(query)?;
+    let found = questions::newest(&*warehouse, listed.days, listed.before, listed.rows()).await.map_err(unanswered)?;
+    Ok(Json(listed.page(found, |decision| decision.log_position)))
 }
 
 /// What went wrong is said to the caller, why to the log: causes name files and columns.

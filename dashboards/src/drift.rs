@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use monitor::drift::{Against, Moved, Rules};
 use monitor::{Watch, Window};
 use scoring::api::Problem;
 use serde::Serialize;
 
-use crate::answers::{days, unanswered};
+use crate::answers::{Queried, days, parameters, unanswered};
 
 /// What moved in the windows of some days.
 #[derive(Serialize)]
@@ -45,13 +44,9 @@ struct Answer {
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn drift(
-    State(watch): State<Arc<Watch>>,
-    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
+pub(crate) async fn drift(State(watch): State<Arc<Watch>>, query: Queried) -> Result<Response, Problem> {
     let (mut window, mut against, mut segment, mut others) = (Window::Day, Against::Training, String::new(), Vec::new());
-    for (name, value) in parameters {
+    for (name, value) in parameters(query)? {
         match name.as_str() {
             "window" => window = self::window(&value)?,
             "against" => {

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::Sources;
-use crate::answers::{days, unanswered};
+use crate::answers::{Queried, days, parameters, unanswered};
 
 /// So many answers are kept.
 const KEPT: usize = 32;
@@ -30,7 +29,7 @@ const KEPT: usize = 32;
 pub(crate) struct Models {
     sources: Sources,
     /// One at a time: each uses all cores.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     kept: Mutex<VecDeque<Kept>>,
 }
 
@@ -42,7 +41,7 @@ struct Kept {
 }
 
 pub(crate) fn router(sources: Sources) -> Router {
-    let models = Models { sources, turn: Semaphore::new(1), kept: Mutex::default() };
+    let models = Models { sources, turn: Arc::new(Semaphore::new(1)), kept: Mutex::default() };
     Router::new()
         .route("/v1/monitor/performance", get(performance))
         .route("/v1/monitor/comparison", get(comparison))
@@ -139,9 +138,16 @@ impl Models {
         if let Some(json) = self.known(&key) {
             return Ok(written(json));
         }
+        // No thread waits in line, and whoever leaves it has left nothing in it.
+        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|error| failed(&error))?;
+        // Who waited may have waited for the same.
+        if let Some(json) = self.known(&key) {
+            return Ok(written(json));
+        }
         let (done, worked) = oneshot::channel();
         let runtime = Handle::current();
         let started = background::spawn("figures", move || {
+            let _turn = turn;
             // Whoever asked may have left meanwhile; the answer is kept all the same.
             let _ = done.send(runtime.block_on(self.worked_out(key, work)));
         });
@@ -154,11 +160,6 @@ impl Models {
         key: String,
         work: impl AsyncFnOnce(&Sources) -> Result<T, Problem>,
     ) -> Result<Arc<str>, Problem> {
-        let _turn = self.turn.acquire().await.map_err(|error| failed(&error))?;
-        // Who waited may have waited for the same.
-        if let Some(json) = self.known(&key) {
-            return Ok(json);
-        }
         let reached = self.sources.warehouse.reached();
         let answer = work(&self.sources).await?;
         let json: Arc<str> = serde_json::to_string(&answer).map_err(|error| failed(&error))?.into();
@@ -190,8 +191,6 @@ fn written(json: Arc<str>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], json.as_ref().to_owned()).into_response()
 }
 
-type Queried = Result<Query<Vec<(String, String)>>, QueryRejection>;
-
 /// What both questions take.
 struct Asked<const N: usize> {
     days: Days,
@@ -201,7 +200,7 @@ struct Asked<const N: usize> {
 
 /// The parameters, of which `named` are versions and must be there.
 fn asked<const N: usize>(query: Queried, named: [&str; N]) -> Result<Asked<N>, Problem> {
-    let Query(mut parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
+    let mut parameters = parameters(query)?;
     let mut take = |name: &str| {
         let place = parameters.iter().position(|(known, _)| known == name)?;
         Some(parameters.remove(place).1)
@@ -220,4 +219,58 @@ fn asked<const N: usize>(query: Queried, named: [&str; N]) -> Result<Asked<N>, P
     };
     let as_of = take("as_of").map(moment).transpose()?;
     Ok(Asked { days: days(&parameters)?, as_of, versions })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use scoring::FileRegistry;
+
+    use super::*;
+    use crate::tests::{Asked, sources};
+
+    fn models() -> Arc<Models> {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Arc::new(FileRegistry::open(folder.path()).unwrap());
+        let sources = sources(&Arc::new(Asked::default()), &registry);
+        Arc::new(Models { sources, turn: Arc::new(Semaphore::new(1)), kept: Mutex::default() })
+    }
+
+    #[tokio::test]
+    async fn who_leaves_the_line_leaves_nothing_in_it() {
+        let models = models();
+        let answer = |key: &str| Arc::clone(&models).answer(key.to_owned(), async |_: &Sources| Ok(1));
+
+        let turn = Arc::clone(&models.turn).acquire_owned().await.unwrap();
+        tokio::select! {
+            biased;
+            _ = answer("left") => unreachable!("somebody else has the turn"),
+            () = future::ready(()) => {}
+        }
+        let waits = tokio::spawn(answer("stayed"));
+        drop(turn);
+        assert!(waits.await.unwrap().is_ok());
+        assert!(models.known("left").is_none() && models.known("stayed").is_some());
+    }
+
+    #[tokio::test]
+    async fn what_many_wait_for_is_worked_out_once() {
+        let models = models();
+        let turn = Arc::clone(&models.turn).acquire_owned().await.unwrap();
+        let worked_out = Arc::new(AtomicUsize::new(0));
+        let ask = |_| {
+            let worked_out = Arc::clone(&worked_out);
+            let work = async move |_: &Sources| Ok(worked_out.fetch_add(1, Ordering::Relaxed));
+            tokio::spawn(Arc::clone(&models).answer("same".to_owned(), work))
+        };
+        let waiting: Vec<_> = (0..20).map(ask).collect();
+        tokio::task::yield_now().await;
+        drop(turn);
+        for answer in waiting {
+            assert!(answer.await.unwrap().is_ok());
+        }
+        assert_eq!(worked_out.load(Ordering::Relaxed), 1);
+    }
 }

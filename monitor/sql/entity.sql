@@ -1,10 +1,15 @@
--- What did one entity do on some days, what was decided, and what is known of it by now? The newest first.
+-- What did one entity do on some days, in events before a position of the log, what was decided, and what is known of it by now? The newest first.
 WITH happened AS (
-    SELECT log_position, event_id, occurred_at, amount_minor, currency
+    SELECT log_position AS event_position, event_id, occurred_at, amount_minor, currency
     FROM events
-    WHERE day BETWEEN $first AND $last AND get_field(entities, $entity) = $key
+    WHERE day BETWEEN $first AND $last AND log_position < $before AND get_field(entities, $entity) = $key
     ORDER BY log_position DESC
     LIMIT $limit
+),
+decided AS (
+    SELECT event_position, decision, score
+    FROM decisions
+    WHERE day BETWEEN $first AND $last
 ),
 known AS (
     SELECT
@@ -16,16 +21,16 @@ known AS (
     WHERE day >= $first AND event_id IN (SELECT event_id FROM happened)
 )
 SELECT
+    happened.event_position AS event_position,
     happened.event_id AS event_id,
     happened.occurred_at AS occurred_at,
     happened.amount_minor AS amount_minor,
     happened.currency AS currency,
-    decisions.decision AS decision,
-    decisions.score AS score,
+    decided.decision AS decision,
+    decided.score AS score,
     known.label AS label,
     known.source AS label_source
 FROM happened
-JOIN decisions ON decisions.event_position = happened.log_position
+LEFT JOIN decided ON decided.event_position = happened.event_position
 LEFT JOIN known ON known.event_id = happened.event_id AND known.place = 1
-WHERE decisions.day BETWEEN $first AND $last
-ORDER BY happened.log_position DESC
+ORDER BY happened.event_position DESC

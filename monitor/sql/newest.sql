@@ -1,8 +1,8 @@
--- Which decisions were made last, and what is known of their events by now?
+-- Which decisions were made last, of those before a position of the log, and what is known of their events by now?
 WITH newest AS (
     SELECT *
     FROM decisions
-    WHERE day BETWEEN $first AND $last
+    WHERE day BETWEEN $first AND $last AND log_position < $before
     ORDER BY log_position DESC
     LIMIT $limit
 ),
@@ -15,6 +15,7 @@ known AS (
     WHERE day >= $first AND event_id IN (SELECT event_id FROM newest)
 )
 SELECT
+    newest.log_position,
     newest.event_id,
     newest.occurred_at,
     newest.decided_at,

@@ -66,6 +66,8 @@ pub enum Question {
     Newest {
         /// Of which days.
         days: Days,
+        /// Of those before this position of the log.
+        before: u64,
         /// At most how many.
         limit: u32,
     },
@@ -111,6 +113,8 @@ pub enum Question {
         key: String,
         /// Of which days.
         days: Days,
+        /// Of the events before this position of the log.
+        before: u64,
         /// At most how many.
         limit: u32,
     },
@@ -323,6 +327,8 @@ pub async fn alerts(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<AlertCo
 /// Something that an entity did, and what was decided about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntityEvent {
+    /// Where it lies in the log.
+    pub event_position: u64,
     /// The event.
     pub event_id: String,
     /// When it happened.
@@ -331,8 +337,8 @@ pub struct EntityEvent {
     pub amount_minor: Option<i64>,
     /// The currency of the amount.
     pub currency: Option<String>,
-    /// What was decided: `approve`, `challenge`, `review`, `decline`.
-    pub decision: String,
+    /// What was decided: `approve`, `challenge`, `review`, `decline`; `None` while the decision has not arrived, or once it is kept no more.
+    pub decision: Option<String>,
     /// 0 to 1000; `None` when no model ran.
     pub score: Option<u16>,
     /// What the event turned out to be: `fraud`, `legit`, `default`, `repaid`; `None` while nothing has arrived.
@@ -341,20 +347,24 @@ pub struct EntityEvent {
     pub label_source: Option<String>,
 }
 
-/// What did an entity do on some days? The last one in the log first.
+/// What did an entity do on some days, in events before a position of the log (or in all)? The last one in the log first.
 pub async fn entity(
     warehouse: &dyn Warehouse,
     entity: &str,
     key: &str,
     days: Days,
+    before: Option<u64>,
     limit: u32,
 ) -> Result<Vec<EntityEvent>, Error> {
-    ask(warehouse, Question::Entity { entity: entity.to_owned(), key: key.to_owned(), days, limit }).await
+    let (entity, key, before) = (entity.to_owned(), key.to_owned(), before.unwrap_or(u64::MAX));
+    ask(warehouse, Question::Entity { entity, key, days, before, limit }).await
 }
 
 /// A decision, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewestDecision {
+    /// Where the decision lies in the log.
+    pub log_position: u64,
     /// The event.
     pub event_id: String,
     /// When it happened.
@@ -379,9 +389,14 @@ pub struct NewestDecision {
     pub label: Option<String>,
 }
 
-/// Which decisions were made last? The last one in the log first.
-pub async fn newest(warehouse: &dyn Warehouse, days: Days, limit: u32) -> Result<Vec<NewestDecision>, Error> {
-    ask(warehouse, Question::Newest { days, limit }).await
+/// Which decisions were made last, of those before a position of the log (or of all)? The last one in the log first.
+pub async fn newest(
+    warehouse: &dyn Warehouse,
+    days: Days,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<NewestDecision>, Error> {
+    ask(warehouse, Question::Newest { days, before: before.unwrap_or(u64::MAX), limit }).await
 }
 
 /// A decision with everything that is known of it.

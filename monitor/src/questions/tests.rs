@@ -146,12 +146,12 @@ async fn a_label_that_comes_late_joins_its_decision() {
 async fn newest_first() {
     for Backend { warehouse, .. } in filled() {
         let expect = r#"
-{"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
-{"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
-        assert_eq!(lines(&newest(&*warehouse, days("2018-08-01", "2018-08-01"), 2).await.unwrap()), expect.trim());
+{"log_position":7,"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
+{"log_position":5,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
+        assert_eq!(lines(&newest(&*warehouse, days("2018-08-01", "2018-08-01"), None, 2).await.unwrap()), expect.trim());
 
         let ids: Vec<_> =
-            newest(&*warehouse, Days::ALL, 3).await.unwrap().into_iter().map(|row| (row.event_id, row.label)).collect();
+            newest(&*warehouse, Days::ALL, None, 3).await.unwrap().into_iter().map(|row| (row.event_id, row.label)).collect();
         assert_eq!(ids, [("h".to_owned(), None), ("g".to_owned(), None), ("f".to_owned(), Some("default".to_owned()))]);
     }
 }
@@ -193,7 +193,7 @@ async fn an_empty_warehouse_gives_empty_answers() {
         assert_eq!(latency(&*warehouse, Days::ALL).await.unwrap(), []);
         assert_eq!(latency_overall(&*warehouse, Days::ALL).await.unwrap(), None);
         assert_eq!(detection(&*warehouse, Days::ALL).await.unwrap(), []);
-        assert_eq!(newest(&*warehouse, Days::ALL, 10).await.unwrap(), []);
+        assert_eq!(newest(&*warehouse, Days::ALL, None, 10).await.unwrap(), []);
         assert_eq!(decision(&*warehouse, EventId::new("a").unwrap()).await.unwrap(), None);
     }
 }
@@ -253,13 +253,49 @@ async fn alerts_and_how_they_went() {
 async fn what_an_entity_did() {
     for Backend { warehouse, .. } in filled() {
         let expect = r#"
-{"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"currency":"EUR","decision":"decline","score":1000,"label":"legit","label_source":"chargeback"}
-{"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","decision":"review","score":725,"label":"fraud","label_source":"chargeback"}"#;
-        let found = entity(&*warehouse, "card", "card_1", days("2018-08-01", "2018-08-01"), 2).await.unwrap();
+{"event_position":6,"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"currency":"EUR","decision":"decline","score":1000,"label":"legit","label_source":"chargeback"}
+{"event_position":4,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","decision":"review","score":725,"label":"fraud","label_source":"chargeback"}"#;
+        let found = entity(&*warehouse, "card", "card_1", days("2018-08-01", "2018-08-01"), None, 2).await.unwrap();
         assert_eq!(lines(&found), expect.trim());
-        assert_eq!(entity(&*warehouse, "card", "card_1", Days::ALL, 100).await.unwrap().len(), 8);
+        assert_eq!(entity(&*warehouse, "card", "card_1", Days::ALL, None, 100).await.unwrap().len(), 8);
         for (entity_name, key) in [("card", "card_2"), ("terminal", "card_1"), ("o'brien", "card_1"), ("card", "' OR '1'='1")] {
-            assert_eq!(entity(&*warehouse, entity_name, key, Days::ALL, 100).await.unwrap(), [], "{entity_name} {key}");
+            assert_eq!(entity(&*warehouse, entity_name, key, Days::ALL, None, 100).await.unwrap(), [], "{entity_name} {key}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_its_decision_is_something_that_an_entity_did() {
+    for Backend { warehouse, .. } in filled() {
+        warehouse.append(&project(&[event(25, "i", "2018-08-03T03:00:00Z", 100)])).unwrap();
+        let found = entity(&*warehouse, "card", "card_1", Days::ALL, None, 2).await.unwrap();
+        let found: Vec<_> = found.iter().map(|event| (event.event_id.as_str(), event.decision.as_deref())).collect();
+        assert_eq!(found, [("i", None), ("h", Some("approve"))]);
+    }
+}
+
+/// Every event of the same moment, and others that come in while somebody reads.
+#[tokio::test]
+async fn what_lies_before_the_last_row_is_the_rest() {
+    const AT: &str = "2018-08-01T10:00:00Z";
+    let pair = |number: u64| {
+        let (position, id) = (number * 2, format!("event_{number}"));
+        [event(position, &id, AT, 100), decided(position + 1, &sample(position, &id, AT))]
+    };
+    for Backend { warehouse, name, .. } in backends() {
+        warehouse.append(&project(&(0..7).flat_map(pair).collect::<Vec<_>>())).unwrap();
+        let (mut decisions, mut events) = (Vec::new(), Vec::new());
+        let (mut last_decision, mut last_event) = (None, None);
+        for come in 7..11 {
+            let found = newest(&*warehouse, Days::ALL, last_decision, 2).await.unwrap();
+            last_decision = found.last().map(|row| row.log_position);
+            decisions.extend(found.into_iter().map(|row| row.event_id));
+            let found = entity(&*warehouse, "card", "card_1", Days::ALL, last_event, 2).await.unwrap();
+            last_event = found.last().map(|row| row.event_position);
+            events.extend(found.into_iter().map(|row| row.event_id));
+            warehouse.append(&project(&pair(come))).unwrap();
+        }
+        let expect: Vec<_> = (0..7).rev().map(|number| format!("event_{number}")).collect();
+        assert_eq!((&decisions, &events), (&expect, &expect), "{name}");
     }
 }

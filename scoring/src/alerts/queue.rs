@@ -84,13 +84,13 @@ impl Order {
         if person.reviews() { Self::Escalated } else { Self::Priority }
     }
 
-    /// A text by which alerts come in this order. It ends with the id, so that no two are equal.
+    /// A text by which alerts come in this order. It begins with the order, and ends with the id, so that no two are equal.
     pub fn key(self, alert: &Alert) -> String {
         let severity = Severity::Critical as u8 - alert.severity as u8;
         let money = i64::MAX - alert.money_minor().max(0);
         let opened = alert.opened_at.micros().wrapping_sub(i64::MIN) as u64;
         let id = &alert.id;
-        match self {
+        let key = match self {
             Self::Priority | Self::Escalated => {
                 let place = match &alert.stage {
                     Stage::Escalated { held: None, .. } if self == Self::Escalated => 0,
@@ -104,7 +104,20 @@ impl Order {
             Self::Money => format!("{money:019}{opened:020}{id}"),
             Self::Oldest => format!("{opened:020}{id}"),
             Self::Newest => format!("{:020}{id}", u64::MAX - opened),
-        }
+        };
+        format!("{self}.{key}")
+    }
+
+    /// Whether a text may be the key of an alert in this order, of one that is gone, too.
+    pub fn is_key(self, text: &str) -> bool {
+        let digits = match self {
+            Self::Priority | Self::Escalated => 41,
+            Self::Money => 39,
+            Self::Oldest | Self::Newest => 20,
+        };
+        let key = text.strip_prefix(&self.to_string()).and_then(|rest| rest.strip_prefix('.'));
+        key.and_then(|key| key.split_at_checked(digits))
+            .is_some_and(|(digits, id)| digits.bytes().all(|digit| digit.is_ascii_digit()) && !id.is_empty())
     }
 }
 

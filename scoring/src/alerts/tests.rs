@@ -416,6 +416,13 @@ fn what_was_escalated_is_for_reviewers() {
         (queue(&desk, &ann), queue(&desk, &eva)),
         (["p-2", "p-1", "p-3"].map(str::to_owned).to_vec(), ["p-1", "p-3", "p-2"].map(str::to_owned).to_vec(),)
     );
+    let orders = [Order::Priority, Order::Escalated, Order::Money, Order::Oldest, Order::Newest];
+    for alert in desk.live() {
+        for (order, other) in orders.iter().flat_map(|order| orders.iter().map(move |other| (order, other))) {
+            assert_eq!(other.is_key(&order.key(alert)), order == other, "{order} {other}");
+        }
+    }
+    assert!(!Order::Oldest.is_key("oldest.1p-1") && !Order::Oldest.is_key(""));
     // She may write a note, and nothing else; nor may she have it opened again, once a reviewer has judged it.
     let note = Action::Note { text: "I know the shop".to_owned() };
     act(&mut desk, "p-2", note, &eva, 6).expect("a note");

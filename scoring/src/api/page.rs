@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::extract::FromRequestParts;
-use axum::extract::Query;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::in_query::InQuery;
 use super::problem::Problem;
 
 /// The most items of a page.
@@ -31,8 +31,8 @@ pub(super) struct PageQuery {
 
 impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(Wanted { limit, cursor }) = Query::from_request_parts(parts, state).await.map_err(Problem::query)?;
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let InQuery(Wanted { limit, cursor }) = InQuery::of(&parts.uri)?;
         Self::new(limit, cursor)
     }
 }
@@ -45,15 +45,26 @@ impl PageQuery {
             _ => Err(Problem::parameter("limit", format!("it is from 1 to {MOST}"))),
         }
     }
+
+    /// The same, unless its cursor is no key that an item of the list can have. The item that has had it may be gone.
+    pub(super) fn of_keys(self, is_key: impl Fn(&str) -> bool) -> Result<Self, Problem> {
+        match &self.after {
+            Some(cursor) if !is_key(cursor) => {
+                Err(Problem::parameter("cursor", "it is the `next_cursor` of no page of this list".to_owned()))
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Page<T> {
-    pub(super) items: Vec<T>,
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
     /// What the next page begins after; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
@@ -94,6 +105,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_cursor_that_is_no_key_is_refused() {
+        let check = |cursor: Option<&str>, fits: bool| {
+            let query = PageQuery::new(None, cursor.map(str::to_owned)).expect("a page");
+            let problem = query.of_keys(|key| key.len() == 3 && key.parse::<u16>().is_ok()).err();
+            let field = problem.map(|problem| serde_json::to_value(problem).expect("plain data")["field"].clone());
+            assert_eq!(field, (!fits).then(|| "cursor".into()), "{cursor:?}");
+        };
+        check(None, true);
+        check(Some("007"), true);
+        check(Some(""), false);
+        check(Some("7"), false);
+        check(Some("abc"), false);
+    }
 
     proptest! {
         #[test]

@@ -447,7 +447,9 @@ fn query(server: &Server, question: &Question) -> Query {
         Question::Latency(of) => days(include_str!("../../../sql/latency.sql"), *of),
         Question::LatencyOverall(of) => days(include_str!("../../../sql/latency_overall.sql"), *of),
         Question::Detection(of) => days(include_str!("../../../sql/detection.sql"), *of),
-        Question::Newest { days: of, limit } => days(include_str!("../../../sql/newest.sql"), *of).param("limit", limit),
+        Question::Newest { days: of, before, limit } => {
+            days(include_str!("../../../sql/newest.sql"), *of).param("before", before).param("limit", limit)
+        }
         Question::Vectors { first_position, limit } => server
             .query(&typed(include_str!("../../../sql/vectors.sql")))
             .param("first_position", first_position)
@@ -462,10 +464,13 @@ fn query(server: &Server, question: &Question) -> Query {
             server.query(&typed(include_str!("../../../sql/delays.sql"))).param("as_of", as_of.micros())
         }
         Question::Alerts(of) => days(include_str!("../../../sql/alerts.sql"), *of),
-        Question::Entity { entity, key, days: of, limit } => days(include_str!("../../../sql/clickhouse/entity.sql"), *of)
-            .param("entity", entity)
-            .param("key", key)
-            .param("limit", limit),
+        Question::Entity { entity, key, days: of, before, limit } => {
+            days(include_str!("../../../sql/clickhouse/entity.sql"), *of)
+                .param("entity", entity)
+                .param("key", key)
+                .param("before", before)
+                .param("limit", limit)
+        }
         Question::Attributes { days: of } => days(include_str!("../../../sql/attributes.sql"), *of),
         Question::Keys { entity, days: of } => {
             days(include_str!("../../../sql/clickhouse/keys.sql"), *of).param("entity", entity)
@@ -483,10 +488,11 @@ fn query(server: &Server, question: &Question) -> Query {
 
 /// Parameters as the server writes them: `$first` becomes `{first:Date32}`.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 12] = [
+    const TYPES: [(&str, &str); 13] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
+        ("$before", "{before:UInt64}"),
         ("$limit", "{limit:UInt32}"),
         ("$event_id", "{event_id:String}"),
         ("$entity", "{entity:String}"),

@@ -93,11 +93,7 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         Question::Latency(days) => (include_str!("../../../sql/latency.sql"), range(*days)),
         Question::LatencyOverall(days) => (include_str!("../../../sql/latency_overall.sql"), range(*days)),
         Question::Detection(days) => (include_str!("../../../sql/detection.sql"), range(*days)),
-        Question::Newest { days, limit } => {
-            let mut parameters = range(*days);
-            parameters.push(("limit", ScalarValue::Int64(Some(i64::from(*limit)))));
-            (include_str!("../../../sql/newest.sql"), parameters)
-        }
+        Question::Newest { days, before, limit } => (include_str!("../../../sql/newest.sql"), page(*days, *before, *limit)),
         Question::Vectors { first_position, limit } => (
             include_str!("../../../sql/vectors.sql"),
             vec![
@@ -117,9 +113,9 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         }
         Question::Delays { as_of } => (include_str!("../../../sql/delays.sql"), known(Vec::new(), *as_of)),
         Question::Alerts(days) => (include_str!("../../../sql/alerts.sql"), range(*days)),
-        Question::Entity { key, days, limit, .. } => {
-            let mut parameters = range(*days);
-            parameters.extend([("key", ScalarValue::from(key.as_str())), ("limit", ScalarValue::Int64(Some(i64::from(*limit))))]);
+        Question::Entity { key, days, before, limit, .. } => {
+            let mut parameters = page(*days, *before, *limit);
+            parameters.push(("key", ScalarValue::from(key.as_str())));
             (include_str!("../../../sql/entity.sql"), parameters)
         }
         Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
@@ -131,6 +127,13 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         }
         Question::Points { days, .. } => (include_str!("../../../sql/points.sql"), range(*days)),
     }
+}
+
+/// So many rows of some days, from before a position of the log.
+fn page(days: Days, before: u64, limit: u32) -> Vec<(&'static str, ScalarValue)> {
+    let mut parameters = range(days);
+    parameters.extend([("before", ScalarValue::UInt64(Some(before))), ("limit", ScalarValue::Int64(Some(i64::from(limit))))]);
+    parameters
 }
 
 /// With the moment up to which labels are known.
