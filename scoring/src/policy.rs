@@ -125,6 +125,14 @@ pub struct ReasonFile {
     text: String,
 }
 
+/// What is said of a feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonLine {
+    feature: String,
+    code: String,
+    text: String,
+}
+
 /// For each feature its code and sentence.
 #[derive(Clone, Debug)]
 pub struct ReasonTable {
@@ -161,6 +169,26 @@ impl ReasonTable {
             entries[feature] = Entry { feature: file.feature.into_inner(), code: file.code, text: file.text, words };
         }
         Ok(Self { entries })
+    }
+
+    /// What it says of every feature.
+    pub fn lines(&self) -> Vec<ReasonLine> {
+        let line = |entry: &Entry| {
+            let Entry { feature, code, text, .. } = entry.clone();
+            ReasonLine { feature, code, text }
+        };
+        self.entries.iter().map(line).collect()
+    }
+
+    /// The same, with other lines for the features that they are about.
+    pub fn with(&self, lines: &[ReasonLine]) -> Self {
+        let mut entries = self.entries.clone();
+        for entry in &mut entries {
+            if let Some(ReasonLine { code, text, .. }) = lines.iter().find(|line| line.feature == entry.feature).cloned() {
+                (entry.code, entry.text) = (code, text);
+            }
+        }
+        Self { entries }
     }
 
     /// The part of every feature that had one, strongest first, whether it raised the score or lowered it. `usual` is what each feature

@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// So many entries are written at once at most.
 const AT_ONCE: usize = 1_000;
 /// The version of what it remembers.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// What tells the chain of control records, on a thread of its own. Dropped, it ends without being waited for.
 #[derive(Debug)]

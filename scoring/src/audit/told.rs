@@ -49,6 +49,9 @@ fn head(control: &Control) -> Option<(&str, &'static str, String, &str)> {
         Control::Governed { by, .. } => (by, "governed", "the policy".to_owned(), ""),
         Control::RolledBack { name, to, by, reason, .. } => (by, "rolled_back", model(name, *to), reason),
         Control::Guarded { by, .. } => (by, "guarded", "four eyes".to_owned(), ""),
+        Control::Declared { by, .. } => (by, "declared", "lists and reasons".to_owned(), ""),
+        // A part is of one kind of changes, to one thing.
+        Control::Part { changes, .. } => return changes.first().and_then(head),
         Control::Proposed { id, by, reason, .. } => (by, "proposed", format!("change {id}"), reason),
         Control::Approved { id, by, reason, .. } => (by, "approved", format!("change {id}"), reason),
         Control::Rejected { id, by, reason, .. } => (by, "rejected", format!("change {id}"), reason),

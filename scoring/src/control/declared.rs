@@ -1,10 +1,10 @@
-//! What a pipeline file says of rules, policy and governance, and what the log does not know yet. The file has its say at every start: it
+//! What a pipeline file says of rules, lists, reasons, policy and governance, and what the log does not know yet. The file has its say at every start: it
 //! takes the place of what it said before, and leaves alone what people changed while the program ran under other ids, and a policy that
 //! they changed since the file last said another. The file is the operator's: nobody else is asked.
 
 use ingest::Timestamp;
 
-use super::{Control, State};
+use super::{Control, State, Tables};
 use crate::pipeline::Pipeline;
 use crate::rules::{Rule, State as RuleState};
 
@@ -21,6 +21,10 @@ pub fn declared(pipeline: &Pipeline, state: &State, at: Timestamp) -> Vec<Contro
     }
     if state.filed_policy.as_ref() != Some(&pipeline.policy) {
         records.push(Control::Governed { policy: pipeline.policy.clone(), by: by(), at });
+    }
+    let tables = Tables::of(pipeline);
+    if state.tables.as_ref() != Some(&tables) {
+        records.push(Control::Declared { tables, by: by(), at });
     }
     let changed = pipeline.rules.iter().filter_map(|rule| next_version(rule, state));
     let is_gone = |rule: &&Rule| pipeline.rules.iter().all(|declared| declared.id != rule.id);

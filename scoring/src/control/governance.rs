@@ -92,13 +92,16 @@ pub fn alters(control: &Control, state: &State) -> Option<Kind> {
         Control::Listed { entries, .. } => (!entries.is_empty()).then_some(Kind::Lists),
         Control::Unlisted { values, .. } => (!values.is_empty()).then_some(Kind::Lists),
         Control::Governed { .. } => Some(Kind::Thresholds),
-        Control::Approved { changes, .. } => changes.iter().find_map(|change| alters(change, state)),
+        Control::Approved { changes, .. } | Control::Part { changes, .. } => {
+            changes.iter().find_map(|change| alters(change, state))
+        }
         Control::Serving { .. }
         | Control::RetrainWanted { .. }
         | Control::Withdrawn { .. }
         | Control::RolledBack { .. }
         | Control::Concluded { .. }
         | Control::Guarded { .. }
+        | Control::Declared { .. }
         | Control::Proposed { .. }
         | Control::Rejected { .. }
         | Control::Recalled { .. }

@@ -9,6 +9,7 @@ mod person;
 pub mod proposal;
 mod roles;
 mod state;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -25,14 +26,15 @@ pub use self::person::{ANYBODY, DESK, GUARDRAIL, May, PLAN, PROGRAM, Person, SOM
 pub use self::proposal::{Facts, Outdated, Proposal, Stage};
 pub use self::roles::{Role, RoleChange, role, role_changes};
 pub use self::state::{Challenger, State};
+pub use self::tables::Tables;
 use crate::alerts::Step;
 use crate::lists::{Entry, Pattern};
 use crate::policy::Policy;
 use crate::rules::Rule;
 
 /// Version 2 added `Serving`; version 3 wishes for training, challengers, rules, lists and the policy; version 4 proposals, experiments and the way
-/// back; version 5 alerts.
-const CONTROL_VERSION: u8 = 5;
+/// back; version 5 alerts; version 6 what the pipeline file declares, and changes in parts.
+const CONTROL_VERSION: u8 = 6;
 
 /// A change of what decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -251,6 +253,29 @@ pub enum Control {
         /// When.
         at: Timestamp,
     },
+    /// The pipeline file has these lists and reasons from here on.
+    Declared {
+        /// What it says.
+        tables: Tables,
+        /// Who did it.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A part of a change that is too large for one record: nothing of it holds before the last part is there.
+    Part {
+        /// How many parts follow; at 0 all that was said since the first one holds.
+        left: u32,
+        /// Whether it is the first one. What another change left unfinished, when the program ended in the middle of it, is forgotten.
+        is_first: bool,
+        /// What changes.
+        #[serde(with = "json_texts")]
+        changes: Vec<Control>,
+        /// Who did it.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Control {
@@ -259,10 +284,30 @@ impl Control {
         encode(CONTROL_VERSION, self, Vec::with_capacity(64))
     }
 
+    /// Changes that hold all at once or, where the program ends before the last of their records is durable, not at all.
+    pub fn in_parts(changes: Vec<Self>, by: &str, at: Timestamp) -> Vec<Self> {
+        if changes.len() < 2 {
+            return changes;
+        }
+        let lefts = (0..changes.len() as u32).rev();
+        let part = |(place, (change, left)): (usize, (Self, u32))| Self::Part {
+            left,
+            is_first: place == 0,
+            changes: vec![change],
+            by: by.to_owned(),
+            at,
+        };
+        changes.into_iter().zip(lefts).enumerate().map(part).collect()
+    }
+
     /// A change of a proposal as it is approved: it holds from now on, and list entries name who agreed.
     pub fn approved(mut self, by: &str, now: Timestamp) -> Self {
-        if let Self::Listed { entries, .. } = &mut self {
-            entries.iter_mut().for_each(|entry| entry.approved_by = Some(by.to_owned()));
+        match &mut self {
+            Self::Listed { entries, .. } => entries.iter_mut().for_each(|entry| entry.approved_by = Some(by.to_owned())),
+            Self::Part { changes, .. } => {
+                *changes = std::mem::take(changes).into_iter().map(|change| change.approved(by, now)).collect();
+            }
+            _ => {}
         }
         match &mut self {
             Self::Promoted { at, .. }
@@ -282,7 +327,9 @@ impl Control {
             | Self::Recalled { at, .. }
             | Self::Experimented { at, .. }
             | Self::Concluded { at, .. }
-            | Self::Alerts { at, .. } => *at = now,
+            | Self::Alerts { at, .. }
+            | Self::Declared { at, .. }
+            | Self::Part { at, .. } => *at = now,
         }
         self
     }
@@ -312,7 +359,9 @@ impl Control {
             | Self::Recalled { at, .. }
             | Self::Experimented { at, .. }
             | Self::Concluded { at, .. }
-            | Self::Alerts { at, .. } => *at,
+            | Self::Alerts { at, .. }
+            | Self::Declared { at, .. }
+            | Self::Part { at, .. } => *at,
         }
     }
 }

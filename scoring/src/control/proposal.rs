@@ -123,6 +123,7 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
             Control::Governed { .. } => {
                 facts.extend(state.policy.as_ref().map(|policy| ("the policy".to_owned(), policy.to_string())));
             }
+            Control::Part { changes, .. } => facts.extend(self::facts(changes, state)),
             Control::Serving { .. }
             | Control::RetrainWanted { .. }
             | Control::RolledBack { .. }
@@ -131,7 +132,8 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
             | Control::Approved { .. }
             | Control::Rejected { .. }
             | Control::Recalled { .. }
-            | Control::Alerts { .. } => {}
+            | Control::Alerts { .. }
+            | Control::Declared { .. } => {}
         }
     }
     facts
@@ -193,7 +195,10 @@ fn line(control: &Control) -> Vec<String> {
         }
         Control::Governed { policy, .. } => vec![policy.to_string()],
         Control::Guarded { four_eyes, .. } => vec![format!("four eyes are asked for {} kinds of changes", four_eyes.len())],
-        Control::Approved { changes, .. } | Control::Proposed { changes, .. } => lines(changes),
+        Control::Declared { tables, .. } => {
+            vec![format!("the pipeline file has {} lists, and words for {} features", tables.lists.len(), tables.reasons.len())]
+        }
+        Control::Approved { changes, .. } | Control::Proposed { changes, .. } | Control::Part { changes, .. } => lines(changes),
         Control::Serving { .. }
         | Control::RetrainWanted { .. }
         | Control::Rejected { .. }

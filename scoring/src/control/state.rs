@@ -8,7 +8,7 @@ use ingest::log::Position;
 use serde::{Deserialize, Serialize};
 
 use super::proposal::{Settled, lines};
-use super::{Control, Course, Ended, Experiment, Kind, Outcome, PIPELINE_FILE, Proposal, Stage};
+use super::{Control, Course, Ended, Experiment, Kind, Outcome, PIPELINE_FILE, Proposal, Stage, Tables};
 use crate::lists::{Entries, Entry};
 use crate::policy::Policy;
 use crate::rules::{Rule, RuleId};
@@ -56,6 +56,11 @@ pub struct State {
     pub policy: Option<Policy>,
     /// What the pipeline file said last of them.
     pub filed_policy: Option<Policy>,
+    /// The lists and the reasons of the pipeline file; none before they were first recorded.
+    pub tables: Option<Tables>,
+    /// What was said so far of a change that comes in parts.
+    #[serde(with = "super::json_texts")]
+    pub parts: Vec<Control>,
     /// For what a second person is asked; for everything before it was first said.
     pub four_eyes: Option<Vec<Kind>>,
     /// The champions before the present one that it can give its place back to, the last one last.
@@ -156,6 +161,16 @@ impl State {
                 }
                 self.policy = Some(policy);
             }
+            Control::Declared { tables, .. } => self.tables = Some(tables),
+            Control::Part { left, is_first, changes, .. } => {
+                if is_first {
+                    self.parts.clear();
+                }
+                self.parts.extend(changes);
+                if left == 0 {
+                    std::mem::take(&mut self.parts).into_iter().for_each(|change| self.take(change, position));
+                }
+            }
             // Alerts are the desk's.
             Control::RetrainWanted { .. } | Control::Alerts { .. } => {}
             Control::Guarded { four_eyes, .. } => self.four_eyes = Some(four_eyes),
@@ -253,6 +268,7 @@ fn decides(control: &Control) -> bool {
         | Control::Rejected { .. }
         | Control::Recalled { .. }
         | Control::Alerts { .. } => false,
+        Control::Part { left, .. } => *left == 0,
         Control::Promoted { .. }
         | Control::Challenged { .. }
         | Control::Withdrawn { .. }
@@ -263,6 +279,7 @@ fn decides(control: &Control) -> bool {
         | Control::RolledBack { .. }
         | Control::Approved { .. }
         | Control::Experimented { .. }
-        | Control::Concluded { .. } => true,
+        | Control::Concluded { .. }
+        | Control::Declared { .. } => true,
     }
 }

@@ -78,7 +78,12 @@ fn every_kind() -> Vec<Control> {
     ]
 }
 
-/// Of versions 4 and 5.
+fn tables() -> Tables {
+    let text = include_str!("../../../pipelines/card_fraud.toml");
+    Tables::of(&crate::Pipeline::parse(text, "p.toml").expect("it ships with the program"))
+}
+
+/// Of versions 4 to 6.
 fn newer_kinds() -> Vec<Control> {
     let by = || "ada".to_owned();
     let experiment = r#"{"name":"x","model":"a","champion":1,"challenger":3,"share_percent":5,
@@ -103,6 +108,8 @@ fn newer_kinds() -> Vec<Control> {
             at: AT,
         },
         Control::Alerts { steps: vec![crate::alerts::Step::Policies(Vec::new())], by: by(), at: AT },
+        Control::Declared { tables: tables(), by: by(), at: AT },
+        Control::Part { left: 1, is_first: true, changes: every_kind(), by: by(), at: AT },
     ]
 }
 
@@ -130,7 +137,7 @@ fn records_of_before_are_read() {
     // A change within a change, ten thousand times.
     let nested = [b"\x04".as_slice(), &b"\x0c\x01\x01".repeat(10_000)].concat();
     assert!(Control::decode(&nested).is_err());
-    assert!(Control::decode(b"\x06\x00").expect_err("it is newer").to_string().contains("version 6"));
+    assert!(Control::decode(b"\x07\x00").expect_err("it is newer").to_string().contains("version 7"));
 }
 
 #[test]
@@ -183,4 +190,30 @@ fn a_promoted_challenger_challenges_no_longer() {
         state.apply(control, Position(0));
     }
     assert_eq!((state.champion, state.challengers), (Some(("a".to_owned(), 2)), vec![]));
+}
+
+#[test]
+fn a_change_in_parts_holds_with_its_last_part_or_not_at_all() {
+    let listed =
+        |value: &str| Control::Listed { list: "stolen".to_owned(), entries: vec![entry(value)], by: "ada".to_owned(), at: AT };
+    let parts = |values: &[&str]| Control::in_parts(values.iter().map(|value| listed(value)).collect(), "ada", AT);
+    assert_eq!(parts(&["tok_1"]), [listed("tok_1")], "one record needs no parts");
+    let mut state = State::default();
+    let mut position = (0..).map(Position);
+    let mut apply = |state: &mut State, control: Control| state.apply(control, position.next().expect("positions do not end"));
+    let on_it = |state: &State| state.lists.get("stolen").map_or(0, crate::lists::Entries::len);
+
+    let [first, second, _] = <[Control; 3]>::try_from(parts(&["tok_1", "tok_2", "tok_3"])).expect("three parts");
+    apply(&mut state, first);
+    apply(&mut state, promoted("a", 1));
+    apply(&mut state, second);
+    assert_eq!((on_it(&state), state.version), (0, Position(2)), "the last part is missing, and the program has ended");
+    let kept: State = postcard::from_bytes(&postcard::to_stdvec(&state).expect("it encodes")).expect("it decodes");
+    assert_eq!(kept, state);
+
+    for part in parts(&["tok_4", "tok_5"]) {
+        apply(&mut state, part);
+    }
+    assert_eq!((on_it(&state), state.version), (2, Position(5)), "what was left unfinished is forgotten");
+    assert!(state.parts.is_empty());
 }

@@ -382,6 +382,15 @@ impl Engine {
         Ok(Some(History { event, decision: self.read(decision, Decision::decode).await?, label }))
     }
 
+    /// The event that lies at a position of the log, if one does.
+    pub async fn event_at(&self, position: Position) -> Result<Option<EventId>, Error> {
+        let log = Arc::clone(&self.log);
+        let record = tokio::task::spawn_blocking(move || log.get(position)).await.map_err(|_| Error::Stopped)??;
+        let Some(record) = record.filter(|record| record.topic == Topic::Event) else { return Ok(None) };
+        let event = ingest::log::record::decode_event(&record.payload, &self.pipeline.schema);
+        event.map(|(event, _)| Some(event.event_id)).map_err(|source| Error::Unreadable { position, source })
+    }
+
     /// The versions of the pipeline's model in the registry, and every change of roles in the log.
     pub async fn models(&self) -> Result<(Vec<u32>, Vec<RoleChange>), Error> {
         let (registry, log, name) = (Arc::clone(&self.registry), Arc::clone(&self.log), self.pipeline.model.name.clone());

@@ -10,8 +10,9 @@ use super::core::Core;
 use super::{Engine, changes};
 use crate::control::State;
 use crate::decide::{Case, Deciders, ask, decide};
-use crate::decision::{Decision, EngineMode, FeatureState};
+use crate::decision::{Decision, EngineMode};
 use crate::error::Error;
+use crate::rules::{Evidence, RuleHit};
 
 /// A decision that was made again.
 #[derive(Clone, Debug)]
@@ -52,14 +53,16 @@ impl Engine {
         let (case, state) = past(self, &recorded)?;
         let present = self.deciders.load_full();
         let mut models = |name: &str, version: u32| changes::load(&present, &*self.registry, name, version, &self.pipeline);
-        let (deciders, problems) = Deciders::new(&state, &present.pipeline, &mut models);
+        let pipeline =
+            state.tables.as_ref().map_or_else(|| Arc::clone(&present.pipeline), |tables| tables.within(&present.pipeline));
+        let (deciders, problems) = Deciders::new(&state, &pipeline, &mut models);
         // A model that was too late then is not asked now.
         let said = match (recorded.engine_mode, recorded.degradation) {
             (EngineMode::Degraded, Some(cause)) => Err(cause),
             _ => ask(&case, &deciders),
         };
         let again = decide(case, said, &deciders, recorded.reasons_wanted, recorded.decided_at);
-        let mut differences = differences(&recorded, &again, &self.pipeline);
+        let mut differences = differences(&recorded, &again, &self.pipeline, state.tables.is_some());
         if !differences.is_empty() {
             let missing = problems.into_iter().map(|problem| Difference {
                 what: problem.what,
@@ -86,35 +89,60 @@ fn past(engine: &Engine, recorded: &Decision) -> Result<(Case, State), Error> {
     Ok((case.ok_or(Error::Missing { position: at })?, state))
 }
 
-/// What is not the same, in the order in which a decision comes about.
-fn differences(recorded: &Decision, again: &Decision, pipeline: &crate::Pipeline) -> Vec<Difference> {
-    let mut differences = Vec::new();
+/// What is not the same, in the order in which a decision comes about. `knows_tables` is whether the log says which lists and reasons the
+/// pipeline file had then.
+fn differences(recorded: &Decision, again: &Decision, pipeline: &crate::Pipeline, knows_tables: bool) -> Vec<Difference> {
     let other_definitions = (recorded.features_version != again.features_version).then(|| {
         format!("features were defined as {} then, and are as {} now", recorded.features_version, again.features_version)
     });
-    let mut check = |what: &str, recorded: String, replayed: String| {
-        if recorded != replayed {
-            differences.push(Difference { what: what.to_owned(), recorded, replayed, why: other_definitions.clone() });
+    let unknown_tables = (!knows_tables)
+        .then(|| "the log does not say which lists and reasons the pipeline file had then: they may have been others".to_owned());
+    let mut differences = Vec::new();
+    let mut add = |what: &str, is_same: bool, (recorded, replayed): (String, String), why: &Option<String>| {
+        if !is_same {
+            differences.push(Difference { what: what.to_owned(), recorded, replayed, why: why.clone() });
         }
     };
     if recorded.vector.len() == again.vector.len() {
         for (definition, (then, now)) in pipeline.plan.definitions().iter().zip(recorded.vector.iter().zip(&again.vector)) {
-            if then.to_bits() != now.to_bits() && !(then.is_nan() && now.is_nan()) {
-                check(&format!("feature {}", definition.name), then.to_string(), now.to_string());
-            }
+            let is_same = then.to_bits() == now.to_bits() || (then.is_nan() && now.is_nan());
+            let what = format!("feature {}", definition.name);
+            add(&what, is_same, (then.to_string(), now.to_string()), &other_definitions);
         }
     } else {
-        check("features", recorded.vector.len().to_string(), again.vector.len().to_string());
+        let (then, now) = (recorded.vector.len(), again.vector.len());
+        add("features", false, (then.to_string(), now.to_string()), &other_definitions);
     }
-    let state = |state: &FeatureState| format!("{state:?}");
-    check("feature_state", state(&recorded.feature_state), state(&again.feature_state));
-    check("model", format!("{:?}", recorded.champion), format!("{:?}", again.champion));
-    check("lists", format!("{:?}", recorded.lists), format!("{:?}", again.lists));
-    check("rules", format!("{:?}", recorded.rules), format!("{:?}", again.rules));
-    check("score", format!("{:?}", recorded.score), format!("{:?}", again.score));
-    check("thresholds", format!("{:?}", recorded.thresholds), format!("{:?}", again.thresholds));
-    check("decision", recorded.decision.to_string(), again.decision.to_string());
-    check("ground", format!("{:?}", recorded.ground), format!("{:?}", again.ground));
-    check("reasons", format!("{:?}", recorded.reasons), format!("{:?}", again.reasons));
+    let (then, now) = (recorded, again);
+    let otherwise = other_definitions.clone().or_else(|| unknown_tables.clone());
+    add(
+        "feature_state",
+        then.feature_state == now.feature_state,
+        (said(&then.feature_state), said(&now.feature_state)),
+        &other_definitions,
+    );
+    add("model", then.champion == now.champion, (said(&then.champion), said(&now.champion)), &other_definitions);
+    add("lists", then.lists == now.lists, (said(&then.lists), said(&now.lists)), &unknown_tables);
+    add("rules", then.rules == now.rules, (hits(&then.rules), hits(&now.rules)), &otherwise);
+    add("score", then.score == now.score, (said(&then.score), said(&now.score)), &otherwise);
+    add("thresholds", then.thresholds == now.thresholds, (said(&then.thresholds), said(&now.thresholds)), &None);
+    add("decision", then.decision == now.decision, (then.decision.to_string(), now.decision.to_string()), &otherwise);
+    add("ground", then.ground == now.ground, (said(&then.ground), said(&now.ground)), &otherwise);
+    add("reasons", then.reasons == now.reasons, (said(&then.reasons), said(&now.reasons)), &otherwise);
     differences
+}
+
+/// As the API writes it.
+fn said(part: &impl Serialize) -> String {
+    serde_json::to_string(part).expect("plain data always has a JSON form")
+}
+
+/// Which rules had something to report, and of what; keys of entities are masked.
+fn hits(hits: &[RuleHit]) -> String {
+    let seen = |evidence: &Evidence| format!("{} {:?}", evidence.name, evidence.value);
+    let one = |hit: &RuleHit| {
+        let seen: Vec<String> = hit.evidence.iter().map(seen).collect();
+        format!("{} version {}, {}: {}", hit.rule_id, hit.version, hit.outcome.name(), seen.join(", "))
+    };
+    if hits.is_empty() { "none".to_owned() } else { hits.iter().map(one).collect::<Vec<_>>().join("; ") }
 }

@@ -2,6 +2,8 @@
 
 mod desk;
 mod governance;
+mod replays;
+mod shadow;
 mod watched_log;
 
 use std::path::Path;
@@ -83,6 +85,14 @@ async fn promote(engine: &Arc<Engine>, folder: &Path) {
     let artifact = artifact(engine.pipeline());
     let version = registry.publish(&artifact).expect("published");
     engine.promote("card_fraud", version, "tests", "to have one").await.expect("promoted");
+}
+
+/// Has another model look on.
+async fn challenge(engine: &Arc<Engine>, folder: &Path) {
+    let registry = FileRegistry::open(&folder.join("registry")).expect("a registry");
+    let version = registry.publish(&artifact(engine.pipeline())).expect("published");
+    let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), String::new());
+    engine.change(Control::Challenged { name, version, share_percent: 0, by, reason, at: NOW }).await.expect("changed");
 }
 
 fn event(id: &str, second: i64, minor: i64) -> Event {
@@ -491,10 +501,7 @@ async fn models_beside_the_champion_look_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, log) = start(folder.path(), &pipeline("review"));
     promote(&engine, folder.path()).await;
-    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
-    registry.publish(&artifact(engine.pipeline())).expect("published");
-    let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), String::new());
-    engine.change(Control::Challenged { name, version: 2, share_percent: 0, by, reason, at: NOW }).await.expect("changed");
+    challenge(&engine, folder.path()).await;
     let scored = engine.score(event("e", 1, 100), NOW, Terms::default()).await.expect("scored");
     engine.stop().await.expect("stopped");
     let records: Vec<_> = log.read(Position(0)).expect("read").map(|record| record.expect("whole")).collect();
@@ -569,7 +576,7 @@ async fn a_changed_pipeline_file_holds_from_the_next_decision_on() {
     of = "customer"
     "#;
     let before = engine.score(event("e1", 1, 100), NOW, Terms::default()).await.expect("scored");
-    assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 1);
+    assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 2);
     let after = engine.score(event("e2", 1, 100), NOW, Terms::default()).await.expect("scored");
     assert_eq!((before.decision.decision, after.decision.decision), (Verdict::Approve, Verdict::Decline));
     assert_eq!(engine.reload(parse(&format!("{PIPELINE}{rule}"))).await.expect("taken"), 0);

@@ -48,6 +48,12 @@ impl Rule {
     /// What is wrong with a rule that [`lacks_reason`](Self::lacks_reason).
     pub const NEEDS_REASON: &str = "an application that it declines needs a `reason` that the applicant can be told, and so does one that loses points by it";
 
+    /// What people have written in it, by field.
+    pub fn texts(&self) -> [(&'static str, &str); 4] {
+        let reason = self.reason.as_ref().map_or("", |reason| reason.text.as_str());
+        [("name", &self.name), ("description", &self.description), ("when", &self.when), ("reason", reason)]
+    }
+
     /// Whether it declines, or helps to, without saying why.
     pub fn lacks_reason(&self) -> bool {
         (self.action == Some(Verdict::Decline) || self.score_modifier.get() > 0) && self.reason.is_none()
