@@ -57,6 +57,9 @@ pub struct ServerConfig {
     pub request_seconds: u64,
     /// How long the headers of a request may take to come, in seconds.
     pub header_seconds: u64,
+    /// The networks of proxies in front of it, whose `X-Forwarded-For` says who calls.
+    #[serde(default)]
+    pub proxies: Vec<ipnet::IpNet>,
     /// Certificate and key for TLS; without them it speaks plain HTTP.
     pub tls: Option<TlsConfig>,
 }

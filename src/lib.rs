@@ -12,6 +12,7 @@ mod kafka;
 mod listener;
 mod metrics;
 mod output;
+mod proxies;
 mod server;
 mod signals;
 mod telemetry;

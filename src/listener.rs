@@ -37,8 +37,10 @@ impl Listener {
             .with_context(|| format!("cannot listen on {address}: choose another port, or end the program that has it"))?;
         listener.set_nonblocking(true).context("a socket can be told not to block")?;
         let address = listener.local_addr().context("a bound socket has an address")?;
-        let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?;
-        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(config.header_seconds));
+        let patience = Duration::from_secs(config.header_seconds);
+        // The timer of HTTP starts with the first byte, the other one with the connection.
+        let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?.first_request_timeout(patience);
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(patience);
         Ok(Self { server, address, tls })
     }
 

@@ -61,7 +61,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     let signals = Signals::start(&config, "run")?;
-    let (url, entrance) = (listener.url(), Entrance::closed(config.server.limit(), "a log: it is being opened"));
+    let (url, entrance) = (listener.url(), Entrance::closed(&config.server, "a log: it is being opened"));
     let (close, closing) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(listener.serve(Arc::clone(&entrance), async move { drop(closing.await) }));
     let mut stop = None;

@@ -136,7 +136,7 @@ impl Bringer {
             Some(ahead) if !self.engine.knows(&event.event_id) => {
                 let (seconds, allowed) = (ahead.micros() / 1_000_000, pipeline.max_skew);
                 let reason = format!("is {seconds} s ahead of the clock, allowed are {allowed}");
-                Err(Rejection { field: Some("event_time".to_owned()), reason })
+                Err(Rejection { field: Some(pipeline.schema.event_time.json.join(".")), reason })
             }
             _ => Ok(event),
         }
@@ -148,8 +148,12 @@ impl Bringer {
         loop {
             match self.handle.block_on(self.engine.take_event(event.clone(), received_at)) {
                 Ok(taken) => return Ok(Ok(Some(taken))),
-                Err(error @ (Error::Conflict { .. } | Error::History { .. } | Error::NothingToSupersede { .. })) => {
-                    return Ok(Err(Rejection { field: Some("event_id".to_owned()), reason: error.to_string() }));
+                Err(error @ (Error::Conflict { .. } | Error::History { .. })) => {
+                    let field = Some(self.engine.pipeline().schema.event_id.json.join("."));
+                    return Ok(Err(Rejection { field, reason: error.to_string() }));
+                }
+                Err(error @ Error::NothingToSupersede { .. }) => {
+                    return Ok(Err(Rejection { field: Some("supersedes".to_owned()), reason: error.to_string() }));
                 }
                 Err(error @ Error::NotReady) => {
                     if !std::mem::replace(&mut is_told, true) {

@@ -100,7 +100,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let address = args.port.map_or(config.server.listen, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let listener = Listener::bind(address, &config.server).await?;
-    let (url, entrance) = (listener.url(), Entrance::closed(config.server.limit(), "a history and a model: they are being made"));
+    let (url, entrance) = (listener.url(), Entrance::closed(&config.server, "a history and a model: they are being made"));
     let ((stop, stopped), (end_serving, mut serving_ends)) = (watch::channel(false), watch::channel(false));
     let mut over = stopped.clone();
     let until = async move {
