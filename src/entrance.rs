@@ -8,30 +8,34 @@ use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use scoring::Engine;
 use scoring::api::access::{Access, guard};
 use scoring::api::{Problem, Traced, answer_score, health};
 use scoring::control::Person;
 use tower::{Service, ServiceExt as _};
 
+use crate::config::ServerConfig;
 use crate::metrics::Requests;
+use crate::proxies::Proxies;
 use crate::telemetry::{Telemetry, traced};
 
 /// What all connections have in common. It is closed while the program is not ready, and then opened for good.
 pub(crate) struct Entrance {
     /// How long an answer may take.
     limit: Duration,
+    proxies: Proxies,
     inside: OnceLock<Inside>,
     /// What it waits for, while it is closed.
     missing: Mutex<&'static str>,
@@ -48,8 +52,9 @@ pub(crate) struct Inside {
 
 impl Entrance {
     /// Who comes is told that this is missing.
-    pub(crate) fn closed(limit: Duration, missing: &'static str) -> Arc<Self> {
-        Arc::new(Self { limit, inside: OnceLock::new(), missing: Mutex::new(missing) })
+    pub(crate) fn closed(config: &ServerConfig, missing: &'static str) -> Arc<Self> {
+        let (limit, proxies) = (config.limit(), Proxies::new(&config.proxies));
+        Arc::new(Self { limit, proxies, inside: OnceLock::new(), missing: Mutex::new(missing) })
     }
 
     /// Who comes from here on is told that something else is missing.
@@ -65,7 +70,10 @@ impl Entrance {
     async fn answer(&self, request: Request<Incoming>, from: SocketAddr) -> Response {
         let wants_head_alone = request.method() == Method::HEAD;
         let response = match self.inside.get() {
-            Some(inside) => inside.answer(request, from, self.limit).await,
+            Some(inside) => {
+                let caller = SocketAddr::new(self.proxies.caller(from.ip(), request.headers()), from.port());
+                inside.answer(request, caller, self.limit).await
+            }
             None => {
                 let refused = self.not_yet(request.uri().path());
                 // Who is still sending hears no answer.
@@ -100,12 +108,19 @@ impl Inside {
         response
     }
 
-    /// With a 503 where it takes too long; what was accepted is decided all the same.
+    /// With a 408 where its body was not there in time, and a 503 where it takes too long; what was accepted is decided all the same.
     async fn answer_within(&self, limit: Duration, request: Request<Incoming>, from: SocketAddr, is_traced: bool) -> Response {
         let uri = request.uri().clone();
+        let is_awaited = Arc::<AtomicBool>::default();
+        let request = request.map(|body| Awaited { body, is_awaited: Arc::clone(&is_awaited) });
         let known = guard(&self.access, from.ip(), request, |request, who| self.direct(request, from, who, is_traced));
         match tokio::time::timeout(limit, known).await {
             Ok(response) => response,
+            Err(_) if is_awaited.load(Ordering::Relaxed) => {
+                self.requests.slow_body();
+                let seconds = limit.as_secs();
+                Problem::slow_body(format!("it was not all there after {seconds} s; nothing was done")).into_response()
+            }
             Err(_) => {
                 self.requests.late();
                 let seconds = limit.as_secs();
@@ -116,7 +131,7 @@ impl Inside {
     }
 
     /// To who answers it.
-    async fn direct(&self, request: Request<Incoming>, from: SocketAddr, who: Option<Person>, is_traced: bool) -> Response {
+    async fn direct(&self, request: Request<Awaited>, from: SocketAddr, who: Option<Person>, is_traced: bool) -> Response {
         if request.method() == Method::POST && request.uri().path() == "/v1/score" {
             return answer_score(&self.engine, request, is_traced).await;
         }
@@ -134,6 +149,31 @@ impl Inside {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+}
+
+/// A body that says whether more of it is waited for.
+struct Awaited {
+    body: Incoming,
+    is_awaited: Arc<AtomicBool>,
+}
+
+impl HttpBody for Awaited {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.is_awaited.store(frame.is_pending(), Ordering::Relaxed);
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -214,7 +254,8 @@ mod tests {
 
     #[test]
     fn who_comes_too_early_is_told_what_is_missing() {
-        let entrance = Entrance::closed(Duration::from_secs(1), "this");
+        let defaults = crate::config::Config::load(None, std::iter::empty()).expect("they fit");
+        let entrance = Entrance::closed(&defaults.server, "this");
         let status = |path| entrance.not_yet(path).status().as_u16();
         assert_eq!((status("/livez"), status("/readyz"), status("/v1/score")), (200, 503, 503));
         assert_eq!(entrance.not_yet("/v1/score").headers()["retry-after"], "1");

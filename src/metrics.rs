@@ -13,11 +13,12 @@ use monitor::observer::Observed;
 
 use crate::telemetry;
 
-/// Requests by the first digit of their answers' status, and those that took longer than they may.
+/// Requests by the first digit of their answers' status, those that took longer than they may, and those that did not come to an end in time.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     answered: [AtomicU64; 5],
     late: AtomicU64,
+    slow_bodies: AtomicU64,
 }
 
 impl Requests {
@@ -29,6 +30,10 @@ impl Requests {
 
     pub(crate) fn late(&self) {
         self.late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn slow_body(&self) {
+        self.slow_bodies.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -80,6 +85,8 @@ pub(crate) fn encode(seen: &Seen<'_>, text: &mut String) {
         "Requests answered, by status",
         answered.map(|(status, count)| (label("status", status), count.load(Ordering::Relaxed))),
     );
+    let slow_bodies = requests.slow_bodies.load(Ordering::Relaxed);
+    out.counter("riskflow_server_slow_bodies", "Requests whose bodies were not all there in time", one(slow_bodies));
     out.counter("riskflow_server_late", "Requests that took longer than they may", one(requests.late.load(Ordering::Relaxed)));
 
     let (end, reached) = (durability.end().0, projection.projected.0);

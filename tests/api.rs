@@ -10,7 +10,7 @@ use axum::response::Response;
 use ingest::SystemClock;
 use riskflow::config::Config;
 use scoring::api::{answer_score, router};
-use support::{Server, handbook, payment, text, with_champion};
+use support::{Server, handbook, payment, run_well, text, until, with_champion};
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 
@@ -92,7 +92,10 @@ fn what_does_not_fit_is_refused_with_the_field() {
         server.post("/v1/labels", r#"{"event_id":"x","label":"maybe","source":"analyst","observed_at":"2026-05-20T00:00:00Z"}"#);
     assert_eq!(label.status, 422, "{}", label.body);
     assert_eq!(server.post("/v1/score", &" ".repeat(100_000)).status, 413);
-    assert_eq!(server.get("/v1/decisions?limit=0").status, 400);
+    for query in ["limit=0", "limit=501", "cursor=", "cursor=x", "cursor=07", "cursor=-1", "cursor=1.5"] {
+        let refused = server.get(&format!("/v1/decisions?{query}"));
+        assert_eq!((refused.status, refused.json()["field"].as_str()), (400, query.split('=').next()), "{query}");
+    }
     assert!(server.get("/metrics").body.contains("riskflow_scoring_events_total 0"), "nothing of it was accepted");
 }
 
@@ -164,6 +167,44 @@ fn an_answer_survives_a_power_cut() {
 }
 
 #[test]
+fn a_key_is_held_to_its_rate_and_no_other_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let key = |name: &str, per_second: &str| {
+        let (data, add) = (["key", "--data-dir", text(folder.path())], ["add", "--name", name, "--scopes", "score"]);
+        run_well(&[&data[..], &add, &["--per-second", per_second]].concat()).stdout.trim().to_owned()
+    };
+    let (shop, other, unlimited) = (key("shop", "1"), key("other", "1"), key("unlimited", "0"));
+    let server = Server::start(folder.path());
+    let ask = |key: &str, id: &str| {
+        let event: serde_json::Value = payment(id, "2026-04-23T12:00:00Z", 100).parse().expect("JSON");
+        server.ask(key, "POST", "/v1/score", &event)
+    };
+    // However slow the machine is, two of so many come within a second.
+    let mut sent = (0..100).map(|number| format!("txn_{number}")).map(|id| (ask(&shop, &id), id));
+    let (refused, id) = sent.find(|(answer, _)| answer.status != 200).expect("one is too many");
+    assert_eq!((refused.status, refused.content_type.as_str()), (429, "application/problem+json"), "{}", refused.body);
+    assert_ne!(id, "txn_0", "the first is within the rate");
+    assert_eq!(refused.retry_after.as_deref(), Some("1"));
+    let problem = refused.json();
+    assert_eq!((&problem["type"], &problem["status"]), (&"/problems/too-many-requests".into(), &429.into()), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("`shop`")), "{problem}");
+
+    assert_eq!(ask(&other, "txn_other").status, 200, "its rate is its own");
+    for number in 0..10 {
+        assert_eq!(ask(&unlimited, &format!("txn_unlimited_{number}")).status, 200);
+    }
+    // What was refused was not accepted, and is when its time has come.
+    let mut again = ask(&shop, &id);
+    until("its rate allows one more", || {
+        again = ask(&shop, &id);
+        again.status != 429
+    });
+    assert_eq!((again.status, &again.json()["status"]), (200, &"new".into()), "{}", again.body);
+    server.stop();
+}
+
+#[test]
 fn without_a_champion_it_is_not_ready_and_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path());
@@ -187,10 +228,42 @@ fn the_page_and_its_questions_are_served() {
         let answer = server.get(&format!("/v1/monitor/{question}"));
         assert_eq!((answer.status, answer.body.as_str()), (200, "[]"), "{question}");
     }
-    assert_eq!(server.get("/v1/decisions").body, "[]");
+    assert_eq!(server.get("/v1/decisions").body, r#"{"items":[]}"#);
     let status = server.get("/v1/status").json();
     assert_eq!(
         (&status["pipeline"], &status["events"], &status["model"]),
         (&"card_fraud_handbook".into(), &0.into(), &serde_json::Value::Null)
     );
+}
+
+/// How an answer is encoded, and its bytes as they came.
+fn raw(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (Option<String>, Vec<u8>) {
+    let mut answer = answer.expect("the server answers");
+    let encoding = answer.headers().get("content-encoding").map(|value| value.to_str().expect("ASCII").to_owned());
+    (encoding, answer.body_mut().read_to_vec().expect("a body"))
+}
+
+#[test]
+fn answers_and_assets_come_compressed_to_whom_wants_that_and_decisions_never() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    let request = ureq::post(format!("{}/v1/score", server.url)).header("accept-encoding", "gzip");
+    let request = request.header("content-type", "application/json");
+    let (encoding, body) = raw(request.send(payment("txn_1", "2026-04-23T12:00:00Z", 100)));
+    let decided: serde_json::Value = serde_json::from_slice(&body).expect("JSON as it is");
+    assert_eq!((encoding, &decided["decision"]), (None, &"approve".into()), "{decided}");
+
+    for path in ["/v1/decisions/txn_1", "/openapi.json", "/assets/app.js"] {
+        let url = format!("{}{path}", server.url);
+        let (encoding, plain) = raw(ureq::get(&url).call());
+        assert_eq!(encoding, None, "{path}");
+        let (encoding, packed) = raw(ureq::get(&url).header("accept-encoding", "gzip").call());
+        assert_eq!((encoding.as_deref(), &packed[..2]), (Some("gzip"), [0x1f, 0x8b].as_slice()), "{path}");
+        // It ends with the checksum and the length of what is in it.
+        let length = u32::try_from(plain.len()).expect("no more than 4 GiB");
+        let end = [crc32fast::hash(&plain).to_le_bytes(), length.to_le_bytes()].concat();
+        assert!(packed.ends_with(&end), "{path}: another content");
+        assert!(packed.len() < plain.len(), "{path}: {} bytes of {}", packed.len(), plain.len());
+    }
 }

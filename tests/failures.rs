@@ -278,7 +278,8 @@ fn the_warehouse_is_gone() {
     let server = server(folder.path(), "[warehouse]\nflush_seconds = 1\n");
     let (place, away) = (folder.path().join("warehouse"), folder.path().join("away"));
     check_decided(&server.post("/v1/score", &event("w0")), "new", "normal");
-    until("the first one is there", || server.get("/v1/decisions").json().as_array().is_some_and(|all| all.len() == 1));
+    let listed = |server: &Server| server.get("/v1/decisions").json()["items"].as_array().map(Vec::len);
+    until("the first one is there", || listed(&server) == Some(1));
     std::fs::rename(&place, &away).expect("moved");
     check_decided(&server.post("/v1/score", &event("w1")), "new", "normal");
     server.until("riskflow_monitor_projection_failing", 1);
@@ -296,8 +297,7 @@ fn the_warehouse_is_gone() {
     server.until("riskflow_monitor_observation_failing", 0);
     assert!(server.metric("riskflow_monitor_observation_failures_total") >= 1);
     server.until("riskflow_monitor_observed_end", server.metric("riskflow_log_durable_end"));
-    let newest = server.get("/v1/decisions").json();
-    assert_eq!(newest.as_array().map(Vec::len), Some(2), "{newest}");
+    assert_eq!(listed(&server), Some(2));
     assert_eq!(server.get("/v1/status").json()["warehouse_error"], Value::Null);
 
     // Gone at the end, too: it says so, and the next start has it all.
@@ -308,7 +308,7 @@ fn the_warehouse_is_gone() {
     std::fs::rename(&away, &place).expect("moved back");
     check_kept(folder.path(), &ids("w", 3));
     let server = Server::start(folder.path());
-    until("all are there", || server.get("/v1/decisions").json().as_array().is_some_and(|all| all.len() == 3));
+    until("all are there", || listed(&server) == Some(3));
     server.stop();
 }
 
@@ -359,6 +359,25 @@ fn a_client_hangs_up() {
     }
     server.stop();
     check_kept(folder.path(), &[ids("b", 4), vec!["h1".to_owned()]].concat());
+}
+
+#[test]
+fn a_client_never_ends_its_headers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), "[server]\nheader_seconds = 1\n");
+    let (started, mut served) = (Instant::now(), 0);
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").expect("plain HTTP")).expect("it listens");
+    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: riskflow\r\nx-slow: ").expect("it reads");
+    // It always sends a little more, and others are answered meanwhile.
+    until("it is cut off", || {
+        check_decided(&server.post("/v1/score", &event(&format!("l{served}"))), "new", "normal");
+        served += 1;
+        stream.write_all(b"a").is_err()
+    });
+    let after = started.elapsed();
+    assert!((1..10).contains(&after.as_secs()), "after a second, and not after the 10 of the default: {after:?}");
+    server.stop();
+    check_kept(folder.path(), &ids("l", served));
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 mod support;
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::process::Command;
+use std::thread::spawn;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{HANDBOOK, Server, payment, with_champion};
+use support::{HANDBOOK, Server, payment, text, until, with_champion};
 
 const LISTS: &str = r#"
 [[lists]]
@@ -223,5 +226,26 @@ fn a_changed_pipeline_file_is_taken_on_hangup() {
     std::fs::write(&pipeline, "nonsense").expect("written");
     server.signal("HUP");
     assert_eq!(decided(&server, "h3", 100)["decided_by"], json!({"rule": "all"}), "it goes on with what it has");
+    server.stop();
+}
+
+#[test]
+fn a_hangup_before_it_is_ready_does_not_end_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    // A pipe: who reads its settings there waits until somebody has written them.
+    let settings = folder.path().join("settings.toml");
+    assert!(Command::new("mkfifo").arg(&settings).status().expect("mkfifo is there").success());
+    let server = Server::start_while(folder.path(), &["--config", text(&settings)], |starting| {
+        let pipe = settings.clone();
+        let opening = spawn(move || File::options().write(true).open(pipe));
+        until("it reads its settings", || opening.is_finished());
+        let pipe = opening.join().expect("it ends").expect("it is open");
+        starting.signal("HUP");
+        drop(pipe);
+    });
+    // Told then, it does so now.
+    server.until_said("was read again: 0 changes recorded");
+    assert_eq!(decided(&server, "h1", 100)["decision"], "approve");
     server.stop();
 }

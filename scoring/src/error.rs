@@ -79,6 +79,14 @@ pub enum Error {
         /// The rule.
         rule: crate::rules::RuleId,
     },
+    /// A rule that somebody else has changed.
+    #[error("rule `{rule}` has version {present} by now: read it again")]
+    RuleChanged {
+        /// The rule.
+        rule: crate::rules::RuleId,
+        /// Its version; 0 where there is no such rule.
+        present: u32,
+    },
     /// A list that the pipeline does not declare.
     #[error("there is no list `{list}` in the pipeline file, there are: {known}")]
     NoList {

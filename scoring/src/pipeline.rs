@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use features::{DefinitionFile, Plan, StateFile};
+use ingest::decode::has_card_number;
 use ingest::schema::{Schema, SchemaFile};
 use ingest::{Duration, Event, Timestamp};
 use serde::Deserialize;
@@ -174,6 +175,12 @@ impl Pipeline {
         let lists = ListFile::check(read.lists, &schema).map_err(|(message, span)| fail(message, span))?;
         let (spans, rules): (Vec<Range<usize>>, Vec<Rule>) =
             read.rules.into_iter().map(|rule| (rule.span(), rule.into_inner())).unzip();
+        for (rule, span) in rules.iter().zip(&spans) {
+            if let Some((field, _)) = rule.texts().into_iter().find(|(_, text)| has_card_number(text)) {
+                let message = format!("rule `{}`: `{field}` has what looks like a card number in it", rule.id);
+                return Err(fail(message, span.clone()));
+            }
+        }
         if let Some(said) = &read.governance {
             said.as_ref().check().map_err(|message| fail(message, said.span()))?;
         }

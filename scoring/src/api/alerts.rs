@@ -1,8 +1,7 @@
 //! `/v1/alerts`: the queue, one alert with what is known of it, and what a person does with it. Whoever changes something says at which version they saw it.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ingest::log::Position;
@@ -13,9 +12,10 @@ use utoipa::ToSchema;
 
 use super::answer::DecisionPage;
 use super::in_path::InPath;
+use super::in_query::InQuery;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller};
+use super::{Api, Body, Caller, Words};
 use crate::alerts::{Action, Alert, AlertId, Desk, Did, Entry, Filter, Hit, Order, Outcome, Policy, STATES, Severity, Stage};
 use crate::control::Person;
 use crate::decision::Verdict;
@@ -202,8 +202,6 @@ impl Asked {
     }
 }
 
-type Queried = Result<Query<Asked>, QueryRejection>;
-
 /// The queue: alerts that are not closed, or those that are asked for. Of closed ones the last 1,000 are listed.
 #[utoipa::path(
     get,
@@ -227,10 +225,13 @@ type Queried = Result<Query<Asked>, QueryRejection>;
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn list(State(api): State<Api>, Caller(person): Caller, query: Queried) -> Result<Json<Queue>, Problem> {
-    let Query(asked) = query.map_err(Problem::query)?;
+pub(super) async fn list(
+    State(api): State<Api>,
+    Caller(person): Caller,
+    InQuery(asked): InQuery<Asked>,
+) -> Result<Json<Queue>, Problem> {
     let (filter, order, now) = (asked.filter(&person.name)?, asked.order(&person)?, api.engine.now());
-    let query = PageQuery::new(asked.limit, asked.cursor)?;
+    let query = PageQuery::new(asked.limit, asked.cursor)?.of_keys(|key| order.is_key(key))?;
     let queue = api.engine.desk(|desk| {
         let closed = desk.recent().filter(|_| filter.asks_for_closed());
         let meant = desk.live().chain(closed).filter(|alert| filter.takes(alert, now));
@@ -440,8 +441,11 @@ pub(super) async fn get(
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn next(State(api): State<Api>, Caller(person): Caller, query: Queried) -> Result<Response, Problem> {
-    let Query(asked) = query.map_err(Problem::query)?;
+pub(super) async fn next(
+    State(api): State<Api>,
+    Caller(person): Caller,
+    InQuery(asked): InQuery<Asked>,
+) -> Result<Response, Problem> {
     // Of those that nobody has, whatever the queue shows.
     let filter = Filter { states: Vec::new(), assignee: None, ..asked.filter(&person.name)? };
     Ok(match api.engine.claim_next_alert(&filter, &person).await? {
@@ -457,10 +461,10 @@ pub(super) struct ActDraft {
     version: u32,
     /// The words of a note, 1 to 4,000 characters.
     #[serde(default)]
-    note: Option<String>,
+    note: Option<Words>,
     /// Why it is escalated, dismissed or reopened, 1 to 4,000 characters.
     #[serde(default)]
-    reason: Option<String>,
+    reason: Option<Words>,
     /// What it was, where it is resolved.
     #[serde(default)]
     outcome: Option<Outcome>,
@@ -469,9 +473,6 @@ pub(super) struct ActDraft {
     #[schema(value_type = Option<Vec<String>>)]
     events: Option<Vec<EventId>>,
 }
-
-/// The longest note, in characters.
-const LONGEST_NOTE: usize = 4_000;
 
 /// Does something with an alert. `claim`, `release` want nothing more than a version; `note` wants `note`; `escalate`, `dismiss` and `reopen` want `reason`;
 /// `resolve` wants `outcome` and takes `note` and `events`. Of what was escalated whoever does not review may write notes only. With `confirmed_fraud` and `false_positive` labels of the events are taken, from which models learn.
@@ -521,10 +522,9 @@ fn action(act: &str, draft: ActDraft) -> Result<Action, Problem> {
     if let Some((extra, _)) = given.into_iter().find(|(name, is_given)| *is_given && !takes.contains(name)) {
         return Err(Problem::invalid(Some(extra.to_owned()), format!("`{act}` takes no `{extra}`")));
     }
-    let words = |name: &str, text: Option<String>| {
-        let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let text = text.ok_or_else(|| Problem::invalid(Some(name.to_owned()), format!("`{act}` wants a `{name}`")))?;
-        short(name, text)
+    let words = |name: &str, text: Option<Words>| {
+        let text = text.map(|Words(text)| text).filter(|text| !text.is_empty());
+        text.ok_or_else(|| Problem::invalid(Some(name.to_owned()), format!("`{act}` wants a `{name}`")))
     };
     Ok(match act {
         "claim" => Action::Claim,
@@ -541,19 +541,10 @@ fn action(act: &str, draft: ActDraft) -> Result<Action, Problem> {
             if events.as_ref().is_some_and(Vec::is_empty) {
                 return Err(Problem::invalid(Some("events".to_owned()), "it names no event; leave it out for all".to_owned()));
             }
-            let note = short("note", note.map(|note| note.trim().to_owned()).unwrap_or_default())?;
+            let Words(note) = note.unwrap_or_default();
             Action::Resolve { outcome, note, events }
         }
     })
-}
-
-fn short(name: &str, text: String) -> Result<String, Problem> {
-    match text.chars().count() {
-        long if long > LONGEST_NOTE => {
-            Err(Problem::invalid(Some(name.to_owned()), format!("it has {long} characters: at most {LONGEST_NOTE} are kept")))
-        }
-        _ => Ok(text),
-    }
 }
 
 #[cfg(test)]
@@ -592,6 +583,5 @@ mod tests {
         let resolve = Action::Resolve { outcome: Outcome::Duplicate, note: String::new(), events: None };
         check("resolve", r#"{"version":1,"outcome":"duplicate"}"#, Ok(resolve));
         check("close", r#"{"version":1}"#, Err("there are claim, release"));
-        check("note", &format!(r#"{{"version":1,"note":"{}"}}"#, "x".repeat(4_001)), Err("it has 4001 characters"));
     }
 }

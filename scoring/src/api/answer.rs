@@ -180,6 +180,11 @@ pub(super) fn decision_id(decision: &Decision) -> String {
     format!("dec_{}", decision.event_position)
 }
 
+/// Where the event lies that a decision of this id is about, if it is an id of decisions.
+pub(super) fn position_of(decision_id: &str) -> Option<Position> {
+    decision_id.strip_prefix("dec_")?.parse().ok().map(Position)
+}
+
 impl ScoreAnswer {
     /// Of a decision as the log keeps it, for who reads decisions and asks for none.
     pub fn published(decision: Decision) -> Self {

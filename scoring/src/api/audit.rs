@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use ingest::Timestamp;
 use serde::Deserialize;
 
 use super::access::Access;
+use super::in_query::InQuery;
 use super::page::{MOST, Page};
 use super::problem::Problem;
 use crate::audit::{Entry, Error, Found, Sealed};
@@ -52,9 +52,8 @@ const fn hundred() -> usize {
 )]
 pub(super) async fn list(
     State(access): State<Arc<Access>>,
-    query: Result<Query<Wanted>, QueryRejection>,
+    InQuery(wanted): InQuery<Wanted>,
 ) -> Result<Json<Page<Sealed>>, Problem> {
-    let Query(wanted) = query.map_err(Problem::query)?;
     if !(1..=MOST).contains(&wanted.limit) {
         return Err(Problem::parameter("limit", format!("it is from 1 to {MOST}")));
     }

@@ -16,7 +16,6 @@ use super::rules::RuleDraft;
 use super::{Api, Body, Caller};
 use crate::backtest::{Against, Change, Progress, Refused, Report, Request};
 use crate::error::Error;
-use crate::rules::RuleId;
 
 /// The most events that a caller may have decided again, and the longest that it may take. `riskflow backtest` has no limits.
 const MOST_EVENTS: u64 = 2_000_000;
@@ -78,7 +77,8 @@ pub(super) async fn backtest(
             known.ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`, and the body has none")))?
         }
         (Some(draft), known) => {
-            let id = RuleId::try_from(rule_id).map_err(|detail| Problem::invalid(Some("rule_id".to_owned()), detail))?;
+            let id = super::rules::rule_id_of(rule_id)?;
+            draft.check(&id)?;
             draft.rule(id, known.map_or(1, |known| known.version + 1), author.name)
         }
     };

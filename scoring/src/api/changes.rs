@@ -14,7 +14,7 @@ use super::models::{self, Wanted};
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::rules::{self, RuleDraft};
-use super::{Api, Body, Caller};
+use super::{Api, Body, Caller, Reason, Words, without_card_numbers};
 use crate::control::{Control, Experiment, Outcome, Proposal, Stage, State as Known};
 use crate::engine::Made;
 use crate::error::Error;
@@ -144,9 +144,10 @@ fn parts(control: Control) -> Vec<Part> {
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Json<Page<ChangeAnswer>> {
+pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<ChangeAnswer>>, Problem> {
+    let query = query.of_keys(|key| key.len() == 10 && key.parse::<u32>().is_ok())?;
     let all: Vec<ChangeAnswer> = api.engine.control().await.proposals.into_iter().map(ChangeAnswer::from).collect();
-    Json(page(all.iter(), query, |change| format!("{:010}", u32::MAX - change.id)))
+    Ok(Json(page(all.iter(), query, |change| format!("{:010}", u32::MAX - change.id))))
 }
 
 /// One change, with exactly what it changes.
@@ -171,7 +172,7 @@ pub(super) async fn get(State(api): State<Api>, InPath(id): InPath<u32>) -> Resu
 #[serde(deny_unknown_fields)]
 pub(super) struct ProposalDraft {
     change: ChangeDraft,
-    reason: String,
+    reason: Reason,
 }
 
 /// What is to change.
@@ -216,7 +217,7 @@ type Wanting = Box<dyn FnOnce(&Known) -> Result<Vec<Control>, Error> + Send>;
     )
 )]
 pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body: Body) -> Result<Response, Problem> {
-    let ProposalDraft { change, reason } = super::json(&body.map_err(Problem::body)?)?;
+    let ProposalDraft { change, reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let (at, by, model) = (api.engine.now(), person.name.clone(), api.engine.pipeline().model.name.clone());
     let one = |control: Control| -> Wanting { Box::new(move |_| Ok(vec![control])) };
     let changes: Wanting = match change {
@@ -225,7 +226,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
         }
         ChangeDraft::Rule { rule_id, rule } => {
             let id = rules::rule_id_of(rule_id)?;
-            rules::without_card_numbers(&rule)?;
+            rule.check(&id)?;
             Box::new(move |state: &Known| {
                 Ok(vec![Control::Ruled { rules: vec![rules::next(rule, id, by.clone(), state)?], by, at }])
             })
@@ -234,7 +235,13 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
             let entries = drafted(entries, &by, of_tokens(&api, &list))?;
             one(Control::Listed { list, entries, by, at })
         }
-        ChangeDraft::Unlisted { list, values } => one(Control::Unlisted { list, values, by, at }),
+        ChangeDraft::Unlisted { list, values } => {
+            let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+            if of_tokens(&api, &list) {
+                without_card_numbers(texts.iter().map(|text| ("change.values", text.as_str())))?;
+            }
+            one(Control::Unlisted { list, values, by, at })
+        }
         ChangeDraft::Policy { policy } => one(Control::Governed { policy, by, at }),
     };
     let proposal = api.engine.propose(person, &reason, changes).await?;
@@ -246,7 +253,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Said {
     /// Why; it may be left unsaid.
-    reason: String,
+    reason: Words,
 }
 
 /// Approves a change of somebody else: it holds from the next decision on.
@@ -269,7 +276,7 @@ pub(super) async fn approve(
     InPath(id): InPath<u32>,
     body: Body,
 ) -> Result<Json<ChangeAnswer>, Problem> {
-    let Said { reason } = super::json(&body.map_err(Problem::body)?)?;
+    let Said { reason: Words(reason) } = super::json(&body.map_err(Problem::body)?)?;
     Ok(Json(api.engine.approve(id, person, &reason).await?.into()))
 }
 
@@ -293,7 +300,7 @@ pub(super) async fn reject(
     InPath(id): InPath<u32>,
     body: Body,
 ) -> Result<Json<ChangeAnswer>, Problem> {
-    let Said { reason } = super::json(&body.map_err(Problem::body)?)?;
+    let Said { reason: Words(reason) } = super::json(&body.map_err(Problem::body)?)?;
     Ok(Json(api.engine.reject(id, person, &reason).await?.into()))
 }
 
@@ -317,6 +324,6 @@ pub(super) async fn withdraw(
     InPath(id): InPath<u32>,
     body: Body,
 ) -> Result<Json<ChangeAnswer>, Problem> {
-    let Said { reason } = super::json(&body.map_err(Problem::body)?)?;
+    let Said { reason: Words(reason) } = super::json(&body.map_err(Problem::body)?)?;
     Ok(Json(api.engine.recall(id, person, &reason).await?.into()))
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/decisions/{event_id}` and its replay.
+//! `GET /v1/decisions/{id}` and its replay, by the id of the event or of the decision.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use super::answer::DecisionPage;
+use super::answer::{DecisionPage, position_of};
 use super::in_path::InPath;
 use super::problem::Problem;
 use crate::decision::Verdict;
@@ -20,14 +20,15 @@ use crate::engine::{Difference, Replayed};
     get,
     path = "/v1/decisions/{event_id}",
     tag = "decisions",
-    params(("event_id" = String, Path, description = "the event")),
+    params(("event_id" = String, Path, description = "the event or, as `dec_…`, the decision")),
     responses(
         (status = 200, description = "everything that was recorded", body = DecisionPage),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn decision(State(api): State<Api>, InPath(event_id): InPath<String>) -> Result<Json<DecisionPage>, Problem> {
-    let history = api.engine.history(id(&event_id)?).await?.ok_or_else(|| unknown(&event_id))?;
+    let event = event(&api, &event_id).await?;
+    let history = api.engine.history(event).await?.ok_or_else(|| unknown(&event_id))?;
     Ok(Json(DecisionPage::new(history, api.engine.pipeline())))
 }
 
@@ -49,14 +50,14 @@ pub(super) struct ReplayAnswer {
     get,
     path = "/v1/decisions/{event_id}/replay",
     tag = "decisions",
-    params(("event_id" = String, Path, description = "the event")),
+    params(("event_id" = String, Path, description = "the event or, as `dec_…`, the decision")),
     responses(
         (status = 200, description = "the decision made again", body = ReplayAnswer),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn replay(State(api): State<Api>, InPath(event_id): InPath<String>) -> Result<Json<ReplayAnswer>, Problem> {
-    let event = id(&event_id)?;
+    let event = event(&api, &event_id).await?;
     let turn = Arc::clone(&api.replays).acquire_owned().await.map_err(|_| crate::Error::Stopped)?;
     // It runs to its end also where nobody waits for it any more, and has its turn until then.
     let replaying = tokio::spawn(async move {
@@ -67,7 +68,7 @@ pub(super) async fn replay(State(api): State<Api>, InPath(event_id): InPath<Stri
     let replayed = replaying.await.map_err(|_| crate::Error::Stopped)??;
     let Replayed { recorded, replayed, differences } = replayed.ok_or_else(|| unknown(&event_id))?;
     Ok(Json(ReplayAnswer {
-        event_id,
+        event_id: recorded.event_id.to_string(),
         identical: differences.is_empty(),
         decision: recorded.decision,
         score: recorded.score,
@@ -77,10 +78,15 @@ pub(super) async fn replay(State(api): State<Api>, InPath(event_id): InPath<Stri
     }))
 }
 
-fn unknown(event_id: &str) -> Problem {
-    Problem::not_found(format!("there is no decision about an event `{event_id}`"))
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!("there is no decision about an event `{id}`, and none of this id"))
 }
 
-fn id(event_id: &str) -> Result<EventId, Problem> {
-    EventId::new(event_id).ok_or_else(|| unknown(event_id))
+/// The event that is meant: one of this id or, where there is none, that of a decision.
+async fn event(api: &Api, id: &str) -> Result<EventId, Problem> {
+    let event = EventId::new(id).ok_or_else(|| unknown(id))?;
+    match position_of(id).filter(|_| !api.engine.knows(&event)) {
+        Some(position) => api.engine.event_at(position).await?.ok_or_else(|| unknown(id)),
+        None => Ok(event),
+    }
 }

@@ -14,7 +14,7 @@ use super::in_path::InPath;
 use super::models::{self, Wanted};
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller};
+use super::{Api, Body, Caller, Reason};
 use crate::control::{Control, Course, Ended, Experiment, Guardrails, Outcome};
 use crate::decide::{Champion, Deciders};
 use crate::error::Error;
@@ -102,7 +102,7 @@ pub(super) struct ExperimentDraft {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     planned_end: Option<Timestamp>,
-    reason: String,
+    reason: Reason,
 }
 
 /// Starts an experiment. In shadow it begins at once; where the challenger decides for somebody, it may wait for a second person.
@@ -120,7 +120,7 @@ pub(super) struct ExperimentDraft {
 pub(super) async fn start(State(api): State<Api>, Caller(person): Caller, body: Body) -> Result<Response, Problem> {
     let draft: ExperimentDraft = super::json(&body.map_err(Problem::body)?)?;
     let (model, at, by) = (api.engine.pipeline().model.name.clone(), api.engine.now(), person.name.clone());
-    let ExperimentDraft { name, challenger, champion, share_percent, guardrails, planned_end, reason } = draft;
+    let ExperimentDraft { name, challenger, champion, share_percent, guardrails, planned_end, reason: Reason(reason) } = draft;
     let why = reason.clone();
     let started = move |state: &crate::control::State| {
         let present = state.champion.as_ref().map_or(0, |(_, version)| *version);
@@ -151,7 +151,7 @@ enum End {
 #[serde(deny_unknown_fields)]
 pub(super) struct EndDraft {
     outcome: End,
-    reason: String,
+    reason: Reason,
 }
 
 /// Ends an experiment. Its challenger runs no longer, or becomes champion, which may wait for a second person.
@@ -173,7 +173,7 @@ pub(super) async fn end(
     InPath(name): InPath<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let EndDraft { outcome, reason } = super::json(&body.map_err(Problem::body)?)?;
+    let EndDraft { outcome, reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let (at, by, why) = (api.engine.now(), person.name.clone(), reason.clone());
     let ended = move |state: &crate::control::State| {
         let known = state.experiments.iter().rfind(|course| course.experiment.name == name);

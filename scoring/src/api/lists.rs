@@ -1,7 +1,7 @@
 //! `/v1/lists`: who is blocked, allowed and watched. A change holds from the next decision on.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
+use super::in_query::InQuery;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller};
@@ -181,7 +182,7 @@ async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person) -> Re
         return Err(unknown(&list));
     }
     let record = |part: &[Entry]| Control::Listed { list: list.clone(), entries: part.to_vec(), by: by.clone(), at };
-    let records = entries.chunks(ENTRIES_A_RECORD).map(record).collect();
+    let records = Control::in_parts(entries.chunks(ENTRIES_A_RECORD).map(record).collect(), &by, at);
     Ok(changes::made(api.engine.make(person, "", move |_| Ok((records, Changed { changed }))).await?))
 }
 
@@ -209,9 +210,8 @@ pub(super) async fn remove(
     State(api): State<Api>,
     Caller(by): Caller,
     InPath(list): InPath<String>,
-    which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
+    InQuery(Which { value }): InQuery<Which>,
 ) -> Result<Response, Problem> {
-    let Query(Which { value }) = which.map_err(Problem::query)?;
     let pattern = Pattern::parse(&value).map_err(|error| Problem::parameter("value", error.to_string()))?;
     let deciders = api.engine.deciders();
     let (_, entries) = deciders.lists.get(&list).ok_or_else(|| unknown(&list))?;

@@ -12,6 +12,8 @@ mod decisions;
 mod experiments;
 pub mod health;
 mod in_path;
+mod in_query;
+mod json;
 mod lists;
 mod models;
 mod openapi;
@@ -21,6 +23,7 @@ mod rules;
 mod score;
 mod session;
 mod users;
+mod words;
 
 use std::sync::Arc;
 
@@ -39,8 +42,11 @@ use utoipa::openapi::OpenApi;
 
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::in_path::InPath;
+use self::json::json;
+pub use self::page::Page;
 pub use self::problem::Problem;
 pub use self::score::{Trace, Traced, answer_score};
+use self::words::{Reason, Words};
 use crate::control::Person;
 use crate::engine::Engine;
 
@@ -67,6 +73,15 @@ struct Api {
 /// A body, or why it was not read.
 type Body = Result<Bytes, BytesRejection>;
 
+/// Refuses texts that have card numbers in them, by their fields: none reaches the log.
+fn without_card_numbers<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Problem> {
+    let refused = |field: &str| {
+        let detail = format!("`{field}` has what looks like a card number in it: write the token that stands for it");
+        Problem::invalid(Some(field.to_owned()), detail)
+    };
+    texts.into_iter().find(|(_, text)| decode::has_card_number(text)).map_or(Ok(()), |(field, _)| Err(refused(field)))
+}
+
 /// Who calls, by their key; where no keys are kept, everybody is the same.
 struct Caller(Person);
 
@@ -75,11 +90,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         Ok(Self(parts.extensions.get::<Person>().cloned().unwrap_or_else(Person::anybody)))
     }
-}
-
-/// A body of JSON that says what it must.
-fn json<'a, T: serde::Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::invalid(None, error.to_string()))
 }
 
 /// The routes of the API. Its document describes routes of other parts of the program, too.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
 use super::problem::Problem;
-use super::{Api, Body, Caller};
+use super::{Api, Body, Caller, Reason};
 use crate::control::{Challenger, Control, Role, RoleChange, role};
 use crate::engine::Returned;
 
@@ -61,7 +61,7 @@ pub(super) struct RoleDraft {
     /// For a challenger: the share of entities that it decides for, in percent, 0 to 99.
     #[serde(default)]
     share_percent: u8,
-    reason: String,
+    reason: Reason,
 }
 
 /// A role that can be given.
@@ -105,7 +105,7 @@ pub(super) async fn put_role(
     InPath(version): InPath<u32>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let RoleDraft { role: wanted, share_percent, reason } = super::json(&body.map_err(Problem::body)?)?;
+    let RoleDraft { role: wanted, share_percent, reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let (name, at) = (api.engine.pipeline().model.name.clone(), api.engine.now());
     let control = given(&name, version, wanted, share_percent, (&by.name, &reason), at);
     let answer = RoleAnswer { name, version, role: wanted.role(), at };
@@ -143,7 +143,7 @@ impl Wanted {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Why {
-    pub(super) reason: String,
+    reason: Reason,
 }
 
 /// Gives the champion's place back to the one before it, at once: what decided before was agreed to, so nobody else is asked.
@@ -159,7 +159,7 @@ pub(super) struct Why {
     )
 )]
 pub(super) async fn roll_back(State(api): State<Api>, Caller(by): Caller, body: Body) -> Result<Json<RoleAnswer>, Problem> {
-    let Why { reason } = super::json(&body.map_err(Problem::body)?)?;
+    let Why { reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let Returned { name, version, .. } = api.engine.roll_back(&by.name, &reason).await?;
     Ok(Json(RoleAnswer { name, version, role: Role::Champion, at: api.engine.now() }))
 }
@@ -173,7 +173,7 @@ pub(super) async fn roll_back(State(api): State<Api>, Caller(by): Caller, body: 
     responses((status = 202, description = "it is asked for", body = Object)),
 )]
 pub(super) async fn retrain(State(api): State<Api>, Caller(by): Caller, body: Body) -> Result<Response, Problem> {
-    let Why { reason } = super::json(&body.map_err(Problem::body)?)?;
+    let Why { reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let position = api.engine.want_retraining(&by.name, &reason).await?;
     Ok((StatusCode::ACCEPTED, Json(serde_json::json!({"status": "accepted", "log_position": position}))).into_response())
 }

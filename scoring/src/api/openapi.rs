@@ -80,8 +80,9 @@ const ANY_CALL: [(&str, &str); 5] = [
 ];
 
 /// What a call with a body may be answered with beside it.
-const ANY_BODY: [(&str, &str); 3] = [
+const ANY_BODY: [(&str, &str); 4] = [
     ("400", "the body ended early"),
+    ("408", "the body came too slowly"),
     ("413", "the body is too large"),
     ("422", "the request is not valid; `field` names what is wrong"),
 ];
@@ -247,7 +248,7 @@ mod tests {
         };
         assert_eq!(statuses("/livez", "get"), ["200"]);
         assert_eq!(statuses("/v1/lists", "get"), ["200", "401", "403", "429", "500", "503"]);
-        let score = ["200", "400", "401", "403", "409", "413", "422", "429", "500", "503"];
+        let score = ["200", "400", "401", "403", "408", "409", "413", "422", "429", "500", "503"];
         assert_eq!(statuses("/v1/score", "post"), score);
         assert!(document["paths"]["/livez"]["get"].get("security").is_none());
     }

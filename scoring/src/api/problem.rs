@@ -11,6 +11,7 @@ use ingest::with_causes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::{BODY_LIMIT, LARGE_BODY_LIMIT};
 use crate::alerts::Refusal;
 use crate::backtest::Refused;
 use crate::error::Error;
@@ -69,13 +70,13 @@ impl Problem {
 
     /// A query parameter that does not fit.
     pub fn parameter(name: &str, detail: String) -> Self {
-        let field = Some(name.to_owned());
-        Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
+        Self::parameters(Some(name.to_owned()), detail)
     }
 
-    /// Query parameters that do not fit.
-    pub(super) fn query(rejection: axum::extract::rejection::QueryRejection) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", rejection.body_text())
+    /// One of a query's parameters that does not fit, where it is known which.
+    pub(super) fn parameters(name: Option<String>, detail: String) -> Self {
+        let field = name.map(|name| without_card_numbers(&name).into_owned());
+        Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
     }
 
     /// Something that is not there.
@@ -161,14 +162,28 @@ impl Problem {
 
     /// A body that could not be read.
     pub(super) fn body(rejection: BytesRejection) -> Self {
-        Self::new(rejection.status(), "/problems/body", "the body could not be read", rejection.body_text())
+        let is_long = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        if is_long { Self::long() } else { Self::broken_off(&rejection.body_text()) }
     }
 
     /// The same, where no extractor read it.
     pub(super) fn unread(error: &(dyn std::error::Error + 'static)) -> Self {
-        let status = if error.is::<LengthLimitError>() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
-        let detail = format!("Failed to buffer the request body: {error}");
-        Self::new(status, "/problems/body", "the body could not be read", detail)
+        if error.is::<LengthLimitError>() { Self::long() } else { Self::broken_off(&error.to_string()) }
+    }
+
+    fn long() -> Self {
+        let (most, most_of_many) = (BODY_LIMIT / 1024, LARGE_BODY_LIMIT / (1024 * 1024));
+        let detail = format!("a body has at most {most} KiB, and {most_of_many} MiB where it has many events or entries");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/body", "the body is too long", detail)
+    }
+
+    fn broken_off(why: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "/problems/body", "the body could not be read", format!("it ended early: {why}"))
+    }
+
+    /// A body that was not all there in time. Nothing was done with it.
+    pub fn slow_body(detail: String) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "/problems/slow-body", "the body came too slowly", detail)
     }
 }
 
@@ -192,6 +207,10 @@ impl From<Error> for Problem {
             },
             Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
             Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
+            Error::RuleChanged { .. } => Self {
+                field: Some("version".to_owned()),
+                ..Self::new(StatusCode::CONFLICT, "/problems/changed", "the rule has changed", detail)
+            },
             Error::NoReason { .. } => Self::invalid(Some("reason".to_owned()), detail),
             Error::NoList { .. } => Self::not_found(detail),
             Error::Registry(crate::registry::Error::NotFound { .. }) => Self::not_found(detail),
@@ -278,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_problem_repeats_no_card_number() {
-        let batch = super::super::json::<Vec<u8>>(&"\"4111111111111111\"".into()).expect_err("it is no sequence");
+        let batch = super::super::json::json::<Vec<u8>>(&"\"4111111111111111\"".into()).expect_err("it is no sequence");
         let label: Problem = ingest::decode::json::label(br#"{"4111111111111111": 1}"#).expect_err("no such member").into();
         for problem in [batch, label, Problem::no_route("/v1/decisions/4111 1111 1111 1111/what")] {
             let said = serde_json::to_string(&problem).expect("plain data");

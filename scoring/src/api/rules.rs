@@ -11,17 +11,28 @@ use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller};
+use super::{Api, Body, Caller, without_card_numbers};
 use crate::control::{Control, State as Known};
 use crate::decide::names;
 use crate::decision::Verdict;
 use crate::error::Error;
 use crate::rules::{Expression, Points, Rule, RuleId, RuleReason, State as RuleState};
 
-/// A rule as a caller writes it: its id is in the path, its version is counted here, its author is the caller.
+/// A rule as a caller writes it: its id is in the path, its version is counted here, its author is the caller. A rule that was read may be
+/// sent back with what was changed in it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleDraft {
+    /// That of the path, where it is said.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    id: Option<RuleId>,
+    /// The version that it was written from, where it is said: if there is another by now, nothing is changed.
+    #[serde(default)]
+    version: Option<u32>,
+    /// As it was read; who writes it is the author of the next version.
+    #[serde(default, rename = "author")]
+    _author: Option<String>,
     name: String,
     #[serde(default)]
     description: String,
@@ -40,8 +51,16 @@ pub(super) struct RuleDraft {
 
 impl RuleDraft {
     pub(super) fn rule(self, id: RuleId, version: u32, author: String) -> Rule {
-        let Self { name, description, when, action, score_modifier, priority, state, reason } = self;
+        let Self { name, description, when, action, score_modifier, priority, state, reason, .. } = self;
         Rule { id, version, name, description, when, action, score_modifier, priority, state, author, reason }
+    }
+
+    /// Refuses one that is of another rule, or has a card number in it, which would reach the log; events have the token that stands for it.
+    pub(super) fn check(&self, id: &RuleId) -> Result<(), Problem> {
+        if let Some(other) = self.id.as_ref().filter(|other| *other != id) {
+            return Err(Problem::invalid(Some("id".to_owned()), format!("it is `{other}`, and the path says `{id}`")));
+        }
+        without_card_numbers(self.clone().rule(id.clone(), 0, String::new()).texts())
     }
 }
 
@@ -58,6 +77,7 @@ impl RuleDraft {
 )]
 pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<Rule>>, Problem> {
     let rules = api.engine.control().await.rules;
+    let query = query.of_keys(|key| RuleId::try_from(key.to_owned()).is_ok())?;
     Ok(Json(page(rules.iter(), query, |rule| rule.id.to_string())))
 }
 
@@ -88,6 +108,7 @@ pub(super) async fn get(State(api): State<Api>, InPath(rule_id): InPath<String>)
     responses(
         (status = 200, description = "the rule as it holds now", body = Rule),
         (status = 202, description = "it counts, or did, and waits for a second person", body = ChangeAnswer),
+        (status = 409, description = "the rule has changed since it was read", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn put(
@@ -98,7 +119,7 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let draft: RuleDraft = super::json(&body.map_err(Problem::body)?)?;
     let id = rule_id_of(rule_id)?;
-    without_card_numbers(&draft)?;
+    draft.check(&id)?;
     let (at, by) = (api.engine.now(), author.name.clone());
     let written = move |known: &Known| {
         let rule = next(draft, id, by.clone(), known)?;
@@ -115,25 +136,17 @@ pub(super) fn rule_id_of(rule_id: String) -> Result<RuleId, Problem> {
     RuleId::try_from(rule_id).map_err(wrong)
 }
 
-/// Refuses a rule that has a card number in it, so that none reaches the log; events have the token that stands for it.
-pub(super) fn without_card_numbers(draft: &RuleDraft) -> Result<(), Problem> {
-    let RuleDraft { name, description, when, reason, .. } = draft;
-    let reason = reason.as_ref().map_or("", |reason| reason.text.as_str());
-    let texts = [("name", name.as_str()), ("description", description), ("when", when), ("reason", reason)];
-    let refused = |field: &str| {
-        let detail = format!("`{field}` has what looks like a card number in it: write the token that stands for it");
-        Problem::invalid(Some(field.to_owned()), detail)
-    };
-    texts.into_iter().find(|(_, text)| has_card_number(text)).map_or(Ok(()), |(field, _)| Err(refused(field)))
-}
-
 /// The next version of a rule, or its first.
 pub(super) fn next(draft: RuleDraft, id: RuleId, author: String, state: &Known) -> Result<Rule, Error> {
     let known = state.rules.iter().find(|rule| rule.id == id);
+    let present = known.map_or(0, |known| known.version);
+    if draft.version.is_some_and(|version| version != present) {
+        return Err(Error::RuleChanged { rule: id, present });
+    }
     if let Some(known) = known.filter(|known| known.state != draft.state) {
         known.state.clone().to(draft.state.clone())?;
     }
-    Ok(draft.rule(id, known.map_or(1, |known| known.version + 1), author))
+    Ok(draft.rule(id, present + 1, author))
 }
 
 /// A condition to be checked.

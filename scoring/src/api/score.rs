@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Extension, Json};
@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::answer::ScoreAnswer;
+use super::in_query::InQuery;
 use super::problem::Problem;
 use super::{Api, BODY_LIMIT, Body};
 use crate::decision::{Reasons, TimingsUs};
@@ -32,7 +33,7 @@ pub(super) struct Wanted {
     reasons: Reasons,
 }
 
-pub(super) type Asked = Result<Query<Wanted>, axum::extract::rejection::QueryRejection>;
+pub(super) type Asked = Result<InQuery<Wanted>, Problem>;
 
 /// On a request that goes to the routes: whoever answers it is to say with the response how it went.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,7 @@ pub async fn answer_score<B>(engine: &Arc<Engine>, request: Request<B>, is_trace
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
 {
-    let asked = Query::try_from_uri(request.uri());
+    let asked = InQuery::of(request.uri());
     let body = match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) => Err(Problem::unread(&*error)),
@@ -109,7 +110,7 @@ pub(super) async fn decided<A: Serialize>(
     body: Result<Bytes, Problem>,
     words: impl FnOnce(Scored) -> A,
 ) -> Result<Response, Problem> {
-    let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body?);
+    let (InQuery(Wanted { reasons }), body) = (asked?, body?);
     let received_at = engine.now();
     let schema = &engine.pipeline().schema;
     let event = decode::json::event(&body, schema)?;
@@ -173,7 +174,7 @@ pub(super) enum BatchResult {
     )
 )]
 pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<BatchAnswer>, Problem> {
-    let (Query(Wanted { reasons }), body) = (asked.map_err(Problem::query)?, body.map_err(Problem::body)?);
+    let (InQuery(Wanted { reasons }), body) = (asked?, body.map_err(Problem::body)?);
     let received_at = api.engine.now();
     let mut tickets = Vec::new();
     let mut is_busy = false;

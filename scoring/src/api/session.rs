@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::Body;
 use super::access::{Access, By, Password, Role, Scope, User, UserChange, UserFile, address_in, is_own};
+use super::in_query::InQuery;
 use super::problem::Problem;
 use crate::audit::Draft;
 use crate::control::ANYBODY;
@@ -114,10 +114,9 @@ pub(super) struct Where {
 )]
 pub(super) async fn log_out(
     State(access): State<Arc<Access>>,
-    wanted: Result<Query<Where>, QueryRejection>,
+    InQuery(Where { everywhere }): InQuery<Where>,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    let Query(Where { everywhere }) = wanted.map_err(Problem::query)?;
     let user = own(&access, &parts)?;
     let object = if everywhere { "all sessions" } else { "a session" };
     // A door can always be closed, whether that can be told or not.

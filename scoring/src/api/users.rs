@@ -15,7 +15,7 @@ use super::access::{
 };
 use super::in_path::InPath;
 use super::problem::Problem;
-use super::{Body, Caller};
+use super::{Body, Caller, Words};
 
 /// A user, without what is kept of the password.
 #[derive(Debug, Serialize, ToSchema)]
@@ -109,7 +109,7 @@ pub(super) struct UserEdit {
     change: Wanted,
     /// Why; it may be left unsaid.
     #[serde(default)]
-    reason: String,
+    reason: Words,
 }
 
 /// Changes the role or the password of a user, or whether they may log in.
@@ -132,7 +132,7 @@ pub(super) async fn edit(
     InPath(name): InPath<String>,
     body: Body,
 ) -> Result<Json<UserAnswer>, Problem> {
-    let UserEdit { change: wanted, reason } = super::json(&body.map_err(Problem::body)?)?;
+    let UserEdit { change: wanted, reason: Words(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let wanted = match wanted {
         Wanted::Role(role) => UserChange::Role(role),
         Wanted::Password(password) => UserChange::Password(kept(&access, &password, &name).await?),
