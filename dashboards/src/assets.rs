@@ -13,9 +13,10 @@ const AUDIT: &str = include_str!("../page/audit.html");
 const LOGIN: &str = include_str!("../page/login.html");
 const MODELS: &str = include_str!("../page/models.html");
 const PEOPLE: &str = include_str!("../page/people.html");
+const RULES: &str = include_str!("../page/rules.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 29] = [
+pub(crate) const ASSETS: [(&str, &str); 35] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
@@ -35,6 +36,7 @@ pub(crate) const ASSETS: [(&str, &str); 29] = [
     ("frame.js", include_str!("../page/frame.js")),
     ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
+    ("lists.js", include_str!("../page/lists.js")),
     ("login.js", include_str!("../page/login.js")),
     ("marks.js", include_str!("../page/marks.js")),
     ("maturity.js", include_str!("../page/maturity.js")),
@@ -42,8 +44,13 @@ pub(crate) const ASSETS: [(&str, &str); 29] = [
     ("models.js", include_str!("../page/models.js")),
     ("people.css", include_str!("../page/people.css")),
     ("people.js", include_str!("../page/people.js")),
+    ("proposals.js", include_str!("../page/proposals.js")),
     ("rivals.js", include_str!("../page/rivals.js")),
+    ("rule.js", include_str!("../page/rule.js")),
+    ("rules.css", include_str!("../page/rules.css")),
+    ("rules.js", include_str!("../page/rules.js")),
     ("scales.js", include_str!("../page/scales.js")),
+    ("trial.js", include_str!("../page/trial.js")),
     ("who.js", include_str!("../page/who.js")),
 ];
 
@@ -73,6 +80,10 @@ pub(crate) async fn login() -> Response {
 
 pub(crate) async fn people() -> Response {
     file("text/html; charset=utf-8", PEOPLE)
+}
+
+pub(crate) async fn rules() -> Response {
+    file("text/html; charset=utf-8", RULES)
 }
 
 pub(crate) async fn drift_page() -> Response {

@@ -11,11 +11,12 @@ use scoring::{FileRegistry, Pipeline};
 use serde_json::Value;
 
 use crate::Sources;
+use crate::answers::Listed;
 use crate::assets::ASSETS;
 
 /// A warehouse without rows, or, when `missing`, without anything.
 #[derive(Default)]
-struct Asked {
+pub(crate) struct Asked {
     questions: Mutex<Vec<Question>>,
     missing: bool,
 }
@@ -57,6 +58,18 @@ impl Reply {
     }
 }
 
+/// What the page of models is made of, over `warehouse`.
+pub(crate) fn sources(warehouse: &Arc<Asked>, registry: &Arc<FileRegistry>) -> Sources {
+    Sources {
+        warehouse: Arc::clone(warehouse) as _,
+        registry: Arc::clone(registry) as _,
+        model: "card_fraud".to_owned(),
+        performance: monitor::performance::Policy::default(),
+        experiment: monitor::experiment::Policy::default(),
+        segments: Vec::new(),
+    }
+}
+
 /// Asks a router over `warehouse` for one path.
 async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,14 +77,7 @@ async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     let folder = tempfile::tempdir().unwrap();
     let registry = Arc::new(FileRegistry::open(folder.path()).unwrap());
     let pipeline = Pipeline::parse(include_str!("../../pipelines/card_fraud_handbook.toml"), "p.toml").unwrap();
-    let sources = Sources {
-        warehouse: Arc::clone(warehouse) as _,
-        registry: Arc::clone(&registry) as _,
-        model: "card_fraud".to_owned(),
-        performance: monitor::performance::Policy::default(),
-        experiment: monitor::experiment::Policy::default(),
-        segments: Vec::new(),
-    };
+    let sources = sources(warehouse, &registry);
     let watch = Watch::new(Arc::clone(warehouse) as _, registry, Arc::new(pipeline), Monitoring::default());
     let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
     let router = router.merge(crate::models_router(sources));
@@ -107,6 +113,7 @@ async fn every_file_has_its_type_and_the_policy() {
     check("/models", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/login", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/audit", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/rules", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/people", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/alerts", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/alerts/declined-12", "text/html; charset=utf-8", "<!doctype html>").await;
@@ -212,22 +219,59 @@ async fn what_models_are_asked_is_checked() {
 
 #[tokio::test]
 async fn what_the_desk_draws_is_asked_of_the_warehouse() {
-    let check = async |path: &str, question: Question| {
+    let check = async |path: &str, question: Question, answer: &str| {
         let warehouse = Arc::new(Asked::default());
         let reply = get(&warehouse, path).await;
-        assert_eq!((reply.status, reply.body.as_str()), (200, "[]"), "{path}");
+        assert_eq!((reply.status, reply.body.as_str()), (200, answer), "{path}");
         assert_eq!(*warehouse.questions.lock().unwrap(), [question], "{path}");
     };
+    let nothing = r#"{"items":[]}"#;
     let day = |text: &str| Some(text.parse().unwrap());
-    let entity = |key: &str, days, limit| Question::Entity { entity: "customer".to_owned(), key: key.to_owned(), days, limit };
-    check("/v1/monitor/alerts?from=2018-08-01", Question::Alerts(Days::between(day("2018-08-01"), None))).await;
-    check("/v1/entities/customer/c%2F1", entity("c/1", Days::ALL, 50)).await;
-    check("/v1/entities/customer/7?limit=5&to=2018-08-01", entity("7", Days::between(None, day("2018-08-01")), 5)).await;
+    let until = Days::between(None, day("2018-08-01"));
+    // One row more than the page has says that there is another page.
+    let entity = |key: &str, days, before, limit| Question::Entity {
+        entity: "customer".to_owned(),
+        key: key.to_owned(),
+        days,
+        before,
+        limit,
+    };
+    check("/v1/monitor/alerts?from=2018-08-01", Question::Alerts(Days::between(day("2018-08-01"), None)), "[]").await;
+    check("/v1/entities/customer/c%2F1", entity("c/1", Days::ALL, u64::MAX, 51), nothing).await;
+    check("/v1/entities/customer/7?limit=5&to=2018-08-01&cursor=12", entity("7", until, 12, 6), nothing).await;
+    check("/v1/decisions", Question::Newest { days: Days::ALL, before: u64::MAX, limit: 51 }, nothing).await;
+    check("/v1/decisions?cursor=0&limit=500", Question::Newest { days: Days::ALL, before: 0, limit: 501 }, nothing).await;
     let warehouse = Arc::new(Asked::default());
     let wrong = get(&warehouse, "/v1/entities/card/7").await;
     assert_eq!(wrong.json()["detail"], "there is no entity `card` in the pipeline file; there are customer, terminal");
-    let wrong = get(&warehouse, "/v1/entities/customer/7?limit=0").await;
-    assert_eq!((wrong.status, &wrong.json()["field"]), (400, &"limit".into()));
+    for path in ["/v1/entities/customer/7", "/v1/decisions"] {
+        let wrong = ["limit=0", "limit=501", "limit=", "cursor=", "cursor=x", "cursor=07", "cursor=%2B7", "cursor=7.0", "page=2"];
+        for query in wrong {
+            let reply = get(&warehouse, &format!("{path}?{query}")).await;
+            let field = query.split('=').next().unwrap();
+            assert_eq!((reply.status, &reply.json()["field"]), (400, &field.into()), "{path} {query}");
+        }
+    }
+    assert!(warehouse.questions.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_page_says_where_the_next_one_begins() {
+    let check = |limit: &str, found: &[u64], items: &[u64], next_cursor: Option<&str>| {
+        let query = Ok(axum::extract::Query(vec![("limit".to_owned(), limit.to_owned())]));
+        let page = Listed::asked(query).unwrap().page(found.to_vec(), |position| *position);
+        assert_eq!((page.items.as_slice(), page.next_cursor.as_deref()), (items, next_cursor), "{limit} {found:?}");
+    };
+    check("2", &[], &[], None);
+    check("2", &[9, 7], &[9, 7], None);
+    check("2", &[9, 7, 4], &[9, 7], Some("7"));
+    check("1", &[9, 7], &[9], Some("9"));
+}
+
+#[test]
+fn a_page_is_described() {
+    let document = serde_json::to_value(crate::openapi()).unwrap();
+    assert_eq!(document["components"]["schemas"]["Page_Value"]["required"], serde_json::json!(["items"]));
 }
 
 #[tokio::test]
@@ -260,6 +304,7 @@ fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
         ("drift.html", include_str!("../page/drift.html")),
         ("models.html", include_str!("../page/models.html")),
         ("audit.html", include_str!("../page/audit.html")),
+        ("rules.html", include_str!("../page/rules.html")),
         ("people.html", include_str!("../page/people.html")),
         ("login.html", include_str!("../page/login.html")),
     ];
