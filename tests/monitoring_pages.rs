@@ -202,12 +202,12 @@ fn what_drifted_is_seen_read_and_sent_and_a_training_is_asked_for() {
 
     rob.open(&format!("{}/drift", server.url));
     rob.until("what has drifted is the reason that is suggested", |browser| {
-        browser.script("return document.getElementById('retrain-reason').value") == "drifted by Fri 10 Apr 2026: amount_minor"
+        browser.script("return document.getElementById('retrain-reason').value") == "drifted by Thu 9 Apr 2026: amount_minor"
     });
     rob.press(Place::Button("Ask for a training"));
     rob.until_text("#retrain-said", "It is asked for.");
     rob.press(Place::Button("Audit"));
-    rob.until_text("#entries tbody", "drifted by Fri 10 Apr 2026: amount_minor");
+    rob.until_text("#entries tbody", "drifted by Thu 9 Apr 2026: amount_minor");
 
     // The newest windows are in view, unless somebody has scrolled away from them: then also what is drawn anew stays where it is.
     rob.open(&format!("{}/drift", server.url));

@@ -1,23 +1,26 @@
 // One alert: what it is about, why it was raised, what is usual, what else is known, and what to do with it. Everything that is done goes with the version that was
 // seen, so that two people never undo each other's work without a word.
 
-import { age, ask, claimNext, isCommand, money, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, when, zone } from "./desk.js";
+import { age, ask, claimNext, isCommand, money, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, table, turnedOut, when } from "./desk.js";
 import { may } from "./ask.js";
 import { html, setText } from "./dom.js";
-import { facts, lists, reasons, rules, verdict } from "./event.js";
+import { facts, history, lists, MOST_EVENTS, placeOf, reasons, rules, verdict, wordOf } from "./event.js";
 import { count, number } from "./format.js";
 
 const PAUSE_MS = 5_000;
 const HISTORY_DAYS = 60;
+const LABELS_EVERY_MS = 15_000;
+const LABELS_AFTER_MS = 5_000; // what was just said stands in the warehouse by then
 const DAY_MS = 86_400_000;
 
 const byId = id => document.getElementById(id);
-const id = decodeURIComponent(location.pathname.split("/").at(-1));
-const path = `/v1/alerts/${encodeURIComponent(id)}`;
+// As the address has it: what is no id is for the server to say.
+const path = `/v1/alerts/${location.pathname.split("/").at(-1)}`;
 const unticked = new Set(); // events that the outcome is not of
 let alert = null;
 let text = "";
 let historyOf = null;
+const labels = new Map(); // event -> [what it turned out to be, who said so]; null where nobody has said so yet
 const works = await may("alerts"); // who may not is shown no button
 const reviews = await may("review"); // what was escalated is theirs
 let wanted = null; // the act whose words are being written
@@ -36,14 +39,14 @@ async function run() {
     if (JSON.stringify(rest) !== text) {
       text = JSON.stringify(rest);
       show();
-    } else if (historyOf === null) {
+    } else {
       showHistory();
     }
     showHead();
   } catch (error) {
     setText(byId("banner"), refusal(error));
     byId("banner").hidden = false;
-    if (!alert) setText(byId("message"), "");
+    if (!alert) byId("message").hidden = true;
   }
 }
 
@@ -142,6 +145,7 @@ async function act_(act, more) {
   try {
     await send(`${path}/${act}`, { version: alert.version, ...more });
     close();
+    if (act === "resolve") setTimeout(() => { historyOf = null; }, LABELS_AFTER_MS);
     say(byId("said"), { claim: "It is yours", note: "Noted", release: "Released", escalate: "Escalated", resolve: "Resolved", dismiss: "Dismissed", reopen: "Reopened" }[act]);
   } catch (error) {
     say(byId("said"), refusal(error), true);
@@ -159,16 +163,17 @@ function showEvents() {
     return html("tr", { class: event_id === lead?.event_id ? "lead" : null },
       html("td", {}, tickable ? tick : null),
       html("td", {}, when(occurred_at)),
-      html("td", { class: "id" }, html("a", { href: `/#event/${encodeURIComponent(event_id)}` }, event_id)),
+      html("td", { class: "id" }, html("a", { href: placeOf("event", event_id) }, event_id)),
       html("td", { class: "number" }, money(amount_minor, currency)),
       html("td", {}, html("b", { class: `word ${decision}` }, decision)),
       html("td", { class: "number" }, score ?? "–"),
+      turnedOut(...(labels.get(event_id) ?? [])),
       html("td", { class: "soft" }, rules.join(", ")));
   });
   byId("events").replaceChildren(
     html("h2", {}, hits.length === 1 ? "Event" : `${count(hits.length)} events`),
     tickable ? html("p", { class: "about" }, "The outcome is of the ticked ones; their labels are what models learn from") : "",
-    table(["", "Happened", "Event", "Amount", "Decision", "Score", "Rules"], rows, [3, 5]));
+    table(["", "Happened", "Event", "Amount", "Decision", "Score", "Turned out", "Rules"], rows, [3, 5]));
 }
 
 function showWhy() {
@@ -187,18 +192,22 @@ function showFeatures() {
   const { lead, usual } = alert;
   if (!lead) return byId("features").replaceChildren();
   const cited = new Map(lead.reasons.map(({ feature }, place) => [feature, place]));
-  const rows = lead.features.map(({ name, value }) => ({ name, value, usual: usual[name], unusual: isUnusual(value, usual[name]) }));
+  const rows = lead.features.map(({ name, value }) => {
+    const word = wordOf(name, lead);
+    const known = word ? undefined : usual[name]; // words have no middle
+    return { name, value, word, usual: known, unusual: isUnusual(value, known) };
+  });
   // Cited first, then what is unusual, then the rest in its order.
   const rank = ({ name, unusual }) => (cited.has(name) ? cited.get(name) : unusual ? 100 : 200);
   rows.sort((one, other) => rank(one) - rank(other));
   byId("features").replaceChildren(
     html("h2", {}, "Features, and what is usual"),
     html("p", { class: "about" }, "The band holds four in five of the rows that the model has learned from"),
-    html("table", { class: "usual" }, html("tbody", {}, ...rows.map(({ name, value, usual, unusual }) => html("tr", { class: `${cited.has(name) ? "cited" : ""} ${unusual ? "unusual" : ""}` },
+    html("table", { class: "usual" }, html("tbody", {}, ...rows.map(({ name, value, word, usual, unusual }) => html("tr", { class: `${cited.has(name) ? "cited" : ""} ${unusual ? "unusual" : ""}` },
       html("th", { scope: "row" }, name),
-      html("td", { class: "number" }, value === null ? "missing" : number(round(value))),
+      html("td", { class: "number" }, value === null ? "missing" : word ?? number(round(value))),
       html("td", {}, usual ? band(value, usual) : null),
-      html("td", { class: "number soft" }, usual ? `${number(round(usual.low))} to ${number(round(usual.high))}` : "not known"))))));
+      html("td", { class: "number soft" }, usual ? `${number(round(usual.low))} to ${number(round(usual.high))}` : word ? "" : "not known"))))));
 }
 
 const isUnusual = (value, usual) => value !== null && usual !== undefined && (value < usual.low || value > usual.high);
@@ -247,11 +256,12 @@ function showRelated() {
       : html("p", { class: "message" }, "None at hand shares an entity with it"));
 }
 
-// What the entities of its leading event did before.
+// What the entities of its leading event did before, and what its events turned out to be: asked for again while that is not known of all.
 async function showHistory() {
   const { lead, last_occurred_at } = alert;
   const entities = Object.entries(lead?.entities ?? {});
-  const of = JSON.stringify([entities, last_occurred_at, alert.version]);
+  const awaited = alert.hits.some(({ event_id }) => !labels.get(event_id)?.[0]);
+  const of = JSON.stringify([entities, last_occurred_at, alert.version, awaited && Math.floor(Date.now() / LABELS_EVERY_MS)]);
   if (entities.length === 0 || of === historyOf) return;
   historyOf = of;
   const last = Date.parse(last_occurred_at);
@@ -261,45 +271,17 @@ async function showHistory() {
   const parts = await Promise.all(entities.map(async ([entity, key]) => {
     const title = html("h2", {}, `What ${entity} ${key} did`);
     try {
-      const events = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=100&${days}`);
-      return [title, html("p", { class: "about" }, summary(events)), strip(events, ours), newest(events.slice(0, 12), ours)];
+      const { items: events } = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=${MOST_EVENTS}&${days}`);
+      for (const { event_id, label, label_source } of events) labels.set(event_id, [label, label_source]);
+      return [title, ...history(events, { within: ` in ${HISTORY_DAYS} days`, ours, listed: 12 })];
     } catch (error) {
       historyOf = null; // it is asked for again
       return [title, html("p", { class: "message error" }, refusal(error))];
     }
   }));
   byId("history").replaceChildren(...parts.flat());
+  showEvents();
 }
-
-function summary(events) {
-  const bad = events.filter(({ label }) => label === "fraud" || label === "default").length;
-  const stopped = events.filter(({ decision }) => decision === "decline" || decision === "review").length;
-  const known = events.filter(({ label }) => label !== null).length;
-  const most = events.length === 100 ? "the last 100 events" : `${count(events.length)} events`;
-  return `${most} in ${HISTORY_DAYS} days: ${count(stopped)} reviewed or declined, ${count(bad)} known to be bad, ${count(known - bad)} known to be good`;
-}
-
-// Amounts one beside the other, the oldest left: what stands out is seen before it is read.
-function strip(events, ours) {
-  const most = Math.max(1, ...events.map(({ amount_minor }) => amount_minor ?? 0));
-  return html("div", { class: "strip", role: "img", "aria-label": "Amounts of its events, the oldest left" }, ...events.toReversed().map(event => {
-    const bar = html("i", { class: `${event.decision} ${ours.has(event.event_id) ? "ours" : ""} ${event.label ?? ""}`, title: `${event.occurred_at.slice(0, 16)} ${money(event.amount_minor, event.currency)} ${event.decision}${event.label ? `, ${event.label}` : ""}` });
-    bar.style.height = `${Math.max(4, ((event.amount_minor ?? 0) / most) * 100)}%`;
-    return bar;
-  }));
-}
-
-const newest = (events, ours) => table(["Happened", "Event", "Amount", "Decision", "Score", "Label"], events.map(event => html("tr", { class: ours.has(event.event_id) ? "lead" : null },
-  html("td", {}, when(event.occurred_at)),
-  html("td", { class: "id" }, html("a", { href: `/#event/${encodeURIComponent(event.event_id)}` }, event.event_id)),
-  html("td", { class: "number" }, money(event.amount_minor, event.currency)),
-  html("td", {}, html("b", { class: `word ${event.decision}` }, event.decision)),
-  html("td", { class: "number" }, event.score ?? "–"),
-  html("td", { class: `label ${event.label ?? "unknown"}` }, event.label ? `${event.label}${event.label_source === "analyst" ? ", analyst" : ""}` : "not yet"))), [2, 4]);
-
-const table = (names, rows, numbers) => html("table", { class: "plain" },
-  html("thead", {}, html("tr", {}, ...names.map((name, place) => html("th", { scope: "col", class: numbers.includes(place) ? "number" : null }, name)))),
-  html("tbody", {}, ...rows));
 
 const nextQuery = () => {
   const to = new URLSearchParams(location.search);
@@ -317,6 +299,5 @@ document.addEventListener("keydown", event => {
   button.click();
 });
 
-setText(byId("zone"), zone());
 run();
 setInterval(() => document.hidden || run(), PAUSE_MS);

@@ -95,10 +95,9 @@ function showSeverities() {
 }
 
 function showQueue() {
-  const { items, now, me, next_cursor, oldest, is_full } = queue;
+  const { items, now, me, next_cursor, is_full } = queue;
   showSeverities();
-  const total = SEVERITIES.reduce((sum, severity) => sum + Object.values(queue.counts[severity] ?? {}).reduce((one, other) => one + other, 0), 0);
-  setText(byId("shown"), `${next_cursor ? "first " : ""}${count(items.length)} shown, ${count(total)} to do${oldest ? `, the oldest since ${age(oldest, now)}` : ""}`);
+  setText(byId("shown"), howMany());
   setText(byId("banner"), is_full ? "The desk is full: decisions wait in the log, and are looked at once alerts are closed" : "");
   byId("banner").hidden = !is_full;
   const none = queue.policies.length ? "Nothing here. Take the filters off, or enjoy the quiet" : "No policy raises alerts: declare some as [[alerts]] in the pipeline file";
@@ -121,6 +120,22 @@ function showQueue() {
   const focused = document.activeElement;
   body.replaceChildren(...wanted);
   if (body.contains(focused)) focused.focus();
+}
+
+// How many are shown, of how many; what the server counts is by severity and state alone.
+function howMany() {
+  const { items, counts, next_cursor, oldest, now } = queue;
+  const asked = query();
+  const [severities, states] = ["severity", "state"].map(name => asked.get(name)?.split(","));
+  for (const name of ["severity", "state", "sort"]) asked.delete(name);
+  const all = SEVERITIES.filter(severity => severities?.includes(severity) ?? true)
+    .flatMap(severity => Object.entries(counts[severity] ?? {}))
+    .reduce((sum, [state, some]) => sum + (states?.includes(state) ?? true ? some : 0), 0);
+  const isCounted = asked.size === 0 && !states?.some(state => state === "resolved" || state === "dismissed");
+  const shown = `${next_cursor ? "first " : ""}${count(items.length)} shown`;
+  if (!isCounted) return `${shown}${next_cursor ? ", there are more" : ""}`;
+  const isAll = !severities && !states;
+  return `${shown}, ${count(all)} ${isAll ? "to do" : "like that"}${isAll && oldest ? `, the oldest since ${age(oldest, now)}` : ""}`;
 }
 
 function create(item, now, me) {
@@ -267,6 +282,7 @@ async function run() {
   } catch (error) {
     setText(byId("banner"), refusal(error));
     byId("banner").hidden = false;
+    if (!queue) for (const message of [byId("message"), silence]) setText(message, "No answer");
   }
   running = false;
   if (again) {

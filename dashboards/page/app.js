@@ -3,9 +3,10 @@
 
 import { explain, textOf } from "./ask.js";
 import { CHARTS } from "./charts.js";
-import { linkTo, markOpen, showDecisions } from "./decisions.js";
+import { linkTo, markOpen, newestId, showDecisions } from "./decisions.js";
+import { isCommand } from "./desk.js";
 import { html, setText, svg } from "./dom.js";
-import { showEvent, showEventMessage } from "./event.js";
+import { MOST_EVENTS, placeOf, showEntity, showEvent, showMessage } from "./event.js";
 import { figures } from "./figures.js";
 import { dayName, dayNumber, fullTime, isoDay, plural } from "./format.js";
 import { createChart } from "./frame.js";
@@ -133,12 +134,12 @@ function showStatus() {
 }
 
 function showBanner() {
-  const { error, unreachable, at } = answers.get(STATUS) ?? {};
+  const { data: status, error, unreachable, at } = answers.get(STATUS) ?? {};
   const [failure] = failures.values();
-  const replay = dataOf(STATUS)?.replay;
+  const replay = status?.replay;
   const live = byId("live");
-  live.className = unreachable ? "lost" : error || failure ? "warning" : "on";
-  setText(live, unreachable ? "no connection" : error ? "no status" : replay ? `replay ${Math.floor(replay.done * 100)} %` : "live");
+  live.className = unreachable ? "lost" : error || failure ? "warning" : status?.events ? "on" : "";
+  setText(live, unreachable ? "no connection" : error ? "no status" : replay ? `replay ${Math.floor(replay.done * 100)} %` : status?.events ? "live" : "no events yet");
   const text = error ? `${error}${at ? `. Shown as of ${new Date(at).toISOString().slice(11, 19)} UTC` : ""}` : failure ?? sharedError();
   byId("banner").hidden = !text;
   setText(byId("banner"), text ?? "");
@@ -153,11 +154,11 @@ function sharedError() {
 
 function showNewest() {
   const { data, error } = answers.get(NEWEST);
-  if (data) showDecisions(data);
-  const message = error ?? (data.length === 0 ? "No decisions yet" : "");
+  if (data) showDecisions(data.items);
+  const message = error ?? (data.items.length === 0 ? "No decisions yet" : "");
   setText(byId("decisions-message"), message);
   byId("decisions-message").classList.toggle("error", Boolean(error));
-  byId("decisions").hidden = !data?.length;
+  byId("decisions").hidden = !data?.items.length;
 }
 
 function showCharts() {
@@ -265,33 +266,46 @@ function createRangePicker() {
   addEventListener("popstate", showRange);
 }
 
-// The event that the address names, if one.
+// What the address has at the side: {event}, or {entity, key}; neither where it names none.
 function opened() {
-  if (!location.hash.startsWith("#event/")) return null;
+  const [kind, ...names] = location.hash.slice(1).split("/");
+  const [first, second] = names.map(decoded);
+  if (kind === "event" && first && names.length === 1) return { event: first };
+  return kind === "entity" && second && names.length === 2 ? { entity: first, key: second } : {};
+}
+
+// What cannot be decoded is taken as it stands, and nothing is found under it.
+function decoded(text) {
   try {
-    return decodeURIComponent(location.hash.slice(7));
+    return decodeURIComponent(text);
   } catch {
-    return null;
+    return text;
   }
 }
-const openedPath = () => opened() && `/v1/decisions/${encodeURIComponent(opened())}`;
 
-// A decision never changes; its label may still come.
-const openedPaths = () => (openedPath() && !dataOf(openedPath())?.label ? [openedPath()] : []);
+function openedPath() {
+  const { event, entity, key } = opened();
+  if (event) return `/v1/decisions/${encodeURIComponent(event)}`;
+  return entity ? `/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=${MOST_EVENTS}` : null;
+}
 
-async function openEvent() {
-  const id = opened();
-  markOpen(id);
-  if (!id) {
+// A decision never changes; its label may still come. What an entity did is asked once.
+const openedPaths = () => (opened().event && !dataOf(openedPath())?.label ? [openedPath()] : []);
+
+async function open() {
+  const path = openedPath();
+  const { event = null } = opened();
+  markOpen(event);
+  if (!path) {
     byId("event").hidden = true;
     openedFrom?.focus();
     openedFrom = null;
     return;
   }
-  if (byId("event").hidden) openedFrom = linkTo(id);
-  forgetAllBut([openedPath()], "/v1/decisions/");
-  await ask(openedPath());
-  if (id !== opened()) return;
+  if (byId("event").hidden) openedFrom = linkTo(event);
+  for (const prefix of ["/v1/decisions/", "/v1/entities/"]) forgetAllBut([path], prefix);
+  await ask(path);
+  if (path !== openedPath()) return;
   byId("event").scrollTop = 0;
   showOpened();
   byId("event").focus({ preventScroll: true });
@@ -299,17 +313,54 @@ async function openEvent() {
 
 function showOpened() {
   const { data, error } = answers.get(openedPath()) ?? {};
-  if (data) showEvent(data, closeEvent);
-  else if (error) showEventMessage(opened(), error, closeEvent);
+  const { event, entity, key } = opened();
+  if (data && event) showEvent(data, close);
+  else if (data) showEntity(entity, key, data.items, close);
+  else if (error) showMessage(event ? "Event" : entity, event ?? key, error, close, event ? meant(event) : []);
 }
 
-function closeEvent() {
+function close() {
   history.pushState(null, "", location.pathname + location.search);
-  openEvent();
+  open();
 }
 
-addEventListener("hashchange", openEvent);
-addEventListener("keydown", event => event.key === "Escape" && opened() && closeEvent());
+addEventListener("hashchange", open);
+addEventListener("keydown", event => {
+  if (event.key === "Escape" && openedPath()) close();
+  if (event.key !== "/" || !isCommand(event)) return;
+  event.preventDefault();
+  wanted.focus();
+});
+
+// An event is found by its id, an entity as customer:cus_9.
+const wanted = byId("find").elements.wanted;
+let entities = []; // the names of those that events have, as the newest event has them
+
+async function learnEntities() {
+  if (entities.length || !newestId()) return;
+  const path = `/v1/decisions/${encodeURIComponent(newestId())}`;
+  await ask(path);
+  entities = Object.keys(dataOf(path)?.entities ?? {});
+  byId("entities").replaceChildren(...entities.map(entity => html("option", { value: `${entity}:` })));
+}
+
+// The entity and the key that a text has, if it has both.
+const parted = text => /^([^:]+):(.+)$/.exec(text)?.slice(1);
+
+// The entities that are meant, perhaps, by what is no event's id.
+function meant(text) {
+  const whole = parted(text);
+  return whole ? [whole] : entities.map(entity => [entity, text]);
+}
+
+wanted.addEventListener("focus", learnEntities);
+byId("find").addEventListener("submit", async event => {
+  event.preventDefault();
+  await learnEntities();
+  const text = wanted.value.trim();
+  const [entity, key] = parted(text) ?? [];
+  if (text) location.hash = placeOf(...(entities.includes(entity) ? ["entity", entity, key] : ["event", text]));
+});
 
 createRangePicker();
 showFigures();
@@ -319,4 +370,4 @@ await attempt(askPulse);
 showRange();
 repeat(askPulse);
 wakeCharts = repeat(askCharts);
-openEvent();
+open();

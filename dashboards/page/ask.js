@@ -6,7 +6,13 @@ const IDLE_AFTER_MS = 60_000;
 // Pages ask again by themselves; what is to be done is not sent twice.
 const UNANSWERED = "riskflow does not answer, so this may not have been done: see how it stands, and try again";
 
-export class Refusal extends Error {}
+// What the server refused, in its words; `field` is what it is about, where that is known.
+export class Refusal extends Error {
+  constructor(detail, field) {
+    super(detail);
+    this.field = field;
+  }
+}
 
 let touchedAt = Date.now();
 for (const kind of ["pointerdown", "keydown", "wheel"]) addEventListener(kind, () => { touchedAt = Date.now(); }, { capture: true, passive: true });
@@ -44,17 +50,17 @@ export async function textOf(path, patience, options = {}) {
     throw isAct && (error instanceof TypeError || error.name === "TimeoutError") ? new Refusal(UNANSWERED) : error;
   }
   if (response.status === 401 && location.pathname !== LOG_IN) location.assign(`${LOG_IN}?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);
-  if (!response.ok) throw new Refusal(refusal(response, text));
+  if (!response.ok) throw refused(response, text);
   return text;
 }
 
 // The detail of a problem+json, or at least its status.
-function refusal(response, text) {
+function refused(response, text) {
   try {
-    const { detail, title } = JSON.parse(text);
-    return detail ?? title ?? `status ${response.status}`;
+    const { detail, title, field } = JSON.parse(text);
+    return new Refusal(detail ?? title ?? `status ${response.status}`, field);
   } catch {
-    return `status ${response.status} ${response.statusText}`.trim();
+    return new Refusal(`status ${response.status} ${response.statusText}`.trim());
   }
 }
 

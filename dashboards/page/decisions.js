@@ -2,6 +2,7 @@
 // stands still while somebody points at it or has the keyboard in it.
 
 import { html, setText } from "./dom.js";
+import { placeOf } from "./event.js";
 import { amount, count, duration, percent, time } from "./format.js";
 
 const body = document.querySelector("#decisions tbody");
@@ -24,9 +25,6 @@ body.addEventListener("click", event => {
   if (link && !event.target.closest("a") && !String(getSelection())) location.hash = link.hash;
 });
 
-// The part of the address that opens an event at the side.
-export const eventHash = id => `#event/${encodeURIComponent(id)}`;
-
 // The link in an event's row, if the table shows it.
 export const linkTo = id => rows.get(id)?.querySelector("a");
 
@@ -38,6 +36,9 @@ export function showDecisions(decisions) {
   const newer = decisions.findIndex(({ event_id }) => rows.get(event_id) === body.rows[0]);
   setText(held, newer === 0 ? "" : `held while you read, ${newer < 0 ? `over ${count(decisions.length)}` : count(newer)} newer`);
 }
+
+// The newest event that the table shows.
+export const newestId = () => rows.keys().next().value;
 
 // Marks the row whose event is open at the side.
 export function markOpen(id) {
@@ -68,7 +69,7 @@ function create(decision, fresh) {
   bar.style.setProperty("--score", (score ?? 0) / 1000);
   const row = html("tr", { class: fresh ? "fresh" : null },
     html("td", {}, html("time", { datetime: occurred_at }, time(occurred_at))),
-    html("td", {}, html("a", { href: eventHash(event_id) }, event_id)),
+    html("td", {}, html("a", { href: placeOf("event", event_id) }, event_id)),
     html("td", { class: "number" }, amount_minor === null ? "–" : amount(amount_minor)),
     html("td", {}, html("b", { class: `word ${decision.decision}` }, decision.decision)),
     html("td", { class: "scored" }, html("span", {}, score === null ? "–" : String(score)), bar),

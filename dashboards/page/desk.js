@@ -1,8 +1,9 @@
-// What both pages of the alert desk need: words, ages and money as people at a desk read them, and how something is done with an alert. Times are in the
-// reader's zone here, since people talk about them; ages go by the server's clock.
+// What both pages of the alert desk need: words, ages and money as people at a desk read them, and how something is done with an alert. Times are UTC, as
+// everywhere, and in the reader's zone when pointed at, since people talk about them; ages go by the server's clock.
 
 import { explain, textOf } from "./ask.js";
 import { html } from "./dom.js";
+import { fullTime, time } from "./format.js";
 
 export const PATIENCE_MS = 30_000;
 export const SEVERITIES = ["critical", "high", "medium", "low"];
@@ -19,15 +20,10 @@ export async function send(path, body) {
 
 export const refusal = error => explain(error, PATIENCE_MS);
 
-const moment = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const fullMoment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-const zoneName = new Intl.DateTimeFormat("en", { timeZoneName: "long" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
+const here = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
-// Which zone the times are in.
-export const zone = () => `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone} (${zoneName})`;
-
-// A time, short, with all of it when pointed at.
-export const when = text => html("time", { datetime: text, title: fullMoment.format(new Date(text)) }, moment.format(new Date(text)));
+// A time, to the minute, with all of it when pointed at.
+export const when = text => html("time", { datetime: text, title: `${fullTime(text)}, here ${here.format(new Date(text))}` }, time(text).slice(0, -3));
 
 // How long ago, in the one or two units that say enough: 45 s, 12 min, 3 h 20 min, 5 d 4 h.
 export function age(from, now) {
@@ -51,7 +47,7 @@ const formats = new Map();
 export function money(minor, currency) {
   if (minor === null || minor === undefined) return "–";
   const known = currency ?? "EUR";
-  if (!formats.has(known)) formats.set(known, new Intl.NumberFormat("en", currency ? { style: "currency", currency } : { minimumFractionDigits: 2 }));
+  if (!formats.has(known)) formats.set(known, new Intl.NumberFormat("en", currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
   const format = formats.get(known);
   return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
@@ -66,6 +62,14 @@ export function state({ state, assignee, outcome }, me) {
 }
 
 export const subject = ({ subject, events }) => (subject ? `${subject.entity} ${subject.key}` : events === 1 ? "one event" : `${events} events`);
+
+// A table of some rows; `numbers` are the places of those columns that hold some.
+export const table = (names, rows, numbers) => html("table", { class: "plain" },
+  html("thead", {}, html("tr", {}, ...names.map((name, place) => html("th", { scope: "col", class: numbers.includes(place) ? "number" : null }, name)))),
+  html("tbody", {}, ...rows));
+
+// What an event turned out to be, as a cell: null where nobody has said so yet, and undefined where that is not known here.
+export const turnedOut = (label, source) => html("td", { class: `label ${label ?? "unknown"}` }, label === undefined ? "–" : label ? `${label}${source === "analyst" ? ", analyst" : ""}` : "not yet");
 
 export const place = id => `/alerts/${encodeURIComponent(id)}`;
 

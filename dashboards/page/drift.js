@@ -5,13 +5,16 @@ import { explain, textOf } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { compact, count, dayName, dayNumber, isoDay, number, percent } from "./format.js";
 import { drawHeat } from "./heat.js";
+import { linear } from "./scales.js";
 
 const PAUSE_MS = 20_000;
 const PATIENCE_MS = 60_000;
 const DAYS = { hour: 5, day: 30, week: 182 };
 const AGAINST = [["training", "training"], ["week_before", "the week before"], ["same_hours", "the same hours a week before"]];
-const WORDS = { insufficient_data: "insufficient data", stable: "stable", watch: "watch", drift: "drift" };
-const RANK = ["insufficient_data", "stable", "watch", "drift"];
+const HOUR_MS = 3_600_000;
+const HOURS = { hour: 1, day: 24, week: 168 };
+const WORDS = { running: "not over yet", insufficient_data: "insufficient data", stable: "stable", watch: "watch", drift: "drift" };
+const RANK = ["running", "insufficient_data", "stable", "watch", "drift"];
 
 const byId = id => document.getElementById(id);
 const asked = () => Object.fromEntries(new URLSearchParams(location.search));
@@ -34,7 +37,9 @@ async function days(window) {
   latest = volume.at(-1)?.day ?? null;
   if (!latest) return null;
   const last = to ?? latest;
-  return { from: from ?? isoDay(dayNumber(last) - DAYS[window] + 1), to: last };
+  // What is no day or no window the server refuses in words.
+  const first = dayNumber(last) - (DAYS[window] ?? DAYS.day) + 1;
+  return { from: from ?? (isNaN(first) ? last : isoDay(first)), to: last };
 }
 
 async function refresh() {
@@ -51,26 +56,34 @@ async function refresh() {
       return;
     }
     const query = new URLSearchParams({ window, against, segment, ...shown });
-    const now = await get(`/v1/monitor/drift?${query}`);
+    const [now, status] = [await get(`/v1/monitor/drift?${query}`), await get("/v1/status")];
     if (ask !== asks) return;
     byId("banner").hidden = true;
     byId("from").value = shown.from;
     byId("to").value = shown.to;
-    if (`${query} ${now}` === text) return;
-    text = `${query} ${now}`;
-    answer = arranged(JSON.parse(now), shown);
+    const data = JSON.parse(now);
+    const over = lastOver(JSON.parse(status).clock, data.window);
+    if (`${query} ${now} ${over}` === text) return;
+    text = `${query} ${now} ${over}`;
+    answer = arranged(data, shown, over);
     show();
   } catch (error) {
     if (ask !== asks) return;
+    if (!answer) setText(byId("message"), "No answer");
     setText(byId("banner"), explain(error, PATIENCE_MS));
     byId("banner").hidden = false;
   }
 }
 
-// The cells by name and window; where two models decided in a window, the one that decided more.
-function arranged(data, shown) {
+// Windows that begin after this are not over, by the time of the last event.
+const lastOver = (clock, window) => (clock ? Date.parse(clock) - HOURS[window] * HOUR_MS : Infinity);
+
+// The cells by name and window; where two models decided in a window, the one that decided more. What is not over is not judged: part of a day or a week
+// differs from a whole one.
+function arranged(data, shown, over) {
   const cells = new Map();
-  for (const moved of data.moved) {
+  for (const each of data.moved) {
+    const moved = Date.parse(each.window_start) > over ? { ...each, seen: "running", severity: "running" } : each;
     const of = cells.get(moved.name) ?? new Map();
     cells.set(moved.name, of);
     const before = of.get(moved.window_start);
@@ -78,7 +91,7 @@ function arranged(data, shown) {
   }
   const columns = data.moved.length ? windows(data.window, shown) : [];
   const worst = name => Math.max(...[...cells.get(name).values()].map(moved => RANK.indexOf(moved.severity)));
-  const most = name => Math.max(...[...cells.get(name).values()].map(moved => moved.figures.psi?.value ?? 0));
+  const most = name => Math.max(...[...cells.get(name).values()].map(moved => (moved.severity === "running" ? 0 : moved.figures.psi?.value ?? 0)));
   const kind = name => ["score", "decision", "feature"].indexOf([...cells.get(name).values()][0].kind);
   const names = [...cells.keys()].sort((a, b) => {
     const apart = Math.min(kind(a), 1.5) - Math.min(kind(b), 1.5);
@@ -110,7 +123,7 @@ function show() {
     cell: (row, column) => {
       const found = cells.get(names[row]).get(columns[column]);
       if (!found) return null;
-      const once = found.seen !== found.severity && RANK.indexOf(found.seen) > 1 ? found.seen : null;
+      const once = found.seen !== found.severity && RANK.indexOf(found.seen) > RANK.indexOf("stable") ? found.seen : null;
       return { severity: found.severity, once };
     },
     read: (row, column) => {
@@ -152,7 +165,7 @@ function showControls() {
   options("against", AGAINST, against);
   const known = segment && !segments.includes(segment) ? [segment, ...segments] : segments;
   options("segment", [["", "all decisions"], ...known.map(name => [name, name])], segment);
-  const legend = [["stable", "stable"], ["watch", "watch"], ["drift", "drift"], ["insufficient_data", "insufficient data"], ["nothing", "no data"], ["once", "seen, not yet confirmed"]];
+  const legend = [["stable", "stable"], ["watch", "watch"], ["drift", "drift"], ["insufficient_data", "insufficient data"], ["running", "not over yet"], ["nothing", "no data"], ["once", "seen, not yet confirmed"]];
   byId("legend").replaceChildren(...legend.map(([kind, word]) => html("li", { class: kind }, word)));
 }
 
@@ -236,21 +249,25 @@ function showDetail(moved) {
   showTold(moved.name);
 }
 
-// Two bars a bin: what share of the rows lay in it then, and now.
+// Two bars a bin on one scale: what share of the rows lay in it then, and now.
 function showBins(moved) {
   const rows = counts => counts.reduce((sum, each) => sum + each, 0);
   const [then, now] = [moved.reference, moved.current].map(counts => counts.map(each => (rows(counts) ? each / rows(counts) : 0)));
-  const most = Math.max(...then, ...now, 1e-9);
-  const bar = (value, y, kind) => svg("rect", { x: 0, y, width: `${(value / most) * 100}%`, height: 7, class: kind });
+  const scale = linear(Math.max(...then, ...now) || 1, value => `${number(Math.round(value * 1e4) / 100)} %`);
+  const bar = (value, y, kind) => svg("rect", { x: 0, y, width: `${scale.at(value) * 100}%`, height: 7, class: kind });
+  const end = ({ value, text }, anchor) => svg("text", { x: `${scale.at(value) * 100}%`, y: 11, "text-anchor": anchor }, text);
+  const ends = [end(scale.ticks[0], "start"), end(scale.ticks.at(-1), "end")];
   const names = binNames(moved);
   const lines = names.map((name, bin) => (then[bin] + now[bin] === 0 ? null : html(
     "div", { class: "bin" },
     html("span", {}, name),
     svg("svg", {}, bar(then[bin], 0, "then"), bar(now[bin], 8, "now")),
+    html("b", {}, percent(then[bin])),
     html("b", {}, percent(now[bin])),
   )));
-  const key = html("div", { class: "key" }, html("span", {}, "then"), html("span", { class: "now" }, "now"));
-  byId("bins").replaceChildren(key, ...lines.filter(Boolean));
+  const key = html("div", { class: "bin key" }, html("i", {}), html("i", {}), html("span", {}, "then"), html("span", { class: "now" }, "now"));
+  const axis = html("div", { class: "bin axis" }, html("span", {}, "share of the rows"), svg("svg", { "aria-hidden": "true" }, ...ends));
+  byId("bins").replaceChildren(key, ...lines.filter(Boolean), axis);
 }
 
 function binNames({ kind, edges }) {
@@ -261,17 +278,19 @@ function binNames({ kind, edges }) {
   return [`up to ${edge(edges[0])}`, ...inner, `above ${edge(edges.at(-1))}`, "missing"];
 }
 
-// Every change of what is held, newest first.
+// Every change of what is held, newest first. What is held in the first window that says something may have begun before it.
 function showTold(name) {
   const windows = answer.columns.map(start => answer.cells.get(name).get(start)).filter(Boolean);
   const changes = [];
+  const judged = windows.filter(({ severity }) => severity !== "insufficient_data" && severity !== "running");
   let held = "stable";
-  for (const moved of windows) {
-    if (moved.severity === "insufficient_data" || moved.severity === held) continue;
+  for (const moved of judged) {
+    if (moved.severity === held) continue;
     held = moved.severity;
-    changes.unshift(html("li", {}, html("b", { class: held }, WORDS[held]), ` from ${long(moved.window_start)} on, PSI ${figure(moved.figures.psi?.value)}`));
+    const since = moved === judged[0] ? `already on ${long(moved.window_start)}, the first of those shown: it may have begun before` : `from ${long(moved.window_start)} on`;
+    changes.unshift(html("li", {}, html("b", { class: held }, WORDS[held]), ` ${since}, PSI ${figure(moved.figures.psi?.value)}`));
   }
-  const quiet = windows.every(moved => moved.severity === "insufficient_data") ? "insufficient data in all windows shown" : "nothing in the windows shown";
+  const quiet = judged.length ? "nothing in the windows shown" : "insufficient data in all windows shown that are over";
   byId("told").replaceChildren(...(changes.length ? changes : [html("li", {}, quiet)]));
 }
 
@@ -280,7 +299,8 @@ function suggestReason() {
   const { names, cells, columns } = answer;
   const reason = byId("retrain-reason");
   if (reason.value && reason.value !== reason.dataset.suggested) return;
-  const last = columns.findLast(start => names.some(name => cells.get(name).has(start)));
+  const isOver = (name, start) => (cells.get(name).get(start)?.severity ?? "running") !== "running";
+  const last = columns.findLast(start => names.some(name => isOver(name, start)));
   const drifted = names.filter(name => cells.get(name).get(last)?.severity === "drift");
   reason.dataset.suggested = drifted.length ? `drifted by ${long(last)}: ${drifted.slice(0, 5).join(", ")}${drifted.length > 5 ? ` and ${drifted.length - 5} more` : ""}`.slice(0, 200) : "";
   reason.value = reason.dataset.suggested;

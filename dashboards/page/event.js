@@ -1,27 +1,38 @@
-// The side panel: one decision in full. What was decided, why, from which numbers, how fast, and what it turned out to be.
+// The side panel: one decision in full. What was decided, why, from which numbers, how fast, and what it turned out to be. Or what one entity did.
 
+import { money, table, turnedOut, when } from "./desk.js";
 import { html } from "./dom.js";
-import { amount, duration, fullTime, number, percent } from "./format.js";
+import { amount, count, dateTime, duration, fullTime, number, percent, plural } from "./format.js";
 
 const panel = document.getElementById("event");
 const STAGES = ["queue", "features", "model", "policy"];
 
+// Where an event, as `placeOf("event", id)`, or an entity, as `placeOf("entity", name, key)`, is open at the side of the live page.
+export const placeOf = (...names) => `${location.pathname === "/" ? "" : "/"}#${names.map(encodeURIComponent).join("/")}`;
+
 // Shows the panel with `record`, the answer of /v1/decisions/{event_id}; keeps where it was scrolled to.
 export function showEvent(record, close) {
-  frame(record.event_id, close, verdict(record), facts(record), reasons(record), rules(record), lists(record), features(record), timings(record));
+  frame("Event", record.event_id, close, verdict(record), facts(record), reasons(record), rules(record), lists(record), features(record), timings(record));
 }
 
-// Shows the panel with a sentence in place of a decision.
-export function showEventMessage(id, message, close) {
-  frame(id, close, html("p", { class: "message" }, message));
+// Shows it with what an entity did, the newest first, as /v1/entities/{entity}/{key} says it.
+export function showEntity(entity, key, events, close) {
+  const none = html("p", { class: "message" }, `No event of ${entity} ${key} is in the warehouse`);
+  frame(entity, key, close, events.length ? html("section", { class: "history" }, ...history(events)) : none);
 }
 
-function frame(id, close, ...sections) {
+// Shows it with a sentence, and with entities that may be meant, each as [entity, key].
+export function showMessage(kind, id, message, close, meant = []) {
+  const links = meant.map(([entity, key]) => html("a", { href: placeOf("entity", entity, key) }, `${entity} ${key}`));
+  frame(kind, id, close, html("p", { class: "message" }, message), links.length ? html("p", { class: "message meant" }, "Is it an entity? ", ...links) : null);
+}
+
+function frame(kind, id, close, ...sections) {
   const button = html("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
   button.addEventListener("click", close);
   const hadFocus = panel.querySelector(".close") === document.activeElement;
   const scrolled = panel.scrollTop;
-  panel.replaceChildren(html("header", {}, html("h2", { id: "event-title" }, html("small", {}, "Event"), " ", id), button), ...sections.filter(Boolean));
+  panel.replaceChildren(html("header", {}, html("h2", { id: "event-title" }, html("small", {}, kind), " ", id), button), ...sections.filter(Boolean));
   panel.hidden = false;
   panel.scrollTop = scrolled;
   if (hadFocus) button.focus();
@@ -61,7 +72,8 @@ function gauge(decision, score, { review, decline }) {
 export function facts({ amount_minor, currency, entities, attributes, occurred_at, received_at, decided_at, engine_mode, decision_id }) {
   return section("Facts", pairs([
     ["Amount", amount_minor === null ? "none" : `${amount(amount_minor)} ${currency ?? ""}`],
-    ...Object.entries({ ...entities, ...attributes }),
+    ...Object.entries(entities).map(([entity, key]) => [entity, html("a", { href: placeOf("entity", entity, key) }, key)]),
+    ...Object.entries(attributes),
     ["Happened", fullTime(occurred_at)],
     ["Received", fullTime(received_at)],
     ["Decided", fullTime(decided_at)],
@@ -100,13 +112,17 @@ export function reasons({ reasons, decision }) {
     })));
 }
 
-function features({ features, reasons }) {
+// The word that a feature is the number of, where an attribute of its name has one.
+export const wordOf = (name, { attributes }) => (isNaN(attributes[name] ?? 0) ? attributes[name] : null);
+
+function features(record) {
+  const { features, reasons } = record;
   const cited = new Set(reasons.map(({ feature }) => feature));
   return section(`Features as used, ${features.length}`,
     html("table", { class: "features" }, html("tbody", {}, ...features.map(({ name, value }) =>
       html("tr", { class: cited.has(name) ? "cited" : null },
         html("th", { scope: "row" }, name),
-        html("td", { class: value === null ? "number unknown" : "number" }, value === null ? "missing" : number(value)))))));
+        html("td", { class: value === null ? "number unknown" : "number" }, value === null ? "missing" : wordOf(name, record) ?? number(value)))))));
 }
 
 function timings({ timings_us }) {
@@ -120,6 +136,42 @@ function timings({ timings_us }) {
   return section(`Decided in ${duration(total)}`,
     html("div", { class: "timing track", "aria-hidden": "true" }, ...bars),
     html("dl", { class: "stages" }, ...STAGES.map(stage => html("div", {}, html("dt", { class: `swatch ${stage}` }, stage), html("dd", {}, duration(timings_us[stage]))))));
+}
+
+// What was done, the newest first: in a sentence, amounts one beside the other, and the newest in a table. Those in `ours` are marked.
+export function history(events, { within = "", ours = new Set(), listed = events.length } = {}) {
+  return [
+    html("p", { class: "about" }, summary(events, within)),
+    strip(events, ours),
+    table(["Happened, UTC", "Event", "Amount", "Decision", "Score", "Turned out"], events.slice(0, listed).map(event => html("tr", { class: ours.has(event.event_id) ? "lead" : null },
+      html("td", {}, when(event.occurred_at)),
+      html("td", { class: "id" }, html("a", { href: placeOf("event", event.event_id) }, event.event_id)),
+      html("td", { class: "number" }, money(event.amount_minor, event.currency)),
+      html("td", {}, html("b", { class: `word ${event.decision}` }, event.decision ?? "–")),
+      html("td", { class: "number" }, event.score ?? "–"),
+      turnedOut(event.label, event.label_source))), [2, 4]),
+  ];
+}
+
+// No more are asked for.
+export const MOST_EVENTS = 100;
+
+function summary(events, within) {
+  const bad = events.filter(({ label }) => label === "fraud" || label === "default").length;
+  const stopped = events.filter(({ decision }) => decision === "decline" || decision === "review").length;
+  const known = events.filter(({ label }) => label !== null).length;
+  const most = events.length === MOST_EVENTS ? `the last ${MOST_EVENTS} events` : plural(events.length, "event");
+  return `${most}${within}: ${count(stopped)} reviewed or declined, ${count(bad)} known to be bad, ${count(known - bad)} known to be good`;
+}
+
+// The oldest left: what stands out is seen before it is read.
+function strip(events, ours) {
+  const most = Math.max(1, ...events.map(({ amount_minor }) => amount_minor ?? 0));
+  return html("div", { class: "strip", role: "img", "aria-label": "Amounts of its events, the oldest left" }, ...events.toReversed().map(event => {
+    const bar = html("i", { class: `${event.decision} ${ours.has(event.event_id) ? "ours" : ""} ${event.label ?? ""}`, title: `${dateTime(event.occurred_at)} UTC, ${money(event.amount_minor, event.currency)} ${event.decision ?? "not decided yet"}${event.label ? `, ${event.label}` : ""}` });
+    bar.style.height = `${Math.max(4, ((event.amount_minor ?? 0) / most) * 100)}%`;
+    return bar;
+  }));
 }
 
 const section = (title, ...children) => html("section", {}, html("h3", {}, title), ...children);

@@ -1,11 +1,13 @@
 // The page of models: the champion beside a challenger, what follows from it, and who may act on it. What is compared and what of it is
 // shown live in the address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
-import { explain, textOf, who } from "./ask.js";
+import { explain, Refusal, textOf, who } from "./ask.js";
+import { when } from "./desk.js";
 import { html, setText, svg } from "./dom.js";
 import { amount, count, fullTime, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
 import { MATURITY } from "./maturity.js";
+import { all, changesOf, diff } from "./proposals.js";
 import { CURVES, interval, isMature, judged } from "./rivals.js";
 
 const PAUSE_MS = 30_000;
@@ -18,6 +20,7 @@ const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, 
 const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
 const ASKED = ["champion", "challenger", "from", "to", "as_of"];
 const HOLDS = { insufficient_data: "insufficient data", stable: "stable", watch: "watch", drift: "drift" };
+const ENTRIES_SHOWN = 20;
 const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
@@ -73,35 +76,41 @@ const queryOf = parts => new URLSearchParams(Object.entries(parts).filter(([, va
 
 async function refresh() {
   me = await who();
-  const { pipeline } = await get("/v1/status");
+  const { pipeline, clock } = await get("/v1/status");
   setText(byId("pipeline"), pipeline);
   models = (await get("/v1/models")).models;
   changes = await get("/v1/changes?limit=100").then(page => page.items, () => null);
   showFilters();
-  showWaiting();
+  await showWaiting();
   const { champion, challenger, ...range } = asked();
+  const areTwo = champion && challenger && champion !== challenger;
   setText(byId("asked"), "asking …");
+  const errors = [];
   try {
-    if (champion && challenger && champion !== challenger) {
-      comparison = await get(`/v1/monitor/comparison?${queryOf({ champion, challenger, ...range })}`);
-      showComparison();
-    } else {
-      byId("duel").hidden = true;
-    }
+    if (areTwo) comparison = await get(`/v1/monitor/comparison?${queryOf({ champion, challenger, ...range })}`);
+    if (areTwo) showComparison();
+    else byId("duel").hidden = true;
+  } catch (error) {
+    // What is refused is not what was answered before.
+    if (error instanceof Refusal) byId("duel").hidden = true;
+    errors.push(error);
+  }
+  try {
     performance = await get(`/v1/monitor/performance?${queryOf(range)}`);
     showPerformance();
-    setText(byId("asked"), `as of ${fullTime(performance.as_of).replace(/\.\d+/, "")}${champion && challenger && champion !== challenger ? "" : "; choose a challenger to compare"}`);
   } catch (error) {
-    setText(byId("asked"), "");
-    throw error;
+    if (error instanceof Refusal) performance = null;
+    errors.push(error);
   }
+  setText(byId("asked"), !clock ? "nothing has been decided yet" : performance ? `as of ${fullTime(performance.as_of).replace(/\.\d+/, "")}${areTwo ? "" : "; choose a challenger to compare"}` : "");
+  if (errors.length) throw errors[0];
 }
 
 function showFilters() {
   const chosen = asked();
   for (const name of ["champion", "challenger"]) {
     const options = models.map(({ version, role }) => html("option", { value: version, selected: String(version) === chosen[name] ? "" : null }, `${version}, ${role}`));
-    if (!chosen[name]) options.unshift(html("option", { value: "", selected: "" }, "none"));
+    if (!models.some(({ version }) => String(version) === chosen[name])) options.unshift(html("option", { value: chosen[name], selected: "" }, chosen[name] ? `${chosen[name]}, not there` : "none"));
     if (document.activeElement !== filters.elements[name]) filters.elements[name].replaceChildren(...options);
   }
   for (const name of ["from", "to", "as_of"]) if (document.activeElement !== filters.elements[name]) filters.elements[name].value = chosen[name] ?? "";
@@ -247,22 +256,90 @@ function showPromotion() {
   place.replaceChildren(html("h3", {}, "Promotion"), propose);
 }
 
-// What waits for a second person, and what may be done about it. Nobody approves their own; who has proposed it takes it back.
-function showWaiting() {
+const roleText = ({ role, share_percent: share }) => (share && role === "challenger" ? `challenger, decides for ${share} %` : role);
+const entryText = ({ reason, valid_from: from, valid_until: until }) => [`on the list${reason && `: ${reason}`}`, from && `from ${fullTime(from)}`, until && `until ${fullTime(until)}`].filter(Boolean).join(", ");
+const entriesOf = list => all(`/v1/lists/${encodeURIComponent(list)}/entries`);
+
+// What each kind of change makes something else: [name, before, after]. What is not there has no before, or no after.
+const TURNS = {
+  role(part) {
+    const { name, version, role } = part;
+    const [was, champion] = [models.find(model => model.version === version), models.find(model => model.role === "champion")];
+    const rest = role === "champion" && champion ? [["Champion", `${name} ${champion.version}`, `${name} ${version}`]] : [];
+    return [[`${name} ${version}`, was ? roleText(was) : "", roleText(part)], ...rest];
+  },
+  async rules({ rules }) {
+    const known = await all("/v1/rules");
+    return rules.flatMap(rule => changesOf(known.find(({ id }) => id === rule.id), rule).map(([name, ...sides]) => [`${rule.id}: ${name}`, ...sides]));
+  },
+  async listed({ list, entries }) {
+    const known = new Map((await entriesOf(list)).map(entry => [entry.value, entry]));
+    return entries.map(entry => [`${list}: ${entry.value}`, known.has(entry.value) ? entryText(known.get(entry.value)) : "", entryText(entry)]);
+  },
+  async unlisted({ list, values }) {
+    const known = new Map((await entriesOf(list)).map(entry => [entry.value, entry]));
+    return values.map(value => [`${list}: ${value}`, known.has(value) ? entryText(known.get(value)) : "not on the list", ""]);
+  },
+  async policy({ policy: { review, decline, on_failure: onFailure, model_within_ms: within } }) {
+    const { thresholds } = await get("/v1/status");
+    return [
+      ["Reviewed from", `score ${thresholds.review}`, `score ${review}`], ["Declined from", `score ${thresholds.decline}`, `score ${decline}`],
+      // What holds of these the server does not say.
+      ["Where no model could score, from then on", "", onFailure], ["A model is run within, from then on", "", `${count(within)} ms`],
+    ].filter(([, was, becomes]) => was !== becomes);
+  },
+  experiment({ experiment }) {
+    const { name, model, champion, challenger, share_percent: share, planned_end: end, guardrails } = experiment;
+    const limits = Object.entries(guardrails ?? {}).map(([limit, value]) => [limit.replaceAll("_", " "), "", `at most ${plain(value)}`]);
+    return [[`Experiment ${name}`, "", `${model} ${challenger} beside ${champion}, ${share ? `decides for ${share} %` : "looks on"}${end ? `, until ${fullTime(end)}` : ""}`], ...limits];
+  },
+  experiment_end: ({ name, outcome }) => [[`Experiment ${name}`, "runs", outcome]],
+};
+
+const details = new Map(); // change -> what exactly it changes, which stays as it was proposed
+
+async function turns({ id }) {
+  if (!details.has(id)) details.set(id, (await get(`/v1/changes/${id}`)).changes);
+  return (await Promise.all(details.get(id).map(part => TURNS[part.kind]?.(part) ?? []))).flat();
+}
+
+const drawn = new Map(); // change -> {text, item}
+
+// What waits for a second person, and what may be done about it. Nobody approves their own; who has proposed it takes it back. What is as it was is not drawn
+// anew: somebody may be writing why.
+async function showWaiting() {
   const ways = change => (!me?.open && change.by === me?.name ? may("review") && ["withdraw"] : may("approve") && ["approve", "reject"]) || [];
-  const button = (change, way) => {
+  const button = (change, way, why) => {
     const [word, done] = WAYS[way];
-    const press = html("button", { type: "button" }, word);
-    press.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${way}`, {}), () => `Change ${change.id} was ${done}`));
+    const press = html("button", { type: "button", class: way === "approve" ? "primary" : null }, word);
+    press.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${way}`, { reason: why.value.trim() }), () => `Change ${change.id} was ${done}`));
     return press;
   };
+  const item = (change, turned) => {
+    const why = html("input", { type: "text", name: "why", maxlength: 200, autocomplete: "off", placeholder: "Why, if you want to say it", "aria-label": `Why, of change ${change.id}` });
+    const more = turned.length - ENTRIES_SHOWN;
+    return html("li", {},
+      html("p", {}, `${change.id}: ${change.what.join("; ")}`),
+      html("small", {}, `${change.by}: ${change.reason}, `, when(change.at), " UTC"),
+      html("dl", { class: "diff" }, ...diff(turned.slice(0, ENTRIES_SHOWN))),
+      more > 0 ? html("p", {}, `and ${count(more)} more, in GET /v1/changes/${change.id}`) : null,
+      ways(change).length ? html("div", { class: "act" }, why, ...ways(change).map(way => button(change, way, why))) : null);
+  };
   const waiting = (changes ?? []).filter(change => change.state === "pending");
-  byId("changes").replaceChildren(...waiting.map(change => html("li", {}, html("p", {}, `${change.id}: ${change.what.join("; ")}`), html("small", {}, `${change.by}: ${change.reason}`), ...ways(change).map(way => button(change, way)))));
+  const turned = await Promise.all(waiting.map(change => turns(change).catch(() => []))); // in words it stands above them
+  const items = waiting.map((change, place) => {
+    const text = JSON.stringify([change, turned[place]]);
+    if (drawn.get(change.id)?.text !== text) drawn.set(change.id, { text, item: item(change, turned[place]) });
+    return drawn.get(change.id).item;
+  });
+  const list = byId("changes");
+  if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place])) list.replaceChildren(...items);
   byId("waiting").hidden = !waiting.length && !byId("said").textContent;
 }
 
 function showPerformance() {
   showConcept();
+  byId("maturity").hidden = false;
   maturity.show(performance, partShown(MATURITY));
   const performanceBy = chosen("by", GROUPS);
   switches(byId("performance-by"), GROUPS, performanceBy, value => change({ by: value }));
@@ -281,6 +358,12 @@ function showPerformance() {
   if (message) return;
   byId("performance").replaceChildren(...(performanceBy === "rules" ? ruleRows(cohorts) : cohortRows(cohorts, decisionFigures)));
   if (performanceBy !== "rules") byId("scores").replaceChildren(...cohortRows(cohorts, scoreFigures));
+}
+
+// Nothing was answered of what the address asks for: the banner says why.
+function showNothing() {
+  setText(byId("performance-message"), "No answer");
+  for (const id of ["performance", "scores-card", "concept-card", "maturity"]) byId(id).hidden = true;
 }
 
 // The newest week first, of each version by itself.
@@ -390,6 +473,7 @@ async function run() {
   running = null;
   byId("banner").hidden = !text;
   setText(byId("banner"), text);
+  if (!performance) showNothing();
   if (again) {
     again = false;
     run();

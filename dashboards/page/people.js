@@ -2,7 +2,7 @@
 // audit. Whoever is no admin sees what the server says to that, and nothing else. Filters are in the address.
 
 import { explain, textOf, who } from "./ask.js";
-import { age, ask, isCommand, PATIENCE_MS, say, when, zone } from "./desk.js";
+import { age, ask, isCommand, PATIENCE_MS, say, when } from "./desk.js";
 import { html, setText } from "./dom.js";
 import { count, plural } from "./format.js";
 
@@ -273,6 +273,5 @@ document.addEventListener("keydown", event => {
   command();
 });
 
-setText(byId("zone"), zone());
 run();
 setInterval(() => document.hidden || isRefused || run(), PAUSE_MS);
