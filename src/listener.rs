@@ -20,6 +20,8 @@ pub(crate) struct Listener {
     server: Server<SocketAddr>,
     address: SocketAddr,
     tls: Option<RustlsConfig>,
+    /// How long a client may take to say what it wants.
+    patience: Duration,
 }
 
 impl Listener {
@@ -38,10 +40,10 @@ impl Listener {
         listener.set_nonblocking(true).context("a socket can be told not to block")?;
         let address = listener.local_addr().context("a bound socket has an address")?;
         let patience = Duration::from_secs(config.header_seconds);
-        // The timer of HTTP starts with the first byte, the other one with the connection.
+        // The timer of HTTP starts with the first byte, the other one with the connection or, with TLS, after the handshake.
         let mut server = axum_server::from_tcp(listener).context("the socket cannot be served")?.first_request_timeout(patience);
         server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(patience);
-        Ok(Self { server, address, tls })
+        Ok(Self { server, address, tls, patience })
     }
 
     /// Whether nobody beyond this machine reaches it.
@@ -70,7 +72,7 @@ impl Listener {
         let (server, connections) = (self.server.handle(handle), Connections::new(entrance));
         let served = match self.tls {
             None => server.serve(connections).await,
-            Some(tls) => server.acceptor(RustlsAcceptor::new(tls)).serve(connections).await,
+            Some(tls) => server.acceptor(RustlsAcceptor::new(tls).handshake_timeout(self.patience)).serve(connections).await,
         };
         served.context("the server failed")
     }

@@ -1,7 +1,7 @@
 //! Proxies in front of the server: who calls through one is told by `X-Forwarded-For`, which is believed of the proxies that the settings name and
 //! of nobody else.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -28,7 +28,7 @@ impl Proxies {
         let mut caller = connected;
         for value in headers.get_all("x-forwarded-for").iter().rev() {
             for text in value.to_str().unwrap_or_default().rsplit(',') {
-                let Ok(address) = text.trim().parse::<IpAddr>() else { return caller };
+                let Some(address) = address(text.trim()) else { return caller };
                 caller = address;
                 if !self.has(address) {
                     return caller;
@@ -37,6 +37,12 @@ impl Proxies {
         }
         caller
     }
+}
+
+/// An address as proxies write it: alone, in brackets, or with a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()))
 }
 
 #[cfg(test)]
@@ -58,6 +64,8 @@ mod tests {
         };
         check("203.0.113.7", &["198.51.100.1"], "203.0.113.7");
         check("10.0.0.1", &["198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1", &["198.51.100.1:51234"], "198.51.100.1");
+        check("10.0.0.1", &["[2001:db8::1]:443", "[fd00::2]"], "2001:db8::1");
         check("::ffff:10.0.0.1", &["2001:db8::1"], "2001:db8::1");
         check("fd00::1", &["198.51.100.1, 10.0.0.2"], "198.51.100.1");
         check("10.0.0.1", &["192.0.2.1, 198.51.100.1", "10.0.0.2, 10.0.0.3"], "198.51.100.1");

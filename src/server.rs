@@ -12,6 +12,8 @@ use monitor::observer::Observed;
 use monitor::{Monitoring, Watch};
 use scoring::api::access::Access;
 use scoring::api::{MoreMetrics, Problem};
+use scoring::control::Kind;
+use scoring::policy::Policy;
 use scoring::{Engine, Thresholds};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -143,6 +145,10 @@ struct ProgramStatus {
     engine_mode: &'static str,
     model: Option<ModelStatus>,
     thresholds: Thresholds,
+    /// What holds on failure, and how long models may take, beside the thresholds.
+    policy: Policy,
+    /// For what the pipeline asks a second person, where callers are told apart.
+    four_eyes: Vec<Kind>,
     events: u64,
     decisions: u64,
     labels: u64,
@@ -211,7 +217,7 @@ impl Program {
 )]
 async fn status(State(program): State<Program>) -> Json<ProgramStatus> {
     let standing = program.engine.standing();
-    let champion = program.engine.champion();
+    let (champion, deciders) = (program.engine.champion(), program.engine.deciders());
     let projected = program.projected.borrow().clone();
     let rate = {
         let mut rate = program.rate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,7 +233,9 @@ async fn status(State(program): State<Program>) -> Json<ProgramStatus> {
         },
         model: champion
             .map(|champion| ModelStatus { name: champion.artifact.about.name.clone(), version: champion.version.to_string() }),
-        thresholds: program.engine.deciders().policy.thresholds(),
+        thresholds: deciders.policy.thresholds(),
+        policy: deciders.policy.clone(),
+        four_eyes: deciders.pipeline.governance.four_eyes().to_vec(),
         events: standing.events,
         decisions: standing.decisions,
         labels: standing.labels,

@@ -18,7 +18,7 @@ use ingest::{SteadyFile, background, remove_steadily};
 const MAGIC: &[u8; 8] = b"RISKSNAP";
 
 /// The version of what the frames hold. Version 2 knows proposals and experiments, version 3 alerts, version 4 which entities a challenger
-/// decides for; one of before is passed over, and the log read instead.
+/// decides for, version 5 the lists and reasons of the pipeline file; one of before is passed over, and the log read instead.
 const VERSION: u32 = 5;
 
 /// A frame ends when its body has so many bytes.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use features::{Definition, Plan};
-
+use ingest::decode::has_card_number;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -165,6 +165,10 @@ impl ReasonTable {
             let Some(feature) = plan.feature(file.feature.as_ref()) else {
                 return Err((format!("reason for `{}`: there is no such feature", file.feature.as_ref()), file.feature.span()));
             };
+            if has_card_number(&file.code) || has_card_number(&file.text) {
+                let message = format!("reason for `{}`: it has what looks like a card number in it", file.feature.as_ref());
+                return Err((message, file.feature.span()));
+            }
             let words = std::mem::take(&mut entries[feature].words);
             entries[feature] = Entry { feature: file.feature.into_inner(), code: file.code, text: file.text, words };
         }

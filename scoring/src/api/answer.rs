@@ -182,7 +182,8 @@ pub(super) fn decision_id(decision: &Decision) -> String {
 
 /// Where the event lies that a decision of this id is about, if it is an id of decisions.
 pub(super) fn position_of(decision_id: &str) -> Option<Position> {
-    decision_id.strip_prefix("dec_")?.parse().ok().map(Position)
+    let number = decision_id.strip_prefix("dec_")?;
+    number.parse().ok().filter(|position: &u64| position.to_string() == number).map(Position)
 }
 
 impl ScoreAnswer {

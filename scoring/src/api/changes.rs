@@ -14,7 +14,7 @@ use super::models::{self, Wanted};
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::rules::{self, RuleDraft};
-use super::{Api, Body, Caller, Reason, Words, without_card_numbers};
+use super::{Api, Body, Caller, Reason, Words, refuse_card_numbers};
 use crate::control::{Control, Experiment, Outcome, Proposal, Stage, State as Known};
 use crate::engine::Made;
 use crate::error::Error;
@@ -129,7 +129,18 @@ fn parts(control: Control) -> Vec<Part> {
             experiments.into_iter().map(|experiment| Part::Experiment { experiment }).collect()
         }
         Control::Concluded { name, outcome, .. } => vec![Part::ExperimentEnd { name, outcome }],
-        _ => Vec::new(),
+        Control::Part { changes, .. } => changes.into_iter().flat_map(parts).collect(),
+        // Nobody proposes these.
+        Control::Serving { .. }
+        | Control::RetrainWanted { .. }
+        | Control::RolledBack { .. }
+        | Control::Guarded { .. }
+        | Control::Proposed { .. }
+        | Control::Approved { .. }
+        | Control::Rejected { .. }
+        | Control::Recalled { .. }
+        | Control::Alerts { .. }
+        | Control::Declared { .. } => Vec::new(),
     }
 }
 
@@ -145,7 +156,7 @@ fn parts(control: Control) -> Vec<Part> {
     )
 )]
 pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<ChangeAnswer>>, Problem> {
-    let query = query.of_keys(|key| key.len() == 10 && key.parse::<u32>().is_ok())?;
+    let query = query.of_keys(|key| key.parse().is_ok_and(|place: u32| format!("{place:010}") == key))?;
     let all: Vec<ChangeAnswer> = api.engine.control().await.proposals.into_iter().map(ChangeAnswer::from).collect();
     Ok(Json(page(all.iter(), query, |change| format!("{:010}", u32::MAX - change.id))))
 }
@@ -238,7 +249,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
         ChangeDraft::Unlisted { list, values } => {
             let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
             if of_tokens(&api, &list) {
-                without_card_numbers(texts.iter().map(|text| ("change.values", text.as_str())))?;
+                refuse_card_numbers(texts.iter().map(|text| ("change.values", text.as_str())))?;
             }
             one(Control::Unlisted { list, values, by, at })
         }
@@ -253,7 +264,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Said {
     /// Why; it may be left unsaid.
-    reason: Words,
+    pub(super) reason: Words,
 }
 
 /// Approves a change of somebody else: it holds from the next decision on.

@@ -7,12 +7,12 @@ use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::changes::{self, ChangeAnswer};
+use super::changes::{self, ChangeAnswer, Said};
 use super::in_path::InPath;
 use super::in_query::InQuery;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller};
+use super::{Api, Body, Caller, Words};
 use crate::control::{Control, Person};
 use crate::lists::{Declared, Entries, Entry, EntryError, Kind, Pattern, import};
 
@@ -116,7 +116,7 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let Drafts { entries } = super::json(&body.map_err(Problem::body)?)?;
     let entries = drafted(entries, &by.name, of_tokens(&api, &list))?;
-    put(&api, list, entries, by).await
+    put(&api, list, entries, by, "").await
 }
 
 /// Whether a list's keys stand for card numbers. One that there is not is refused when it is changed.
@@ -151,11 +151,15 @@ pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str, of_tokens: bool
     post,
     path = "/v1/lists/{list}/import",
     tag = "lists",
-    params(("list" = String, Path, description = "the list")),
+    params(
+        ("list" = String, Path, description = "the list"),
+        ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the second person who is asked"),
+    ),
     request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `valid_from`, `valid_until`"),
     responses(
         (status = 200, description = "they are on it", body = Changed),
         (status = 202, description = "it waits for a second person", body = ChangeAnswer),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such thing", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -163,19 +167,20 @@ pub(super) async fn import(
     State(api): State<Api>,
     Caller(by): Caller,
     InPath(list): InPath<String>,
+    InQuery(Said { reason: Words(reason) }): InQuery<Said>,
     body: Body,
 ) -> Result<Response, Problem> {
     let body = body.map_err(Problem::body)?;
     let text = std::str::from_utf8(&body).map_err(|_| Problem::invalid(None, "the file is not UTF-8 text".to_owned()))?;
     let entries = import::entries(text, &by.name, of_tokens(&api, &list));
     let entries = entries.map_err(|error| Problem::invalid(None, error.to_string()))?;
-    put(&api, list, entries, by).await
+    put(&api, list, entries, by, &reason).await
 }
 
 /// So many entries go into one record of the log.
 const ENTRIES_A_RECORD: usize = 5_000;
 
-async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person) -> Result<Response, Problem> {
+async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person, reason: &str) -> Result<Response, Problem> {
     let (changed, at, by) = (entries.len(), api.engine.now(), person.name.clone());
     // Without entries it is still said whether there is such a list.
     if entries.is_empty() && api.engine.deciders().lists.get(&list).is_none() {
@@ -183,7 +188,7 @@ async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person) -> Re
     }
     let record = |part: &[Entry]| Control::Listed { list: list.clone(), entries: part.to_vec(), by: by.clone(), at };
     let records = Control::in_parts(entries.chunks(ENTRIES_A_RECORD).map(record).collect(), &by, at);
-    Ok(changes::made(api.engine.make(person, "", move |_| Ok((records, Changed { changed }))).await?))
+    Ok(changes::made(api.engine.make(person, reason, move |_| Ok((records, Changed { changed }))).await?))
 }
 
 /// Which entry is taken off.
@@ -191,6 +196,9 @@ async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person) -> Re
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     value: String,
+    /// Why, for the second person who is asked.
+    #[serde(default)]
+    reason: Words,
 }
 
 /// Takes an entry off a list.
@@ -198,7 +206,7 @@ pub(super) struct Which {
     delete,
     path = "/v1/lists/{list}/entries",
     tag = "lists",
-    params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry")),
+    params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry"), ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the second person who is asked")),
     responses(
         (status = 200, description = "it is off the list", body = Changed),
         (status = 202, description = "it waits for a second person", body = ChangeAnswer),
@@ -210,7 +218,7 @@ pub(super) async fn remove(
     State(api): State<Api>,
     Caller(by): Caller,
     InPath(list): InPath<String>,
-    InQuery(Which { value }): InQuery<Which>,
+    InQuery(Which { value, reason: Words(reason) }): InQuery<Which>,
 ) -> Result<Response, Problem> {
     let pattern = Pattern::parse(&value).map_err(|error| Problem::parameter("value", error.to_string()))?;
     let deciders = api.engine.deciders();
@@ -219,7 +227,7 @@ pub(super) async fn remove(
         return Err(Problem::not_found(format!("`{pattern}` is not on the list `{list}`")));
     }
     let unlisted = Control::Unlisted { list, values: vec![pattern], by: by.name.clone(), at: api.engine.now() };
-    Ok(changes::made(api.engine.make(by, "", move |_| Ok((vec![unlisted], Changed { changed: 1 }))).await?))
+    Ok(changes::made(api.engine.make(by, &reason, move |_| Ok((vec![unlisted], Changed { changed: 1 }))).await?))
 }
 
 fn unknown(list: &str) -> Problem {

@@ -74,7 +74,7 @@ struct Api {
 type Body = Result<Bytes, BytesRejection>;
 
 /// Refuses texts that have card numbers in them, by their fields: none reaches the log.
-fn without_card_numbers<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Problem> {
+fn refuse_card_numbers<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Problem> {
     let refused = |field: &str| {
         let detail = format!("`{field}` has what looks like a card number in it: write the token that stands for it");
         Problem::invalid(Some(field.to_owned()), detail)
@@ -113,10 +113,10 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
         .route("/v1/models/retrain", post(models::retrain))
         .route("/v1/experiments", get(experiments::list).post(experiments::start))
         .route("/v1/experiments/{name}/end", post(experiments::end))
-        .route("/v1/alerts", get(alerts::list))
-        .route("/v1/alerts/next", post(alerts::next))
-        .route("/v1/alerts/{id}", get(alerts::get))
-        .route("/v1/alerts/{id}/{act}", post(alerts::act))
+        .route("/v1/alerts", get(alerts::queue::list))
+        .route("/v1/alerts/next", post(alerts::queue::next))
+        .route("/v1/alerts/{id}", get(alerts::detail::get))
+        .route("/v1/alerts/{id}/{act}", post(alerts::acts::act))
         .route("/v1/changes", get(changes::list).post(changes::propose))
         .route("/v1/changes/{id}", get(changes::get))
         .route("/v1/changes/{id}/approve", post(changes::approve))

@@ -19,7 +19,7 @@ use crate::pipeline::Pipeline;
         score::score, score::batch, credit::score, super::label, decisions::decision, decisions::replay, rules::list, rules::get, rules::put,
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
-        changes::approve, changes::reject, changes::withdraw, alerts::list, alerts::next, alerts::get, alerts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
+        changes::approve, changes::reject, changes::withdraw, alerts::queue::list, alerts::queue::next, alerts::detail::get, alerts::acts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
         users::add, users::edit, users::remove, audit::list,
         super::health::live, super::health::ready, super::metrics, super::openapi, super::docs,
     ),
@@ -29,7 +29,7 @@ use crate::pipeline::Pipeline;
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
-        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::Queue, alerts::AlertPage, alerts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
+        page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::queue::Queue, alerts::detail::AlertPage, alerts::acts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
         users::UserEdit, users::UserAnswer, page::Page<crate::audit::Sealed>,
     ))
 )]

@@ -11,7 +11,7 @@ use super::changes::{self, ChangeAnswer};
 use super::in_path::InPath;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller, without_card_numbers};
+use super::{Api, Body, Caller, refuse_card_numbers};
 use crate::control::{Control, State as Known};
 use crate::decide::names;
 use crate::decision::Verdict;
@@ -60,7 +60,7 @@ impl RuleDraft {
         if let Some(other) = self.id.as_ref().filter(|other| *other != id) {
             return Err(Problem::invalid(Some("id".to_owned()), format!("it is `{other}`, and the path says `{id}`")));
         }
-        without_card_numbers(self.clone().rule(id.clone(), 0, String::new()).texts())
+        refuse_card_numbers(self.clone().rule(id.clone(), 0, String::new()).texts())
     }
 }
 

@@ -17,6 +17,8 @@ pub fn told(control: &Control, state: &State) -> Option<Draft> {
     };
     let after = match control {
         Control::Alerts { steps, .. } => steps.iter().find_map(outcome).unwrap_or_default().to_owned(),
+        Control::Part { left: 0, changes, .. } => format!("last part: {}", lines(changes).join("; ")),
+        Control::Part { left, changes, .. } => format!("part, {left} more follow: {}", lines(changes).join("; ")),
         _ => lines(std::slice::from_ref(control)).join("; "),
     };
     Some(Draft { reason: reason.to_owned(), before, after, ..Draft::new(control.at(), who, what, object) })

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ingest::decode::has_card_number;
 use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +136,9 @@ impl Experiment {
         let letters = self.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         if !letters || !(1..=64).contains(&self.name.len()) {
             return Err(format!("name `{}` is not of 1 to 64 letters, digits, underscores and hyphens", self.name));
+        }
+        if has_card_number(&self.name) {
+            return Err("its name has what looks like a card number in it".to_owned());
         }
         if self.champion == self.challenger {
             return Err(format!("version {} cannot be compared with itself", self.challenger));

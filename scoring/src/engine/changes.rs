@@ -28,6 +28,11 @@ impl Engine {
         self.change(Control::Promoted { name, version, by, reason, at }).await
     }
 
+    /// Says in the log that the model is to be trained anew; who follows the log does it. Nothing that decides changes.
+    pub async fn want_retraining(self: &Arc<Self>, by: &str, reason: &str) -> Result<Position, Error> {
+        self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.now() }).await
+    }
+
     /// Changes what decides, from the next decision on. The change is refused when it names a model that cannot be loaded, a rule that is
     /// wrong, or a list that there is not; then nothing is recorded.
     pub async fn change(self: &Arc<Self>, control: Control) -> Result<Position, Error> {
@@ -52,7 +57,8 @@ impl Engine {
         .await
     }
 
-    /// As [`Engine::change`], several at once: all of them hold from the same decision on, or none is recorded. The position of the last one.
+    /// As [`Engine::change`], several at once: all of them hold from the same decision on, or none is recorded, unless the program ends in
+    /// between: then [`Control::in_parts`] is what holds as a whole. The position of the last one.
     pub async fn change_all(self: &Arc<Self>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
         let engine = Arc::clone(self);
         carried(async move {

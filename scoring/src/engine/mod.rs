@@ -7,86 +7,55 @@
 mod backtest;
 mod changes;
 mod core;
+mod deciding;
 mod desk;
 mod guard;
+mod intake;
 mod ledger;
 mod proposals;
+mod questions;
 mod replay;
 mod shadow;
 mod snapshotter;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod writer;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use features::Snapshots;
 use ingest::log::{Durability, Log, Position, Readable, Topic};
-use ingest::timeline::Known;
-use ingest::{Clock, Event, EventId, Label, Timestamp, with_causes};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use ingest::{Clock, Timestamp, with_causes};
+use tokio::sync::{Semaphore, watch};
 
 pub use self::changes::Returned;
 pub(crate) use self::changes::after;
 pub use self::core::{Applied, Arrival, Core, Recovered};
+pub use self::deciding::{Scored, Status, Terms};
 pub use self::ledger::{Entry, Ledger};
 pub use self::proposals::Made;
+pub use self::questions::{History, Standing};
 pub use self::replay::{Difference, Replayed};
+use self::shadow::Shadow;
 pub use self::shadow::ShadowScores;
-use self::shadow::{Shadow, Watcher};
 pub use self::snapshotter::SnapshotPolicy;
 use self::snapshotter::Snapshotter;
 pub use self::taken::Taken;
-use self::writer::{Accepted, Past, Writer};
+pub use self::tickets::{LabelTicket, Ticket};
+use self::writer::Writer;
 use crate::alerts::Desk;
-use crate::control::{Control, RoleChange, State, declared, role_changes};
+use crate::control::{Control, State, declared};
 use crate::decide::{Case, Champion, Deciders, ask, decide};
-use crate::decision::{Decision, Degradation, Reasons};
+use crate::decision::Reasons;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
-use crate::policy::OnFailure;
 use crate::registry::Registry;
-
-/// Whether an event was decided now or before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-pub enum Status {
-    /// Decided now.
-    New,
-    /// Decided before: this is the recorded decision.
-    Duplicate,
-    /// Decided now, in place of an event that it corrects.
-    Superseding,
-}
-
-/// An answer: the decision, durable in the log.
-#[derive(Clone, Debug)]
-pub struct Scored {
-    /// Whether it was decided now or before.
-    pub status: Status,
-    /// The decision.
-    pub decision: Decision,
-    /// How long the wait for durability took, in microseconds; 0 for a duplicate.
-    pub commit_us: u32,
-}
-
-/// What the log holds about one event.
-#[derive(Clone, Debug)]
-pub struct History {
-    /// The event itself.
-    pub event: Event,
-    /// Its decision.
-    pub decision: Decision,
-    /// The label that was taken last.
-    pub label: Option<Label>,
-}
 
 /// How an engine runs.
 #[derive(Clone, Debug)]
@@ -97,25 +66,6 @@ pub struct Settings {
     pub patience: Duration,
     /// Where and how often snapshots are taken; without them a start reads the whole log.
     pub snapshots: Option<SnapshotPolicy>,
-}
-
-/// Figures of the engine as of now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Events of before riskflow watched.
-    pub history: u64,
-    /// Events accepted to be decided.
-    pub events: u64,
-    /// Events decided.
-    pub decisions: u64,
-    /// Labels taken.
-    pub labels: u64,
-    /// Events that came too late to enter the history, of all kinds.
-    pub too_late: u64,
-    /// The latest event time.
-    pub watermark: Timestamp,
-    /// Features whose window is not covered yet, each with the event time from which on it is.
-    pub warming: Vec<(String, Timestamp)>,
 }
 
 /// The engine with everything that a decision needs. Cheap to share; ends with [`Engine::stop`].
@@ -141,53 +91,6 @@ pub struct Engine {
     writer: Mutex<Writer>,
     stopped: AtomicBool,
     snapshotter: Mutex<Option<Snapshotter>>,
-}
-
-/// How an event is to be decided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// Which reasons are computed.
-    pub reasons: Reasons,
-    /// Whether it may take its time: the policy's `model_within_ms` does not hold.
-    pub unhurried: bool,
-}
-
-impl Terms {
-    /// Of an event whose sender waits.
-    pub const fn live(reasons: Reasons) -> Self {
-        Self { reasons, unhurried: false }
-    }
-
-    /// Of an event out of a history that is played again, where how long things take must change nothing.
-    pub const fn replay() -> Self {
-        Self { reasons: Reasons::Needed, unhurried: true }
-    }
-}
-
-/// An event in the order of application; it becomes a decision, also where nobody waits for one any more.
-pub struct Ticket {
-    engine: Arc<Engine>,
-    terms: Terms,
-    since: Instant,
-    accepted: Option<Accepted>,
-    /// What was decided, until it is durable.
-    decided: Option<Decided>,
-    place: Option<OwnedSemaphorePermit>,
-}
-
-/// A label that is in the order of application.
-pub struct LabelTicket {
-    engine: Arc<Engine>,
-    position: Position,
-    _place: OwnedSemaphorePermit,
-}
-
-/// A decision that is in the log's buffer.
-struct Decided {
-    status: Status,
-    decision: Decision,
-    position: Position,
-    at: Instant,
 }
 
 impl Engine {
@@ -272,19 +175,6 @@ impl Engine {
         self.deciders.load_full()
     }
 
-    /// Why nothing is accepted any more, if that is so.
-    pub fn failure(&self) -> Option<String> {
-        match &*self.durability.borrow() {
-            Durability::Failed { reason, .. } => Some(reason.clone()),
-            Durability::Until { .. } => self.has_stopped().then(|| "the engine has stopped".to_owned()),
-        }
-    }
-
-    /// Why nothing becomes durable just now, where it will go on by itself.
-    pub fn trouble(&self) -> Option<String> {
-        self.log.trouble()
-    }
-
     /// The engine's metrics.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -295,112 +185,6 @@ impl Engine {
         let now = self.clock.now();
         self.latest.fetch_max(now.micros(), Ordering::Relaxed);
         now
-    }
-
-    /// Puts an event into the order of application; its ticket has it decided. Events are applied in the order of the calls. While too many
-    /// are under way it waits: for its patience, and with [`Terms::unhurried`] for as long as it takes.
-    ///
-    /// # Errors
-    /// [`Error::Busy`], [`Error::NotReady`] or [`Error::Stopped`], or what is wrong with the event: then it was not accepted.
-    pub async fn submit(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Ticket, Error> {
-        let since = Instant::now();
-        let entered = self.enter(event, received_at, terms, since).await;
-        let (place, accepted) = entered.inspect_err(|error| self.metrics.refused(error.cause()))?;
-        Ok(Ticket { engine: Arc::clone(self), terms, since, accepted: Some(accepted), decided: None, place: Some(place) })
-    }
-
-    /// Scores an event: the decision, once it is durable. It is carried through even when the caller goes away.
-    pub async fn score(self: &Arc<Self>, event: Event, received_at: Timestamp, terms: Terms) -> Result<Scored, Error> {
-        self.submit(event, received_at, terms).await?.decided().await
-    }
-
-    /// Puts what happened before riskflow watched into the log and the features, in order: events for no decision, and labels.
-    /// What was taken before changes nothing.
-    pub async fn backfill(&self, past: Vec<Known>, received_at: Timestamp) -> Result<(), Error> {
-        let encode = |known| match known {
-            Known::Event { event, .. } => Past::Event(Arrival::new(event, received_at, &self.pipeline)),
-            Known::Label(label) => Past::Label(label, received_at),
-        };
-        let mut taken = Ok(());
-        for past in past.into_iter().map(encode) {
-            self.room().await;
-            taken = self.writer().and_then(|mut writer| writer.past(past));
-            if taken.is_err() {
-                break;
-            }
-        }
-        // Also what was taken before one that was not.
-        self.log.push();
-        taken
-    }
-
-    /// What the ledger knows of events, in their order.
-    pub fn find(&self, event_ids: &[EventId]) -> Vec<Option<Entry>> {
-        let writer = self.figures();
-        event_ids.iter().map(|event_id| writer.core().ledger().get(event_id)).collect()
-    }
-
-    /// Whether an event was taken before: it is answered as it was then, whatever holds now.
-    pub fn knows(&self, event_id: &EventId) -> bool {
-        self.figures().core().ledger().get(event_id).is_some()
-    }
-
-    /// Puts a label into the order of application, as [`Engine::submit`] does an event; waits as [`Terms::unhurried`] says.
-    pub async fn submit_label(
-        self: &Arc<Self>,
-        label: Label,
-        received_at: Timestamp,
-        terms: Terms,
-    ) -> Result<LabelTicket, Error> {
-        let place = self.place(terms).await?;
-        let position = self.writer()?.label(&label, received_at)?;
-        self.log.push();
-        Ok(LabelTicket { engine: Arc::clone(self), position, _place: place })
-    }
-
-    /// Puts a label whose sender waits into the log and the features; its position, once it is durable.
-    pub async fn label(self: &Arc<Self>, label: Label, received_at: Timestamp) -> Result<Position, Error> {
-        let taken = async { self.submit_label(label, received_at, Terms::live(Reasons::None)).await?.taken().await };
-        taken.await.inspect_err(|error| self.metrics.refused(error.cause()))
-    }
-
-    /// Says in the log that the model is to be trained anew; who follows the log does it. Nothing that decides changes.
-    pub async fn want_retraining(self: &Arc<Self>, by: &str, reason: &str) -> Result<Position, Error> {
-        self.change(Control::RetrainWanted { by: by.to_owned(), reason: reason.to_owned(), at: self.now() }).await
-    }
-
-    /// What the log holds about an event; `None` when it was never accepted or is not decided yet.
-    pub async fn history(&self, event_id: EventId) -> Result<Option<History>, Error> {
-        let Some(entry) = self.find(&[event_id]).pop().flatten() else { return Ok(None) };
-        let Some(decision) = entry.decision() else { return Ok(None) };
-        let label = match entry.label() {
-            Some(position) => Some(self.read(position, |payload| Ok(ingest::log::record::decode_label(payload)?.0)).await?),
-            None => None,
-        };
-        let schema = &self.pipeline.schema;
-        let event = self.read(entry.event, |payload| Ok(ingest::log::record::decode_event(payload, schema)?.0)).await?;
-        Ok(Some(History { event, decision: self.read(decision, Decision::decode).await?, label }))
-    }
-
-    /// The event that lies at a position of the log, if one does.
-    pub async fn event_at(&self, position: Position) -> Result<Option<EventId>, Error> {
-        let log = Arc::clone(&self.log);
-        let record = tokio::task::spawn_blocking(move || log.get(position)).await.map_err(|_| Error::Stopped)??;
-        let Some(record) = record.filter(|record| record.topic == Topic::Event) else { return Ok(None) };
-        let event = ingest::log::record::decode_event(&record.payload, &self.pipeline.schema);
-        event.map(|(event, _)| Some(event.event_id)).map_err(|source| Error::Unreadable { position, source })
-    }
-
-    /// The versions of the pipeline's model in the registry, and every change of roles in the log.
-    pub async fn models(&self) -> Result<(Vec<u32>, Vec<RoleChange>), Error> {
-        let (registry, log, name) = (Arc::clone(&self.registry), Arc::clone(&self.log), self.pipeline.model.name.clone());
-        let read = tokio::task::spawn_blocking(move || Ok((registry.versions(&name)?, role_changes(&*log)?)));
-        read.await.map_err(|_| Error::Stopped)?
-    }
-
-    /// Figures as of now.
-    pub fn standing(&self) -> Standing {
-        self.figures().standing()
     }
 
     /// Brings the metrics of what changes by itself up to date.
@@ -434,58 +218,6 @@ impl Engine {
             Ok(log.flush()?)
         });
         ended.await.map_err(|_| Error::Stopped)?
-    }
-
-    /// Applies an event; its place among those under way, and what becomes of it.
-    async fn enter(
-        &self,
-        event: Event,
-        received_at: Timestamp,
-        terms: Terms,
-        since: Instant,
-    ) -> Result<(OwnedSemaphorePermit, Accepted), Error> {
-        self.check_ready(&event.event_id)?;
-        let arrival = Arrival::new(event, received_at, &self.pipeline);
-        let place = self.place(terms).await?;
-        let accepted = self.writer()?.score(arrival, since)?;
-        Ok((place, accepted))
-    }
-
-    /// Without a champion the operator may want no decision at all; what was decided before is answered all the same.
-    fn check_ready(&self, event_id: &EventId) -> Result<(), Error> {
-        let deciders = self.deciders.load();
-        let is_ready = deciders.champion.is_some() || deciders.policy.on_failure != OnFailure::Refuse;
-        drop(deciders);
-        if is_ready || self.knows(event_id) { Ok(()) } else { Err(Error::NotReady) }
-    }
-
-    /// A place among those under way, and room in the log. Without them, what is on the disk is behind what was accepted; who waits for an
-    /// answer is told so in time.
-    async fn place(&self, terms: Terms) -> Result<OwnedSemaphorePermit, Error> {
-        if self.log.has_room()
-            && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
-        {
-            return Ok(place);
-        }
-        let place = async {
-            let place = Arc::clone(&self.places).acquire_owned().await;
-            self.room().await;
-            place
-        };
-        let place = if terms.unhurried { Ok(place.await) } else { timeout(self.patience, place).await };
-        place.map_err(|_| Error::Busy)?.map_err(|_| Error::Stopped)
-    }
-
-    /// Waits until the log has room, so that nobody who holds the writer waits for the disk.
-    async fn room(&self) {
-        while !self.log.has_room() {
-            let mut durability = self.durability.clone();
-            durability.mark_unchanged();
-            self.log.push();
-            if self.log.has_room() || durability.changed().await.is_err() {
-                return;
-            }
-        }
     }
 
     /// All state, to change it.
@@ -528,136 +260,6 @@ impl Engine {
             Durability::Failed { reason, .. } => Err(ingest::log::Error::Stopped { reason: reason.clone() }.into()),
         }
     }
-
-    async fn read<T>(
-        &self,
-        position: Position,
-        decode: impl FnOnce(&[u8]) -> Result<T, ingest::log::record::RecordError>,
-    ) -> Result<T, Error> {
-        // A log that has failed since still has what was durable before.
-        let durable = self.durable(position).await;
-        let log = Arc::clone(&self.log);
-        let record = tokio::task::spawn_blocking(move || log.get(position)).await.map_err(|_| Error::Stopped)??;
-        let Some(record) = record else { return Err(durable.err().unwrap_or(Error::Missing { position })) };
-        decode(&record.payload).map_err(|source| Error::Unreadable { position, source })
-    }
-}
-
-impl LabelTicket {
-    /// The label's position, once it is durable.
-    pub async fn taken(self) -> Result<Position, Error> {
-        self.engine.durable(self.position).await?;
-        Ok(self.position)
-    }
-}
-
-impl Ticket {
-    /// Decides, unless that was done; the decision, once it is durable.
-    pub async fn decided(mut self) -> Result<Scored, Error> {
-        let engine = Arc::clone(&self.engine);
-        // Up to the first wait nobody can go away.
-        let scored = match self.accepted.take() {
-            Some(Accepted::New { case, queue_us, features_us }) => {
-                match engine.decide(case, queue_us, features_us, self.since, self.terms) {
-                    Ok(decided) => {
-                        let position = self.decided.insert(decided).position;
-                        engine.push(position).await;
-                        let durable = engine.durable(position).await;
-                        let decided = self.decided.take().expect("it was put there");
-                        durable.map(|()| engine.committed(decided))
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-            Some(Accepted::Duplicate { decision }) => engine.repeated(decision).await,
-            Some(Accepted::UnderWay(told)) => match told.await {
-                Ok(decision) => engine.repeated(decision).await,
-                Err(_) => Err(Error::Stopped),
-            },
-            None => Err(Error::Stopped),
-        };
-        scored.inspect_err(|error| engine.metrics.refused(error.cause()))
-    }
-}
-
-impl Drop for Ticket {
-    /// What is accepted is decided, whoever listens, and has its place until it is durable.
-    fn drop(&mut self) {
-        if let Some(Accepted::New { case, queue_us, features_us }) = self.accepted.take() {
-            match self.engine.decide(case, queue_us, features_us, self.since, self.terms) {
-                Ok(decided) => self.decided = Some(decided),
-                Err(error) => self.engine.metrics.refused(error.cause()),
-            }
-        }
-        if self.decided.is_some() {
-            self.engine.log.push();
-        }
-        if let (Some(decided), Ok(runtime)) = (self.decided.take(), tokio::runtime::Handle::try_current()) {
-            let (engine, place) = (Arc::clone(&self.engine), self.place.take());
-            runtime.spawn(async move {
-                match engine.durable(decided.position).await {
-                    Ok(()) => drop(engine.committed(decided)),
-                    Err(error) => engine.metrics.refused(error.cause()),
-                }
-                drop(place);
-            });
-        }
-    }
-}
-
-impl Engine {
-    /// Decides on this thread, and puts the decision into the log's buffer.
-    fn decide(&self, case: Case, queue_us: u32, features_us: u32, since: Instant, terms: Terms) -> Result<Decided, Error> {
-        let deciders = self.deciders.load();
-        let started = Instant::now();
-        let due = (!terms.unhurried).then(|| since + Duration::from_millis(u64::from(deciders.policy.model_within_ms)));
-        let (said, scored) = ask_until(due, started, Instant::now, || ask(&case, &deciders));
-        // A clock that steps back decides nothing before it came.
-        let decided_at = self.now().max(case.received_at);
-        let asked = said.as_ref().ok().map(|said| said.model).or_else(|| Some(deciders.model_for(&case.event)?.0));
-        let status = if case.event.supersedes.is_some() { Status::Superseding } else { Status::New };
-        let mut decision = decide(case, said, &deciders, terms.reasons, decided_at);
-        decision.timings_us.queue = queue_us;
-        decision.timings_us.features = features_us;
-        decision.timings_us.model = micros(scored - started);
-        let at = Instant::now();
-        decision.timings_us.policy = micros(at - scored);
-        if let Some(model) = asked {
-            model.count(&decision);
-        }
-        let position = match self.log.put(Topic::Decision, &decision.encode()) {
-            Ok(position) => position,
-            Err(error) => {
-                self.figures().undecided(&decision.event_id);
-                return Err(error.into());
-            }
-        };
-        self.figures().decided(&decision.event_id, position);
-        if !deciders.challengers.is_empty()
-            && let Some(watcher) = self.watcher()
-        {
-            watcher.watch(Arc::clone(&deciders), &decision, terms.unhurried);
-        }
-        Ok(Decided { status, decision, position, at })
-    }
-
-    /// Who hands decisions to the models that look on; nobody while stopping. It may wait, and then holds up nobody else.
-    fn watcher(&self) -> Option<Watcher> {
-        self.shadow.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Shadow::watcher)
-    }
-
-    /// A decision that is durable now.
-    fn committed(&self, decided: Decided) -> Scored {
-        let Decided { status, decision, at, .. } = decided;
-        let commit_us = micros(at.elapsed());
-        self.metrics.decided(&decision, commit_us);
-        Scored { status, decision, commit_us }
-    }
-
-    async fn repeated(&self, decision: Position) -> Result<Scored, Error> {
-        let decision = self.read(decision, Decision::decode).await?;
-        Ok(Scored { status: Status::Duplicate, decision, commit_us: 0 })
-    }
 }
 
 /// Reads a log and hands over each event that was accepted, with its vector computed anew.
@@ -682,23 +284,4 @@ fn serving(plan: &features::Plan, before: &[(String, String)]) -> Result<Option<
         }
     }
     Ok((!new.is_empty()).then_some(new))
-}
-
-/// What a model says, where it is asked and has said it before it is due, and when that was. What it says too late does not count: rules alone
-/// decide, and nobody waits for its reasons as well.
-fn ask_until<T>(
-    due: Option<Instant>,
-    started: Instant,
-    now: impl FnOnce() -> Instant,
-    ask: impl FnOnce() -> Result<T, Degradation>,
-) -> (Result<T, Degradation>, Instant) {
-    let in_time = |at: Instant| if due.is_some_and(|due| at >= due) { Err(Degradation::OutOfTime) } else { Ok(()) };
-    let said = in_time(started).and_then(|()| ask());
-    let scored = now();
-    (said.and_then(|said| in_time(scored).map(|()| said)), scored)
-}
-
-/// Whole microseconds of a length, rounded down.
-fn micros(length: std::time::Duration) -> u32 {
-    u32::try_from(length.as_micros()).unwrap_or(u32::MAX)
 }

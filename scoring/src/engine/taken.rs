@@ -8,8 +8,9 @@ use ingest::log::Position;
 use ingest::{Event, Timestamp};
 
 use super::core::Arrival;
+use super::deciding::Decided;
 use super::writer::Accepted;
-use super::{Decided, Engine, Status, Terms};
+use super::{Engine, Status, Terms};
 use crate::error::Error;
 
 /// An event of a stream that is decided, now or before.

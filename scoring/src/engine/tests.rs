@@ -8,15 +8,19 @@ mod watched_log;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ingest::log::file::{FileLog, Options};
 use ingest::log::{Log, Readable};
-use ingest::{Amount, Currency, LabelSource, ManualClock, Outcome};
+use ingest::timeline::Known;
+use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, ManualClock, Outcome};
+use tokio::time::timeout;
 
+use super::deciding::ask_until;
 use super::*;
 use crate::model::{Linear, Model, Scorer};
 use crate::registry::{About, Artifact, FileRegistry, Published};
-use crate::{EngineMode, Verdict};
+use crate::{Degradation, EngineMode, Verdict};
 
 const PIPELINE: &str = r#"
     name = "tests"

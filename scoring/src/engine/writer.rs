@@ -9,8 +9,9 @@ use ingest::log::Position;
 use ingest::{EventId, Label, Timestamp};
 use tokio::sync::oneshot;
 
+use super::Standing;
 use super::core::{Applied, Arrival, Core};
-use super::{Standing, micros};
+use super::deciding::micros;
 use crate::decide::Case;
 use crate::error::Error;
 use crate::metrics::Metrics;

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use ingest::Schema;
+use ingest::decode::has_card_number;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -24,6 +25,9 @@ impl ListFile {
             let word = name.as_ref().chars().all(|each| each.is_ascii_alphanumeric() || each == '_');
             if name.as_ref().is_empty() || !word {
                 return Err((format!("list name `{}` may have letters, digits and underscores", name.as_ref()), name.span()));
+            }
+            if has_card_number(name.as_ref()) {
+                return Err(("a list's name has what looks like a card number in it".to_owned(), name.span()));
             }
             if lists.iter().any(|list| list.name == *name.as_ref()) {
                 return Err((format!("there are two lists named `{}`", name.as_ref()), name.span()));

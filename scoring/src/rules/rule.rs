@@ -49,9 +49,11 @@ impl Rule {
     pub const NEEDS_REASON: &str = "an application that it declines needs a `reason` that the applicant can be told, and so does one that loses points by it";
 
     /// What people have written in it, by field.
-    pub fn texts(&self) -> [(&'static str, &str); 4] {
-        let reason = self.reason.as_ref().map_or("", |reason| reason.text.as_str());
-        [("name", &self.name), ("description", &self.description), ("when", &self.when), ("reason", reason)]
+    pub fn texts(&self) -> [(&'static str, &str); 6] {
+        let (code, text) = self.reason.as_ref().map_or(("", ""), |reason| (reason.code.as_str(), reason.text.as_str()));
+        let own = [("id", self.id.as_str()), ("name", &self.name), ("description", &self.description), ("when", &self.when)];
+        let [id, name, description, when] = own;
+        [id, name, description, when, ("reason.code", code), ("reason.text", text)]
     }
 
     /// Whether it declines, or helps to, without saying why.

@@ -1,8 +1,15 @@
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use ingest::{Duration, ManualClock};
 use proptest::prelude::*;
 
+use super::guard::needed;
+use super::headers::secret_of;
+use super::refusal::Refusal;
+use super::sessions::{Begun, Lost};
 use super::*;
-use crate::control::May;
+use crate::control::{May, Person};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 const LATER: Timestamp = Timestamp::from_micros(2_000_000_000);

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::alerts::{Action, AlertId, Filter, Outcome as Found, Refusal, Windows, Worthy};
 use crate::control::{May, Person};
+use crate::decision::Decision;
 
 const ALERTS: &str = r#"
     [[alerts]]
