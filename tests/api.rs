@@ -159,6 +159,14 @@ fn an_answer_survives_a_power_cut() {
             (&"duplicate".into(), &answer["decision_id"], &answer["score"])
         );
     }
+    for (path, answer) in (0..).map(|number| format!("/v1/decisions/txn_{number}")).zip(&answers) {
+        let by_decision = format!("/v1/decisions/{}", answer["decision_id"].as_str().expect("an id"));
+        assert_eq!(server.get(&by_decision).json(), server.get(&path).json());
+        assert_eq!(server.get(&format!("{by_decision}/replay")).json()["identical"], true);
+    }
+    for nothing in ["dec_0", "dec_007", "dec_999999", "dec_"] {
+        assert_eq!(server.get(&format!("/v1/decisions/{nothing}")).status, 404, "{nothing}");
+    }
     let next = server.post("/v1/score", &payment("txn_20", "2026-04-23T12:00:00Z", 1)).json();
     assert_eq!(next["status"], "new");
     let page = server.get("/v1/decisions/txn_20").json();

@@ -366,7 +366,7 @@ fn a_client_never_ends_its_headers() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = server(folder.path(), "[server]\nheader_seconds = 1\n");
     let (started, mut served) = (Instant::now(), 0);
-    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").expect("plain HTTP")).expect("it listens");
+    let mut stream = connected(&server);
     stream.write_all(b"GET /livez HTTP/1.1\r\nhost: riskflow\r\nx-slow: ").expect("it reads");
     // It always sends a little more, and others are answered meanwhile.
     until("it is cut off", || {
@@ -376,8 +376,38 @@ fn a_client_never_ends_its_headers() {
     });
     let after = started.elapsed();
     assert!((1..10).contains(&after.as_secs()), "after a second, and not after the 10 of the default: {after:?}");
+    // Nor does one stay that says nothing at all.
+    let mut silent = connected(&server);
+    assert_eq!(silent.read(&mut [0]).expect("it is closed"), 0);
     server.stop();
     check_kept(folder.path(), &ids("l", served));
+}
+
+/// A connection that waits for an answer no longer than a test may.
+fn connected(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.url.strip_prefix("http://").expect("plain HTTP")).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it can wait");
+    stream
+}
+
+#[test]
+fn a_body_never_comes_to_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = server(folder.path(), "[server]\nrequest_seconds = 1\n");
+    for path in ["/v1/score", "/v1/labels"] {
+        let mut stream = connected(&server);
+        let head = format!("POST {path} HTTP/1.1\r\nhost: riskflow\r\nconnection: close\r\ncontent-length: 100\r\n\r\n");
+        stream.write_all(format!("{head}{{\"event_id\": ").as_bytes()).expect("it reads");
+        let mut said = String::new();
+        stream.read_to_string(&mut said).expect("it answers, and closes");
+        assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("/problems/slow-body"), "{said}");
+        assert!(!said.contains("engine"), "the engine has no part in it: {said}");
+    }
+    check_decided(&server.post("/v1/score", &event("whole")), "new", "normal");
+    assert_eq!(server.metric("riskflow_server_slow_bodies_total"), 2);
+    assert_eq!(server.metric("riskflow_server_late_total"), 0);
+    server.stop();
+    check_kept(folder.path(), &["whole".to_owned()]);
 }
 
 #[test]

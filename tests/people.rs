@@ -475,3 +475,20 @@ fn the_audit_is_verified_and_the_first_broken_link_named() {
     let theirs = std::fs::read_to_string(other.path().join("audit.jsonl")).expect("it is there");
     check(&theirs, &[], "the log and the audit chain differ at position");
 }
+
+#[test]
+fn who_guesses_behind_a_proxy_is_known_by_what_the_proxy_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    user(folder.path(), "zoe", "admin");
+    let told = || std::fs::read_to_string(folder.path().join("audit.jsonl")).expect("it is there");
+    for (proxies, expect) in [(r#"["127.0.0.0/8"]"#, "a session from 198.51.100.7"), ("[]", "a session from 127.0.0.1")] {
+        let server = Server::start_in(&[("RISKFLOW_SERVER__PROXIES", proxies)], folder.path(), &[]);
+        let request = ureq::post(format!("{}/v1/session", server.url)).header("content-type", "application/json");
+        let request = request.header("x-forwarded-for", "192.0.2.1, 198.51.100.7:51234");
+        let refused = request.send(json!({"name": "zoe", "password": "a guess"}).to_string()).expect_err("it is wrong");
+        assert!(matches!(refused, ureq::Error::StatusCode(401)), "{refused}");
+        until(expect, || told().contains(expect));
+        server.stop();
+    }
+}

@@ -126,6 +126,8 @@ fn a_rule_is_written_tried_saved_and_activated() {
     let decided = server.post("/v1/score", &payment("after", "2026-04-24T13:00:00Z", 10_000)).json();
     assert_eq!(decided["rules"][0]["rule_id"], "large");
     until("its hit is in the warehouse", || server.get("/v1/monitor/performance").json()["rules"][0]["hits"] == 1);
+    // What was read has left it under the page's head.
+    browser.script("scrollTo(0, 0)");
     browser.press("#parts a");
     browser.until_text("#rules tbody", "large payments");
     browser.until("its hit is shown", |browser| {
@@ -160,7 +162,7 @@ fn entries_come_on_a_list_by_hand_and_from_a_file_and_go_off_it() {
     browser.fill("#entry input[name=value]", "10.0.0.0/33");
     browser.fill("#entry input[name=reason]", "reported");
     browser.press("#entry button");
-    browser.until_text("#list-said", "reads like a network and is none");
+    browser.until_text("#entry", "reads like a network and is none");
     browser.fill("#entry input[name=value]", "cus_9");
     browser.press("#entry button");
     browser.until_text("#list-said", "cus_9 is on the list");

@@ -3,7 +3,7 @@
 
 import { explain, textOf } from "./ask.js";
 import { CHARTS } from "./charts.js";
-import { linkTo, markOpen, newestId, showDecisions } from "./decisions.js";
+import { linkTo, markOpen, shownId, showDecisions } from "./decisions.js";
 import { isCommand } from "./desk.js";
 import { html, setText, svg } from "./dom.js";
 import { MOST_EVENTS, placeOf, showEntity, showEvent, showMessage } from "./event.js";
@@ -334,11 +334,11 @@ addEventListener("keydown", event => {
 
 // An event is found by its id, an entity as customer:cus_9.
 const wanted = byId("find").elements.wanted;
-let entities = []; // the names of those that events have, as the newest event has them
+let entities = []; // the names of those that events have, as one of them has them
 
 async function learnEntities() {
-  if (entities.length || !newestId()) return;
-  const path = `/v1/decisions/${encodeURIComponent(newestId())}`;
+  if (entities.length || !shownId()) return;
+  const path = `/v1/decisions/${encodeURIComponent(shownId())}`;
   await ask(path);
   entities = Object.keys(dataOf(path)?.entities ?? {});
   byId("entities").replaceChildren(...entities.map(entity => html("option", { value: `${entity}:` })));

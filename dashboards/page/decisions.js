@@ -37,8 +37,8 @@ export function showDecisions(decisions) {
   setText(held, newer === 0 ? "" : `held while you read, ${newer < 0 ? `over ${count(decisions.length)}` : count(newer)} newer`);
 }
 
-// The newest event that the table shows.
-export const newestId = () => rows.keys().next().value;
+// An event that the table shows.
+export const shownId = () => rows.keys().next().value;
 
 // Marks the row whose event is open at the side.
 export function markOpen(id) {

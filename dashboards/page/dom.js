@@ -18,3 +18,29 @@ function fill(element, attributes, children) {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+const wrong = new WeakMap(); // place -> what takes back what is said at one of its inputs
+let notes = 0;
+
+// Says what is wrong with the input in `place` that a refusal's `field` is about, beside it and until somebody changes it, and goes there: `entries.0.value` is
+// about `value`, `tags.3` about `tags`. Whether there is one that can be changed; what was said in `place` before is taken back.
+export function sayAt(place, field, text) {
+  wrong.get(place)?.();
+  const name = field?.split(".").findLast(part => !/^\d+$/.test(part));
+  const input = name && place.querySelector(`:is(input, select, textarea)[name="${CSS.escape(name)}"]:enabled`);
+  if (!input?.checkVisibility()) return false;
+  const note = html("small", { id: `wrong-${++notes}`, class: "message error", role: "alert" }, text);
+  const takeBack = () => {
+    for (const attribute of ["aria-invalid", "aria-errormessage"]) input.removeAttribute(attribute);
+    input.removeEventListener("input", takeBack);
+    note.remove();
+    wrong.delete(place);
+  };
+  input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-errormessage", note.id);
+  input.addEventListener("input", takeBack);
+  input.after(note);
+  input.focus();
+  wrong.set(place, takeBack);
+  return true;
+}

@@ -2,9 +2,9 @@
 
 import { Refusal, textOf, who } from "./ask.js";
 import { ask, refusal, say } from "./desk.js";
-import { html, setText } from "./dom.js";
+import { html, sayAt, setText } from "./dom.js";
 import { count, plural } from "./format.js";
-import { isAlone, make, may, moment, tell } from "./proposals.js";
+import { before, isAlone, make, may, moment, tell } from "./proposals.js";
 
 const PAGE = 100;
 const LARGEST = 8 << 20;
@@ -69,12 +69,6 @@ async function showEntries(goOn) {
   }
 }
 
-function before(words) {
-  const letters = [...words];
-  const last = letters.pop().codePointAt(0);
-  return `${letters.join("")}${String.fromCodePoint(Math.max(1, last - 1))}\u{10FFFF}`;
-}
-
 function row(entry) {
   const { value, reason, created_by, approved_by, valid_from, valid_until } = entry;
   const isOver = valid_until && Date.parse(valid_until) <= Date.now();
@@ -92,15 +86,16 @@ function askWhy(value) {
   cancel.addEventListener("click", () => { off.hidden = true; });
   off.dataset.value = value;
   off.hidden = false;
-  off.replaceChildren(html("label", { for: "off-why" }, `Why does ${value} go?`), html("input", { id: "off-why", name: "why", required: "", maxlength: 200, autocomplete: "off" }),
+  off.replaceChildren(html("label", { for: "off-why" }, `Why does ${value} go?`), html("input", { id: "off-why", name: "reason", required: "", maxlength: 200, autocomplete: "off" }),
     html("button", { class: "primary" }, isAlone(true) ? "Take off" : "Propose to take off"), cancel);
-  off.elements.why.focus();
+  off.elements.reason.focus();
 }
 
 // Does something about the list, says what became of it, and shows what is on it then.
 async function act(form, work, holds) {
   const button = form.querySelector("button");
   button.disabled = true;
+  sayAt(form);
   try {
     const change = await work();
     tell(byId("list-said"), change, holds(change));
@@ -109,7 +104,8 @@ async function act(form, work, holds) {
     list = null;
     await again();
   } catch (error) {
-    say(byId("list-said"), refusal(error), true);
+    const text = refusal(error);
+    say(byId("list-said"), sayAt(form, error.field, text) ? "" : text, true);
   }
   button.disabled = false;
 }
@@ -126,7 +122,7 @@ entry.addEventListener("submit", event => {
 off.addEventListener("submit", event => {
   event.preventDefault();
   const { value } = off.dataset;
-  act(off, () => make({ kind: "unlisted", list: list.name, values: [value] }, off.elements.why.value.trim(), true), () => `${value} is off the list`);
+  act(off, () => make({ kind: "unlisted", list: list.name, values: [value] }, off.elements.reason.value.trim(), true), () => `${value} is off the list`);
 });
 file.addEventListener("submit", event => {
   event.preventDefault();
@@ -135,7 +131,8 @@ file.addEventListener("submit", event => {
     if (chosen.size > LARGEST) throw new Refusal(`the file has more than ${LARGEST >> 20} MiB`);
     const token = (await who())?.csrf_token;
     const headers = { accept: "application/json", "content-type": "text/csv", ...(token ? { "x-csrf-token": token } : {}) };
-    return JSON.parse(await textOf(`/v1/lists/${encodeURIComponent(list.name)}/import`, PATIENCE_MS, { method: "POST", headers, body: chosen }));
+    const why = new URLSearchParams({ reason: file.elements.reason.value.trim() });
+    return JSON.parse(await textOf(`/v1/lists/${encodeURIComponent(list.name)}/import?${why}`, PATIENCE_MS, { method: "POST", headers, body: chosen }));
   };
   act(file, put, ({ changed }) => `${plural(changed, "entry is", "entries are")} on the list`);
 });

@@ -1,13 +1,12 @@
 // The page of models: the champion beside a challenger, what follows from it, and who may act on it. What is compared and what of it is
 // shown live in the address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
-import { explain, Refusal, textOf, who } from "./ask.js";
-import { when } from "./desk.js";
+import { explain, Refusal, textOf } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
 import { amount, count, fullTime, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
 import { MATURITY } from "./maturity.js";
-import { all, changesOf, diff } from "./proposals.js";
+import { may, showWaiting } from "./proposals.js";
 import { CURVES, interval, isMature, judged } from "./rivals.js";
 
 const PAUSE_MS = 30_000;
@@ -17,19 +16,15 @@ const NAMES = { approve: "approve", review: "review", decline: "decline" };
 const GROUPS = [["days", "Day"], ["versions", "Version"], ["segments", "Segment"], ["rules", "Rule"]];
 const FLIPS = [["events", "All"], ["bad", "Bad"], ["good", "Good"], ["open", "Not judged"]];
 const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, times the champion’s", unscored: "Events without a score" };
-const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
 const ASKED = ["champion", "challenger", "from", "to", "as_of"];
 const HOLDS = { insufficient_data: "insufficient data", stable: "stable", watch: "watch", drift: "drift" };
-const ENTRIES_SHOWN = 20;
 const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
 const filters = byId("filters");
 const cards = CURVES.map(chart => [chart, createCard(chart, byId("curves"))]);
 const maturity = createCard(MATURITY, byId("maturity"));
-let me = null; // who looks at it, and what is open to them
 let models = [];
-let changes = null; // what waits for a second person; null where the server does not have such things
 let comparison = null;
 let performance = null;
 
@@ -75,13 +70,11 @@ function show() {
 const queryOf = parts => new URLSearchParams(Object.entries(parts).filter(([, value]) => value)).toString();
 
 async function refresh() {
-  me = await who();
   const { pipeline, clock } = await get("/v1/status");
   setText(byId("pipeline"), pipeline);
   models = (await get("/v1/models")).models;
-  changes = await get("/v1/changes?limit=100").then(page => page.items, () => null);
   showFilters();
-  await showWaiting();
+  await showChanges();
   const { champion, challenger, ...range } = asked();
   const areTwo = champion && challenger && champion !== challenger;
   setText(byId("asked"), "asking …");
@@ -219,21 +212,23 @@ function showCohorts() {
     html("tbody", {}, ...rows));
 }
 
-// Does something about models. What became of it is said until something else is done.
-async function act(work, done) {
-  const said = byId("said");
-  said.classList.remove("error");
-  try {
-    setText(said, done(await work()));
-    run();
-  } catch (error) {
-    said.classList.add("error");
-    setText(said, explain(error, PATIENCE_MS));
-  }
-  showWaiting();
+// Where the server does not have such things, none wait.
+async function showChanges() {
+  await showWaiting(await get("/v1/changes?limit=100").then(page => page.items, () => []), null, settled, told);
 }
 
-const may = scope => me?.scopes.includes(scope);
+// What waits is known before figures are, which take a while.
+async function settled() {
+  run();
+  await showChanges();
+}
+
+// Says what became of something, until something else is done.
+function told(text, isRefused = false) {
+  byId("said").classList.toggle("error", isRefused);
+  setText(byId("said"), text);
+  byId("waiting").hidden = false;
+}
 
 // Who may look may propose it, where the role opens that.
 function showPromotion() {
@@ -249,92 +244,13 @@ function showPromotion() {
     // Who may change it has it changed, or proposed where two are asked; everybody else proposes.
     const wanted = { role: "champion", reason: reason.value };
     const proposed = { change: { kind: "role", version: challenger, role: "champion" }, reason: reason.value };
-    const ask = () => (may("admin") ? send("PUT", `/v1/models/${challenger}/role`, wanted) : send("POST", "/v1/changes", proposed));
     reason.value = "";
-    act(ask, answer => (answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`));
+    (may("admin") ? send("PUT", `/v1/models/${challenger}/role`, wanted) : send("POST", "/v1/changes", proposed)).then(answer => {
+      told(answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`);
+      settled();
+    }, error => told(explain(error, PATIENCE_MS), true));
   });
   place.replaceChildren(html("h3", {}, "Promotion"), propose);
-}
-
-const roleText = ({ role, share_percent: share }) => (share && role === "challenger" ? `challenger, decides for ${share} %` : role);
-const entryText = ({ reason, valid_from: from, valid_until: until }) => [`on the list${reason && `: ${reason}`}`, from && `from ${fullTime(from)}`, until && `until ${fullTime(until)}`].filter(Boolean).join(", ");
-const entriesOf = list => all(`/v1/lists/${encodeURIComponent(list)}/entries`);
-
-// What each kind of change makes something else: [name, before, after]. What is not there has no before, or no after.
-const TURNS = {
-  role(part) {
-    const { name, version, role } = part;
-    const [was, champion] = [models.find(model => model.version === version), models.find(model => model.role === "champion")];
-    const rest = role === "champion" && champion ? [["Champion", `${name} ${champion.version}`, `${name} ${version}`]] : [];
-    return [[`${name} ${version}`, was ? roleText(was) : "", roleText(part)], ...rest];
-  },
-  async rules({ rules }) {
-    const known = await all("/v1/rules");
-    return rules.flatMap(rule => changesOf(known.find(({ id }) => id === rule.id), rule).map(([name, ...sides]) => [`${rule.id}: ${name}`, ...sides]));
-  },
-  async listed({ list, entries }) {
-    const known = new Map((await entriesOf(list)).map(entry => [entry.value, entry]));
-    return entries.map(entry => [`${list}: ${entry.value}`, known.has(entry.value) ? entryText(known.get(entry.value)) : "", entryText(entry)]);
-  },
-  async unlisted({ list, values }) {
-    const known = new Map((await entriesOf(list)).map(entry => [entry.value, entry]));
-    return values.map(value => [`${list}: ${value}`, known.has(value) ? entryText(known.get(value)) : "not on the list", ""]);
-  },
-  async policy({ policy: { review, decline, on_failure: onFailure, model_within_ms: within } }) {
-    const { thresholds } = await get("/v1/status");
-    return [
-      ["Reviewed from", `score ${thresholds.review}`, `score ${review}`], ["Declined from", `score ${thresholds.decline}`, `score ${decline}`],
-      // What holds of these the server does not say.
-      ["Where no model could score, from then on", "", onFailure], ["A model is run within, from then on", "", `${count(within)} ms`],
-    ].filter(([, was, becomes]) => was !== becomes);
-  },
-  experiment({ experiment }) {
-    const { name, model, champion, challenger, share_percent: share, planned_end: end, guardrails } = experiment;
-    const limits = Object.entries(guardrails ?? {}).map(([limit, value]) => [limit.replaceAll("_", " "), "", `at most ${plain(value)}`]);
-    return [[`Experiment ${name}`, "", `${model} ${challenger} beside ${champion}, ${share ? `decides for ${share} %` : "looks on"}${end ? `, until ${fullTime(end)}` : ""}`], ...limits];
-  },
-  experiment_end: ({ name, outcome }) => [[`Experiment ${name}`, "runs", outcome]],
-};
-
-const details = new Map(); // change -> what exactly it changes, which stays as it was proposed
-
-async function turns({ id }) {
-  if (!details.has(id)) details.set(id, (await get(`/v1/changes/${id}`)).changes);
-  return (await Promise.all(details.get(id).map(part => TURNS[part.kind]?.(part) ?? []))).flat();
-}
-
-const drawn = new Map(); // change -> {text, item}
-
-// What waits for a second person, and what may be done about it. Nobody approves their own; who has proposed it takes it back. What is as it was is not drawn
-// anew: somebody may be writing why.
-async function showWaiting() {
-  const ways = change => (!me?.open && change.by === me?.name ? may("review") && ["withdraw"] : may("approve") && ["approve", "reject"]) || [];
-  const button = (change, way, why) => {
-    const [word, done] = WAYS[way];
-    const press = html("button", { type: "button", class: way === "approve" ? "primary" : null }, word);
-    press.addEventListener("click", () => act(() => send("POST", `/v1/changes/${change.id}/${way}`, { reason: why.value.trim() }), () => `Change ${change.id} was ${done}`));
-    return press;
-  };
-  const item = (change, turned) => {
-    const why = html("input", { type: "text", name: "why", maxlength: 200, autocomplete: "off", placeholder: "Why, if you want to say it", "aria-label": `Why, of change ${change.id}` });
-    const more = turned.length - ENTRIES_SHOWN;
-    return html("li", {},
-      html("p", {}, `${change.id}: ${change.what.join("; ")}`),
-      html("small", {}, `${change.by}: ${change.reason}, `, when(change.at), " UTC"),
-      html("dl", { class: "diff" }, ...diff(turned.slice(0, ENTRIES_SHOWN))),
-      more > 0 ? html("p", {}, `and ${count(more)} more, in GET /v1/changes/${change.id}`) : null,
-      ways(change).length ? html("div", { class: "act" }, why, ...ways(change).map(way => button(change, way, why))) : null);
-  };
-  const waiting = (changes ?? []).filter(change => change.state === "pending");
-  const turned = await Promise.all(waiting.map(change => turns(change).catch(() => []))); // in words it stands above them
-  const items = waiting.map((change, place) => {
-    const text = JSON.stringify([change, turned[place]]);
-    if (drawn.get(change.id)?.text !== text) drawn.set(change.id, { text, item: item(change, turned[place]) });
-    return drawn.get(change.id).item;
-  });
-  const list = byId("changes");
-  if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place])) list.replaceChildren(...items);
-  byId("waiting").hidden = !waiting.length && !byId("said").textContent;
 }
 
 function showPerformance() {

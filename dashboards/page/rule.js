@@ -2,9 +2,9 @@
 
 import { Refusal } from "./ask.js";
 import { ask, refusal, say, send, table } from "./desk.js";
-import { html, setText } from "./dom.js";
+import { html, sayAt, setText } from "./dom.js";
 import { amount, count, dayName, dayNumber, percent } from "./format.js";
-import { all, alters, changesOf, diff, isAlone, make, may, moment, stateOf, stateText, tell } from "./proposals.js";
+import { alters, changesOf, diff, isAlone, make, may, moment, stateOf, stateText, tell } from "./proposals.js";
 import { createTrial, tiles } from "./trial.js";
 
 const CHECK_AFTER_MS = 350;
@@ -17,6 +17,8 @@ const WAYS = {
 const ELSEWHERE = ["shadow", "rollout", "active", "paused", "archived"];
 const ACTS = { active: "Activate", rollout: "Roll out", shadow: "To shadow", paused: "Pause", archived: "Archive" };
 const NEW = { name: "", when: "", state: "draft", score_modifier: 0, priority: 0 };
+// What of a proposal has another name here. Of one that there is already, the id of a new rule is what is wrong.
+const INPUTS = { reason: "why", rule_id: "id", version: "id", "change.rule.reason.text": "reason" };
 const LINE = /(?:^|; )rule (\S+) version (\d+), (.*?)(?=; rule \S+ version \d+, |$)/gs;
 
 const byId = id => document.getElementById(id);
@@ -31,9 +33,10 @@ export function openRule(id, { refresh, days, figures }) {
   let checked = null; // the condition that was checked last, and what is wrong with it
   let checking = 0;
   let isFilled = false; // whether the fields have what holds now
+  let filled = NEW; // as the fields had it before anybody wrote: they change ends of lines, and spaces at ends are none
   const isNew = id === null;
   const mayWrite = () => may("review") && (rule === null || stateOf(rule) !== "archived");
-  const isWritten = () => mayWrite() && changesOf(rule ?? NEW, draft()).length > 0;
+  const isWritten = () => mayWrite() && changesOf(filled, draft()).length > 0;
   const trial = createTrial(() => ({ id: id ?? (fields.id.value || "new"), draft: draft() }), days);
 
   function draft() {
@@ -51,6 +54,8 @@ export function openRule(id, { refresh, days, figures }) {
     const values = { id: rule?.id ?? "", name: from.name, description: from.description ?? "", when: from.when, action: from.action ?? "", score_modifier: from.score_modifier ?? 0, priority: from.priority, percent: rollout?.percent ?? 10, by: rollout?.by ?? "", code: from.reason?.code ?? "", reason: from.reason?.text ?? "", why: "" };
     fields.state.replaceChildren(...(rule ? WAYS[stateOf(rule)] ?? ELSEWHERE : WAYS.new).map(state => html("option", {}, state)));
     for (const [name, value] of Object.entries({ ...values, state: stateOf(from) })) fields[name].value = value;
+    sayAt(form);
+    filled = draft();
     byId("fields").disabled = !mayWrite();
     byId("save").hidden = !mayWrite();
     showHead();
@@ -83,7 +88,7 @@ export function openRule(id, { refresh, days, figures }) {
     for (const label of form.querySelectorAll(".of-rollout")) label.hidden = !isRollout;
     fields.percent.required = fields.by.required = isRollout;
     fields.code.required = fields.reason.required = Boolean(present.reason);
-    const changed = changesOf(rule ?? NEW, present);
+    const changed = changesOf(filled, present);
     const decides = alters(present) || (rule !== null && alters(rule));
     byId("diff").replaceChildren(...(rule ? diff(changed) : []));
     byId("diff-title").hidden = byId("undo").hidden = !rule || !changed.length;
@@ -129,7 +134,8 @@ export function openRule(id, { refresh, days, figures }) {
     const { when, error } = checked;
     const place = byId("when-said");
     fields.when.setCustomValidity(error ?? "");
-    fields.when.toggleAttribute("aria-invalid", Boolean(error));
+    if (error) fields.when.setAttribute("aria-invalid", "true");
+    else fields.when.removeAttribute("aria-invalid");
     place.classList.toggle("error", Boolean(error));
     if (!error) return setText(place, when ? "This condition is valid." : "");
     const [, line, column, words] = error.match(/^(\d+):(\d+): (.*)$/s) ?? [];
@@ -252,20 +258,26 @@ export function openRule(id, { refresh, days, figures }) {
     }
   }
 
+  // What was written stays. Where somebody else was faster, what they made of the rule is asked for, too.
+  async function refused(error, wantedId) {
+    const { field } = error;
+    const text = field !== "version" ? refusal(error) : rule ? "Not saved: somebody else has changed the rule meanwhile. What you wrote is still here." : `There is a rule ${wantedId} already`;
+    say(byId("rule-said"), sayAt(form, INPUTS[field] ?? field, text) ? "" : text, true);
+    if (field === "version" && rule) await refresh().catch(() => {}); // it is asked for again anyway
+  }
+
   form.addEventListener("input", ({ target }) => target.id === "name-text" ? showNames() : written());
   form.addEventListener("submit", async event => {
     event.preventDefault();
     const [wanted, wantedId] = [draft(), id ?? fields.id.value];
     const decides = alters(wanted) || (rule !== null && alters(rule));
+    const version = rule?.version ?? 0; // nobody overwrites what they have not seen
     save.disabled = true;
+    sayAt(form);
     try {
       if (!await check()) return fields.when.focus();
-      // The newest version is looked at once more: nobody overwrites what they have not seen.
-      const present = (await all("/v1/rules")).find(known => known.id === wantedId);
-      if (present && !rule) return say(byId("rule-said"), `there is a rule ${wantedId} already`, true);
-      if (present && present.version !== rule.version) return await refresh();
-      const change = await make({ kind: "rule", rule_id: wantedId, rule: wanted }, fields.why.value.trim(), decides);
-      tell(byId("rule-said"), change, `Saved as version ${(present?.version ?? 0) + 1}${decides ? "; it holds from the next decision on" : ""}`);
+      const change = await make({ kind: "rule", rule_id: wantedId, rule: { ...wanted, version } }, fields.why.value.trim(), decides);
+      tell(byId("rule-said"), change, `Saved as version ${version + 1}${decides ? "; it holds from the next decision on" : ""}`);
       if (isNew && change.state !== "pending") {
         id = wantedId;
         history.replaceState(null, "", `?rule=${id}`);
@@ -273,7 +285,7 @@ export function openRule(id, { refresh, days, figures }) {
       isFilled = false;
       await refresh();
     } catch (error) {
-      say(byId("rule-said"), refusal(error), true);
+      await refused(error, wantedId);
     } finally {
       if (mayWrite()) written();
     }

@@ -54,6 +54,8 @@ function lately() {
     const last = dayNumber(event.occurred_at.slice(0, 10));
     return { from: isoDay(last - LATELY + 1), to: isoDay(last), event: event.event_id };
   });
+  // What was not answered is asked again.
+  days.catch(() => { days = null; });
   return days;
 }
 
@@ -164,4 +166,8 @@ const run = () => refresh().then(() => "", refusal).then(text => {
 for (const link of byId("parts").children) if (link.search.startsWith("?lists") === asked.lists) link.setAttribute("aria-current", "page");
 run();
 if (!asked.lists) showFigures();
-setInterval(() => document.hidden || run(), PAUSE_MS);
+setInterval(() => {
+  if (document.hidden) return;
+  run();
+  if (!asked.lists) showFigures();
+}, PAUSE_MS);

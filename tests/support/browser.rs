@@ -1,6 +1,7 @@
 //! A real Chromium, driven over WebDriver as a person would use it: what is pressed must be there to be pressed. Every wait is for a condition.
 //! WebDriver is a dozen calls with JSON, so the client of the other tests is enough for it.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -286,11 +287,19 @@ impl Browser {
             "element click intercepted",
             "invalid element state",
         ];
+        let last = RefCell::new(String::new());
         self.until(&format!("{what} on {place:?}"), |browser| {
             let Some(id) = browser.find(place) else { return false };
             match browser.ask("POST", &format!("/element/{id}{what}"), body) {
                 Ok(_) => true,
-                Err(refused) if NOT_YET.contains(&refused.error.as_str()) => false,
+                Err(refused) if NOT_YET.contains(&refused.error.as_str()) => {
+                    // Said once, where it takes long.
+                    if *last.borrow() != refused.message {
+                        eprintln!("{what} on {place:?}: {}", refused.message);
+                        *last.borrow_mut() = refused.message;
+                    }
+                    false
+                }
                 Err(refused) => panic!("{what} on {place:?}: {refused:?}"),
             }
         });

@@ -237,7 +237,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
         }
         ChangeDraft::Rule { rule_id, rule } => {
             let id = rules::rule_id_of(rule_id)?;
-            rule.check(&id)?;
+            rule.check(&id).map_err(|problem| problem.within("change.rule"))?;
             Box::new(move |state: &Known| {
                 Ok(vec![Control::Ruled { rules: vec![rules::next(rule, id, by.clone(), state)?], by, at }])
             })

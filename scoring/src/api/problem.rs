@@ -79,6 +79,12 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
     }
 
+    /// The same, where what it is about is a part of something else.
+    pub(super) fn within(self, place: &str) -> Self {
+        let field = Some(self.field.map_or_else(|| place.to_owned(), |field| format!("{place}.{field}")));
+        Self { field, ..self }
+    }
+
     /// Something that is not there.
     pub fn not_found(detail: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)
