@@ -217,7 +217,8 @@ impl Program {
 )]
 async fn status(State(program): State<Program>) -> Json<ProgramStatus> {
     let standing = program.engine.standing();
-    let (champion, deciders) = (program.engine.champion(), program.engine.deciders());
+    let deciders = program.engine.deciders();
+    let champion = deciders.champion.clone();
     let projected = program.projected.borrow().clone();
     let rate = {
         let mut rate = program.rate.lock().unwrap_or_else(PoisonError::into_inner);

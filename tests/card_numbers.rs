@@ -81,11 +81,18 @@ fn no_door_lets_one_in() {
             "entries.0.reason",
         );
         let listed = json!({"kind": "listed", "list": "stolen_cards", "entries": [{"value": written}]});
-        refused("POST", "/v1/changes", &json!({"change": listed, "reason": "stolen"}), "entries.0.value");
+        refused("POST", "/v1/changes", &json!({"change": listed, "reason": "stolen"}), "change.entries.0.value");
         refused("PUT", "/v1/rules/one", &rule(&format!("entity.card == \"{written}\""), "one"), "when");
         refused("PUT", "/v1/rules/one", &rule("true", written), "name");
         let change = json!({"kind": "rule", "rule_id": "one", "rule": rule(&format!("entity.card == \"{written}\""), "one")});
-        refused("POST", "/v1/changes", &json!({"change": change, "reason": "stolen"}), "when");
+        refused("POST", "/v1/changes", &json!({"change": change, "reason": "stolen"}), "change.rule.when");
+        let policy = json!({"kind": "policy", "policy": {"review": 700, "decline": 900, "on_failure": "review"}});
+        refused("POST", "/v1/changes", &json!({"change": policy, "reason": format!("for {written}")}), "reason");
+        let role = json!({"role": "challenger", "reason": format!("for {written}")});
+        refused("PUT", "/v1/models/1/role", &role, "reason");
+        let mut spoken = rule("true", "one");
+        spoken["reason"] = json!({"code": "ONE", "text": format!("it is {written}")});
+        refused("PUT", "/v1/rules/one", &spoken, "reason.text");
     }
     refused("POST", "/v1/score", &payment("as_a_number", json!(4_111_111_111_111_111_u64)), "card.token");
     let imported =

@@ -25,6 +25,7 @@ export async function showLists() {
 }
 
 let list = null;
+let isOld = true; // whether something was done since its entries were shown
 let cursor = null; // where the next page begins
 let again = null; // asks for what waits, too
 
@@ -32,21 +33,20 @@ let again = null; // asks for what waits, too
 export async function showList(name, refresh) {
   const known = (await ask("/v1/lists")).find(list => list.name === name);
   if (!known) throw new Refusal(`there is no list ${name}`);
-  const isFirst = list === null || known.entries !== list.entries;
-  [list, again] = [known, refresh];
+  const isChanged = isOld || known.entries !== list.entries;
+  [list, again, isOld] = [known, refresh, false];
   setText(byId("list-title"), name);
   setText(byId("list-about"), `${KINDS[known.kind] ?? known.kind}, looks at ${known.of}, ${plural(known.entries, "entry", "entries")}${may("review") ? "" : "; your role may look"}`);
   byId("one-list").hidden = false;
   entry.hidden = !may("review");
   file.hidden = !may("admin");
-  setText(entry.querySelector("button"), isAlone(true) ? "Add" : "Propose");
-  if (isFirst) await showEntries(false);
+  setText(entry.querySelector("button"), isAlone(true, "lists") ? "Add" : "Propose");
+  if (isChanged) await showEntries(false);
 }
 
 let asking = 0;
 
-// What begins so, from the first on or from where the page ended. The API has no search; but its pages are in the order of the values, and a cursor may be any text:
-// one that comes right before the words leads there.
+// What begins so, from the first on or from where the page ended.
 async function showEntries(goOn) {
   const mine = ++asking;
   const words = find.elements.text.value.trim();
@@ -87,7 +87,7 @@ function askWhy(value) {
   off.dataset.value = value;
   off.hidden = false;
   off.replaceChildren(html("label", { for: "off-why" }, `Why does ${value} go?`), html("input", { id: "off-why", name: "reason", required: "", maxlength: 200, autocomplete: "off" }),
-    html("button", { class: "primary" }, isAlone(true) ? "Take off" : "Propose to take off"), cancel);
+    html("button", { class: "primary" }, isAlone(true, "lists") ? "Take off" : "Propose to take off"), cancel);
   off.elements.reason.focus();
 }
 
@@ -101,8 +101,8 @@ async function act(form, work, holds) {
     tell(byId("list-said"), change, holds(change));
     form.reset();
     if (form === off) off.hidden = true;
-    list = null;
-    await again();
+    isOld = true;
+    await again().catch(() => {}); // it is asked for again anyway
   } catch (error) {
     const text = refusal(error);
     say(byId("list-said"), sayAt(form, error.field, text) ? "" : text, true);

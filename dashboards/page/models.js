@@ -2,11 +2,11 @@
 // shown live in the address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
 import { explain, Refusal, textOf } from "./ask.js";
-import { html, setText, svg } from "./dom.js";
+import { html, sayAt, setText, svg } from "./dom.js";
 import { amount, count, fullTime, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
 import { MATURITY } from "./maturity.js";
-import { may, showWaiting } from "./proposals.js";
+import { all, may, showWaiting } from "./proposals.js";
 import { CURVES, interval, isMature, judged } from "./rivals.js";
 
 const PAUSE_MS = 30_000;
@@ -212,9 +212,8 @@ function showCohorts() {
     html("tbody", {}, ...rows));
 }
 
-// Where the server does not have such things, none wait.
 async function showChanges() {
-  await showWaiting(await get("/v1/changes?limit=100").then(page => page.items, () => []), null, settled, told);
+  await showWaiting(await all("/v1/changes"), null, settled, told);
 }
 
 // What waits is known before figures are, which take a while.
@@ -244,11 +243,15 @@ function showPromotion() {
     // Who may change it has it changed, or proposed where two are asked; everybody else proposes.
     const wanted = { role: "champion", reason: reason.value };
     const proposed = { change: { kind: "role", version: challenger, role: "champion" }, reason: reason.value };
-    reason.value = "";
+    sayAt(propose);
     (may("admin") ? send("PUT", `/v1/models/${challenger}/role`, wanted) : send("POST", "/v1/changes", proposed)).then(answer => {
       told(answer.state === "pending" ? `Proposed as change ${answer.id}; somebody else approves it` : `${challenger} is champion from now on`);
+      reason.value = "";
       settled();
-    }, error => told(explain(error, PATIENCE_MS), true));
+    }, error => {
+      const text = explain(error, PATIENCE_MS);
+      if (!sayAt(propose, error.field, text)) told(text, true);
+    });
   });
   place.replaceChildren(html("h3", {}, "Promotion"), propose);
 }
@@ -267,7 +270,7 @@ function showPerformance() {
     rules: performance.rules,
   };
   const cohorts = groups[performanceBy];
-  const message = performance.whole.state === "no_data" ? "No data: there are no decisions in these days" : cohorts.length ? "" : { segments: "The pipeline file declares no segments (monitoring.segments)", rules: "No rule had a say in these days" }[performanceBy] ?? "";
+  const message = performance.whole.state === "no_data" ? "No data: there are no decisions in these days" : cohorts.length ? "" : { versions: "No model scored in these days", segments: "The pipeline file declares no segments (monitoring.segments)", rules: "No rule had a say in these days" }[performanceBy] ?? "";
   setText(byId("performance-message"), message);
   byId("performance").hidden = Boolean(message);
   byId("scores-card").hidden = Boolean(message) || performanceBy === "rules";

@@ -93,10 +93,13 @@ export function openRule(id, { refresh, days, figures }) {
     byId("diff").replaceChildren(...(rule ? diff(changed) : []));
     byId("diff-title").hidden = byId("undo").hidden = !rule || !changed.length;
     save.disabled = !changed.length;
-    setText(save, isAlone(decides) ? "Save" : "Propose");
-    setText(byId("save-about"), isAlone(decides) ? (decides ? "It holds from the next decision on." : "It alters no decision.") : decides ? "It can alter decisions: it holds when a second person approves it." : "It holds when an approver approves it.");
+    setText(save, isAlone(decides, "rules") ? "Save" : "Propose");
+    setText(byId("save-about"), isAlone(decides, "rules") ? (decides ? "It holds from the next decision on." : "It alters no decision.") : decides ? "It can alter decisions: it holds when a second person approves it." : "It holds when an approver approves it.");
     showEvidence();
-    if (checked?.when !== present.when) later();
+    if (checked?.when !== present.when) {
+      fields.when.setCustomValidity("");
+      later();
+    }
   }
 
   let timer = null;
@@ -164,7 +167,7 @@ export function openRule(id, { refresh, days, figures }) {
 
   // The names are those of the newest event's decision, with its values, and of the lists.
   async function askNames() {
-    const [range, lists] = await Promise.all([days, ask("/v1/lists")]);
+    const [range, lists] = await Promise.all([days(), ask("/v1/lists")]);
     const event = range && await ask(`/v1/decisions/${encodeURIComponent(range.event)}`);
     const attributes = Object.entries(event?.attributes ?? {}).map(([name, value]) => ["Event", `event.${name}`, value]);
     const money = event?.amount_minor == null ? [] : [["Event", "event.amount_minor", event.amount_minor], ["Event", "event.currency", event.currency]];
@@ -201,7 +204,7 @@ export function openRule(id, { refresh, days, figures }) {
     if (!rule || !figures()) return;
     const { hits = alters(rule) ? 0 : null, flagging } = figures().get(rule.id) ?? {};
     byId("lately").hidden = false;
-    days.then(range => setText(byId("lately-about"), range ? `${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}, all its versions, by what is known by now.` : ""));
+    days().then(range => setText(byId("lately-about"), range ? `${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}, all its versions, by what is known by now.` : ""), () => {});
     const figure = (figure, text) => (figure ? (figure.point === undefined ? "not known" : text(figure.point)) : "–");
     const between = (figure, text) => (figure?.lower === undefined ? "" : `${text(figure.lower)} to ${text(figure.upper)}`);
     tiles(byId("lately-figures"), [
@@ -283,7 +286,7 @@ export function openRule(id, { refresh, days, figures }) {
         history.replaceState(null, "", `?rule=${id}`);
       }
       isFilled = false;
-      await refresh();
+      await refresh().catch(() => {}); // it is asked for again anyway
     } catch (error) {
       await refused(error, wantedId);
     } finally {

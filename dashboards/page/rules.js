@@ -38,7 +38,7 @@ async function refresh() {
   else if (asked.list) await showList(asked.list, refresh);
   else if (asked.lists) await showLists();
   else {
-    opened ??= openRule(asked.rule, { refresh, days: lately(), figures: () => figures });
+    opened ??= openRule(asked.rule, { refresh, days: lately, figures: () => figures });
     await opened.show(rules, changes);
     asked.rule ??= address().get("rule"); // a new one has a name now
   }
@@ -55,12 +55,16 @@ function lately() {
     return { from: isoDay(last - LATELY + 1), to: isoDay(last), event: event.event_id };
   });
   // What was not answered is asked again.
-  days.catch(() => { days = null; });
+  days.then(range => { if (!range) days = null; }, () => { days = null; });
   return days;
 }
 
-// How rules did lately, which takes the warehouse a while; nothing else waits for it.
+let isCounting = false;
+
+// How rules did lately, which takes the warehouse a while; nothing else waits for it, and it is asked for once at a time.
 async function showFigures() {
+  if (isCounting) return;
+  isCounting = true;
   try {
     const range = await lately();
     const found = range ? (await ask(`/v1/monitor/performance?from=${range.from}&to=${range.to}`)).rules : [];
@@ -69,6 +73,7 @@ async function showFigures() {
   } catch (error) {
     setText(byId("figures-of"), `How rules did is not known: ${refusal(error)}`);
   }
+  isCounting = false;
   if (listed) showRules();
   opened?.showFigures();
 }

@@ -14,12 +14,12 @@ const byId = id => document.getElementById(id);
 const form = byId("trial");
 const said = byId("trial-said");
 
-// `wanted` says {id, draft}; `days` is a promise of the days that are suggested.
+// `wanted` says {id, draft}; `days` asks for the days that are suggested.
 export function createTrial(wanted, days) {
   const chart = createChart(byId("trial-days"));
 
   async function begin() {
-    const range = await days.catch(() => null);
+    const range = await days().catch(() => null);
     if (!range || form.elements.from.value) return;
     form.elements.from.value = range.from;
     form.elements.to.value = range.to;

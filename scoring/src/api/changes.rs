@@ -243,7 +243,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
             })
         }
         ChangeDraft::Listed { list, entries } => {
-            let entries = drafted(entries, &by, of_tokens(&api, &list))?;
+            let entries = drafted(entries, &by, of_tokens(&api, &list)).map_err(|problem| problem.within("change"))?;
             one(Control::Listed { list, entries, by, at })
         }
         ChangeDraft::Unlisted { list, values } => {
@@ -255,11 +255,16 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
         }
         ChangeDraft::Policy { policy } => one(Control::Governed { policy, by, at }),
     };
-    let proposal = api.engine.propose(person, &reason, changes).await?;
+    let refused = |error| match error {
+        // The reason is the rule's, and not that of the proposal.
+        error @ Error::NoReason { .. } => Problem::from(error).within("change.rule"),
+        error => error.into(),
+    };
+    let proposal = api.engine.propose(person, &reason, changes).await.map_err(refused)?;
     Ok(waiting(StatusCode::CREATED, proposal))
 }
 
-/// What is said of a change that is settled.
+/// Why something is done.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Said {

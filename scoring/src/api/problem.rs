@@ -79,7 +79,7 @@ impl Problem {
         Self { field, ..Self::new(StatusCode::BAD_REQUEST, "/problems/parameter", "a parameter is not valid", detail) }
     }
 
-    /// The same, where what it is about is a part of something else.
+    /// This problem, where what it is about is a part of something else.
     pub(super) fn within(self, place: &str) -> Self {
         let field = Some(self.field.map_or_else(|| place.to_owned(), |field| format!("{place}.{field}")));
         Self { field, ..self }

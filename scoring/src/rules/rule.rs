@@ -51,9 +51,14 @@ impl Rule {
     /// What people have written in it, by field.
     pub fn texts(&self) -> [(&'static str, &str); 6] {
         let (code, text) = self.reason.as_ref().map_or(("", ""), |reason| (reason.code.as_str(), reason.text.as_str()));
-        let own = [("id", self.id.as_str()), ("name", &self.name), ("description", &self.description), ("when", &self.when)];
-        let [id, name, description, when] = own;
-        [id, name, description, when, ("reason.code", code), ("reason.text", text)]
+        [
+            ("id", self.id.as_str()),
+            ("name", &self.name),
+            ("description", &self.description),
+            ("when", &self.when),
+            ("reason.code", code),
+            ("reason.text", text),
+        ]
     }
 
     /// Whether it declines, or helps to, without saying why.
