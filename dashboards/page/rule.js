@@ -233,7 +233,7 @@ export function openRule(id, { refresh, days, figures }) {
     const head = ["Version", "When", "What", "Who", "Why"];
     const what = ({ state, settled }) => (state === "pending" ? "waits" : state === "made" ? "" : `${state} by ${settled?.by ?? "–"}`);
     byId("past").hidden = !found.length;
-    byId("past").replaceChildren(table(head, found.toSorted((one, other) => (one.at < other.at ? 1 : -1)).map(one => html("tr", { class: ["rejected", "withdrawn"].includes(one.state) ? "gone" : null },
+    byId("past").replaceChildren(table(head, found.toSorted((one, other) => other.version - one.version || (one.at < other.at ? 1 : -1)).map(one => html("tr", { class: ["rejected", "withdrawn"].includes(one.state) ? "gone" : null },
       html("td", {}, String(one.version)), html("td", {}, moment(one.settled?.at ?? one.at)), html("td", { class: "said-of" }, one.said),
       html("td", {}, one.by, html("small", {}, what(one))), html("td", {}, one.reason ?? "", one.settled?.reason ? html("small", {}, one.settled.reason) : null))), []));
   }
