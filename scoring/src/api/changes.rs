@@ -343,3 +343,21 @@ pub(super) async fn withdraw(
     let Said { reason: Words(reason) } = super::json(&body.map_err(Problem::body)?)?;
     Ok(Json(api.engine.recall(id, person, &reason).await?.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_approves_a_change_in_parts_sees_all_that_is_in_them() {
+        let entry =
+            |value: &str| serde_json::from_value(serde_json::json!({"value": value, "created_by": "ada"})).expect("an entry");
+        let (by, at) = ("ada".to_owned(), Timestamp::from_micros(0));
+        let listed = |value| Control::Listed { list: "stolen".to_owned(), entries: vec![entry(value)], by: by.clone(), at };
+        let shown: Vec<Part> =
+            Control::in_parts(vec![listed("tok_1"), listed("tok_2")], &by, at).into_iter().flat_map(parts).collect();
+        let shown = serde_json::to_value(shown).expect("plain data");
+        let value = |part: usize| (&shown[part]["kind"], &shown[part]["entries"][0]["value"]);
+        assert_eq!([value(0), value(1)], [(&"listed".into(), &"tok_1".into()), (&"listed".into(), &"tok_2".into())]);
+    }
+}

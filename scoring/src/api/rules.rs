@@ -181,3 +181,27 @@ pub(super) async fn check(State(api): State<Api>, body: Body) -> Result<Json<Che
     let error = Expression::new(&when, &names(pipeline, &lists)).err().map(|error| error.to_string());
     Ok(Json(Checked { valid: error.is_none(), error }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_was_read_can_be_put_back_unless_it_has_changed() {
+        let id = || RuleId::try_from("r_1".to_owned()).expect("an id");
+        let draft = |text: &str| serde_json::from_str::<RuleDraft>(text).expect("a draft");
+        let first = draft(r#"{"name":"large","when":"event.amount_minor > 1","state":"draft","version":0}"#);
+        let mut state = Known::default();
+        let first = next(first, id(), "ada".to_owned(), &state).expect("there is none");
+        state.rules = vec![first.clone()];
+        let read = serde_json::to_string(&first).expect("plain data");
+        assert!(draft(&read).check(&id()).is_ok());
+        let second = next(draft(&read), id(), "bob".to_owned(), &state).expect("it is as it was read");
+        assert_eq!((second.version, second.author.as_str()), (2, "bob"));
+        state.rules = vec![second];
+        let late = next(draft(&read), id(), "ada".to_owned(), &state).expect_err("bob was faster");
+        assert!(matches!(late, Error::RuleChanged { present: 2, .. }), "{late}");
+        let other = RuleId::try_from("r_2".to_owned()).expect("an id");
+        assert!(draft(&read).check(&other).is_err());
+    }
+}

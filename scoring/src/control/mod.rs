@@ -286,18 +286,15 @@ impl Control {
 
     /// Changes that hold all at once or, where the program ends before the last of their records is durable, not at all.
     pub fn in_parts(changes: Vec<Self>, by: &str, at: Timestamp) -> Vec<Self> {
-        if changes.len() < 2 {
+        let parts = changes.len() as u32;
+        if parts < 2 {
             return changes;
         }
-        let lefts = (0..changes.len() as u32).rev();
-        let part = |(place, (change, left)): (usize, (Self, u32))| Self::Part {
-            left,
-            is_first: place == 0,
-            changes: vec![change],
-            by: by.to_owned(),
-            at,
+        let part = |(change, left): (Self, u32)| {
+            let (is_first, changes, by) = (left == parts - 1, vec![change], by.to_owned());
+            Self::Part { left, is_first, changes, by, at }
         };
-        changes.into_iter().zip(lefts).enumerate().map(part).collect()
+        changes.into_iter().zip((0..parts).rev()).map(part).collect()
     }
 
     /// A change of a proposal as it is approved: it holds from now on, and list entries name who agreed.

@@ -1,56 +1,11 @@
 //! Models that look on, when there are more decisions than they can follow.
 
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 
 use ingest::log::file::SyncPolicy;
 
+use super::watched_log::Watched;
 use super::*;
-
-/// A log that takes nothing from models that look on until its gate is open: to the engine they are slow.
-struct Gated {
-    log: Arc<dyn Log>,
-    /// Whether one of them has come to the gate.
-    has_come: AtomicBool,
-    /// Open when nobody can send any more.
-    gate: Mutex<Receiver<()>>,
-}
-
-impl Log for Gated {
-    fn put(&self, topic: Topic, payload: &[u8]) -> Result<Position, ingest::log::Error> {
-        if topic == Topic::Shadow {
-            self.has_come.store(true, Ordering::Relaxed);
-            self.gate.lock().expect("nobody panicked").recv().expect_err("nothing is sent");
-        }
-        self.log.put(topic, payload)
-    }
-    fn push(&self) {
-        self.log.push();
-    }
-    fn has_room(&self) -> bool {
-        self.log.has_room()
-    }
-    fn durability(&self) -> watch::Receiver<Durability> {
-        self.log.durability()
-    }
-    fn flush(&self) -> Result<Position, ingest::log::Error> {
-        self.log.flush()
-    }
-    fn trouble(&self) -> Option<String> {
-        self.log.trouble()
-    }
-}
-
-impl Readable for Gated {
-    fn read(
-        &self,
-        from: Position,
-    ) -> Result<Box<dyn Iterator<Item = Result<ingest::log::Record, ingest::log::Error>> + Send + '_>, ingest::log::Error> {
-        self.log.read(from)
-    }
-    fn get(&self, position: Position) -> Result<Option<ingest::log::Record>, ingest::log::Error> {
-        self.log.get(position)
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_models_beside_the_champion_cannot_follow_they_miss_and_no_answer_does() {
@@ -58,8 +13,19 @@ async fn what_models_beside_the_champion_cannot_follow_they_miss_and_no_answer_d
     let folder = tempfile::tempdir().expect("a folder");
     let options = Options { sync: SyncPolicy::Async, ..Options::default() };
     let (log, _) = FileLog::open(&folder.path().join("log"), options).expect("a log");
-    let (open, gate) = channel();
-    let log = Arc::new(Gated { log: Arc::new(log), has_come: AtomicBool::new(false), gate: Mutex::new(gate) });
+    // It takes nothing from models that look on until nobody can send any more: to the engine they are slow.
+    let (open, gate) = channel::<()>();
+    let (gate, has_come) = (Mutex::new(gate), Arc::<AtomicBool>::default());
+    let came = Arc::clone(&has_come);
+    let before_put = Box::new(move |topic| {
+        if topic == Topic::Shadow {
+            came.store(true, Ordering::Relaxed);
+            gate.lock().expect("nobody panicked").recv().expect_err("nothing is sent");
+        }
+    });
+    let mut log = Watched::new(Arc::new(log));
+    log.before_put = before_put;
+    let log = Arc::new(log);
     let engine = start_on(folder.path(), &pipeline("review"), log.clone());
     promote(&engine, folder.path()).await;
     challenge(&engine, folder.path()).await;
@@ -77,7 +43,7 @@ async fn what_models_beside_the_champion_cannot_follow_they_miss_and_no_answer_d
         decided.push(scored.decision.event_position);
         // From the first one on nobody gives back a place.
         let come = async {
-            while !log.has_come.load(Ordering::Relaxed) {
+            while !has_come.load(Ordering::Relaxed) {
                 tokio::task::yield_now().await;
             }
         };

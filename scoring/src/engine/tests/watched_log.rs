@@ -7,20 +7,23 @@ use ingest::log::file::SyncPolicy;
 use super::*;
 
 /// A log that knows from where it was read, and how often it was to write.
-struct Watched {
+pub(super) struct Watched {
     log: Arc<dyn Log>,
     read_from: Mutex<Vec<u64>>,
     pushes: AtomicUsize,
+    /// What is done before it takes a record.
+    pub(super) before_put: Box<dyn Fn(Topic) + Send + Sync>,
 }
 
 impl Watched {
-    fn new(log: Arc<dyn Log>) -> Self {
-        Self { log, read_from: Mutex::default(), pushes: AtomicUsize::new(0) }
+    pub(super) fn new(log: Arc<dyn Log>) -> Self {
+        Self { log, read_from: Mutex::default(), pushes: AtomicUsize::new(0), before_put: Box::new(|_| {}) }
     }
 }
 
 impl Log for Watched {
     fn put(&self, topic: Topic, payload: &[u8]) -> Result<Position, ingest::log::Error> {
+        (self.before_put)(topic);
         self.log.put(topic, payload)
     }
     fn push(&self) {
