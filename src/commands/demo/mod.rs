@@ -36,9 +36,14 @@ use crate::{Riskflow, output};
 /// The text and the name of the pipeline of a demo, when no other is named.
 fn built_in(used: Use) -> (String, &'static str) {
     match used {
-        // What the desk looks at stands beside it: the Handbook itself has none.
+        // Rules, and what the desk looks at, stand beside it: the Handbook itself has none.
         Use::Cards => (
-            [include_str!("../../../pipelines/card_fraud_handbook.toml"), include_str!("alerts.toml")].concat(),
+            [
+                include_str!("../../../pipelines/card_fraud_handbook.toml"),
+                include_str!("rules.toml"),
+                include_str!("alerts.toml"),
+            ]
+            .concat(),
             "pipelines/card_fraud_handbook.toml",
         ),
         Use::Credit => (include_str!("../../../pipelines/credit.toml").to_owned(), "pipelines/credit.toml"),
