@@ -213,6 +213,37 @@ fn a_key_is_held_to_its_rate_and_no_other_is() {
 }
 
 #[test]
+fn a_batch_counts_as_many_requests_as_it_has_events() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let key = |name: &str, more: &[&str]| {
+        let (data, add) = (["key", "--data-dir", text(folder.path())], ["add", "--name", name, "--scopes", "score,read"]);
+        run_well(&[&data[..], &add, more].concat()).stdout.trim().to_owned()
+    };
+    let (shop, unlimited) = (key("shop", &["--per-second", "10"]), key("unlimited", &[]));
+    let server = Server::start(folder.path());
+    let batch = |key: &str, name: &str, events: u32| {
+        let event = |number: u32| -> serde_json::Value {
+            payment(&format!("{name}_{number}"), "2026-04-23T12:00:00Z", 100).parse().expect("JSON")
+        };
+        let events: Vec<serde_json::Value> = (0..events).map(event).collect();
+        server.ask(key, "POST", "/v1/score/batch", &serde_json::json!({ "events": events }))
+    };
+    // More than a second's worth, of a key that has sent nothing: it is taken, and owed.
+    let first = batch(&shop, "first", 1_000);
+    assert_eq!((first.status, first.json()["results"].as_array().map(Vec::len)), (200, Some(1_000)), "{}", first.body);
+    for refused in [batch(&shop, "second", 2), server.ask(&shop, "GET", "/v1/status", &serde_json::Value::Null)] {
+        assert_eq!((refused.status, refused.content_type.as_str()), (429, "application/problem+json"), "{}", refused.body);
+        let wait: u64 = refused.retry_after.as_deref().and_then(|wait| wait.parse().ok()).expect("it says when");
+        assert!((30..=101).contains(&wait), "990 at ten a second: {wait}");
+    }
+    let unknown = server.ask(&unlimited, "GET", "/v1/decisions/second_0", &serde_json::Value::Null);
+    assert_eq!(unknown.status, 404, "{}", unknown.body);
+    assert_eq!(batch(&unlimited, "third", 1_000).status, 200);
+    server.stop();
+}
+
+#[test]
 fn without_a_champion_it_is_not_ready_and_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path());

@@ -88,6 +88,10 @@ fn no_door_lets_one_in() {
         refused("POST", "/v1/changes", &json!({"change": change, "reason": "stolen"}), "change.rule.when");
         let policy = json!({"kind": "policy", "policy": {"review": 700, "decline": 900, "on_failure": "review"}});
         refused("POST", "/v1/changes", &json!({"change": policy, "reason": format!("for {written}")}), "reason");
+        let path = format!("/v1/rules/one?reason={}", written.replace(' ', "%20"));
+        let answer = server.ask(&ada, "PUT", &path, &rule("true", "one"));
+        assert_eq!((answer.status, &answer.json()["field"]), (400, &json!("reason")), "{}", answer.body);
+        assert!(!has_number(answer.body.as_bytes()), "{}", answer.body);
         let role = json!({"role": "challenger", "reason": format!("for {written}")});
         refused("PUT", "/v1/models/1/role", &role, "reason");
         let mut spoken = rule("true", "one");

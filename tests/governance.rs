@@ -77,8 +77,13 @@ fn who_proposes_a_change_does_not_approve_it() {
 
     // Rules, lists and thresholds as well; what looks on needs nobody.
     let rule = |state: &str| json!({"name": "n", "when": "event.amount_minor > 10", "action": "review", "state": state});
-    assert_eq!(server.ask(&ada, "PUT", "/v1/rules/r", &rule("shadow")).status, 200);
-    said(&server.ask(&ada, "PUT", "/v1/rules/r", &rule("active")), 202);
+    assert_eq!(server.ask(&ada, "PUT", "/v1/rules/r?reason=to%20see", &rule("shadow")).status, 200);
+    let active = said(&server.ask(&ada, "PUT", "/v1/rules/r?reason=it%20catches%20them", &rule("active")), 202);
+    assert_eq!(active["reason"], "it catches them");
+    until("the audit says why", || {
+        let ruled = said(&server.ask(&ada, "GET", "/v1/audit?what=ruled", &none), 200);
+        ruled["items"][0]["reason"] == "to see"
+    });
     let entries = json!({"entries": [{"value": "cus_9", "reason": "stolen"}]});
     let listed = said(&server.ask(&ada, "POST", "/v1/lists/stolen_cards/entries", &entries), 202);
     assert_eq!((&listed["id"], &listed["what"][0]), (&json!(3), &json!("list stolen_cards gets 1: cus_9")));

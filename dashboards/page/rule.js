@@ -226,7 +226,7 @@ export function openRule(id, { refresh, days, figures }) {
     let about = "What was proposed. What one person changed alone is in the audit, which is not open to you.";
     if (may("review")) {
       const audit = await ask(`/v1/audit?what=ruled&limit=1000&object=${encodeURIComponent(id)}`).then(({ items }) => items, () => []);
-      for (const { after, who, at } of audit) add(after ?? "", { by: who, at, state: "made" });
+      for (const { after, who, at, reason } of audit) add(after ?? "", { by: who, at, reason, state: "made" });
       about = "The newest first, as far as the changes and the audit have them.";
     }
     setText(byId("past-about"), found.length ? about : `Version ${rule.version} by ${rule.author}; nothing else is known of it.`);

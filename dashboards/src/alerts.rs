@@ -11,7 +11,7 @@ use monitor::questions::{self, EntityEvent};
 use monitor::{Warehouse, Watch};
 use scoring::api::{InPath, Page, Problem};
 
-use crate::answers::{Listed, Queried, days, parameters, unanswered};
+use crate::answers::{DAYS, Listed, Queried, days, parameters, unanswered};
 use crate::assets;
 
 /// What is asked of.
@@ -45,7 +45,7 @@ pub(crate) fn router(warehouse: Arc<dyn Warehouse>, watch: Arc<Watch>) -> Router
     )
 )]
 pub(crate) async fn alerts(State(desk): State<Desk>, query: Queried) -> Result<Json<Vec<AlertDay>>, Problem> {
-    let courses = questions::alerts(&*desk.warehouse, days(&parameters(query)?)?).await.map_err(unanswered)?;
+    let courses = questions::alerts(&*desk.warehouse, days(&parameters(query, &DAYS)?)?).await.map_err(unanswered)?;
     Ok(Json(by_day(&courses)))
 }
 

@@ -16,10 +16,31 @@ use serde::Serialize;
 /// The parameters of a query, as they are written.
 pub(crate) type Queried = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-/// The parameters, one by one.
-pub(crate) fn parameters(query: Queried) -> Result<Vec<(String, String)>, Problem> {
+/// The parameters of what is asked of some days.
+pub(crate) const DAYS: [&str; 2] = ["from", "to"];
+
+/// The parameters, one by one: each is one of those that are known, and there once. Of two values nobody could say which one was meant.
+pub(crate) fn parameters(query: Queried, known: &[&str]) -> Result<Vec<(String, String)>, Problem> {
     let Query(parameters) = query.map_err(|rejection| Problem::parameter("query", rejection.body_text()))?;
+    for (place, (name, _)) in parameters.iter().enumerate() {
+        if !known.contains(&name.as_str()) {
+            let detail = format!("there is no parameter `{name}`; there are {}", listed(known));
+            return Err(Problem::parameter(name, detail));
+        }
+        if parameters[..place].iter().any(|(before, _)| before == name) {
+            return Err(Problem::parameter(name, format!("`{name}` is there twice: say it once")));
+        }
+    }
     Ok(parameters)
+}
+
+/// Names in a sentence: `from`, `to` and `as_of`.
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 /// Percentiles of all days together (`None` without decisions) and of each day.
@@ -53,7 +74,7 @@ pub(crate) async fn answer(
     InPath(question): InPath<String>,
     query: Queried,
 ) -> Result<Response, Problem> {
-    let days = days(&parameters(query)?)?;
+    let days = days(&parameters(query, &DAYS)?)?;
     answered(&*warehouse, &question, days)
         .await
         .map_err(unanswered)?
@@ -90,8 +111,10 @@ pub(crate) struct Listed {
 impl Listed {
     /// As `from`, `to`, `limit` and `cursor` say.
     pub(crate) fn asked(query: Queried) -> Result<Self, Problem> {
-        let (mut before, mut limit, mut others) = (None, USUAL, Vec::new());
-        for (name, value) in parameters(query)? {
+        let parameters = parameters(query, &["from", "to", "limit", "cursor"])?;
+        let days = days(&parameters)?;
+        let (mut before, mut limit) = (None, USUAL);
+        for (name, value) in parameters {
             match name.as_str() {
                 "limit" => {
                     limit = (value.parse().ok().filter(|limit| (1..=MOST).contains(limit)))
@@ -102,10 +125,11 @@ impl Listed {
                     let wrong = || Problem::parameter("cursor", "`cursor` is the `next_cursor` of no page".to_owned());
                     before = Some(position.ok_or_else(wrong)?);
                 }
-                _ => others.push((name, value)),
+                // Days are read already.
+                _ => {}
             }
         }
-        Ok(Self { days: days(&others)?, before, limit })
+        Ok(Self { days, before, limit })
     }
 
     /// How many rows are to be asked for: one more than the page has says that there is another page.
@@ -154,16 +178,14 @@ pub(crate) fn unanswered(error: monitor::Error) -> Problem {
     Problem::unavailable(format!("{error}{more}"))
 }
 
-/// The days from `from` to `to`, both included.
+/// The days from `from` to `to`, both included; other parameters are somebody else's.
 pub(crate) fn days(parameters: &[(String, String)]) -> Result<Days, Problem> {
     let (mut from, mut to) = (None, None);
     for (name, value) in parameters {
         match name.as_str() {
             "from" => from = Some(day("from", value)?),
             "to" => to = Some(day("to", value)?),
-            other => {
-                return Err(Problem::parameter(other, format!("there is no parameter `{other}`; there are `from` and `to`")));
-            }
+            _ => {}
         }
     }
     if let (Some(from), Some(to)) = (from, to)

@@ -45,18 +45,21 @@ struct Answer {
     )
 )]
 pub(crate) async fn drift(State(watch): State<Arc<Watch>>, query: Queried) -> Result<Response, Problem> {
-    let (mut window, mut against, mut segment, mut others) = (Window::Day, Against::Training, String::new(), Vec::new());
-    for (name, value) in parameters(query)? {
+    let parameters = parameters(query, &["window", "against", "segment", "from", "to"])?;
+    let days = days(&parameters)?;
+    let (mut window, mut against, mut segment) = (Window::Day, Against::Training, String::new());
+    for (name, value) in parameters {
         match name.as_str() {
             "window" => window = self::window(&value)?,
             "against" => {
                 against = value.parse().map_err(|error: String| Problem::parameter("against", format!("`against`: {error}")))?;
             }
             "segment" => segment = value,
-            _ => others.push((name, value)),
+            // Days are read already.
+            _ => {}
         }
     }
-    let drift = watch.drift(window, against, &segment, days(&others)?).await.map_err(unanswered)?;
+    let drift = watch.drift(window, against, &segment, days).await.map_err(unanswered)?;
     let answer = Answer {
         window: window.name(),
         against: against.name(),

@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::Sources;
-use crate::answers::{Queried, days, parameters, unanswered};
+use crate::answers::{DAYS, Queried, days, parameters, unanswered};
 
 /// So many answers are kept.
 const KEPT: usize = 32;
@@ -200,7 +200,8 @@ struct Asked<const N: usize> {
 
 /// The parameters, of which `named` are versions and must be there.
 fn asked<const N: usize>(query: Queried, named: [&str; N]) -> Result<Asked<N>, Problem> {
-    let mut parameters = parameters(query)?;
+    let known: Vec<&str> = named.into_iter().chain(DAYS).chain(["as_of"]).collect();
+    let mut parameters = parameters(query, &known)?;
     let mut take = |name: &str| {
         let place = parameters.iter().position(|(known, _)| known == name)?;
         Some(parameters.remove(place).1)

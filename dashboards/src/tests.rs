@@ -150,6 +150,7 @@ async fn a_bad_parameter_is_named() {
     check("to=", "to", "`to` is not a day: write it as 2018-08-01, not ``").await;
     check("from=2018-08-02&to=2018-08-01", "to", "`to` is 2018-08-01, before `from`, which is 2018-08-02").await;
     check("form=2018-08-02", "form", "there is no parameter `form`; there are `from` and `to`").await;
+    check("from=2018-08-01&to=2018-08-07&from=2018-08-01", "from", "`from` is there twice: say it once").await;
     assert!(warehouse.questions.lock().unwrap().is_empty());
 }
 
@@ -170,6 +171,9 @@ async fn drift_is_asked_for_by_window_and_reference() {
     check("window=month", "window", "`window` is `month`, which is none of hour, day, week").await;
     check("against=x", "against", "`against`: `x` is none of training, week_before, same_hours").await;
     check("from=x", "from", "`from` is not a day: write it as 2018-08-01, not `x`").await;
+    let known = "there is no parameter `windows`; there are `window`, `against`, `segment`, `from` and `to`";
+    check("windows=day", "windows", known).await;
+    check("segment=channel%3Decom&segment=", "segment", "`segment` is there twice: say it once").await;
     let missing = Arc::new(Asked { missing: true, ..Asked::default() });
     assert_eq!(get(&missing, "/v1/monitor/drift").await.status, 503);
     assert_eq!(get(&warehouse, "/drift").await.header("content-type"), "text/html; charset=utf-8");
@@ -210,7 +214,11 @@ async fn what_models_are_asked_is_checked() {
     check("comparison?champion=1&challenger=b", 400, "`challenger` is a version, a whole number, not `b`").await;
     check("comparison?champion=1&challenger=2", 404, "there is no version 1 of card_fraud").await;
     check("performance?as_of=soon", 400, "`as_of` is no time: write it as 2018-08-01T12:00:00Z, not `soon`").await;
-    check("performance?day=1", 400, "there is no parameter `day`; there are `from` and `to`").await;
+    check("performance?day=1", 400, "there is no parameter `day`; there are `from`, `to` and `as_of`").await;
+    check("performance?champion=1", 400, "there is no parameter `champion`; there are `from`, `to` and `as_of`").await;
+    let known = "there is no parameter `day`; there are `champion`, `challenger`, `from`, `to` and `as_of`";
+    check("comparison?champion=1&challenger=2&day=1", 400, known).await;
+    check("comparison?champion=1&challenger=2&challenger=3", 400, "`challenger` is there twice: say it once").await;
     // Nothing is known, and that is said, not drawn as zero.
     let reply = get(&warehouse, "/v1/monitor/performance").await;
     assert_eq!((reply.status, &reply.json()["whole"]["state"]), (200, &"no_data".into()));
@@ -246,11 +254,14 @@ async fn what_the_desk_draws_is_asked_of_the_warehouse() {
     assert_eq!(wrong.json()["detail"], "there is no entity `card` in the pipeline file; there are customer, terminal");
     for path in ["/v1/entities/customer/7", "/v1/decisions"] {
         let wrong = ["limit=0", "limit=501", "limit=", "cursor=", "cursor=x", "cursor=07", "cursor=%2B7", "cursor=7.0", "page=2"];
+        let wrong = wrong.into_iter().chain(["limit=5&limit=5", "cursor=7&from=2018-08-01&cursor=7"]);
         for query in wrong {
             let reply = get(&warehouse, &format!("{path}?{query}")).await;
             let field = query.split('=').next().unwrap();
             assert_eq!((reply.status, &reply.json()["field"]), (400, &field.into()), "{path} {query}");
         }
+        let unknown = get(&warehouse, &format!("{path}?page=2")).await.json()["detail"].clone();
+        assert_eq!(unknown, "there is no parameter `page`; there are `from`, `to`, `limit` and `cursor`");
     }
     assert!(warehouse.questions.lock().unwrap().is_empty());
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Who names an event: unique within a pipeline, chosen by the sender, 1 to 200 bytes.
+/// Who names an event: unique within a pipeline, chosen by the sender, 1 to 200 bytes. At the door control characters
+/// are refused in it; logs of before may have some.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct EventId(Box<str>);
@@ -131,6 +132,9 @@ pub enum Value {
 }
 
 impl Value {
+    /// The longest text that is accepted, in bytes. Every decision and every row of the warehouse holds it once more.
+    pub const MAX_TEXT_BYTES: usize = 1_024;
+
     /// As a number, where it is one; a flag is 0 or 1.
     pub fn as_f64(&self) -> Option<f64> {
         match self {

@@ -36,7 +36,7 @@ enum Command {
         /// What it may do: score, label, read, alerts, review, approve, admin
         #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true, value_parser = scope)]
         scopes: Vec<Scope>,
-        /// How many requests a second it may send; a batch of events is one request [default: as many as it likes]
+        /// How many requests a second it may send; each event of a batch counts as one [default: as many as it likes]
         #[arg(long, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
         per_second: u32,
         /// How long it is good for [default: for ever]

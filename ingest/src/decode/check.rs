@@ -14,6 +14,8 @@ pub(super) const MISSING: Reason = "is missing";
 pub(super) const TEXT: Reason = "must be text";
 pub(super) const ID: Reason = "must be text or a whole number";
 pub(super) const ID_BYTES: Reason = "must have 1 to 200 bytes";
+pub(super) const CONTROL: Reason = "must not have control characters in it";
+pub(super) const TEXT_BYTES: Reason = "must have at most 1024 bytes";
 pub(super) const UTF8: Reason = "must be UTF-8 text";
 pub(super) const TIME: Reason = "must be a time as RFC 3339 text, such as 2026-04-23T12:00:00Z";
 pub(super) const TIME_RANGE: Reason = "must lie in the years 1 to 9999";
@@ -28,12 +30,27 @@ pub(super) const CARD_NUMBER: Reason = "must be a token: it looks like a card nu
 pub(super) const CURRENCY: Reason = "must be a currency code of three capital letters";
 
 pub(super) fn event_id(text: &str) -> Result<EventId, Reason> {
-    EventId::new(text).ok_or(ID_BYTES)
+    name(text).and_then(|text| EventId::new(text).ok_or(ID_BYTES))
 }
 
 /// An entity's key.
 pub(super) fn key(text: &str) -> Result<Box<str>, Reason> {
-    if (1..=EventId::MAX_BYTES).contains(&text.len()) { Ok(text.into()) } else { Err(ID_BYTES) }
+    name(text).map(Into::into)
+}
+
+/// What names something: it stands in paths, in lines of files and on screens, where a control character is something else.
+fn name(text: &str) -> Result<&str, Reason> {
+    if !(1..=EventId::MAX_BYTES).contains(&text.len()) {
+        return Err(ID_BYTES);
+    }
+    // Without an early end many bytes are looked at together.
+    let has_control = text.bytes().fold(false, |found, byte| found | byte.is_ascii_control());
+    if has_control { Err(CONTROL) } else { Ok(text) }
+}
+
+/// An attribute that is text.
+pub(super) fn words(text: &str) -> Result<Value, Reason> {
+    if text.len() <= Value::MAX_TEXT_BYTES { Ok(Value::Text(text.into())) } else { Err(TEXT_BYTES) }
 }
 
 /// Minor units of an amount.
@@ -97,7 +114,7 @@ pub(super) fn flag_text(text: &str) -> Result<bool, Reason> {
 /// An attribute written as text.
 pub(super) fn attribute_text(text: &str, value_type: ValueType) -> Result<Value, Reason> {
     match value_type {
-        ValueType::Text => Ok(Value::Text(text.into())),
+        ValueType::Text => words(text),
         ValueType::Integer => integer_text(text).map(Value::Integer),
         ValueType::Number => text.parse().map_err(|_| NUMBER).and_then(finite).map(Value::Number),
         ValueType::Flag => flag_text(text).map(Value::Flag),
@@ -133,6 +150,35 @@ mod tests {
         check(200, true);
         check(201, false);
         assert!(ID_BYTES.contains(&EventId::MAX_BYTES.to_string()));
+    }
+
+    #[test]
+    fn no_id_has_a_control_character() {
+        let check = |text: &str, ok: bool| {
+            let expect = (!ok).then_some(CONTROL);
+            assert_eq!((event_id(text).err(), key(text).err()), (expect, expect), "{text:?}");
+        };
+        check("txn 1", true);
+        check("caf\u{e9} \u{1f4b3}", true);
+        check("txn\0", false);
+        check("txn_1\n", false);
+        check("\u{1b}[31m", false);
+        check("txn_1\u{7f}", false);
+        check(&format!("{}\t", "x".repeat(199)), false);
+    }
+
+    #[test]
+    fn texts_have_an_end() {
+        let check = |bytes: usize, ok: bool| {
+            let found = attribute_text(&"x".repeat(bytes), ValueType::Text);
+            assert_eq!(found.err(), (!ok).then_some(TEXT_BYTES), "{bytes}");
+        };
+        check(0, true);
+        check(1_024, true);
+        check(1_025, false);
+        // Bytes count, as they do in ids.
+        assert_eq!(words(&"\u{e9}".repeat(513)), Err(TEXT_BYTES));
+        assert!(TEXT_BYTES.contains(&Value::MAX_TEXT_BYTES.to_string()));
     }
 
     #[test]

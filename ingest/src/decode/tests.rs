@@ -140,6 +140,9 @@ fn a_wrong_field_is_named_by_its_path() {
     check("/event_id", json!(null), "event_id: is missing");
     check("/event_id", json!(""), "event_id: must have 1 to 200 bytes");
     check("/event_id", json!("x".repeat(201)), "event_id: must have 1 to 200 bytes");
+    check("/event_id", json!("txn\0"), "event_id: must not have control characters in it");
+    check("/customer/id", json!("cus\n9"), "customer.id: must not have control characters in it");
+    check("/transaction/mcc", json!("5".repeat(1_025)), "transaction.mcc: must have at most 1024 bytes");
     check("/event_id", json!(1.5), &format!("event_id: {id}"));
     check("/event_id", json!([]), &format!("event_id: {id}"));
     check("/event_type", json!("login"), "event_type: must be `card_payment`");
@@ -229,6 +232,7 @@ fn labels() {
     check(&|json| json["observed_at"] = json!(1_779_235_200), Err(time));
     check(&|json| json["amount_minor"] = json!(-1), Err("amount_minor: must not be negative"));
     check(&|json| json["category"] = json!(""), Err("category: must have 1 to 200 bytes"));
+    check(&|json| json["event_id"] = json!("txn\u{7}"), Err("event_id: must not have control characters in it"));
     check(&|json| json["observed"] = json!("2026-05-20"), Err("observed: is not a member of a label"));
     check(&|json| *json = json!(["txn_1"]), Err("must be a JSON object"));
     check(&|json| *json = json!(null), Err("must be a JSON object"));

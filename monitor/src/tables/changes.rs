@@ -38,6 +38,11 @@ impl ChangeRows {
     }
 
     pub(crate) fn push(&mut self, position: Position, control: &Control) {
+        // A change that is explained is a row like one that is not, with the reason.
+        let (control, explained) = match control {
+            Control::Explained { changes, reason, .. } => (changes.first().unwrap_or(control), Some(reason.clone())),
+            control => (control, None),
+        };
         let (kind, mut subject) = parts(control);
         let mut text = |field: &str| match subject.remove(field) {
             Some(Value::String(text)) => Some(text),
@@ -47,7 +52,7 @@ impl ChangeRows {
         self.at.append_value(control.at().micros());
         self.kind.append_value(kind);
         self.by.append_option(text("by"));
-        self.reason.append_option(text("reason"));
+        self.reason.append_option(text("reason").or(explained));
         subject.remove("at");
         self.subject.append_value(Value::Object(subject).to_string());
     }

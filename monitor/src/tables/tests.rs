@@ -119,6 +119,17 @@ fn a_change_says_who_did_what_and_why() {
     let (_, changes) = projected.rows.iter().find(|(table, _)| *table == Table::Changes).unwrap();
     let subject = changes.column_by_name("subject").unwrap();
     assert_eq!(subject.as_string_view().value(0), r#"{"name":"card_fraud","version":8}"#);
+
+    let (by, at) = ("ann".to_owned(), crate::fixture::time("2018-08-01"));
+    let unlisted = scoring::Control::Unlisted { list: "stolen".to_owned(), values: Vec::new(), by, at };
+    let row = |control: &scoring::Control| {
+        let record = crate::fixture::record(0, ingest::log::Topic::Control, &control.encode());
+        let row = rows(Table::Changes, &[record]).remove(0);
+        ["kind", "by", "reason", "subject"].map(|column| row[column].clone())
+    };
+    let [kind, by, reason, subject] = row(&unlisted.clone().explained("found again"));
+    assert_eq!((&kind, &by, &reason), (&"unlisted".into(), &"ann".into(), &"found again".into()));
+    assert_eq!([kind, by, serde_json::Value::Null, subject], row(&unlisted), "but for the reason it is the same row");
 }
 
 #[test]

@@ -8,17 +8,16 @@ use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::change_draft::{ChangeDraft, ProposalDraft};
 use super::in_path::InPath;
-use super::lists::{EntryDraft, drafted, of_tokens};
-use super::models::{self, Wanted};
+use super::lists::{drafted, of_tokens};
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::rules::{self, RuleDraft};
-use super::{Api, Body, Caller, Reason, Words, refuse_card_numbers};
+use super::{Api, Body, Caller, Reason, Words, models, refuse_card_numbers, rules};
 use crate::control::{Control, Experiment, Outcome, Proposal, Stage, State as Known};
 use crate::engine::Made;
 use crate::error::Error;
-use crate::lists::{Entry, Pattern};
+use crate::lists::Entry;
 use crate::policy::Policy;
 use crate::rules::Rule;
 
@@ -129,7 +128,7 @@ fn parts(control: Control) -> Vec<Part> {
             experiments.into_iter().map(|experiment| Part::Experiment { experiment }).collect()
         }
         Control::Concluded { name, outcome, .. } => vec![Part::ExperimentEnd { name, outcome }],
-        Control::Part { changes, .. } => changes.into_iter().flat_map(parts).collect(),
+        Control::Part { changes, .. } | Control::Explained { changes, .. } => changes.into_iter().flat_map(parts).collect(),
         // Nobody proposes these.
         Control::Serving { .. }
         | Control::RetrainWanted { .. }
@@ -178,40 +177,6 @@ pub(super) async fn get(State(api): State<Api>, InPath(id): InPath<u32>) -> Resu
     Ok(Json(ChangeDetail { change: proposal.into(), changes: controls.into_iter().flat_map(parts).collect() }))
 }
 
-/// A change to be proposed.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ProposalDraft {
-    change: ChangeDraft,
-    reason: Reason,
-}
-
-/// What is to change.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum ChangeDraft {
-    /// A version of the model gets a role.
-    Role {
-        version: u32,
-        role: Wanted,
-        /// For a challenger: the share of entities that it decides for, in percent, 0 to 99.
-        #[serde(default)]
-        share_percent: u8,
-    },
-    /// A rule, or its next version.
-    Rule { rule_id: String, rule: RuleDraft },
-    /// Entries come on a list.
-    Listed { list: String, entries: Vec<EntryDraft> },
-    /// Entries go off a list.
-    Unlisted {
-        list: String,
-        #[schema(value_type = Vec<String>)]
-        values: Vec<Pattern>,
-    },
-    /// Thresholds, and what holds on failure, until the pipeline file says others.
-    Policy { policy: Policy },
-}
-
 /// Changes that depend on what holds.
 type Wanting = Box<dyn FnOnce(&Known) -> Result<Vec<Control>, Error> + Send>;
 
@@ -228,7 +193,7 @@ type Wanting = Box<dyn FnOnce(&Known) -> Result<Vec<Control>, Error> + Send>;
     )
 )]
 pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body: Body) -> Result<Response, Problem> {
-    let ProposalDraft { change, reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
+    let ProposalDraft { change, reason: Reason(reason) } = ProposalDraft::of(&body.map_err(Problem::body)?)?;
     let (at, by, model) = (api.engine.now(), person.name.clone(), api.engine.pipeline().model.name.clone());
     let one = |control: Control| -> Wanting { Box::new(move |_| Ok(vec![control])) };
     let changes: Wanting = match change {

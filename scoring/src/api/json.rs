@@ -12,7 +12,12 @@ pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::invalid(None, "the body is empty, and has to be JSON".to_owned()));
     }
-    let mut reader = serde_json::Deserializer::from_slice(body);
+    read(body)
+}
+
+/// A text of JSON that says what it must.
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let (detail, is_text) = told(error.inner());
         Problem::invalid(if is_text { None } else { field(error.path(), &detail) }, detail)

@@ -153,7 +153,7 @@ pub(super) fn drafted(drafts: Vec<EntryDraft>, created_by: &str, of_tokens: bool
     tag = "lists",
     params(
         ("list" = String, Path, description = "the list"),
-        ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the second person who is asked"),
+        ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the audit, and for the second person where one is asked"),
     ),
     request_body(content = String, content_type = "text/csv", description = "a header with `value` and any of `reason`, `valid_from`, `valid_until`"),
     responses(
@@ -196,7 +196,7 @@ async fn put(api: &Api, list: String, entries: Vec<Entry>, person: Person, reaso
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     value: String,
-    /// Why, for the second person who is asked.
+    /// Why, for the audit and for the second person who is asked.
     #[serde(default)]
     reason: Words,
 }
@@ -206,7 +206,7 @@ pub(super) struct Which {
     delete,
     path = "/v1/lists/{list}/entries",
     tag = "lists",
-    params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry"), ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the second person who is asked")),
+    params(("list" = String, Path, description = "the list"), ("value" = String, Query, description = "the entry"), ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the audit, and for the second person where one is asked")),
     responses(
         (status = 200, description = "it is off the list", body = Changed),
         (status = 202, description = "it waits for a second person", body = ChangeAnswer),

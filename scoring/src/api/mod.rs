@@ -6,6 +6,7 @@ mod alerts;
 mod answer;
 mod audit;
 mod backtest;
+mod change_draft;
 mod changes;
 mod credit;
 mod decisions;

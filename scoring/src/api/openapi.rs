@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use ingest::schema::{Allowed, Place, Schema, ValueType};
+use ingest::{EventId, Value as EventValue};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    alerts, answer, audit, backtest, changes, credit, decisions, experiments, lists, models, page, problem, rules, score,
-    session, users,
+    alerts, answer, audit, backtest, change_draft, changes, credit, decisions, experiments, lists, models, page, problem, rules,
+    score, session, users,
 };
 use crate::pipeline::Pipeline;
 
@@ -27,7 +28,7 @@ use crate::pipeline::Pipeline;
         answer::ScoreAnswer, credit::CreditAnswer, answer::DecisionPage, score::BatchAnswer, decisions::ReplayAnswer, crate::rules::Rule,
         rules::RuleDraft, rules::Condition, rules::Checked, backtest::Wanted, crate::backtest::Report, lists::ListAnswer, lists::Drafts, lists::Changed, crate::lists::Entry,
         models::Models, models::RoleDraft, models::RoleAnswer, problem::Problem, page::Page<crate::rules::Rule>,
-        page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, changes::ProposalDraft, changes::Said,
+        page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, change_draft::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
         page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::queue::Queue, alerts::detail::AlertPage, alerts::acts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
         users::UserEdit, users::UserAnswer, page::Page<crate::audit::Sealed>,
@@ -115,8 +116,7 @@ fn add_common(document: &mut Value) {
 /// An event as this pipeline takes it.
 fn event(schema: &Schema) -> Value {
     let mut root = Object::default();
-    let text = |least: u32, most: u32| json!({"type": "string", "minLength": least, "maxLength": most});
-    root.put(&schema.event_id, true, text(1, 200));
+    root.put(&schema.event_id, true, id(json!("string")));
     root.put(&schema.event_time, true, json!({"type": "string", "format": "date-time"}));
     if let Some(place) = &schema.amount_minor {
         let mut minor = json!({"type": "integer", "minimum": 0, "maximum": ingest::Amount::MAX_MINOR});
@@ -127,7 +127,7 @@ fn event(schema: &Schema) -> Value {
         root.put(place, false, json!({"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}));
     }
     for entity in &schema.entities {
-        root.put(&entity.place, entity.required, text(1, 200));
+        root.put(&entity.place, entity.required, id(json!("string")));
     }
     for attribute in &schema.attributes {
         let kind = match attribute.value_type {
@@ -137,14 +137,25 @@ fn event(schema: &Schema) -> Value {
             ValueType::Flag => "boolean",
         };
         let mut leaf = json!({ "type": kind });
+        if attribute.value_type == ValueType::Text {
+            leaf["maxLength"] = json!(EventValue::MAX_TEXT_BYTES);
+        }
         allow(&mut leaf, &attribute.allowed);
         root.put(&attribute.place, attribute.required, leaf);
     }
     let typed = Place { json: vec!["event_type".to_owned()], column: String::new() };
     root.put(&typed, false, json!({"const": schema.event_type}));
     let supersedes = Place { json: vec!["supersedes".to_owned()], column: String::new() };
-    root.put(&supersedes, false, json!({"type": ["string", "null"], "description": "the event that this one corrects"}));
+    let mut corrected = id(json!(["string", "null"]));
+    corrected["description"] = json!("the event that this one corrects");
+    root.put(&supersedes, false, corrected);
     root.schema()
+}
+
+/// What names an event or an entity. A pattern of what it may be would end in `$`, before which some readers of patterns take a new line.
+fn id(kind: Value) -> Value {
+    let with_control = json!({"type": "string", "pattern": r"[\x00-\x1f\x7f]"});
+    json!({"type": kind, "minLength": 1, "maxLength": EventId::MAX_BYTES, "not": with_control})
 }
 
 /// Says what a value may be beyond its type.
@@ -194,10 +205,10 @@ fn label() -> Value {
         "additionalProperties": false,
         "required": ["event_id", "label", "source", "observed_at"],
         "properties": {
-            "event_id": {"type": "string", "minLength": 1, "maxLength": 200},
+            "event_id": id(json!("string")),
             "label": {"enum": ["fraud", "legit", "default", "repaid"]},
             "source": {"enum": ["chargeback", "analyst", "customer", "issuer", "servicing"]},
-            "category": {"type": ["string", "null"], "minLength": 1, "maxLength": 200},
+            "category": id(json!(["string", "null"])),
             "observed_at": {"type": "string", "format": "date-time"},
             "amount_minor": {"type": ["integer", "null"], "minimum": 0, "maximum": ingest::Amount::MAX_MINOR},
         },
@@ -272,5 +283,18 @@ mod tests {
         assert_eq!(event["required"], json!(["customer", "event_id", "event_time", "terminal", "transaction"]));
         assert_eq!(event["properties"]["transaction"]["required"], json!(["amount_minor"]));
         assert_eq!(event["properties"]["event_type"]["const"], "card_payment");
+        let places = ["/event_id", "/customer/properties/id", "/supersedes"];
+        let most = places.map(|place| event["properties"].pointer(place).expect("it is described")["maxLength"].clone());
+        assert_eq!(most, [json!(200), json!(200), json!(200)]);
+    }
+
+    #[test]
+    fn texts_of_an_event_have_an_end() {
+        let text = include_str!("../../../pipelines/card_fraud_handbook.toml");
+        let attributes = "\n[event.attributes]\nmcc = { type = \"text\" }\nitems = { type = \"integer\" }\n";
+        let pipeline = Pipeline::parse(&format!("{text}{attributes}"), "p.toml").expect("it fits");
+        let event = event(&pipeline.schema);
+        let most = |attribute: &str| &event["properties"][attribute]["maxLength"];
+        assert_eq!((most("mcc"), most("items")), (&json!(1_024), &Value::Null));
     }
 }

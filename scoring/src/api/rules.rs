@@ -7,11 +7,12 @@ use ingest::decode::has_card_number;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::changes::{self, ChangeAnswer};
+use super::changes::{self, ChangeAnswer, Said};
 use super::in_path::InPath;
+use super::in_query::InQuery;
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller, refuse_card_numbers};
+use super::{Api, Body, Caller, Words, refuse_card_numbers};
 use crate::control::{Control, State as Known};
 use crate::decide::names;
 use crate::decision::Verdict;
@@ -103,11 +104,15 @@ pub(super) async fn get(State(api): State<Api>, InPath(rule_id): InPath<String>)
     put,
     path = "/v1/rules/{rule_id}",
     tag = "rules",
-    params(("rule_id" = String, Path, description = "the rule")),
+    params(
+        ("rule_id" = String, Path, description = "the rule"),
+        ("reason" = Option<String>, Query, max_length = 4000, description = "why, for the audit, and for the second person where one is asked"),
+    ),
     request_body(content = RuleDraft),
     responses(
         (status = 200, description = "the rule as it holds now", body = Rule),
         (status = 202, description = "it counts, or did, and waits for a second person", body = ChangeAnswer),
+        (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "the rule has changed since it was read", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -115,6 +120,7 @@ pub(super) async fn put(
     State(api): State<Api>,
     Caller(author): Caller,
     InPath(rule_id): InPath<String>,
+    InQuery(Said { reason: Words(reason) }): InQuery<Said>,
     body: Body,
 ) -> Result<Response, Problem> {
     let draft: RuleDraft = super::json(&body.map_err(Problem::body)?)?;
@@ -125,7 +131,7 @@ pub(super) async fn put(
         let rule = next(draft, id, by.clone(), known)?;
         Ok((vec![Control::Ruled { rules: vec![rule.clone()], by, at }], rule))
     };
-    Ok(changes::made(api.engine.make(author, "", written).await?))
+    Ok(changes::made(api.engine.make(author, &reason, written).await?))
 }
 
 pub(super) fn rule_id_of(rule_id: String) -> Result<RuleId, Problem> {

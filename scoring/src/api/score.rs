@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::access::Allowance;
 use super::answer::ScoreAnswer;
 use super::in_query::InQuery;
 use super::problem::Problem;
@@ -161,7 +162,7 @@ pub(super) enum BatchResult {
     },
 }
 
-/// Decides about many events, applied in their order.
+/// Decides about many events, applied in their order. Each counts against the rate of the caller's key as a request does.
 #[utoipa::path(
     post,
     path = "/v1/score/batch",
@@ -171,14 +172,24 @@ pub(super) enum BatchResult {
     responses(
         (status = 200, description = "a result for each event, in their order", body = BatchAnswer),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "its events are more than the key's rate allows now; none is decided", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn batch(State(api): State<Api>, asked: Asked, body: Body) -> Result<Json<BatchAnswer>, Problem> {
+pub(super) async fn batch(
+    State(api): State<Api>,
+    allowance: Option<Extension<Allowance>>,
+    asked: Asked,
+    body: Body,
+) -> Result<Json<BatchAnswer>, Problem> {
     let (InQuery(Wanted { reasons }), body) = (asked?, body.map_err(Problem::body)?);
     let received_at = api.engine.now();
+    let events = events(&body)?;
+    if let Some(Extension(allowance)) = allowance {
+        allowance.take_batch(events.len())?;
+    }
     let mut tickets = Vec::new();
     let mut is_busy = false;
-    for event in events(&body)? {
+    for event in events {
         let ticket = match checked(&api.engine, event, received_at) {
             Ok(event) => submit(&api.engine, event, received_at, reasons, &mut is_busy)
                 .await

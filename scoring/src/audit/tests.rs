@@ -272,6 +272,18 @@ fn what_a_record_comes_to() {
     check(approved, ["bob", "approved", "change 3", "", "the champion: m 1", "m 2 becomes champion"]);
     let rejected = Control::Rejected { id: 3, by: "bob".to_owned(), reason: "no".to_owned(), at: AT };
     check(rejected, ["bob", "rejected", "change 3", "no", "", ""]);
+
+    // What has no place for why it was made is told as what it is.
+    let rule = r#"{"id":"r","version":1,"name":"r","author":"ada","when":"true","state":"draft"}"#;
+    let ruled = Control::Ruled { rules: vec![serde_json::from_str(rule).expect("a rule")], by: "ada".to_owned(), at: AT };
+    let after = "rule r version 1, draft: true";
+    check(ruled.clone(), ["ada", "ruled", "rule r", "", "", after]);
+    check(ruled.explained("seen twice"), ["ada", "ruled", "rule r", "seen twice", "", after]);
+    let entries = vec![serde_json::from_str(r#"{"value":"tok_1"}"#).expect("an entry")];
+    let listed = Control::Listed { list: "stolen".to_owned(), entries, by: "ada".to_owned(), at: AT };
+    let part = Control::Part { left: 2, is_first: true, changes: vec![listed], by: "ada".to_owned(), at: AT };
+    let after = "part, 2 more follow: list stolen gets 1: tok_1";
+    check(part.explained("a raid"), ["ada", "listed", "list stolen", "a raid", "", after]);
 }
 
 #[test]

@@ -15,13 +15,19 @@ pub fn told(control: &Control, state: &State) -> Option<Draft> {
         Control::Approved { changes, .. } => said(&facts(changes, state)),
         _ => said(&facts(std::slice::from_ref(control), state)),
     };
-    let after = match control {
+    let (reason, after) = (reason.to_owned(), after(control));
+    Some(Draft { reason, before, after, ..Draft::new(control.at(), who, what, object) })
+}
+
+/// What is there by a control record.
+fn after(control: &Control) -> String {
+    match control {
         Control::Alerts { steps, .. } => steps.iter().find_map(outcome).unwrap_or_default().to_owned(),
         Control::Part { left: 0, changes, .. } => format!("last part: {}", lines(changes).join("; ")),
         Control::Part { left, changes, .. } => format!("part, {left} more follow: {}", lines(changes).join("; ")),
+        Control::Explained { changes, .. } => changes.iter().map(after).collect::<Vec<_>>().join("; "),
         _ => lines(std::slice::from_ref(control)).join("; "),
-    };
-    Some(Draft { reason: reason.to_owned(), before, after, ..Draft::new(control.at(), who, what, object) })
+    }
 }
 
 /// Whether an entry tells of a control record.
@@ -54,6 +60,10 @@ fn head(control: &Control) -> Option<(&str, &'static str, String, &str)> {
         Control::Declared { by, .. } => (by, "declared", "lists and reasons".to_owned(), ""),
         // A part is of one kind of changes, to one thing.
         Control::Part { changes, .. } => return changes.first().and_then(head),
+        Control::Explained { changes, reason, .. } => {
+            let (who, what, object, _) = changes.first().and_then(head)?;
+            (who, what, object, reason)
+        }
         Control::Proposed { id, by, reason, .. } => (by, "proposed", format!("change {id}"), reason),
         Control::Approved { id, by, reason, .. } => (by, "approved", format!("change {id}"), reason),
         Control::Rejected { id, by, reason, .. } => (by, "rejected", format!("change {id}"), reason),

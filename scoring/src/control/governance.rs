@@ -92,7 +92,7 @@ pub fn alters(control: &Control, state: &State) -> Option<Kind> {
         Control::Listed { entries, .. } => (!entries.is_empty()).then_some(Kind::Lists),
         Control::Unlisted { values, .. } => (!values.is_empty()).then_some(Kind::Lists),
         Control::Governed { .. } => Some(Kind::Thresholds),
-        Control::Approved { changes, .. } | Control::Part { changes, .. } => {
+        Control::Approved { changes, .. } | Control::Part { changes, .. } | Control::Explained { changes, .. } => {
             changes.iter().find_map(|change| alters(change, state))
         }
         Control::Serving { .. }

@@ -33,8 +33,9 @@ use crate::policy::Policy;
 use crate::rules::Rule;
 
 /// Version 2 added `Serving`; version 3 wishes for training, challengers, rules, lists and the policy; version 4 proposals, experiments and the way
-/// back; version 5 alerts; version 6 what the pipeline file declares, and changes in parts.
-const CONTROL_VERSION: u8 = 6;
+/// back; version 5 alerts; version 6 what the pipeline file declares, and changes in parts; version 7 why a change was made that has no
+/// place for that.
+const CONTROL_VERSION: u8 = 7;
 
 /// A change of what decides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -276,6 +277,18 @@ pub enum Control {
         /// When.
         at: Timestamp,
     },
+    /// A change that has no place for why it was made, with that.
+    Explained {
+        /// What changes; one change.
+        #[serde(with = "json_texts")]
+        changes: Vec<Control>,
+        /// Why.
+        reason: String,
+        /// Who did it.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Control {
@@ -297,11 +310,27 @@ impl Control {
         changes.into_iter().zip((0..parts).rev()).map(part).collect()
     }
 
+    /// The same with why it was made. Where nothing was said, and where it has a place of its own for that, it stays as it is.
+    pub fn explained(self, reason: &str) -> Self {
+        if reason.is_empty() {
+            return self;
+        }
+        let (by, at) = match &self {
+            Self::Ruled { by, at, .. }
+            | Self::Listed { by, at, .. }
+            | Self::Unlisted { by, at, .. }
+            | Self::Governed { by, at, .. }
+            | Self::Part { by, at, .. } => (by.clone(), *at),
+            _ => return self,
+        };
+        Self::Explained { changes: vec![self], reason: reason.to_owned(), by, at }
+    }
+
     /// A change of a proposal as it is approved: it holds from now on, and list entries name who agreed.
     pub fn approved(mut self, by: &str, now: Timestamp) -> Self {
         match &mut self {
             Self::Listed { entries, .. } => entries.iter_mut().for_each(|entry| entry.approved_by = Some(by.to_owned())),
-            Self::Part { changes, .. } => {
+            Self::Part { changes, .. } | Self::Explained { changes, .. } => {
                 *changes = std::mem::take(changes).into_iter().map(|change| change.approved(by, now)).collect();
             }
             _ => {}
@@ -326,7 +355,8 @@ impl Control {
             | Self::Concluded { at, .. }
             | Self::Alerts { at, .. }
             | Self::Declared { at, .. }
-            | Self::Part { at, .. } => *at = now,
+            | Self::Part { at, .. }
+            | Self::Explained { at, .. } => *at = now,
         }
         self
     }
@@ -358,7 +388,8 @@ impl Control {
             | Self::Concluded { at, .. }
             | Self::Alerts { at, .. }
             | Self::Declared { at, .. }
-            | Self::Part { at, .. } => *at,
+            | Self::Part { at, .. }
+            | Self::Explained { at, .. } => *at,
         }
     }
 }

@@ -123,7 +123,7 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
             Control::Governed { .. } => {
                 facts.extend(state.policy.as_ref().map(|policy| ("the policy".to_owned(), policy.to_string())));
             }
-            Control::Part { changes, .. } => facts.extend(self::facts(changes, state)),
+            Control::Part { changes, .. } | Control::Explained { changes, .. } => facts.extend(self::facts(changes, state)),
             Control::Serving { .. }
             | Control::RetrainWanted { .. }
             | Control::RolledBack { .. }
@@ -198,7 +198,10 @@ fn line(control: &Control) -> Vec<String> {
         Control::Declared { tables, .. } => {
             vec![format!("the pipeline file has {} lists, and words for {} features", tables.lists.len(), tables.reasons.len())]
         }
-        Control::Approved { changes, .. } | Control::Proposed { changes, .. } | Control::Part { changes, .. } => lines(changes),
+        Control::Approved { changes, .. }
+        | Control::Proposed { changes, .. }
+        | Control::Part { changes, .. }
+        | Control::Explained { changes, .. } => lines(changes),
         Control::Serving { .. }
         | Control::RetrainWanted { .. }
         | Control::Rejected { .. }

@@ -79,7 +79,9 @@ impl RoleChange {
                 let role = if outcome == Outcome::Stopped { Role::Challenger } else { Role::Candidate };
                 change(model, version, role, 0, by, reason, at)
             }
-            Control::Part { changes, .. } => changes.into_iter().flat_map(Self::of).collect(),
+            Control::Part { changes, .. } | Control::Explained { changes, .. } => {
+                changes.into_iter().flat_map(Self::of).collect()
+            }
             Control::Approved { changes, by, .. } => {
                 let changes = changes.into_iter().flat_map(Self::of);
                 changes.map(|change| Self { approved_by: Some(by.clone()), ..change }).collect()

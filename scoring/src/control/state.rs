@@ -171,6 +171,7 @@ impl State {
                     std::mem::take(&mut self.parts).into_iter().for_each(|change| self.take(change, position));
                 }
             }
+            Control::Explained { changes, .. } => changes.into_iter().for_each(|change| self.take(change, position)),
             // Alerts are the desk's.
             Control::RetrainWanted { .. } | Control::Alerts { .. } => {}
             Control::Guarded { four_eyes, .. } => self.four_eyes = Some(four_eyes),
@@ -269,6 +270,7 @@ fn decides(control: &Control) -> bool {
         | Control::Recalled { .. }
         | Control::Alerts { .. } => false,
         Control::Part { left, .. } => *left == 0,
+        Control::Explained { changes, .. } => changes.iter().any(decides),
         Control::Promoted { .. }
         | Control::Challenged { .. }
         | Control::Withdrawn { .. }

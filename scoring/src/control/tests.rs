@@ -83,7 +83,7 @@ fn tables() -> Tables {
     Tables::of(&crate::Pipeline::parse(text, "p.toml").expect("it ships with the program"))
 }
 
-/// Of versions 4 to 6.
+/// Of versions 4 to 7.
 fn newer_kinds() -> Vec<Control> {
     let by = || "ada".to_owned();
     let experiment = r#"{"name":"x","model":"a","champion":1,"challenger":3,"share_percent":5,
@@ -110,6 +110,7 @@ fn newer_kinds() -> Vec<Control> {
         Control::Alerts { steps: vec![crate::alerts::Step::Policies(Vec::new())], by: by(), at: AT },
         Control::Declared { tables: tables(), by: by(), at: AT },
         Control::Part { left: 1, is_first: true, changes: every_kind(), by: by(), at: AT },
+        Control::Ruled { rules: vec![rule("r1", 3)], by: by(), at: AT }.explained("too many false alarms"),
     ]
 }
 
@@ -137,7 +138,32 @@ fn records_of_before_are_read() {
     // A change within a change, ten thousand times.
     let nested = [b"\x04".as_slice(), &b"\x0c\x01\x01".repeat(10_000)].concat();
     assert!(Control::decode(&nested).is_err());
-    assert!(Control::decode(b"\x07\x00").expect_err("it is newer").to_string().contains("version 7"));
+    assert!(Control::decode(b"\x08\x00").expect_err("it is newer").to_string().contains("version 8"));
+}
+
+#[test]
+fn a_change_is_explained_where_it_has_no_place_for_that() {
+    let ruled = || Control::Ruled { rules: vec![rule("r1", 1)], by: "ada".to_owned(), at: AT };
+    assert_eq!(ruled().explained(""), ruled());
+    let explained = ruled().explained("seen twice");
+    let Control::Explained { changes, reason, by, at } = &explained else { panic!("{explained:?}") };
+    assert_eq!((changes.as_slice(), reason.as_str(), by.as_str(), *at), ([ruled()].as_slice(), "seen twice", "ada", AT));
+    assert_eq!(promoted("a", 1).explained("seen twice"), promoted("a", 1), "it says why by itself");
+    assert_eq!(explained.clone().explained("once more"), explained);
+
+    // It holds as it does without.
+    let (mut with, mut without) = (State::default(), State::default());
+    with.apply(explained.clone(), Position(3));
+    without.apply(ruled(), Position(3));
+    assert_eq!((&with, with.version), (&without, Position(4)));
+    assert_eq!(proposal::lines(&[explained]), proposal::lines(&[ruled()]));
+    let listed =
+        |value: &str| Control::Listed { list: "stolen".to_owned(), entries: vec![entry(value)], by: "ada".to_owned(), at: AT };
+    let mut state = State::default();
+    for (place, part) in Control::in_parts(vec![listed("tok_1"), listed("tok_2")], "ada", AT).into_iter().enumerate() {
+        state.apply(part.explained("a raid"), Position(place as u64));
+    }
+    assert_eq!((state.lists["stolen"].len(), state.version), (2, Position(2)));
 }
 
 #[test]

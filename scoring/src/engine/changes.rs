@@ -216,7 +216,9 @@ fn names_of(control: &Control) -> Vec<String> {
             experiments.iter().map(|experiment| Problem::model(&experiment.model, experiment.challenger)).collect()
         }
         Control::Ruled { rules, .. } => rules.iter().map(|rule| Problem::rule(&rule.id)).collect(),
-        Control::Approved { changes, .. } | Control::Part { changes, .. } => changes.iter().flat_map(names_of).collect(),
+        Control::Approved { changes, .. } | Control::Part { changes, .. } | Control::Explained { changes, .. } => {
+            changes.iter().flat_map(names_of).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -247,7 +249,7 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
                 check_share(&experiment.model, experiment.challenger, experiment.share_percent, state)?;
             }
         }
-        Control::Approved { changes, .. } | Control::Part { changes, .. } => {
+        Control::Approved { changes, .. } | Control::Part { changes, .. } | Control::Explained { changes, .. } => {
             let mut state = state.clone();
             for change in changes {
                 check(change, &state, pipeline)?;

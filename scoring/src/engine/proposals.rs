@@ -36,7 +36,8 @@ const MOST_BYTES: usize = MAX_RECORD_BYTES / 2;
 
 impl Engine {
     /// Makes changes that depend on what holds now, or proposes them where a second person is asked; nobody changes anything in between.
-    /// `change` says what is returned beside it. What cannot be used is refused, and then nothing is recorded.
+    /// `change` says what is returned beside it, and the reason stands in the record. What cannot be used is refused, and then nothing is
+    /// recorded.
     pub async fn make<T: Send + 'static>(
         self: &Arc<Self>,
         person: Person,
@@ -55,6 +56,7 @@ impl Engine {
             if asks {
                 return Ok(Made::Waits(engine.propose_with(&mut state, controls, person.name, reason).await?));
             }
+            let controls = controls.into_iter().map(|control| control.explained(&reason)).collect();
             engine.take(&mut state, engine.present_pipeline(), controls).await?;
             Ok(Made::Now(said))
         })

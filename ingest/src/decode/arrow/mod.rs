@@ -281,7 +281,7 @@ fn flags(array: &dyn Array) -> Option<Vec<Cell<bool>>> {
 
 fn values(array: &dyn Array, value_type: ValueType) -> Option<Vec<Cell<Value>>> {
     match value_type {
-        ValueType::Text => ids(array, |text| Ok(Value::Text(text.into()))),
+        ValueType::Text => ids(array, check::words),
         ValueType::Integer => integers(array, |number| Ok(Value::Integer(number))),
         ValueType::Number => numbers(array),
         ValueType::Flag => {

@@ -57,6 +57,8 @@ fn ids_and_keys_of_any_type() {
         &["a", "a text that is longer than twelve"],
     );
     check(Arc::new(NullArray::new(1)), &["line 1: TRANSACTION_ID: is missing"]);
+    let control = "line 1: TRANSACTION_ID: must not have control characters in it";
+    check(Arc::new(StringArray::from(vec!["a\nb"])), &[control]);
     let words: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a"]));
     let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     check(cast(&words, &dictionary).unwrap(), &["a", "b", "a"]);
@@ -117,6 +119,7 @@ fn attributes_and_currencies_of_any_type() {
     let (card_present, distance, items, mcc) = (value(0), value(1), value(2), value(3));
     check("mcc", Int32Array::from(vec![Some(5732), None]), mcc, &["Some(Text(\"5732\"))", "None"]);
     check("mcc", StringArray::from(vec![""]), mcc, &["Some(Text(\"\"))"]);
+    check("mcc", StringArray::from(vec!["5".repeat(1_025)]), mcc, &["line 1: mcc: must have at most 1024 bytes"]);
     check("items", UInt8Array::from(vec![Some(3), None]), items, &["Some(Integer(3))", "None"]);
     check("items", Float64Array::from(vec![3.0, 3.5]), items, &["Some(Integer(3))", "line 2: items: must be a whole number"]);
     check("distance", Int64Array::from(vec![2]), distance, &["Some(Number(2.0))"]);

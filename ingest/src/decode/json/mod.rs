@@ -204,7 +204,7 @@ fn minor(found: &Found<'_>) -> Result<i64, Reason> {
 
 fn attribute(found: &Found<'_>, value_type: ValueType) -> Result<Value, Reason> {
     match value_type {
-        ValueType::Text => string(found).map(|text| Value::Text(text.into())),
+        ValueType::Text => string(found).and_then(check::words),
         ValueType::Integer if matches!(found, Found::Whole(_) | Found::Negative(_)) => {
             whole(found).map(Value::Integer).ok_or(check::WHOLE_RANGE)
         }

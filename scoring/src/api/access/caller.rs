@@ -1,16 +1,17 @@
 //! Who calls: whoever has the key, or has begun the session, that comes with a request.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
-use governor::RateLimiter;
-use governor::clock::{Clock as _, DefaultClock};
 use ingest::Timestamp;
 
 use super::super::problem::Problem;
 use super::headers::{address_in, agent, secret_in};
 use super::refusal::Refusal;
 use super::sessions::{Lost, Session};
-use super::{Access, Key, Known, Scope, User, is_of, is_own, keys, lock, told, users};
+use super::{Access, Allowance, Key, Known, Scope, User, is_of, is_own, keys, lock, told, users};
 use crate::control::Person;
 
 /// What a page says that asks by itself, without anybody there.
@@ -66,15 +67,21 @@ impl Access {
     /// Who acts with the key behind a secret, if it may do this now.
     pub(super) fn admit(&self, secret: &str, scope: Scope, now: Timestamp) -> Result<Person, Refusal> {
         let keys = self.keys.load();
-        let Known { key, limiter } = Self::key_of(&keys, secret, now)?;
+        let Known { key, rate } = Self::key_of(&keys, secret, now)?;
         if !key.may(scope) {
             return Err(Refusal::Scope { name: key.name.clone(), scope });
         }
-        if let Some(Err(not_before)) = limiter.as_ref().map(RateLimiter::check) {
-            let wait = not_before.wait_time_from(DefaultClock::default().now());
+        if let Some(Err(wait)) = rate.as_ref().map(|rate| rate.take(Instant::now())) {
             return Err(Refusal::Rate { name: key.name.clone(), wait });
         }
         Ok(key.person())
+    }
+
+    /// What the key behind a secret may send, for who counts the events of its batch; `None` where that has no end.
+    pub(super) fn allowance(&self, secret: &str, now: Timestamp) -> Option<Allowance> {
+        let keys = self.keys.load();
+        let Known { key, rate } = Self::key_of(&keys, secret, now).ok()?;
+        Some(Allowance { name: key.name.clone(), rate: Arc::clone(rate.as_ref()?) })
     }
 
     /// The session behind a cookie. What changes something has to come from a page of this server, and to say so.

@@ -13,11 +13,14 @@ use super::{Access, Scope, is_own, told};
 use crate::audit::Draft;
 use crate::control::Person;
 
+/// Where many events come as one request; who reads them counts them.
+const BATCH: &str = "/v1/score/batch";
+
 /// Has `next` answer what the caller may do, and tells it who that is. What a person was refused is told in the audit.
 pub async fn guard<B, F: Future<Output = Response>>(
     access: &Access,
     address: IpAddr,
-    request: Request<B>,
+    mut request: Request<B>,
     next: impl FnOnce(Request<B>, Option<Person>) -> F,
 ) -> Response {
     let Some(scope) = needed(request.method(), request.uri().path()) else { return next(request, None).await };
@@ -27,9 +30,13 @@ pub async fn guard<B, F: Future<Output = Response>>(
     if access.is_open() {
         return if is_plain { next(request, None).await } else { foreign().into_response() };
     }
+    let mut allowance = None;
     let admitted = if let Some(secret) = secret_in(headers) {
         if !is_plain {
             return foreign().into_response();
+        }
+        if request.uri().path() == BATCH {
+            allowance = access.allowance(&secret, now);
         }
         access.admit(&secret, scope, now)
     } else if let Some(token) = access.token_in(headers) {
@@ -45,6 +52,9 @@ pub async fn guard<B, F: Future<Output = Response>>(
     match admitted {
         Ok(person) => {
             let who = call.is_some().then(|| person.name.clone());
+            if let Some(allowance) = allowance {
+                request.extensions_mut().insert(allowance);
+            }
             let response = next(request, Some(person)).await;
             if let (Some(call), Some(who), StatusCode::FORBIDDEN) = (call, who, response.status()) {
                 let reason = response.extensions().get::<Detail>().map(|Detail(detail)| detail.clone()).unwrap_or_default();
@@ -102,7 +112,7 @@ pub(super) fn needed(method: &Method, path: &str) -> Option<Scope> {
         (_, path) if path == "/v1/users" || path.starts_with("/v1/users/") => Some(Scope::Admin),
         (_, "/v1/audit") => Some(Scope::Review),
         (&Method::GET | &Method::HEAD, _) | (_, "/v1/rules/check") => Some(Scope::Read),
-        (_, "/v1/score" | "/v1/score/batch" | "/v1/credit/score") => Some(Scope::Score),
+        (_, "/v1/score" | BATCH | "/v1/credit/score") => Some(Scope::Score),
         (_, "/v1/labels") => Some(Scope::Label),
         (&Method::POST, path) if is_backtest(path) => Some(Scope::Read),
         // What these alter waits for somebody who may change it.

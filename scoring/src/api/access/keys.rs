@@ -70,7 +70,7 @@ pub struct Key {
     pub hash: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    /// How many requests a second it may send, a batch of events being one; 0 for as many as it likes.
+    /// How many requests a second it may send, each event of a batch being one; 0 for as many as it likes.
     pub requests_per_second: u32,
     /// When it was made.
     pub created_at: Timestamp,
@@ -138,7 +138,7 @@ pub struct NewKey {
     pub owner: Option<String>,
     /// What it may do.
     pub scopes: Vec<Scope>,
-    /// How many requests a second it may send, a batch of events being one; 0 for as many as it likes.
+    /// How many requests a second it may send, each event of a batch being one; 0 for as many as it likes.
     pub requests_per_second: u32,
     /// When it ends.
     pub expires_at: Option<Timestamp>,

@@ -12,6 +12,7 @@ mod origin;
 mod password;
 mod private;
 mod quota;
+mod rate;
 mod refusal;
 mod role;
 mod sessions;
@@ -24,10 +25,9 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use ingest::{Clock, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -43,6 +43,8 @@ pub(super) use self::origin::is_own;
 pub use self::password::{Password, PasswordError, PasswordKept};
 pub use self::private::FileError;
 use self::quota::Refusals;
+pub(super) use self::rate::Allowance;
+use self::rate::Rate;
 pub use self::role::Role;
 pub use self::sessions::Lengths;
 use self::sessions::{Session, Sessions};
@@ -105,7 +107,8 @@ type Stamps = [Option<(SystemTime, u64)>; 2];
 
 struct Known {
     key: Key,
-    limiter: Option<DefaultDirectRateLimiter>,
+    /// None where it may send as much as it likes.
+    rate: Option<Arc<Rate>>,
 }
 
 /// How things are with a user at the moment.
@@ -152,8 +155,8 @@ impl Access {
         let stamps = self.stamps();
         let (keys, users) = (self.key_file.read()?, self.user_file.read()?);
         let known = |key: Key| {
-            let rate = NonZeroU32::new(key.requests_per_second);
-            Known { limiter: rate.map(|rate| RateLimiter::direct(Quota::per_second(rate))), key }
+            let per_second = NonZeroU32::new(key.requests_per_second);
+            Known { rate: per_second.map(|per_second| Arc::new(Rate::new(per_second, Instant::now()))), key }
         };
         // A file that has lost its last line says that there were some.
         self.open.fetch_and(keys.is_empty() && users.is_empty() && stamps == [None, None], Ordering::Relaxed);

@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Scope { name: String, scope: Scope },
     #[error("the key `{name}` has sent more requests than its rate allows")]
     Rate { name: String, wait: Span },
+    #[error("a batch of {events} events is more than the rate of the key `{name}` allows now: each event counts as a request")]
+    Batch { name: String, events: usize, wait: Span },
     #[error("the session has ended: log in again")]
     NoSession,
     #[error("the session was begun in another browser, and has ended: log in again")]
@@ -39,7 +41,7 @@ impl Refusal {
         match self {
             Self::NoKey | Self::UnknownKey | Self::NoSession | Self::OtherBrowser { .. } => Problem::unauthorized(detail),
             Self::Scope { .. } | Self::Role { .. } | Self::Elsewhere { .. } => Problem::forbidden(detail),
-            Self::Rate { wait, .. } => {
+            Self::Rate { wait, .. } | Self::Batch { wait, .. } => {
                 Problem::too_many(detail).retry_after(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX))
             }
         }
@@ -50,7 +52,9 @@ impl Refusal {
         let (who, what, object) = match self {
             Self::OtherBrowser { user } => (user, "session_refused", from(address)),
             Self::Elsewhere { user } | Self::Role { name: user, .. } => (user, "refused", call?.to_owned()),
-            Self::NoKey | Self::UnknownKey | Self::NoSession | Self::Scope { .. } | Self::Rate { .. } => return None,
+            Self::NoKey | Self::UnknownKey | Self::NoSession | Self::Scope { .. } | Self::Rate { .. } | Self::Batch { .. } => {
+                return None;
+            }
         };
         Some(Draft { reason: self.to_string(), ..Draft::new(now, who, what, object) })
     }

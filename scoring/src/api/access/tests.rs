@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::response::IntoResponse;
 use ingest::{Duration, ManualClock};
 use proptest::prelude::*;
 
@@ -156,6 +157,32 @@ fn a_rate_is_kept() {
     assert!((2..20).contains(&admitted), "{admitted}");
     let refused = access.admit(secret.reveal(), Scope::Score, NOW);
     assert!(matches!(refused, Err(Refusal::Rate { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_reads_a_batch_counts_its_events() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let limited = file.add(new("shop", &[Scope::Score], 5), [1; 32], BY, NOW).expect("added");
+    let unlimited = file.add(new("other", &[Scope::Score], 0), [2; 32], BY, NOW).expect("added");
+    let access = access(folder.path());
+    let sent = async |secret: &Secret, path: &str| {
+        let bearer = format!("Bearer {}", secret.reveal());
+        let request = Request::post(path).header(header::AUTHORIZATION, bearer).body(()).expect("a request");
+        let reads = |request: Request<()>, _: Option<Person>| {
+            let allowance = request.extensions().get::<Allowance>();
+            let counted = allowance.map_or(Ok(()), |allowance| allowance.take_batch(1_000));
+            std::future::ready(counted.map_or_else(IntoResponse::into_response, |()| StatusCode::OK.into_response()))
+        };
+        guard(&access, IpAddr::from([127, 0, 0, 1]), request, reads).await.status()
+    };
+    for _ in 0..2 {
+        assert_eq!(sent(&unlimited, "/v1/score/batch").await, StatusCode::OK);
+    }
+    assert_eq!(sent(&limited, "/v1/score/batch").await, StatusCode::OK);
+    assert_eq!(sent(&limited, "/v1/score").await, StatusCode::TOO_MANY_REQUESTS, "it owes 995");
+    access.reload().expect("they can be read");
+    assert_eq!(sent(&limited, "/v1/score").await, StatusCode::OK, "rates begin anew");
 }
 
 #[test]
