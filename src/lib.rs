@@ -176,6 +176,7 @@ impl Riskflow {
             warehouse: Arc::clone(&self.warehouse),
             registry: Arc::clone(&self.registry),
             model: self.engine.pipeline().model.name.clone(),
+            currency: self.engine.pipeline().schema.default_currency,
             monitoring: monitoring.clone(),
         }
     }
@@ -186,6 +187,7 @@ impl Riskflow {
             warehouse: Arc::clone(&self.warehouse),
             registry: Arc::clone(&self.registry),
             model: self.engine.pipeline().model.name.clone(),
+            currency: self.engine.pipeline().schema.default_currency,
             performance: monitoring.performance.clone(),
             experiment: monitoring.experiment.clone(),
             segments: monitoring.segments.clone(),

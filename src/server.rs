@@ -83,9 +83,10 @@ pub(crate) fn inside(
     let own = Router::new().route("/v1/status", get(status)).with_state(program.clone());
     let mut described = Described::openapi();
     described.merge(dashboards::openapi());
+    let currency = riskflow.engine.pipeline().schema.default_currency;
     let routes = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
         .merge(
-            dashboards::router(Arc::clone(&riskflow.warehouse))
+            dashboards::router(Arc::clone(&riskflow.warehouse), currency)
                 .merge(dashboards::alerts_router(Arc::clone(&riskflow.warehouse), Arc::clone(&watch)))
                 .merge(dashboards::drift_router(watch))
                 .merge(dashboards::models_router(riskflow.pages(monitoring)))

@@ -94,6 +94,7 @@ fn a_better_challenger_is_seen_to_be_better() {
     let compared = server.get(path).json();
     assert_eq!((&compared["verdict"], &compared["state"]), (&json!("promote"), &json!("mature")), "{compared}");
     assert_eq!((&compared["events"], &compared["outcomes"]["bad"]), (&json!(EVENTS), &json!(EVENTS / 5)));
+    assert_eq!((&compared["currency"], &compared["other_currency"]), (&json!("EUR"), &json!(0)));
     assert_eq!(compared["contest"]["champion"]["figures"]["auc"]["point"], 0.5);
     assert_eq!(server.get(path).json(), compared, "it is kept");
     let performance = server.get("/v1/monitor/performance").json();
@@ -123,7 +124,14 @@ fn a_better_challenger_is_seen_to_be_better() {
     let again = json_lines(&run_well(&[with_file.as_slice(), &["--json"]].concat())).remove(0);
     assert_eq!(again, compared);
     let said = run_well(&with_file).stdout;
-    for part in ["card_fraud: 2 against 1, promote", "average precision", "approve -> ", "guardrail", "review: recall"] {
+    for part in [
+        "card_fraud: 2 against 1, promote",
+        "average precision",
+        "approve -> ",
+        "guardrail",
+        "review: recall",
+        "decline: money stopped, EUR",
+    ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
 

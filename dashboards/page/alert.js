@@ -1,11 +1,11 @@
 // One alert: what it is about, why it was raised, what is usual, what else is known, and what to do with it. Everything that is done goes with the version that was
 // seen, so that two people never undo each other's work without a word.
 
-import { age, ask, claimNext, isCommand, money, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, table, turnedOut, when } from "./desk.js";
+import { age, ask, claimNext, isCommand, OUTCOMES, pill, place, refusal, say, send, state, STATES, subject, table, turnedOut, when } from "./desk.js";
 import { may } from "./ask.js";
 import { html, setText } from "./dom.js";
 import { facts, history, lists, MOST_EVENTS, placeOf, reasons, rules, verdict, wordOf } from "./event.js";
-import { count, number } from "./format.js";
+import { count, leftOut, money, number } from "./format.js";
 
 const PAUSE_MS = 5_000;
 const HISTORY_DAYS = 60;
@@ -21,6 +21,7 @@ let alert = null;
 let text = "";
 let historyOf = null;
 const labels = new Map(); // event -> [what it turned out to be, who said so]; null where nobody has said so yet
+const amounts = new Map(); // event -> [its amount, its currency]: one in another currency than the alert's is not in the alert
 const works = await may("alerts"); // who may not is shown no button
 const reviews = await may("review"); // what was escalated is theirs
 let wanted = null; // the act whose words are being written
@@ -64,12 +65,12 @@ function show() {
 }
 
 function showHead() {
-  const { severity, policy, about, events, money_minor, currency, opened_at, now, group, me } = alert;
+  const { severity, policy, about, events, money_minor, currency, other_currency, opened_at, now, group, me } = alert;
   const fact = (name, ...value) => html("div", {}, html("dt", {}, name), html("dd", {}, ...value));
   byId("head").replaceChildren(
     html("div", {}, pill(severity), html("h2", { id: "title" }, `${policy}: ${subject(alert)}`), about ? html("p", { class: "soft" }, about) : null),
     html("dl", {},
-      fact("Money", money(money_minor, currency)), fact("Events", count(events)), fact("Age", age(opened_at, now)), fact("Raised", when(opened_at)),
+      fact("Money", money(money_minor, currency), other_currency ? html("small", { class: "soft" }, `; ${leftOut(other_currency)}`) : null), fact("Events", count(events)), fact("Age", age(opened_at, now)), fact("Raised", when(opened_at)),
       fact("State", state(alert, me)), ...(group ? [fact("Group", group)] : [])));
 }
 
@@ -164,7 +165,7 @@ function showEvents() {
       html("td", {}, tickable ? tick : null),
       html("td", {}, when(occurred_at)),
       html("td", { class: "id" }, html("a", { href: placeOf("event", event_id) }, event_id)),
-      html("td", { class: "number" }, money(amount_minor, currency)),
+      html("td", { class: "number" }, money(...(amounts.get(event_id) ?? [amount_minor, currency]))),
       html("td", {}, html("b", { class: `word ${decision}` }, decision)),
       html("td", { class: "number" }, score ?? "–"),
       turnedOut(...(labels.get(event_id) ?? [])),
@@ -272,7 +273,10 @@ async function showHistory() {
     const title = html("h2", {}, `What ${entity} ${key} did`);
     try {
       const { items: events } = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=${MOST_EVENTS}&${days}`);
-      for (const { event_id, label, label_source } of events) labels.set(event_id, [label, label_source]);
+      for (const { event_id, label, label_source, amount_minor, currency } of events) {
+        labels.set(event_id, [label, label_source]);
+        amounts.set(event_id, [amount_minor, currency]);
+      }
       return [title, ...history(events, { within: ` in ${HISTORY_DAYS} days`, ours, listed: 12 })];
     } catch (error) {
       historyOf = null; // it is asked for again

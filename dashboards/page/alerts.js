@@ -1,9 +1,9 @@
 // The queue: what is to be looked at, what matters most first. Filters are in the address, so that a view can be kept and sent.
 
-import { age, ask, claimNext, isCommand, money, pill, place, refusal, say, send, SEVERITIES, span, state, subject } from "./desk.js";
+import { age, ask, claimNext, isCommand, pill, place, refusal, say, send, SEVERITIES, span, state, subject } from "./desk.js";
 import { may } from "./ask.js";
 import { html, setText, svg } from "./dom.js";
-import { count, dayName, dayNumber, isoDay } from "./format.js";
+import { count, dayName, dayNumber, isoDay, leftOut, major, minorOf, money } from "./format.js";
 import { createChart } from "./frame.js";
 import { bars } from "./marks.js";
 import { linear } from "./scales.js";
@@ -57,7 +57,8 @@ function change(changes) {
 function showFilters() {
   const from = address();
   for (const name of FIELDS) if (form.elements[name] !== document.activeElement) form.elements[name].value = from.get(name) ?? "";
-  if (form.elements.money !== document.activeElement) form.elements.money.value = from.has("money_at_least") ? from.get("money_at_least") / 100 : "";
+  // In which currency that is the first answer says.
+  if (queue && form.elements.money !== document.activeElement) form.elements.money.value = from.has("money_at_least") ? major(from.get("money_at_least"), queue.currency) : "";
   const view = from.get("state") ?? "";
   byId("views").replaceChildren(...VIEWS.map(([value, text]) => {
     const button = html("button", { type: "button", "aria-pressed": value === view }, text);
@@ -150,7 +151,7 @@ function create(item, now, me) {
     html("td", {}, html("a", { href: place(item.id) + location.search }, item.policy), item.notes ? html("small", { class: "soft" }, ` ${item.notes} ✎`) : null),
     html("td", { class: "about-cell" }, subject(item)),
     html("td", { class: "number" }, count(item.events)),
-    html("td", { class: "number" }, money(item.money_minor, item.currency)),
+    html("td", { class: "number", title: leftOut(item.other_currency) || null }, money(item.money_minor, item.currency), item.other_currency ? html("small", { class: "soft" }, ` and ${count(item.other_currency)} in other currencies`) : null),
     html("td", { class: "scored" }, html("span", {}, item.score === null ? "–" : String(item.score)), bar),
     html("td", { class: "number", title: `raised ${item.opened_at}` }, age(item.opened_at, now)),
     html("td", {}, state(item, me)),
@@ -232,7 +233,7 @@ function ticks(first, size, width) {
 form.addEventListener("submit", event => event.preventDefault());
 form.addEventListener("input", event => {
   const { name, value } = event.target;
-  if (name === "money") change({ money_at_least: value > 0 ? String(Math.round(value * 100)) : "" });
+  if (name === "money") change({ money_at_least: value > 0 ? String(minorOf(value, queue?.currency)) : "" });
   else if (FIELDS.includes(name)) change({ [name]: value.trim() });
 });
 byId("next").addEventListener("click", () => claimNext(nextQuery(), byId("said")));
@@ -276,7 +277,9 @@ async function run() {
   try {
     const asked = query();
     asked.set("limit", shown);
+    const isFirst = queue === null;
     queue = await ask(`/v1/alerts?${asked}`);
+    if (isFirst) showFilters();
     showQueue();
     showDays();
   } catch (error) {

@@ -5,7 +5,7 @@
 // `describe(answer, view)`: what the frame needs, and `legend`. `view` is {mode, first, last (day numbers shown), running (the day
 // that is not over yet), thresholds, choose}.
 
-import { amount, calendar, compact, count, dayName, dayNumber, duration, percent, roundDuration } from "./format.js";
+import { calendar, compact, count, dayName, dayNumber, duration, major, money, percent, plural, roundDuration } from "./format.js";
 import { linear, logarithmic, logarithmicCounts } from "./scales.js";
 import { bars, endLabels, line, marker, shade, steps } from "./marks.js";
 
@@ -27,10 +27,10 @@ const volume = {
   silence: nothingDecided,
   describe(rows, view) {
     const items = rows.map(row => ({ at: bandOf(row, view), to: row[view.mode] }));
-    const text = view.mode === "events" ? compact : minor => compact(minor / 100);
+    const text = view.mode === "events" ? compact : minor => compact(major(minor, rows[0].currency));
     return {
       ...byDay(rows, view, row => ({
-        rows: [{ kind: "volume", name: "events", value: count(row.events) }, { name: "amount", value: amount(row.amount_minor) }],
+        rows: [{ kind: "volume", name: "events", value: count(row.events) }, { name: "amount", value: money(row.amount_minor, row.currency) }, ...others(row)],
       })),
       label: `${view.mode === "events" ? "Events" : "Amount"} per day`,
       y: linear(most(items, item => item.to), text),
@@ -157,7 +157,8 @@ const detection = {
           { name: "known bad", value: count(row.bad) },
           { name: "flagged", value: count(row.flagged) },
           { name: "caught", value: count(row.caught) },
-          { name: "money stopped", value: `${amount(row.caught_amount_minor)} of ${amount(row.bad_amount_minor)}` },
+          { name: "money stopped", value: `${money(row.caught_amount_minor, row.currency)} of ${money(row.bad_amount_minor, row.currency)}` },
+          ...others(row),
           { name: "labels in", value: `${percent(row.labelled / Math.max(1, row.decisions))} of ${count(row.decisions)}` },
         ],
         note: mature(row) ? null : "Too early to judge: labels are still arriving",
@@ -178,6 +179,8 @@ const detection = {
 export const CHARTS = [volume, decisionMix, scoreDistribution, latency, detection];
 
 const share = value => (value === null ? "not known yet" : percent(value));
+// What of a day its money leaves out.
+const others = ({ other_currency: events }) => (events ? [{ name: "in other currencies, left out of the money", value: plural(events, "event") }] : []);
 const bandOf = (row, view) => dayNumber(row.day) - view.first;
 const most = (items, value) => items.reduce((top, item) => Math.max(top, value(item)), 0);
 const tickPercent = share => `${Number((share * 100).toPrecision(3))} %`;

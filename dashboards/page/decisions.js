@@ -3,7 +3,7 @@
 
 import { html, setText } from "./dom.js";
 import { placeOf } from "./event.js";
-import { amount, count, duration, percent, time } from "./format.js";
+import { count, duration, money, percent, time } from "./format.js";
 
 const body = document.querySelector("#decisions tbody");
 const held = document.getElementById("held");
@@ -64,13 +64,13 @@ function release() {
 const isHeld = () => body.rows.length > 0 && (pointed || body.querySelector(":focus-visible") !== null);
 
 function create(decision, fresh) {
-  const { event_id, occurred_at, amount_minor, score, probability, model, model_version, total_us } = decision;
+  const { event_id, occurred_at, amount_minor, currency, score, probability, model, model_version, total_us } = decision;
   const bar = html("i", { class: `score ${decision.decision}` });
   bar.style.setProperty("--score", (score ?? 0) / 1000);
   const row = html("tr", { class: fresh ? "fresh" : null },
     html("td", {}, html("time", { datetime: occurred_at }, time(occurred_at))),
     html("td", {}, html("a", { href: placeOf("event", event_id) }, event_id)),
-    html("td", { class: "number" }, amount_minor === null ? "–" : amount(amount_minor)),
+    html("td", { class: "number" }, money(amount_minor, currency)),
     html("td", {}, html("b", { class: `word ${decision.decision}` }, decision.decision)),
     html("td", { class: "scored" }, html("span", {}, score === null ? "–" : String(score)), bar),
     html("td", { class: "wide number" }, probability === null ? "–" : percent(probability)),

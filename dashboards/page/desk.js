@@ -1,4 +1,4 @@
-// What both pages of the alert desk need: words, ages and money as people at a desk read them, and how something is done with an alert. Times are UTC, as
+// What both pages of the alert desk need: words and ages as people at a desk read them, and how something is done with an alert. Times are UTC, as
 // everywhere, and in the reader's zone when pointed at, since people talk about them; ages go by the server's clock.
 
 import { explain, textOf } from "./ask.js";
@@ -39,17 +39,6 @@ export function span(seconds) {
   if (hours < 24) return `${hours} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
   const days = Math.floor(hours / 24);
   return days < 10 && hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
-}
-
-const formats = new Map();
-
-// Minor units in their currency, with as many decimals as it has.
-export function money(minor, currency) {
-  if (minor === null || minor === undefined) return "–";
-  const known = currency ?? "EUR";
-  if (!formats.has(known)) formats.set(known, new Intl.NumberFormat("en", currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
-  const format = formats.get(known);
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
 }
 
 export const pill = severity => html("b", { class: `pill ${severity}` }, severity);

@@ -1,8 +1,8 @@
 // The side panel: one decision in full. What was decided, why, from which numbers, how fast, and what it turned out to be. Or what one entity did.
 
-import { money, table, turnedOut, when } from "./desk.js";
+import { table, turnedOut, when } from "./desk.js";
 import { html } from "./dom.js";
-import { amount, count, dateTime, duration, fullTime, number, percent, plural } from "./format.js";
+import { count, dateTime, duration, fullTime, money, number, percent, plural } from "./format.js";
 
 const panel = document.getElementById("event");
 const STAGES = ["queue", "features", "model", "policy"];
@@ -71,7 +71,7 @@ function gauge(decision, score, { review, decline }) {
 
 export function facts({ amount_minor, currency, entities, attributes, occurred_at, received_at, decided_at, engine_mode, decision_id }) {
   return section("Facts", pairs([
-    ["Amount", amount_minor === null ? "none" : `${amount(amount_minor)} ${currency ?? ""}`],
+    ["Amount", amount_minor === null ? "none" : money(amount_minor, currency)],
     ...Object.entries(entities).map(([entity, key]) => [entity, html("a", { href: placeOf("entity", entity, key) }, key)]),
     ...Object.entries(attributes),
     ["Happened", fullTime(occurred_at)],

@@ -1,10 +1,8 @@
 // The row of key figures: each is {name, value, note}, a plain function of the answers for the days shown and of the status.
 
-import { amount, compact, count, duration, percent, rate } from "./format.js";
+import { count, duration, leftOut, money, percent, rate, shortMoney } from "./format.js";
 
 const NONE = "–";
-// Ten million in minor units: from here on an amount is too long for its place.
-const COMPACT_FROM = 1_000_000_000;
 
 // `answers` maps questions to their answers (undefined where there is none yet).
 export function figures(answers, status) {
@@ -42,12 +40,14 @@ function detection({ detection: days }) {
   const [decisions, labelled] = [sum(days ?? [], "decisions"), sum(days ?? [], "labelled")];
   if (labelled === 0) return names.map(name => ({ ...none(name), note: days?.length ? "no labels yet" : "" }));
   const [bad, caught, hits] = [sum(days, "bad"), sum(days, "caught"), sum(days, "flagged")];
-  const [stopped, lost] = [sum(days, "caught_amount_minor"), sum(days, "bad_amount_minor")];
+  const [stopped, lost, others] = [sum(days, "caught_amount_minor"), sum(days, "bad_amount_minor"), sum(days, "other_currency")];
+  const [{ currency }] = days;
+  const ofLost = lost ? `${percent(stopped / lost)} of ${money(lost, currency)} in bad ones` : others ? "" : "nothing bad so far";
   return [
     [percent(labelled / decisions), `${count(labelled)} of ${count(decisions)}`],
     [share(caught, bad), `${count(caught)} of ${count(bad)} bad ones caught`],
     [share(caught, hits), `${count(caught)} of ${count(hits)} flagged were bad`],
-    [stopped < COMPACT_FROM ? amount(stopped) : compact(stopped / 100), lost ? `${percent(stopped / lost)} of ${amount(lost)} in bad ones` : "nothing bad so far"],
+    [shortMoney(stopped, currency), [ofLost, leftOut(others)].filter(Boolean).join("; ")],
   ].map(([value, note], index) => ({ name: names[index], value, note }));
 }
 

@@ -3,7 +3,6 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
-const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 const DAY_MS = 86_400_000;
@@ -15,8 +14,39 @@ export const compact = value => short.format(value);
 export const number = value => exact.format(value);
 export const rate = value => (value < 100 ? oneDigit : whole).format(value);
 
-// Minor units with two decimals: 123456 is 1,234.56.
-export const amount = minor => money.format(minor / 100);
+// Decimals of the currencies that have not two, by ISO 4217 as the program has them: browsers know cash, and leave out decimals that minor units have.
+const DECIMALS = [
+  [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
+  [3, "BHD IQD JOD KWD LYD OMR TND"],
+  [4, "CLF UYW"],
+];
+const decimalsOf = currency => DECIMALS.find(([, codes]) => codes.split(" ").includes(currency))?.[0] ?? 2;
+
+// Minor units in whole ones, and back.
+export const major = (minor, currency) => minor / 10 ** decimalsOf(currency);
+export const minorOf = (major, currency) => Math.round(major * 10 ** decimalsOf(currency));
+
+const moneyFormats = new Map(); // what is written how -> its format
+
+function moneyFormat(currency, options) {
+  const key = JSON.stringify([currency, options]);
+  if (!moneyFormats.has(key)) moneyFormats.set(key, new Intl.NumberFormat("en", { ...(currency && { style: "currency", currency }), ...options }));
+  return moneyFormats.get(key);
+}
+
+// Minor units as money of their currency: 123456 of EUR is €1,234.56, of JPY ¥123,456. Without a currency it is a number alone.
+export function money(minor, currency) {
+  if (minor === null || minor === undefined) return "–";
+  const decimals = decimalsOf(currency);
+  return moneyFormat(currency, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(major(minor, currency));
+}
+
+// The same of large sums, of which nobody reads the cents, and where there is little room.
+export const roundMoney = (minor, currency) => (Math.abs(major(minor, currency)) < 100_000 ? money(minor, currency) : moneyFormat(currency, { maximumFractionDigits: 0 }).format(major(minor, currency)));
+export const shortMoney = (minor, currency) => (Math.abs(major(minor, currency)) < 10_000_000 ? money(minor, currency) : moneyFormat(currency, { notation: "compact", maximumSignificantDigits: 3 }).format(major(minor, currency)));
+
+// What is said beside money that leaves some events out; nothing where it does not.
+export const leftOut = events => (events ? (events === 1 ? "1 event in another currency is not in it" : `${count(events)} events in other currencies are not in it`) : "");
 
 // A share of 1 in percent; small ones keep two digits, and a part of something never reads as nothing or all of it.
 export function percent(share) {

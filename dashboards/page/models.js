@@ -3,7 +3,7 @@
 
 import { explain, Refusal, textOf } from "./ask.js";
 import { html, sayAt, setText, svg } from "./dom.js";
-import { amount, count, fullTime, percent, plural } from "./format.js";
+import { count, fullTime, leftOut, money, percent, plural, roundMoney } from "./format.js";
 import { createChart } from "./frame.js";
 import { MATURITY } from "./maturity.js";
 import { all, may, showWaiting } from "./proposals.js";
@@ -125,7 +125,8 @@ function showComparison() {
   setText(title, state === "no_data" ? "No data" : { promote: "Promote", keep: "Keep the champion", need_more: `${summary[0].toUpperCase()}${summary.slice(1)}` }[verdict]);
   const { entities } = comparison.contest;
   const whose = entities === null ? " (each taken as independent)" : entities > 0 ? ` (of ${plural(entities, "entity", "entities")})` : "";
-  setText(byId("scope"), `${comparison.model} ${comparison.challenger} against ${comparison.champion}: ${plural(events, "event")} that both scored, ${count(judged(outcomes))} judged${whose}, ${count(outcomes.bad)} bad. Of the bad ones ${interval(maturity, percent)} are known by now.`);
+  const others = comparison.other_currency ? ` Money is in ${comparison.currency}; ${leftOut(comparison.other_currency)}.` : "";
+  setText(byId("scope"), `${comparison.model} ${comparison.challenger} against ${comparison.champion}: ${plural(events, "event")} that both scored, ${count(judged(outcomes))} judged${whose}, ${count(outcomes.bad)} bad. Of the bad ones ${interval(maturity, percent)} are known by now.${others}`);
   byId("reasons").replaceChildren(...reasons.map(reason => html("li", {}, reason)));
   byId("guardrails").replaceChildren(...guardrails.map(({ name, state: stands, value, limit }) => html("li", { class: stands },
     html("b", {}, GUARDRAILS[name]), html("span", {}, STATES[stands]), html("small", {}, `${interval(value, plain)}, at most ${plain(limit)}`))));
@@ -155,14 +156,15 @@ function showFigures() {
     ["Average precision", "average_precision", contest.average_precision],
     ["KS", "ks"], ["Gini", "gini"], ["Brier, lower is better", "brier"], ["Calibration error, lower is better", "calibration_error"],
   ].map(([name, key, lead]) => [name, interval(contest.champion.figures[key], plain), interval(contest.challenger.figures[key], plain), lead && ahead(lead, plain)]);
-  contest.decisions.forEach(({ flips, ...money }, place) => {
+  const inMoney = minor => money(minor, comparison.currency);
+  contest.decisions.forEach(({ flips, ...leads }, place) => {
     const sides = [contest.champion, contest.challenger].map(side => side.decisions[place]);
     const row = (name, key, text, lead, lower) => rows.push([`From ${flips.threshold.name}: ${name}`, ...sides.map(side => interval(side[key], text)), lead && ahead(lead, text, lower)]);
     row("precision", "precision", percent);
     row("recall", "recall", percent);
     row("good for each bad", "false_positive_ratio", plain);
-    row("money stopped", "money_stopped_minor", amount, money.money_stopped_minor);
-    row("money wrongly stopped", "money_wrongly_stopped_minor", amount, money.money_wrongly_stopped_minor, true);
+    row("money stopped", "money_stopped_minor", inMoney, leads.money_stopped_minor);
+    row("money wrongly stopped", "money_wrongly_stopped_minor", inMoney, leads.money_wrongly_stopped_minor, true);
     const { model_only, champion_only, mid_p } = flips.all;
     rows.push([`From ${flips.threshold.name}: only it is right`, count(champion_only), count(model_only), `McNemar mid-p ${mid_p.toPrecision(2)}`]);
   });
@@ -274,6 +276,8 @@ function showPerformance() {
   setText(byId("performance-message"), message);
   byId("performance").hidden = Boolean(message);
   byId("scores-card").hidden = Boolean(message) || performanceBy === "rules";
+  const { currency, other_currency: others } = performance;
+  setText(byId("performance-money"), others ? `Money is in ${currency}; ${leftOut(others)}.` : "");
   if (message) return;
   byId("performance").replaceChildren(...(performanceBy === "rules" ? ruleRows(cohorts) : cohortRows(cohorts, decisionFigures)));
   if (performanceBy !== "rules") byId("scores").replaceChildren(...cohortRows(cohorts, scoreFigures));
@@ -316,7 +320,7 @@ function decisionFigures({ approval_rate: approved, flagging, expected, alerts_p
   return [
     ["Approved", approved, percent], ["Precision", flagging.precision, percent, review?.precision], ["Recall", flagging.recall, percent, review?.recall],
     ["Bad money stopped", flagging.value_detection_rate, percent], ["Alerts for each bad", alerts, plain],
-    ["Money stopped", flagging.money_stopped_minor, money], ["Wrongly stopped", flagging.money_wrongly_stopped_minor, money],
+    ["Money stopped", flagging.money_stopped_minor, inRoundMoney], ["Wrongly stopped", flagging.money_wrongly_stopped_minor, inRoundMoney],
   ];
 }
 
@@ -331,7 +335,7 @@ function scoreFigures({ scores: { figures, capacity }, expected }) {
 
 function ruleRows(rules) {
   const row = ({ name, hits, flagging, alerts_per_bad: alerts }) => html("tr", {}, html("th", { scope: "row" }, name), td(count(hits)), td(count(flagging.flagged)), td(count(flagging.caught)),
-    td(interval(flagging.precision, percent)), td(interval(flagging.recall, percent)), td(interval(alerts, plain)), td(interval(flagging.money_stopped_minor, money)), td(interval(flagging.money_wrongly_stopped_minor, money)));
+    td(interval(flagging.precision, percent)), td(interval(flagging.recall, percent)), td(interval(alerts, plain)), td(interval(flagging.money_stopped_minor, inRoundMoney)), td(interval(flagging.money_wrongly_stopped_minor, inRoundMoney)));
   return [thead(["Rule", "Hits", "Judged hits", "Bad", "Precision", "Recall", "Hits for each bad", "Money stopped", "Wrongly stopped"]), html("tbody", {}, ...rules.map(row))];
 }
 
@@ -374,8 +378,7 @@ function switches(place, choices, chosen, choose) {
 const stacked = (figure, text) => (figure.lower === undefined ? [interval(figure, text)] : [text(figure.point), html("small", {}, `${text(figure.lower)} to ${text(figure.upper)}`)]);
 const thead = names => html("thead", {}, html("tr", {}, ...names.map((name, place) => html("th", { scope: "col", class: place ? "number" : null }, name))));
 const td = (...cells) => html("td", { class: "number" }, ...cells);
-// Of large amounts nobody reads the cents.
-const money = minor => (Math.abs(minor) < 10_000_000 ? amount(minor) : count(minor / 100));
+const inRoundMoney = minor => roundMoney(minor, performance.currency);
 const plain = value => (Math.abs(value) >= 100 ? count(value) : value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) < 0.1 ? 4 : 3));
 
 let running = null;

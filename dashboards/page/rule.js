@@ -3,7 +3,7 @@
 import { Refusal } from "./ask.js";
 import { ask, refusal, say, send, table } from "./desk.js";
 import { html, sayAt, setText } from "./dom.js";
-import { amount, count, dayName, dayNumber, percent } from "./format.js";
+import { count, dayName, dayNumber, money, percent } from "./format.js";
 import { alters, changesOf, diff, isAlone, make, may, moment, stateOf, stateText, tell } from "./proposals.js";
 import { createTrial, tiles } from "./trial.js";
 
@@ -202,7 +202,8 @@ export function openRule(id, { refresh, days, figures }) {
 
   function showFigures() {
     if (!rule || !figures()) return;
-    const { hits = alters(rule) ? 0 : null, flagging } = figures().get(rule.id) ?? {};
+    const { hits = alters(rule) ? 0 : null, flagging, currency } = figures().get(rule.id) ?? {};
+    const inMoney = minor => money(minor, currency);
     byId("lately").hidden = false;
     days().then(range => setText(byId("lately-about"), range ? `${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}, all its versions, by what is known by now.` : ""), () => {});
     const figure = (figure, text) => (figure ? (figure.point === undefined ? "not known" : text(figure.point)) : "–");
@@ -211,8 +212,8 @@ export function openRule(id, { refresh, days, figures }) {
       ["Hits", hits === null ? "–" : count(hits), flagging ? `${count(flagging.flagged)} of them judged, ${count(flagging.caught)} bad` : hits === null ? "counted here while it is active or rolled out; try it on the past" : ""],
       ["Precision", figure(flagging?.precision, percent), between(flagging?.precision, percent)],
       ["Recall", figure(flagging?.recall, percent), between(flagging?.recall, percent)],
-      ["Money stopped", figure(flagging?.money_stopped_minor, amount), between(flagging?.money_stopped_minor, amount)],
-      ["Wrongly stopped", figure(flagging?.money_wrongly_stopped_minor, amount), between(flagging?.money_wrongly_stopped_minor, amount)],
+      ["Money stopped", figure(flagging?.money_stopped_minor, inMoney), between(flagging?.money_stopped_minor, inMoney)],
+      ["Wrongly stopped", figure(flagging?.money_wrongly_stopped_minor, inMoney), between(flagging?.money_wrongly_stopped_minor, inMoney)],
     ]);
   }
 

@@ -3,7 +3,7 @@
 
 import { ask, isCommand, refusal } from "./desk.js";
 import { html, setText } from "./dom.js";
-import { amount, count, dayName, dayNumber, isoDay, percent, plural } from "./format.js";
+import { count, dayName, dayNumber, isoDay, leftOut, money, percent, plural } from "./format.js";
 import { showList, showLists } from "./lists.js";
 import { all, alters, may, showWaiting, stateOf, stateText } from "./proposals.js";
 import { interval } from "./rivals.js";
@@ -67,9 +67,9 @@ async function showFigures() {
   isCounting = true;
   try {
     const range = await lately();
-    const found = range ? (await ask(`/v1/monitor/performance?from=${range.from}&to=${range.to}`)).rules : [];
-    figures = new Map(found.map(rule => [rule.name, rule]));
-    setText(byId("figures-of"), range ? `Hits, and what is known of them, from ${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}. Rules in shadow are not among them: try those on the past.` : "Nothing was decided yet: there are no hits.");
+    const { rules: found, currency, other_currency: others } = range ? await ask(`/v1/monitor/performance?from=${range.from}&to=${range.to}`) : { rules: [] };
+    figures = new Map(found.map(rule => [rule.name, { ...rule, currency }]));
+    setText(byId("figures-of"), range ? `Hits, and what is known of them, from ${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}. Rules in shadow are not among them: try those on the past.${others ? ` Money is in ${currency}; ${leftOut(others)}.` : ""}` : "Nothing was decided yet: there are no hits.");
   } catch (error) {
     setText(byId("figures-of"), `How rules did is not known: ${refusal(error)}`);
   }
@@ -115,7 +115,7 @@ function row(rule) {
     html("td", { class: "wide" }, `${rule.version}, `, html("span", { class: "soft" }, rule.author)),
     html("td", { class: "number" }, known ? count(known.hits) : figures && alters(rule) ? "0" : "–"),
     html("td", { class: "number" }, known ? short(known.flagging.precision, percent) : "–"),
-    html("td", { class: "number wide" }, known ? short(known.flagging.money_stopped_minor, amount) : "–"));
+    html("td", { class: "number wide" }, known ? short(known.flagging.money_stopped_minor, minor => money(minor, known.currency)) : "–"));
 }
 
 const signed = points => `${points > 0 ? "+" : "−"}${Math.abs(points)}`;

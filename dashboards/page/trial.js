@@ -1,8 +1,8 @@
 // A backtest of a rule as it is written: which past, and what would have come of it.
 
-import { money, refusal, send, table } from "./desk.js";
+import { refusal, send, table } from "./desk.js";
 import { html, setText } from "./dom.js";
-import { count, dayName, dayNumber, percent, plural } from "./format.js";
+import { count, dayName, dayNumber, money, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
 import { bars } from "./marks.js";
 import { linear } from "./scales.js";

@@ -7,11 +7,19 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use ingest::{Timestamp, with_causes};
+use ingest::{Currency, Timestamp, with_causes};
 use monitor::questions::NewestDecision;
 use monitor::{Days, Warehouse, questions};
 use scoring::api::{InPath, Page, Problem};
 use serde::Serialize;
+
+/// What the live page is made of.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) warehouse: Arc<dyn Warehouse>,
+    /// What money is told in.
+    pub(crate) currency: Currency,
+}
 
 /// The parameters of a query, as they are written.
 pub(crate) type Queried = Result<Query<Vec<(String, String)>>, QueryRejection>;
@@ -64,34 +72,39 @@ struct Latency {
         ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
     ),
     responses(
-        (status = 200, description = "the answer, as the page draws it", body = serde_json::Value),
+        (
+            status = 200,
+            description = "the answer, as the page draws it; money is in `currency`, without that of `other_currency` events in others",
+            body = serde_json::Value,
+        ),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such question", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn answer(
-    State(warehouse): State<Arc<dyn Warehouse>>,
+    State(live): State<Live>,
     InPath(question): InPath<String>,
     query: Queried,
 ) -> Result<Response, Problem> {
     let days = days(&parameters(query, &DAYS)?)?;
-    answered(&*warehouse, &question, days)
+    answered(&live, &question, days)
         .await
         .map_err(unanswered)?
         .ok_or_else(|| Problem::not_found(format!("there is no question `{question}`")))
 }
 
 /// `None` when there is no such question.
-async fn answered(warehouse: &dyn Warehouse, question: &str, days: Days) -> Result<Option<Response>, monitor::Error> {
+async fn answered(live: &Live, question: &str, days: Days) -> Result<Option<Response>, monitor::Error> {
+    let (warehouse, currency) = (&*live.warehouse, live.currency);
     Ok(Some(match question {
-        "volume" => Json(questions::volume(warehouse, days).await?).into_response(),
+        "volume" => Json(questions::volume(warehouse, days, currency).await?).into_response(),
         "decision-mix" => Json(questions::decision_mix(warehouse, days).await?).into_response(),
         "score-distribution" => Json(questions::score_distribution(warehouse, days).await?).into_response(),
         "latency" => {
             let overall = questions::latency_overall(warehouse, days).await?;
             Json(Latency { overall, days: questions::latency(warehouse, days).await? }).into_response()
         }
-        "detection" => Json(questions::detection(warehouse, days).await?).into_response(),
+        "detection" => Json(questions::detection(warehouse, days, currency).await?).into_response(),
         _ => return Ok(None),
     }))
 }
@@ -162,12 +175,9 @@ impl Listed {
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn newest(
-    State(warehouse): State<Arc<dyn Warehouse>>,
-    query: Queried,
-) -> Result<Json<Page<NewestDecision>>, Problem> {
+pub(crate) async fn newest(State(live): State<Live>, query: Queried) -> Result<Json<Page<NewestDecision>>, Problem> {
     let listed = Listed::asked(query)?;
-    let found = questions::newest(&*warehouse, listed.days, listed.before, listed.rows()).await.map_err(unanswered)?;
+    let found = questions::newest(&*live.warehouse, listed.days, listed.before, listed.rows()).await.map_err(unanswered)?;
     Ok(Json(listed.page(found, |decision| decision.log_position)))
 }
 

@@ -18,9 +18,12 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
+use ingest::Currency;
 use monitor::{Warehouse, Watch, experiment, performance};
 use scoring::Registry;
 use utoipa::OpenApi;
+
+use self::answers::Live;
 
 /// Scripts and styles come as files of their own from here; markup made from text is refused even if a script should try it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -35,6 +38,8 @@ pub struct Sources {
     pub registry: Arc<dyn Registry>,
     /// The name of the model that decides.
     pub model: String,
+    /// What money is told in: the currency of the pipeline.
+    pub currency: Currency,
     /// How performance is measured.
     pub performance: performance::Policy,
     /// How a challenger is judged.
@@ -48,9 +53,9 @@ pub struct Sources {
 /// `/v1/audit`, `/v1/users`, `/v1/rules`, `/v1/lists` and `/v1/changes`.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
-/// open at that end. What cannot be answered is a problem as in RFC 9457: 400 with the field named, 404, or 503 when the
-/// warehouse fails.
-pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
+/// open at that end. Money is told in `currency`. What cannot be answered is a problem as in RFC 9457: 400 with the field named,
+/// 404, or 503 when the warehouse fails.
+pub fn router(warehouse: Arc<dyn Warehouse>, currency: Currency) -> Router {
     Router::new()
         .route("/", get(assets::page))
         .route("/login", get(assets::login))
@@ -60,7 +65,7 @@ pub fn router(warehouse: Arc<dyn Warehouse>) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))
         .route("/v1/decisions", get(answers::newest))
-        .with_state(warehouse)
+        .with_state(Live { warehouse, currency })
         .layer(map_response(harden))
 }
 

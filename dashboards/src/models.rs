@@ -60,7 +60,11 @@ pub(crate) fn router(sources: Sources) -> Router {
         ("as_of" = Option<String>, Query, description = "what was observed later is not known; the newest moment that is known of by default"),
     ),
     responses(
-        (status = 200, description = "the figures", body = serde_json::Value),
+        (
+            status = 200,
+            description = "the figures; money is in `currency`, without that of `other_currency` events in others",
+            body = serde_json::Value,
+        ),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -74,7 +78,7 @@ pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Querie
                 Some(_) => Written::default(),
                 None => Written::read(&*sources.warehouse, &sources.model).await.map_err(unanswered)?,
             };
-            let request = performance::Request { days, as_of, segments, written };
+            let request = performance::Request { days, as_of, currency: sources.currency, segments, written };
             performance::performance(&*sources.warehouse, &request, &sources.performance).await.map_err(unanswered)
         })
         .await
@@ -94,15 +98,19 @@ pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Querie
         ("as_of" = Option<String>, Query, description = "what was observed later is not known; the newest moment that is known of by default"),
     ),
     responses(
-        (status = 200, description = "the two on the same events", body = serde_json::Value),
+        (
+            status = 200,
+            description = "the two on the same events; money is in `currency`, without that of `other_currency` events in others",
+            body = serde_json::Value,
+        ),
         (status = 400, description = "a parameter is not valid", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "there is no such version", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn comparison(State(models): State<Arc<Models>>, query: Queried) -> Result<Response, Problem> {
     let Asked { days, as_of, versions: [champion, challenger] } = asked(query, ["champion", "challenger"])?;
-    let model = models.sources.model.clone();
-    let request = experiment::Request { model, champion, challenger, days, as_of };
+    let (model, currency) = (models.sources.model.clone(), models.sources.currency);
+    let request = experiment::Request { model, champion, challenger, days, as_of, currency };
     models
         .answer(format!("comparison {request:?}"), async move |sources| {
             let about = |version: u32| sources.registry.load(&request.model, version).map(|artifact| artifact.about);

@@ -1,9 +1,10 @@
 //! Over real HTTP, against a warehouse that notes what it is asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use ingest::Currency;
 use ingest::log::Position;
 use monitor::warehouse::{Answer, RecordBatch};
 use monitor::{Days, Error, Monitoring, Projected, Question, Slot, Warehouse, Watch};
@@ -64,6 +65,7 @@ pub(crate) fn sources(warehouse: &Arc<Asked>, registry: &Arc<FileRegistry>) -> S
         warehouse: Arc::clone(warehouse) as _,
         registry: Arc::clone(registry) as _,
         model: "card_fraud".to_owned(),
+        currency: Currency::default(),
         performance: monitor::performance::Policy::default(),
         experiment: monitor::experiment::Policy::default(),
         segments: Vec::new(),
@@ -79,7 +81,7 @@ async fn get(warehouse: &Arc<Asked>, path: &str) -> Reply {
     let pipeline = Pipeline::parse(include_str!("../../pipelines/card_fraud_handbook.toml"), "p.toml").unwrap();
     let sources = sources(warehouse, &registry);
     let watch = Watch::new(Arc::clone(warehouse) as _, registry, Arc::new(pipeline), Monitoring::default());
-    let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>);
+    let router = crate::router(Arc::clone(warehouse) as Arc<dyn Warehouse>, Currency::default());
     let router = router.merge(crate::models_router(sources));
     let watch = Arc::new(watch);
     let router =
@@ -193,14 +195,16 @@ async fn a_path_asks_its_questions_of_its_days() {
     };
     let day = |text: &str| Some(text.parse().unwrap());
     let week = Days::between(day("2018-08-01"), day("2018-08-07"));
-    check("/v1/monitor/volume", &[Question::Volume(Days::ALL)], "[]").await;
-    check("/v1/monitor/volume?from=2018-08-01&to=2018-08-07", &[Question::Volume(week)], "[]").await;
-    check("/v1/monitor/volume?from=2018-08-01", &[Question::Volume(Days::between(day("2018-08-01"), None))], "[]").await;
+    let currency = Currency::default();
+    let volume = |days: Days| [Question::Volume { days, currency }];
+    check("/v1/monitor/volume", &volume(Days::ALL), "[]").await;
+    check("/v1/monitor/volume?from=2018-08-01&to=2018-08-07", &volume(week), "[]").await;
+    check("/v1/monitor/volume?from=2018-08-01", &volume(Days::between(day("2018-08-01"), None)), "[]").await;
     check("/v1/monitor/decision-mix?to=2018-08-07", &[Question::DecisionMix(Days::between(None, day("2018-08-07")))], "[]").await;
     check("/v1/monitor/score-distribution", &[Question::ScoreDistribution(Days::ALL)], "[]").await;
     let both = [Question::LatencyOverall(Days::ALL), Question::Latency(Days::ALL)];
     check("/v1/monitor/latency", &both, r#"{"overall":null,"days":[]}"#).await;
-    check("/v1/monitor/detection", &[Question::Detection(Days::ALL)], "[]").await;
+    check("/v1/monitor/detection", &[Question::Detection { days: Days::ALL, currency }], "[]").await;
 }
 
 #[tokio::test]
@@ -303,6 +307,23 @@ fn every_file_of_the_page_is_in_the_binary() {
         .filter(|name| !name.ends_with(".html"))
         .collect();
     assert_eq!(files, ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect());
+}
+
+/// As `[0, "JPY KRW"]`, line by line.
+#[test]
+fn the_page_has_the_decimals_of_the_program() {
+    let table = include_str!("../page/format.js").split_once("const DECIMALS = [").expect("the table").1;
+    let lines = table.lines().skip(1).map_while(|line| line.trim().strip_prefix('[')?.strip_suffix("\"],"));
+    let told: BTreeMap<&str, u32> = lines
+        .map(|line| line.split_once(", \"").expect("decimals, then codes"))
+        .flat_map(|(decimals, codes)| codes.split(' ').map(move |code| (code, decimals.parse().expect("a number"))))
+        .collect();
+    assert_eq!(told.len(), 26);
+    let letters = || 'A'..='Z';
+    for code in letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| String::from_iter([a, b, c])))) {
+        let digits = Currency::new(&code).expect("three capital letters").minor_digits();
+        assert_eq!(told.get(code.as_str()).copied().unwrap_or(2), digits, "{code}");
+    }
 }
 
 #[test]

@@ -64,6 +64,31 @@ impl Currency {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("capital ASCII letters are UTF-8")
     }
+
+    /// How many decimals its amounts have, 0 to 4: ten to that power of minor units are one of it. As ISO 4217 says (list one, table
+    /// A.1), and 2 of codes that it does not know or that have no minor units, such as gold.
+    pub fn minor_digits(self) -> u32 {
+        match self.as_str() {
+            "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
+            | "XAF" | "XOF" | "XPF" => 0,
+            "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+            "CLF" | "UYW" => 4,
+            _ => 2,
+        }
+    }
+
+    /// Minor units as people write them, without the code: 123456 in EUR is `1234.56`, in JPY `123456`.
+    pub fn text(self, minor: f64) -> String {
+        let digits = self.minor_digits();
+        format!("{:.*}", digits as usize, minor / 10_f64.powi(digits as i32))
+    }
+}
+
+/// That of a pipeline which names none.
+impl Default for Currency {
+    fn default() -> Self {
+        Self(*b"EUR")
+    }
 }
 
 impl fmt::Display for Currency {
@@ -172,4 +197,27 @@ pub struct Event {
     pub attributes: Vec<Option<Value>>,
     /// The event that this one corrects; it stays what it was, and so does its decision.
     pub supersedes: Option<EventId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_the_decimals_of_their_currency() {
+        let check = |code: &str, minor: f64, digits: u32, text: &str| {
+            let currency = Currency::new(code).unwrap();
+            assert_eq!((currency.minor_digits(), currency.text(minor).as_str()), (digits, text), "{code}");
+        };
+        check("EUR", 123_456.0, 2, "1234.56");
+        check("USD", -5.0, 2, "-0.05");
+        check("HUF", 123_456.0, 2, "1234.56");
+        check("JPY", 123_456.0, 0, "123456");
+        check("XAF", 0.0, 0, "0");
+        check("KWD", 123_456.0, 3, "123.456");
+        check("IQD", 1.0, 3, "0.001");
+        check("CLF", 123_456.0, 4, "12.3456");
+        check("XTS", 100.0, 2, "1.00");
+        assert_eq!(Currency::default().as_str(), "EUR");
+    }
 }

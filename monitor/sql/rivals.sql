@@ -1,4 +1,5 @@
 -- What did two versions of a model say of each event of some days, and what was known of it as of a moment? In the order of the log.
+-- An event in another currency than the one that is asked for says which.
 WITH known AS (
     SELECT event_id, label IN ('fraud', 'default') AS bad, amount_minor AS loss_minor
     FROM labels
@@ -13,11 +14,17 @@ challenger AS (
     SELECT event_position, probability
     FROM scores
     WHERE day BETWEEN $first AND $last AND model = $model AND model_version = $challenger
+),
+elsewhere AS (
+    SELECT log_position AS elsewhere_position, currency
+    FROM events
+    WHERE day BETWEEN $first AND $last AND currency <> $currency
 )
 SELECT
     decisions.event_position AS event_position,
     decisions.occurred_at AS occurred_at,
     decisions.amount_minor AS amount_minor,
+    elsewhere.currency AS other_currency,
     decisions.decision AS decision,
     decisions.model_version AS model_version,
     decisions.model_us AS model_us,
@@ -31,5 +38,6 @@ FROM decisions
 LEFT JOIN champion ON champion.event_position = decisions.event_position
 LEFT JOIN challenger ON challenger.event_position = decisions.event_position
 LEFT JOIN known ON known.event_id = decisions.event_id
+LEFT JOIN elsewhere ON elsewhere.elsewhere_position = decisions.event_position
 WHERE decisions.day BETWEEN $first AND $last AND decisions.occurred_at <= $as_of
 ORDER BY decisions.event_position

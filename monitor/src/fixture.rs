@@ -55,10 +55,19 @@ pub(crate) fn event_at(position: u64, event_id: &str, occurred_at: Timestamp, mi
 }
 
 pub(crate) fn event_of(position: u64, event_id: &str, occurred_at: Timestamp, minor: i64, card: &str) -> Record {
+    happened(position, event_id, occurred_at, Amount::new(minor, Currency::default()), card)
+}
+
+/// An event in a currency of its own.
+pub(crate) fn event_in(position: u64, event_id: &str, occurred_at: &str, minor: i64, currency: &str) -> Record {
+    happened(position, event_id, time(occurred_at), Amount::new(minor, Currency::new(currency).unwrap()), "card_1")
+}
+
+fn happened(position: u64, event_id: &str, occurred_at: Timestamp, amount: Option<Amount>, card: &str) -> Record {
     let event = Event {
         event_id: id(event_id),
         occurred_at,
-        amount: Amount::new(minor, Currency::new("EUR").unwrap()),
+        amount,
         entities: vec![Some(card.into()), None],
         attributes: vec![Some(Value::Text("ecom".into())), Some(Value::Integer(3))],
         supersedes: None,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ingest::{Duration, Timestamp, with_causes};
+use ingest::{Currency, Duration, Timestamp, with_causes};
 use scoring::Registry;
 
 use crate::drift::window_start;
@@ -27,6 +27,8 @@ pub struct Judge {
     pub registry: Arc<dyn Registry>,
     /// The model that decides.
     pub model: String,
+    /// What money is told in: the currency of the pipeline.
+    pub currency: Currency,
     /// How.
     pub monitoring: Monitoring,
 }
@@ -61,12 +63,12 @@ impl Judge {
     /// When the warehouse does not answer or take the figures. What was written until then stays.
     pub async fn once(&self, champion: Option<u32>, challengers: &[u32]) -> Result<Findings, Error> {
         let Self { warehouse, model, monitoring, .. } = self;
-        let as_of = performance::as_of(&**warehouse, None).await?;
+        let (as_of, currency) = (performance::as_of(&**warehouse, None).await?, self.currency);
         // Whole weeks: of a part of one less is known.
         let since = window_start(Window::Week, as_of - Duration::days(DAYS));
         let days = Days::between((as_of > Timestamp::from_micros(0)).then_some(since), None);
         let written = concept::Written::read(&**warehouse, model).await?;
-        let request = performance::Request { days, as_of: Some(as_of), segments: Vec::new(), written };
+        let request = performance::Request { days, as_of: Some(as_of), currency, segments: Vec::new(), written };
         let figures = performance::performance(&**warehouse, &request, &monitoring.performance).await?;
         performance::write_points(&**warehouse, model, &figures)?;
         let (weeks, written) = (figures.concept, request.written);
@@ -76,7 +78,8 @@ impl Judge {
         let of_champion = figures.versions.iter().find(|version| version.name == champion.to_string());
         found.fallen = of_champion.and_then(|version| monitoring.performance.retrain_below.broken(version));
         for &challenger in challengers.iter().filter(|challenger| **challenger != champion) {
-            let request = experiment::Request { model: model.clone(), champion, challenger, days, as_of: Some(as_of) };
+            let (model, as_of) = (model.clone(), Some(as_of));
+            let request = experiment::Request { model, champion, challenger, days, as_of, currency };
             match self.beside(request).await {
                 Ok(judged) => found.challengers.push(judged),
                 Err(error) => tracing::warn!(
@@ -90,7 +93,7 @@ impl Judge {
     }
 
     async fn beside(&self, request: experiment::Request) -> Result<Judged, Error> {
-        let Self { warehouse, registry, model, monitoring } = self;
+        let Self { warehouse, registry, model, monitoring, .. } = self;
         let [champion, challenger] = [request.champion, request.challenger];
         let inputs = Inputs::new(&registry.load(model, champion)?.about, &registry.load(model, challenger)?.about)?;
         let policies = (&monitoring.experiment, &monitoring.performance);

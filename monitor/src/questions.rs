@@ -10,7 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::json::writer::{JsonArray, WriterBuilder};
-use ingest::{EventId, Timestamp};
+use ingest::{Currency, EventId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -51,7 +51,12 @@ impl Days {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// See [`volume`].
-    Volume(Days),
+    Volume {
+        /// Of which days.
+        days: Days,
+        /// What money is in.
+        currency: Currency,
+    },
     /// See [`decision_mix`].
     DecisionMix(Days),
     /// See [`score_distribution`].
@@ -61,7 +66,12 @@ pub enum Question {
     /// See [`latency_overall`].
     LatencyOverall(Days),
     /// See [`detection`].
-    Detection(Days),
+    Detection {
+        /// Of which days.
+        days: Days,
+        /// What money is in.
+        currency: Currency,
+    },
     /// See [`newest`].
     Newest {
         /// Of which days.
@@ -84,6 +94,8 @@ pub enum Question {
         days: Days,
         /// What was observed later is not known.
         as_of: Timestamp,
+        /// What money is in.
+        currency: Currency,
     },
     /// What two versions of a model said of each event, and what was known of it; see [`crate::experiment`].
     Rivals {
@@ -97,6 +109,8 @@ pub enum Question {
         days: Days,
         /// What was observed later is not known.
         as_of: Timestamp,
+        /// What money is in.
+        currency: Currency,
     },
     /// How long bad events took to be known.
     Delays {
@@ -152,12 +166,12 @@ impl Question {
     /// Its name, in messages and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Volume(_) => "volume",
+            Self::Volume { .. } => "volume",
             Self::DecisionMix(_) => "decision_mix",
             Self::ScoreDistribution(_) => "score_distribution",
             Self::Latency(_) => "latency",
             Self::LatencyOverall(_) => "latency_overall",
-            Self::Detection(_) => "detection",
+            Self::Detection { .. } => "detection",
             Self::Newest { .. } => "newest",
             Self::Vectors { .. } => "vectors",
             Self::Judged { .. } => "judged",
@@ -182,13 +196,17 @@ pub struct VolumeDay {
     pub day: String,
     /// How many came.
     pub events: u64,
-    /// What they moved together, in minor units; events without an amount count nothing. Currencies are not told apart.
+    /// What they moved together, in minor units of `currency`; events without an amount count nothing.
     pub amount_minor: i64,
+    /// What money is in.
+    pub currency: Currency,
+    /// How many of them are in other currencies: their amounts are not in `amount_minor`.
+    pub other_currency: u64,
 }
 
-/// How many events came each day, and how much money did they move? Oldest day first, days without events left out.
-pub async fn volume(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<VolumeDay>, Error> {
-    ask(warehouse, Question::Volume(days)).await
+/// How many events came each day, and how much money did they move in a currency? Oldest day first, days without events left out.
+pub async fn volume(warehouse: &dyn Warehouse, days: Days, currency: Currency) -> Result<Vec<VolumeDay>, Error> {
+    ask(warehouse, Question::Volume { days, currency }).await
 }
 
 /// How a day's events were decided.
@@ -284,20 +302,24 @@ pub struct DetectionDay {
     pub flagged: u64,
     /// Those that are both bad and flagged.
     pub caught: u64,
-    /// The loss in `caught`, in minor units: the label's amount, or the event's where the label has none.
+    /// The loss in `caught`, in minor units of `currency`: the label's amount, or the event's where the label has none.
     pub caught_amount_minor: i64,
     /// The loss in `bad`, likewise.
     pub bad_amount_minor: i64,
+    /// What money is in.
+    pub currency: Currency,
+    /// How many of `bad` are in other currencies: their loss is in neither sum.
+    pub other_currency: u64,
     /// `caught / flagged`, 0 to 1; `None` when nothing labelled was flagged.
     pub precision: Option<f64>,
     /// `caught / bad`, 0 to 1; `None` when nothing is known to be bad.
     pub recall: Option<f64>,
 }
 
-/// How many of each day's bad events were caught, as far as labels have arrived? Oldest day first, days without decisions left
-/// out.
-pub async fn detection(warehouse: &dyn Warehouse, days: Days) -> Result<Vec<DetectionDay>, Error> {
-    ask(warehouse, Question::Detection(days)).await
+/// How many of each day's bad events were caught, as far as labels have arrived, with the loss in a currency? Oldest day first, days
+/// without decisions left out.
+pub async fn detection(warehouse: &dyn Warehouse, days: Days, currency: Currency) -> Result<Vec<DetectionDay>, Error> {
+    ask(warehouse, Question::Detection { days, currency }).await
 }
 
 /// An alert, and how it went.
@@ -373,6 +395,8 @@ pub struct NewestDecision {
     pub decided_at: Timestamp,
     /// Its amount in minor units, if it has one.
     pub amount_minor: Option<i64>,
+    /// The currency of the amount.
+    pub currency: Option<String>,
     /// What was decided: `approve`, `challenge`, `review`, `decline`.
     pub decision: String,
     /// 0 to 1000; `None` when no model ran.

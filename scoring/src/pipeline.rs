@@ -170,7 +170,8 @@ impl Pipeline {
         let policy_span = read.policy.span();
         let policy = read.policy.into_inner();
         policy.check().map_err(|message| fail(message, policy_span.clone()))?;
-        let reasons = ReasonTable::check(read.reasons, &plan).map_err(|(message, span)| fail(message, span))?;
+        let reasons = ReasonTable::check(read.reasons, &plan, schema.default_currency);
+        let reasons = reasons.map_err(|(message, span)| fail(message, span))?;
         let max_skew = read.time.max_skew;
         let lists = ListFile::check(read.lists, &schema).map_err(|(message, span)| fail(message, span))?;
         let (spans, rules): (Vec<Range<usize>>, Vec<Rule>) =

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use features::{Definition, Plan};
+use ingest::Currency;
 use ingest::decode::has_card_number;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -137,6 +138,8 @@ pub struct ReasonLine {
 #[derive(Clone, Debug)]
 pub struct ReasonTable {
     entries: Vec<Entry>,
+    /// What features of money are in.
+    currency: Currency,
 }
 
 #[derive(Clone, Debug)]
@@ -152,8 +155,8 @@ struct Entry {
 const MOST_REASONS: usize = 4;
 
 impl ReasonTable {
-    /// Every feature gets an entry; one that the file does not mention speaks for itself.
-    pub fn check(files: Vec<ReasonFile>, plan: &Plan) -> Result<Self, (String, Range<usize>)> {
+    /// Every feature gets an entry; one that the file does not mention speaks for itself. `currency` is what money is in.
+    pub fn check(files: Vec<ReasonFile>, plan: &Plan, currency: Currency) -> Result<Self, (String, Range<usize>)> {
         let plain = |definition: &Definition| Entry {
             feature: definition.name.clone(),
             code: definition.name.to_uppercase(),
@@ -172,7 +175,7 @@ impl ReasonTable {
             let words = std::mem::take(&mut entries[feature].words);
             entries[feature] = Entry { feature: file.feature.into_inner(), code: file.code, text: file.text, words };
         }
-        Ok(Self { entries })
+        Ok(Self { entries, currency })
     }
 
     /// What it says of every feature.
@@ -192,7 +195,7 @@ impl ReasonTable {
                 (entry.code, entry.text) = (code, text);
             }
         }
-        Self { entries }
+        Self { entries, currency: self.currency }
     }
 
     /// The part of every feature that had one, strongest first, whether it raised the score or lowered it. `usual` is what each feature
@@ -222,7 +225,7 @@ impl ReasonTable {
             word.map_or_else(|| short(number), |(_, word)| word.replace('_', " "))
         };
         let percent = |share: f64| format!("{} %", short(share * 100.0));
-        let money = |minor: f64| format!("{:.2}", minor / 100.0);
+        let money = |minor: f64| self.currency.text(minor);
         let text = entry
             .text
             .replace("{value}", &said(value, "missing", &spoken))

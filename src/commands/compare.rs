@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use evaluation::{Figure, Lead};
-use ingest::Timestamp;
 use ingest::log::Readable;
+use ingest::{Currency, Timestamp};
 use monitor::experiment::{Comparison, Flip, Inputs, Policy, Request, compare};
 use monitor::performance::State;
 use monitor::{Days, Monitoring, Projection, Warehouse};
@@ -37,7 +37,7 @@ pub struct Args {
     /// The model [default: the pipeline's, or the only one in the registry]
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     model: Option<String>,
-    /// The pipeline file, for what it says of monitoring, and to bring the end of the log into the warehouse where that lacks it
+    /// The pipeline file, for its currency (else EUR) and what it says of monitoring, and to bring in what the warehouse lacks of the log
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     pipeline: Option<PathBuf>,
     /// The first day of the events
@@ -87,7 +87,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let warehouse = crate::open_warehouse(&config).context("a server that has the warehouse can be asked with --url")?;
     catch_up(&*warehouse, &*crate::read_log(&config)?, pipeline.as_ref())?;
     let days = Days::between(args.from, args.to);
-    let request = Request { model, champion: args.champion, challenger: args.challenger, days, as_of: args.as_of };
+    let currency = pipeline.map(|pipeline| pipeline.schema.default_currency).unwrap_or_default();
+    let request = Request { model, champion: args.champion, challenger: args.challenger, days, as_of: args.as_of, currency };
     let found = compare(&*warehouse, &request, inputs, &monitoring.experiment, &monitoring.performance).await?;
     if args.json { output::json_line(&found) } else { print(&found, &monitoring.experiment) }
 }
@@ -145,7 +146,7 @@ fn ask(args: &Args, url: &str) -> anyhow::Result<()> {
 }
 
 fn print(found: &Comparison, policy: &Policy) -> anyhow::Result<()> {
-    let Comparison { model, champion, challenger, contest, outcomes, .. } = found;
+    let Comparison { model, champion, challenger, contest, outcomes, currency, .. } = found;
     output::text_line(&format!("{model}: {challenger} against {champion}, {}", found.finding.summary))?;
     for reason in &found.finding.reasons {
         output::text_line(&format!("  {reason}"))?;
@@ -180,25 +181,26 @@ fn print(found: &Comparison, policy: &Policy) -> anyhow::Result<()> {
         pair("Brier", |figures| figures.brier, None),
         pair("calibration error", |figures| figures.calibration_error, None),
     ];
+    let amount = |figure: &Figure| money(figure, *currency);
     for (place, contested) in contest.decisions.iter().enumerate() {
         let threshold = &contested.flips.threshold.name;
         let [theirs, mine] = [theirs, mine].map(|side| &side.decisions[place].flagging);
         let mut line =
-            |name: String, of: fn(&evaluation::Flagging) -> Figure, lead: Option<&Lead>, text: fn(&Figure) -> String| {
-                rows.push(vec![name, text(&of(theirs)), text(&of(mine)), lead.map_or_else(String::new, money_ahead)]);
+            |name: &str, of: fn(&evaluation::Flagging) -> Figure, lead: Option<&Lead>, text: &dyn Fn(&Figure) -> String| {
+                let ahead = lead.map_or_else(String::new, |lead| money_ahead(lead, *currency));
+                rows.push(vec![format!("{threshold}: {name}"), text(&of(theirs)), text(&of(mine)), ahead]);
             };
-        line(format!("{threshold}: precision"), |flagging| flagging.precision, None, number);
-        line(format!("{threshold}: recall"), |flagging| flagging.recall, None, number);
-        line(
-            format!("{threshold}: money stopped"),
-            |flagging| flagging.money_stopped_minor,
-            Some(&contested.money_stopped_minor),
-            money,
-        );
-        let wrongly = Some(&contested.money_wrongly_stopped_minor);
-        line(format!("{threshold}: wrongly stopped"), |flagging| flagging.money_wrongly_stopped_minor, wrongly, money);
+        line("precision", |flagging| flagging.precision, None, &number);
+        line("recall", |flagging| flagging.recall, None, &number);
+        let (stopped, wrongly) = (&contested.money_stopped_minor, &contested.money_wrongly_stopped_minor);
+        line(&format!("money stopped, {currency}"), |flagging| flagging.money_stopped_minor, Some(stopped), &amount);
+        line(&format!("wrongly stopped, {currency}"), |flagging| flagging.money_wrongly_stopped_minor, Some(wrongly), &amount);
     }
     output::table(&["", &format!("{champion}"), &format!("{challenger}"), "difference, at every look"], &rows)?;
+    if found.other_currency > 0 {
+        let others = output::thousands(found.other_currency);
+        output::text_line(&format!("money is in {currency}; events in other currencies, which are not in it: {others}"))?;
+    }
     output::text_line("")?;
     let flips = found.flips.iter().filter(|flip| flip.champion != flip.challenger && flip.events > 0);
     output::table(&["decisions that change", "events", "bad", "good", "not judged"], &flips.map(flip_row).collect::<Vec<_>>())?;
@@ -230,9 +232,9 @@ fn number(figure: &Figure) -> String {
     }
 }
 
-fn money(figure: &Figure) -> String {
+fn money(figure: &Figure, currency: Currency) -> String {
     match figure {
-        Figure::Known(known) => format!("{:.2}", known.point / 100.0),
+        Figure::Known(known) => currency.text(known.point),
         Figure::Missing { missing } => missing.to_string(),
     }
 }
@@ -246,8 +248,8 @@ fn ahead(lead: &Lead) -> String {
     between(lead, at)
 }
 
-fn money_ahead(lead: &Lead) -> String {
-    between(lead, |minor| format!("{:+.2}", minor / 100.0))
+fn money_ahead(lead: &Lead, currency: Currency) -> String {
+    between(lead, |minor| format!("{}{}", if minor.is_sign_negative() { "" } else { "+" }, currency.text(minor)))
 }
 
 fn between(lead: &Lead, text: impl Fn(f64) -> String) -> String {

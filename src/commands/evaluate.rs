@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use evaluation::{Estimate, Evaluation, Feature, Figure, Judged, Settings, Threshold, evaluate, stability};
-use ingest::Timestamp;
+use ingest::{Currency, Timestamp};
 use scoring::Model;
 use scoring::model::network::Missing;
 use scoring::model::probability_at;
 use scoring::{Artifact, Champion, FileRegistry, Pipeline, Registry};
+use serde::Serialize;
 use training::dataset::Rows;
 use training::report::{About, html};
 use training::{Period, Training};
@@ -86,9 +87,26 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     history.set_aside(&args.out.join("dead-letters.jsonl"), &examples.rejected)?;
-    let about = about(args, &history, &model.artifact);
+    let about = about(args, &history, &model.artifact, &rows);
     write(&args.out, &evaluation, &about)?;
-    if args.json { output::json_line(&evaluation) } else { print(&evaluation, &args.out) }
+    if args.json { output::json_line(&Told::new(&evaluation, &about)) } else { print(&evaluation, &args.out) }
+}
+
+/// An evaluation as JSON tells it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+    /// What money is in; `null` where rows move none.
+    currency: Option<Currency>,
+    /// How many rows are in other currencies, so that their money is in no figure.
+    other_currency: u64,
+}
+
+impl<'a> Told<'a> {
+    fn new(evaluation: &'a Evaluation, about: &About) -> Self {
+        Self { evaluation, currency: about.currency, other_currency: about.other_currency }
+    }
 }
 
 /// Writes evaluation.json and evaluation.html into a folder that is there.
@@ -97,7 +115,7 @@ pub(super) fn write(out: &Path, evaluation: &Evaluation, about: &About) -> anyho
         let path = out.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
-    write("evaluation.json", &serde_json::to_string(evaluation)?)?;
+    write("evaluation.json", &serde_json::to_string(&Told::new(evaluation, about))?)?;
     write("evaluation.html", &html(evaluation, about))
 }
 
@@ -166,7 +184,7 @@ pub(super) fn judge(
     Ok(evaluation)
 }
 
-fn about(args: &Args, history: &History, artifact: &Artifact) -> About {
+fn about(args: &Args, history: &History, artifact: &Artifact, rows: &Rows) -> About {
     let Artifact { about, .. } = artifact;
     About {
         model: about.name.clone(),
@@ -176,13 +194,18 @@ fn about(args: &Args, history: &History, artifact: &Artifact) -> About {
         period: format!("{} to {}", args.test.from.date(), args.test.until.date()),
         champion: args.against.map(|version| format!("{} {version}", about.name)),
         currency: currency(&history.pipeline),
-        ..About::default()
+        other_currency: other_currency(rows),
     }
 }
 
-/// The currency of a pipeline's events, if they move money.
-pub(super) fn currency(pipeline: &Pipeline) -> Option<String> {
-    pipeline.schema.amount_minor.as_ref().map(|_| pipeline.schema.default_currency.to_string())
+/// What the money of a pipeline's events is told in, if they move any.
+pub(super) fn currency(pipeline: &Pipeline) -> Option<Currency> {
+    pipeline.schema.amount_minor.as_ref().map(|_| pipeline.schema.default_currency)
+}
+
+/// How many rows are in other currencies.
+pub(super) fn other_currency(rows: &Rows) -> u64 {
+    rows.other_currency.iter().filter(|is_other| **is_other).count() as u64
 }
 
 fn print(evaluation: &Evaluation, out: &Path) -> anyhow::Result<()> {

@@ -160,7 +160,7 @@ impl Source {
         let (log, registry) = (crate::read_log(&config)?, crate::open_registry(&config)?);
         let warehouse = crate::open_warehouse(&config).context("a server that has the warehouse can be asked with --url")?;
         super::compare::catch_up(&*warehouse, &*log, Some(&pipeline))?;
-        let (changes, model) = (role_changes(&*log)?, pipeline.model.name.clone());
+        let (changes, model, currency) = (role_changes(&*log)?, pipeline.model.name.clone(), pipeline.schema.default_currency);
         let of = |wanted: Role| {
             let versions = registry.versions(&model).map(|versions| {
                 versions.into_iter().filter(|version| role(&changes, &model, *version) == wanted).collect::<Vec<u32>>()
@@ -172,12 +172,13 @@ impl Source {
             warehouse: Arc::clone(&warehouse),
             registry: Arc::clone(&registry),
             model: model.clone(),
+            currency,
             performance: monitoring.performance.clone(),
             experiment: monitoring.experiment.clone(),
             segments: monitoring.segments.clone(),
         };
         let watch = Watch::new(Arc::clone(&warehouse), registry, Arc::new(pipeline), monitoring);
-        let routes = dashboards::router(warehouse)
+        let routes = dashboards::router(warehouse, currency)
             .merge(dashboards::models_router(sources))
             .merge(dashboards::drift_router(Arc::new(watch)));
         Ok(Self::Here { routes, champion, challengers })

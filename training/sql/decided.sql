@@ -11,6 +11,7 @@ SELECT
     CAST(decisions.features_version AS VARCHAR) AS features_version,
     decisions.vector,
     events.amount_minor,
+    (events.currency IS NOT NULL AND events.currency <> $currency) AS other_currency,
     events.entities,
     events.attributes,
     CAST(known.label AS VARCHAR) AS label

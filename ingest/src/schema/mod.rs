@@ -362,7 +362,7 @@ impl SchemaFile {
             amount_minor,
             amount_allowed,
             currency,
-            default_currency: self.default_currency.unwrap_or(Currency::new("EUR").expect("three capital letters")),
+            default_currency: self.default_currency.unwrap_or_default(),
             entities,
             attributes,
             label,

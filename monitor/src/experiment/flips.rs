@@ -17,7 +17,7 @@ pub struct Flip {
     pub events: u64,
     /// What they count as.
     pub outcomes: Outcomes,
-    /// What they move together, in minor units.
+    /// What they move together, in minor units; nothing of what is in another currency.
     pub amount_minor: i64,
 }
 

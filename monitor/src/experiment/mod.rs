@@ -15,7 +15,7 @@ mod verdict;
 use std::collections::BTreeMap;
 
 use evaluation::{Contest, Figure, Judged, Maturity, Missing, Sequential, Settings, contest};
-use ingest::Timestamp;
+use ingest::{Currency, Timestamp};
 use scoring::Thresholds;
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +110,8 @@ pub struct Request {
     pub days: Days,
     /// What was observed later is not known; the newest moment that the warehouse knows of where it is not given.
     pub as_of: Option<Timestamp>,
+    /// What money is told in: the currency of the pipeline.
+    pub currency: Currency,
 }
 
 /// The two on the same events.
@@ -123,6 +125,10 @@ pub struct Comparison {
     pub challenger: u32,
     /// As of when.
     pub as_of: Timestamp,
+    /// What money is in.
+    pub currency: Currency,
+    /// How many of the events that both scored are in other currencies: they count, and their money does not.
+    pub other_currency: u64,
     /// What can be said.
     pub state: State,
     /// What is advised.
@@ -208,6 +214,8 @@ pub async fn compare(
         champion: request.champion,
         challenger: request.challenger,
         as_of,
+        currency: request.currency,
+        other_currency: both.iter().filter(|row| rows.other_currency[**row]).count() as u64,
         state: match whole.outcomes.judged() {
             _ if both.is_empty() => State::NoData,
             0 => State::Unjudged,

@@ -1,5 +1,6 @@
 //! What two versions of a model said of the same events, as columns, each joined with what is known of its event.
 
+use arrow::array::Array;
 use ingest::Timestamp;
 use scoring::{Thresholds, Verdict};
 
@@ -22,13 +23,15 @@ pub(super) struct Rows {
     pub decided_by: Vec<Option<u32>>,
     /// How long it ran, in microseconds.
     pub model_us: Vec<u32>,
-    /// What is at stake: the loss that a label names, else the event's amount; zero without one.
+    /// What is at stake: the loss that a label names, else the event's amount; zero without one, or in another currency.
     pub minor: Vec<i64>,
+    /// Whether each is in another currency than the one that was asked for.
+    pub other_currency: Vec<bool>,
     pub label: Vec<Option<bool>>,
     pub outcome: Vec<Outcome>,
     /// Whose they are, where that was asked for; an event without such an entity is its own.
     pub whose: Option<Vec<String>>,
-    /// Whether any event moved money.
+    /// Whether any event moved money of the currency that was asked for.
     pub has_money: bool,
     /// Those of the newest decision.
     pub thresholds: Option<Thresholds>,
@@ -36,9 +39,8 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) async fn ask(warehouse: &dyn Warehouse, request: &Request, judging: Judging) -> Result<Self, Error> {
-        let Request { model, champion, challenger, days, .. } = request;
-        let [champion, challenger] = [*champion, *challenger];
-        let question = Question::Rivals { model: model.clone(), champion, challenger, days: *days, as_of: judging.as_of };
+        let Request { model, champion, challenger, days, currency, .. } = request.clone();
+        let question = Question::Rivals { model, champion, challenger, days, as_of: judging.as_of, currency };
         let name = question.name();
         let (mut rows, mut last) = (Self::default(), None);
         for batch in &warehouse.answer(question).await? {
@@ -80,6 +82,7 @@ impl Rows {
         let [versions, model_us] = [columns.whole("model_version")?, columns.whole("model_us")?];
         let [champion, challenger] = [columns.numbers("champion_probability")?, columns.numbers("challenger_probability")?];
         let [amounts, losses] = [columns.whole("amount_minor")?, columns.whole("loss_minor")?];
+        let others = columns.texts("other_currency")?;
         let thresholds = [columns.whole("review_threshold")?, columns.whole("decline_threshold")?];
         let labels = columns.flags("bad")?;
         for (row, &occurred_at) in times.iter().enumerate() {
@@ -88,8 +91,10 @@ impl Rows {
                 continue;
             }
             let label = known(&labels, row, |row| labels.value(row));
-            let amount = known(&amounts, row, |row| amounts.value(row));
-            let loss = known(&losses, row, |row| losses.value(row)).or(amount);
+            // What is in another currency cannot be added up with the rest.
+            let is_told = others.is_null(row);
+            let amount = known(&amounts, row, |row| amounts.value(row)).filter(|_| is_told);
+            let loss = known(&losses, row, |row| losses.value(row)).filter(|_| is_told).or(amount);
             let is_declined = decisions.value(row) == Verdict::Decline.name();
             self.position.push(positions.value(row));
             self.occurred_at.push(occurred_at);
@@ -99,6 +104,7 @@ impl Rows {
                 .push(known(&versions, row, |row| versions.value(row)).and_then(|version| u32::try_from(version).ok()));
             self.model_us.push(u32::try_from(model_us.value(row)).unwrap_or(u32::MAX));
             self.minor.push(loss.unwrap_or_default().max(0));
+            self.other_currency.push(!is_told);
             self.label.push(label);
             self.outcome.push(judging.outcome(occurred_at, is_declined, label));
             self.has_money |= amount.is_some();
@@ -119,6 +125,7 @@ impl Rows {
             decided_by: part(&self.decided_by, first, end),
             model_us: part(&self.model_us, first, end),
             minor: part(&self.minor, first, end),
+            other_currency: part(&self.other_currency, first, end),
             label: part(&self.label, first, end),
             outcome: part(&self.outcome, first, end),
             ..self

@@ -4,7 +4,7 @@ use scoring::engine::ShadowScores;
 use scoring::{Control, Decision, ModelScore, Role, Thresholds};
 
 use super::*;
-use crate::fixture::{Backend, backends, decided, event_of, label, project, record, sample, time};
+use crate::fixture::{Backend, backends, decided, event_in, event_of, label, project, record, sample, time};
 use crate::warehouse::ParquetWarehouse;
 
 fn said(version: u32, role: Role, probability: f64) -> ModelScore {
@@ -62,7 +62,8 @@ fn filled(folder: &tempfile::TempDir, records: &[Record]) -> ParquetWarehouse {
 }
 
 fn request() -> Request {
-    Request { model: "card_fraud".to_owned(), champion: 7, challenger: 8, days: Days::ALL, as_of: None }
+    let (model, currency) = ("card_fraud".to_owned(), Currency::default());
+    Request { model, champion: 7, challenger: 8, days: Days::ALL, as_of: None, currency }
 }
 
 /// Approvals of models as different as these are another matter.
@@ -201,6 +202,23 @@ async fn flips_are_counted_by_what_they_turned_out_to_be() {
     let fewer = |flip: &&Flip| flip.challenger < flip.champion;
     let bad = |flips: Vec<&Flip>| flips.iter().map(|flip| flip.outcomes.bad).sum::<u64>();
     assert!(bad(found.flips.iter().filter(more).collect()) > bad(found.flips.iter().filter(fewer).collect()));
+}
+
+#[tokio::test]
+async fn money_in_another_currency_is_in_no_figure() {
+    const EVENTS: u64 = 500;
+    let plain = records(EVENTS as u32, [0.3, 0.9]);
+    let mut mixed = plain.clone();
+    // Every fourth is in yen. An event, its decision, what the challenger says and its label follow on one another.
+    for number in (0..EVENTS).step_by(4) {
+        let at = format!("2018-08-{:02}T10:00:00Z", number * 20 / EVENTS + 1);
+        mixed[number as usize * 4] = event_in(number * 4, &format!("e{number}"), &at, 1_000, "JPY");
+    }
+    let (plain, mixed) = (compared(&plain, &policy()).await, compared(&mixed, &policy()).await);
+    let moved = |found: &Comparison| found.flips.iter().map(|flip| flip.amount_minor).sum::<i64>();
+    assert_eq!((plain.currency, plain.other_currency, moved(&plain)), (Currency::default(), 0, 500_000));
+    assert_eq!((mixed.currency, mixed.other_currency, moved(&mixed)), (Currency::default(), 125, 375_000));
+    assert_eq!((mixed.events, mixed.contest.auc), (plain.events, plain.contest.auc), "they count");
 }
 
 #[tokio::test]

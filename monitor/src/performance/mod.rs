@@ -13,7 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use evaluation::{Figure, Maturity, Missing, Settings, Threshold};
-use ingest::{Duration, Timestamp};
+use ingest::{Currency, Duration, Timestamp};
 use scoring::Thresholds;
 use scoring::model::probability_at;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,8 @@ pub struct Request {
     pub days: Days,
     /// What was observed later is not known; the newest moment that the warehouse knows of where it is not given.
     pub as_of: Option<Timestamp>,
+    /// What money is told in: the currency of the pipeline.
+    pub currency: Currency,
     /// The attributes whose values are looked at one by one.
     pub segments: Vec<String>,
     /// What was found of weeks in their time.
@@ -115,6 +117,10 @@ pub struct Request {
 pub struct Performance {
     /// As of when.
     pub as_of: Timestamp,
+    /// What money is in.
+    pub currency: Currency,
+    /// How many of the decisions are about events in other currencies: they count, and their money does not.
+    pub other_currency: u64,
     /// How the share of bad events that are known grows with their age.
     pub curve: Curve,
     /// The thresholds that scores are judged at: those of the newest decision.
@@ -167,7 +173,8 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
     policy.check()?;
     let as_of = as_of(warehouse, request.as_of).await?;
     let maturity = maturity(warehouse, as_of).await?;
-    let rows = Rows::ask(warehouse, request.days, Judging { as_of, maturity: policy.maturity }).await?;
+    let judging = Judging { as_of, maturity: policy.maturity };
+    let rows = Rows::ask(warehouse, request.days, request.currency, judging).await?;
     let attributes = rows::attributes(warehouse, request.days, &request.segments, &rows.position).await?;
     let settings = policy.settings(rows.thresholds);
     let how = How { settings: &settings, as_of, maturity: &maturity, mature_at: policy.mature_at };
@@ -181,6 +188,8 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
     }
     Ok(Performance {
         as_of,
+        currency: request.currency,
+        other_currency: rows.other_currency,
         curve: Curve::new(&maturity),
         thresholds: rows.thresholds,
         whole: cohort("all".to_owned(), &rows, &all, &how)?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
 use evaluation::Known;
-use ingest::Timestamp;
+use ingest::{Currency, Timestamp};
 use scoring::{Thresholds, Verdict};
 
 use crate::error::Error;
@@ -23,21 +23,23 @@ pub(super) struct Rows {
     /// The version of the model that decided.
     pub version: Vec<Option<u32>>,
     pub probability: Vec<Option<f64>>,
-    /// What is at stake: the loss that a label names, else the event's amount; zero without one.
+    /// What is at stake: the loss that a label names, else the event's amount; zero without one, or in another currency.
     pub minor: Vec<i64>,
     pub label: Vec<Option<bool>>,
     pub outcome: Vec<Outcome>,
     /// The rows that each rule hit.
     pub rules: BTreeMap<String, Vec<usize>>,
-    /// Whether any event moved money.
+    /// Whether any event moved money of the currency that was asked for.
     pub has_money: bool,
+    /// How many events are in other currencies.
+    pub other_currency: u64,
     /// Those of the newest decision.
     pub thresholds: Option<Thresholds>,
 }
 
 impl Rows {
-    pub(super) async fn ask(warehouse: &dyn Warehouse, days: Days, judging: Judging) -> Result<Self, Error> {
-        let question = Question::Judged { days, as_of: judging.as_of };
+    pub(super) async fn ask(warehouse: &dyn Warehouse, days: Days, currency: Currency, judging: Judging) -> Result<Self, Error> {
+        let question = Question::Judged { days, as_of: judging.as_of, currency };
         let name = question.name();
         let mut rows = Self::default();
         for batch in &warehouse.answer(question).await? {
@@ -53,14 +55,17 @@ impl Rows {
         let versions = columns.whole("model_version")?;
         let probabilities = columns.numbers("probability")?;
         let [amounts, losses] = [columns.whole("amount_minor")?, columns.whole("loss_minor")?];
+        let others = columns.texts("other_currency")?;
         let thresholds = [columns.whole("review_threshold")?, columns.whole("decline_threshold")?];
         let labels = columns.flags("bad")?;
         let rules = columns.lists("rules_hit")?;
         for (row, &occurred_at) in times.iter().enumerate() {
             let decision = decisions.value(row);
             let label = known(&labels, row, |row| labels.value(row));
-            let amount = known(&amounts, row, |row| amounts.value(row));
-            let loss = known(&losses, row, |row| losses.value(row)).or(amount);
+            // What is in another currency cannot be added up with the rest.
+            let is_told = others.is_null(row);
+            let amount = known(&amounts, row, |row| amounts.value(row)).filter(|_| is_told);
+            let loss = known(&losses, row, |row| losses.value(row)).filter(|_| is_told).or(amount);
             let number = self.position.len();
             for rule in rules.value(row).as_string::<i32>().iter().flatten() {
                 self.rules.entry(rule.to_owned()).or_default().push(number);
@@ -75,6 +80,7 @@ impl Rows {
             self.label.push(label);
             self.outcome.push(judging.outcome(occurred_at, decision == Verdict::Decline.name(), label));
             self.has_money |= amount.is_some();
+            self.other_currency += u64::from(!is_told);
             self.thresholds = thresholds_of(thresholds[0].value(row), thresholds[1].value(row)).or(self.thresholds);
         }
         Ok(())

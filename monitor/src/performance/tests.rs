@@ -2,7 +2,7 @@ use ingest::log::Record;
 use scoring::{Decision, ModelScore, Thresholds, Verdict};
 
 use super::*;
-use crate::fixture::{Backend, backends, decided, event, label, label_of, project, sample, time};
+use crate::fixture::{Backend, backends, decided, event, event_in, label, label_of, project, sample, time};
 use crate::points::{Filed, MetricPoint, read};
 
 /// Scores that rank bad ones higher, though not all: `day` events of each of some days, of which every fifth is bad.
@@ -56,7 +56,8 @@ async fn asked(backends: &[Backend], request: &Request, policy: &Policy) -> Perf
 }
 
 fn request(as_of: Option<&str>) -> Request {
-    Request { days: Days::ALL, as_of: as_of.map(time), segments: Vec::new(), written: concept::Written::default() }
+    let (segments, written) = (Vec::new(), concept::Written::default());
+    Request { days: Days::ALL, as_of: as_of.map(time), currency: Currency::default(), segments, written }
 }
 
 #[tokio::test]
@@ -170,6 +171,38 @@ async fn contradicting_future_and_unknown_labels() {
     let late = project(&[event(10, "nobody", "2018-08-01", 1_000), of("nobody")(10)]);
     backends.iter().for_each(|backend| backend.warehouse.append(&late).unwrap());
     assert_eq!(counts(&ask("2018-08-20").await), (2, 0, 2));
+}
+
+#[tokio::test]
+async fn money_in_another_currency_is_in_no_figure() {
+    let declined = |id: &'static str, position: u64, minor: i64| {
+        let of = sample(position, id, "2018-08-01");
+        decided(position + 1, &Decision { decision: Verdict::Decline, amount_minor: Some(minor), ..of })
+    };
+    let records = [
+        event(0, "a", "2018-08-01", 1_000),
+        declined("a", 0, 1_000),
+        event_in(2, "b", "2018-08-01", 70_000, "JPY"),
+        declined("b", 2, 70_000),
+        event_in(4, "c", "2018-08-01", 80_000, "JPY"),
+        declined("c", 4, 80_000),
+        label(6, "a", "fraud", "2018-08-02"),
+        // A label's own loss is in the currency of its event.
+        label_of(7, "b", "fraud", "2018-08-02", Some(60_000)),
+        label(8, "c", "legit", "2018-08-02"),
+    ];
+    let backends = filled(&records);
+    let check = async |currency: &str, expect: (Option<f64>, Option<f64>, u64)| {
+        let currency = Currency::new(currency).unwrap();
+        let found = asked(&backends, &Request { currency, ..request(None) }, &Policy::default()).await;
+        let flagging = &found.whole.flagging;
+        let (stopped, wrongly) = (flagging.money_stopped_minor, flagging.money_wrongly_stopped_minor);
+        assert_eq!((found.currency, flagging.flagged, flagging.caught), (currency, 3, 2));
+        assert_eq!((stopped.point(), wrongly.point(), found.other_currency), expect, "{currency}");
+    };
+    check("EUR", (Some(1_000.0), Some(0.0), 2)).await;
+    check("JPY", (Some(60_000.0), Some(80_000.0), 1)).await;
+    check("USD", (None, None, 3)).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use ingest::Currency;
 use ingest::log::Topic;
 use ingest::log::file::{FileLog, Options};
 
@@ -30,7 +31,7 @@ fn append(log: &FileLog, events: u64) -> Position {
 }
 
 async fn events(warehouse: &ParquetWarehouse) -> u64 {
-    volume(warehouse, Days::ALL).await.unwrap().iter().map(|day| day.events).sum()
+    volume(warehouse, Days::ALL, Currency::default()).await.unwrap().iter().map(|day| day.events).sum()
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@ use scoring::alerts::{Did, Outcome as AlertOutcome};
 use scoring::{Decision, TimingsUs, Verdict};
 
 use super::*;
-use crate::fixture::{Backend, at_desk, backends, decided, did, event, label, label_of, opened, project, reason, sample, time};
+use crate::fixture::{
+    Backend, at_desk, backends, decided, did, event, event_in, label, label_of, opened, project, reason, sample, time,
+};
 
 /// One line of the fixture: an event and what was decided about it.
 type Line = (&'static str, &'static str, i64, Verdict, Option<u16>, u32);
@@ -68,6 +70,10 @@ fn lines<Row: Serialize>(rows: &[Row]) -> String {
     rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect::<Vec<_>>().join("\n")
 }
 
+fn euro() -> Currency {
+    Currency::default()
+}
+
 fn days(first: &str, last: &str) -> Days {
     Days::between(Some(time(first)), Some(time(last)))
 }
@@ -76,10 +82,10 @@ fn days(first: &str, last: &str) -> Days {
 async fn volume_by_day() {
     for Backend { warehouse, .. } in filled() {
         let expect = r#"
-{"day":"2018-08-01","events":4,"amount_minor":15000}
-{"day":"2018-08-02","events":2,"amount_minor":48000}
-{"day":"2018-08-03","events":2,"amount_minor":192000}"#;
-        assert_eq!(lines(&volume(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+{"day":"2018-08-01","events":4,"amount_minor":15000,"currency":"EUR","other_currency":0}
+{"day":"2018-08-02","events":2,"amount_minor":48000,"currency":"EUR","other_currency":0}
+{"day":"2018-08-03","events":2,"amount_minor":192000,"currency":"EUR","other_currency":0}"#;
+        assert_eq!(lines(&volume(&*warehouse, Days::ALL, euro()).await.unwrap()), expect.trim());
     }
 }
 
@@ -125,10 +131,10 @@ async fn latency_by_day_and_overall() {
 async fn detection_by_day_with_the_label_observed_last() {
     for Backend { warehouse, .. } in filled() {
         let expect = r#"
-{"day":"2018-08-01","decisions":4,"labelled":4,"bad":2,"flagged":2,"caught":1,"caught_amount_minor":3500,"bad_amount_minor":5500,"precision":0.5,"recall":0.5}
-{"day":"2018-08-02","decisions":2,"labelled":1,"bad":1,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":32000,"precision":null,"recall":0.0}
-{"day":"2018-08-03","decisions":2,"labelled":0,"bad":0,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":0,"precision":null,"recall":null}"#;
-        assert_eq!(lines(&detection(&*warehouse, Days::ALL).await.unwrap()), expect.trim());
+{"day":"2018-08-01","decisions":4,"labelled":4,"bad":2,"flagged":2,"caught":1,"caught_amount_minor":3500,"bad_amount_minor":5500,"currency":"EUR","other_currency":0,"precision":0.5,"recall":0.5}
+{"day":"2018-08-02","decisions":2,"labelled":1,"bad":1,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":32000,"currency":"EUR","other_currency":0,"precision":null,"recall":0.0}
+{"day":"2018-08-03","decisions":2,"labelled":0,"bad":0,"flagged":0,"caught":0,"caught_amount_minor":0,"bad_amount_minor":0,"currency":"EUR","other_currency":0,"precision":null,"recall":null}"#;
+        assert_eq!(lines(&detection(&*warehouse, Days::ALL, euro()).await.unwrap()), expect.trim());
     }
 }
 
@@ -136,9 +142,42 @@ async fn detection_by_day_with_the_label_observed_last() {
 async fn a_label_that_comes_late_joins_its_decision() {
     for Backend { warehouse, .. } in filled() {
         warehouse.append(&project(&[label(25, "g", "fraud", "2018-11-01")])).unwrap();
-        let of_day = detection(&*warehouse, days("2018-08-03", "2018-08-03")).await.unwrap();
-        let expect = r#"{"day":"2018-08-03","decisions":2,"labelled":1,"bad":1,"flagged":1,"caught":1,"caught_amount_minor":64000,"bad_amount_minor":64000,"precision":1.0,"recall":1.0}"#;
+        let of_day = detection(&*warehouse, days("2018-08-03", "2018-08-03"), euro()).await.unwrap();
+        let expect = r#"{"day":"2018-08-03","decisions":2,"labelled":1,"bad":1,"flagged":1,"caught":1,"caught_amount_minor":64000,"bad_amount_minor":64000,"currency":"EUR","other_currency":0,"precision":1.0,"recall":1.0}"#;
         assert_eq!(lines(&of_day), expect);
+    }
+}
+
+#[tokio::test]
+async fn money_in_another_currency_is_left_out_and_counted() {
+    const AT: &str = "2018-08-01T13:00:00Z";
+    let yen = Currency::new("JPY").unwrap();
+    let decision = |id: &'static str, verdict, position| decision_of((id, AT, 900_000, verdict, Some(800), 30), position);
+    let in_yen = [
+        event_in(25, "y", AT, 900_000, "JPY"),
+        decided(26, &decision("y", Verdict::Review, 25)),
+        event_in(27, "z", AT, 900_000, "JPY"),
+        decided(28, &decision("z", Verdict::Approve, 27)),
+        // A label's own loss is in the currency of its event.
+        label_of(29, "y", "fraud", "2018-08-09", Some(700_000)),
+        label(30, "z", "legit", "2018-08-09"),
+    ];
+    for Backend { warehouse, name, .. } in filled() {
+        warehouse.append(&project(&in_yen)).unwrap();
+        let check = async |currency: Currency, moved: (i64, u64), lost: (i64, i64, u64)| {
+            let of_day = volume(&*warehouse, days("2018-08-01", "2018-08-01"), currency).await.unwrap().remove(0);
+            assert_eq!((of_day.events, of_day.amount_minor, of_day.other_currency), (6, moved.0, moved.1), "{name}");
+            let found = detection(&*warehouse, days("2018-08-01", "2018-08-01"), currency).await.unwrap().remove(0);
+            assert_eq!((found.bad, found.flagged, found.caught), (3, 3, 2), "{name}");
+            assert_eq!((found.caught_amount_minor, found.bad_amount_minor, found.other_currency), lost, "{name}");
+            assert_eq!((of_day.currency, found.currency), (currency, currency), "{name}");
+        };
+        check(euro(), (15_000, 2), (3_500, 5_500, 1)).await;
+        check(yen, (1_800_000, 4), (700_000, 700_000, 2)).await;
+        check(Currency::new("USD").unwrap(), (0, 6), (0, 0, 3)).await;
+        let newest = newest(&*warehouse, days("2018-08-01", "2018-08-01"), None, 3).await.unwrap();
+        let told: Vec<_> = newest.iter().map(|row| (row.amount_minor, row.currency.as_deref())).collect();
+        assert_eq!(told, [(Some(900_000), Some("JPY")), (Some(900_000), Some("JPY")), (Some(8_000), Some("EUR"))], "{name}");
     }
 }
 
@@ -146,8 +185,8 @@ async fn a_label_that_comes_late_joins_its_decision() {
 async fn newest_first() {
     for Backend { warehouse, .. } in filled() {
         let expect = r#"
-{"log_position":7,"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
-{"log_position":5,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
+{"log_position":7,"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"currency":"EUR","decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
+{"log_position":5,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
         assert_eq!(lines(&newest(&*warehouse, days("2018-08-01", "2018-08-01"), None, 2).await.unwrap()), expect.trim());
 
         let ids: Vec<_> =
@@ -170,9 +209,9 @@ async fn one_decision_with_everything() {
 async fn a_range_of_days_includes_both_ends() {
     for Backend { warehouse, .. } in filled() {
         let check = async |range: Days, expect: &[&str]| {
-            let found: Vec<_> = volume(&*warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
+            let found: Vec<_> = volume(&*warehouse, range, euro()).await.unwrap().into_iter().map(|row| row.day).collect();
             assert_eq!(found, expect, "{range:?}");
-            let found: Vec<_> = detection(&*warehouse, range).await.unwrap().into_iter().map(|row| row.day).collect();
+            let found: Vec<_> = detection(&*warehouse, range, euro()).await.unwrap().into_iter().map(|row| row.day).collect();
             assert_eq!(found, expect, "{range:?}");
         };
         check(days("2018-08-01", "2018-08-02T15:00:00Z"), &["2018-08-01", "2018-08-02"]).await;
@@ -187,12 +226,12 @@ async fn a_range_of_days_includes_both_ends() {
 #[tokio::test]
 async fn an_empty_warehouse_gives_empty_answers() {
     for Backend { warehouse, .. } in backends() {
-        assert_eq!(volume(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(volume(&*warehouse, Days::ALL, euro()).await.unwrap(), []);
         assert_eq!(decision_mix(&*warehouse, Days::ALL).await.unwrap(), []);
         assert_eq!(score_distribution(&*warehouse, Days::ALL).await.unwrap(), []);
         assert_eq!(latency(&*warehouse, Days::ALL).await.unwrap(), []);
         assert_eq!(latency_overall(&*warehouse, Days::ALL).await.unwrap(), None);
-        assert_eq!(detection(&*warehouse, Days::ALL).await.unwrap(), []);
+        assert_eq!(detection(&*warehouse, Days::ALL, euro()).await.unwrap(), []);
         assert_eq!(newest(&*warehouse, Days::ALL, None, 10).await.unwrap(), []);
         assert_eq!(decision(&*warehouse, EventId::new("a").unwrap()).await.unwrap(), None);
     }

@@ -1,5 +1,7 @@
 //! What holds of every warehouse.
 
+use ingest::Currency;
+
 use super::*;
 use crate::Table;
 use crate::fixture::{Backend, backends, change, decision, event, label, project};
@@ -18,7 +20,7 @@ fn flushes(count: u64) -> Vec<Projected> {
 }
 
 async fn counts(warehouse: &dyn Warehouse) -> (u64, u64) {
-    let events = volume(warehouse, Days::ALL).await.unwrap().iter().map(|day| day.events).sum();
+    let events = volume(warehouse, Days::ALL, Currency::default()).await.unwrap().iter().map(|day| day.events).sum();
     let approved = decision_mix(warehouse, Days::ALL).await.unwrap().iter().map(|day| day.approve).sum();
     (events, approved)
 }

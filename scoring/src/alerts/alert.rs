@@ -78,7 +78,7 @@ pub struct Hit {
     pub decision: Position,
     /// When the event happened.
     pub occurred_at: Timestamp,
-    /// Its amount in minor units, if it has one.
+    /// Its amount in minor units of the alert's currency; `None` where it has none, or one in another currency.
     pub amount_minor: Option<i64>,
     /// What was decided.
     pub verdict: Verdict,
@@ -116,7 +116,7 @@ pub struct Alert {
     pub subject: Option<Subject>,
     /// The entities of its events, at most [`MOST_HITS`] keys of each: other alerts may share them.
     pub entities: BTreeMap<String, BTreeSet<String>>,
-    /// The currency of its events' amounts, that of the first.
+    /// What its money is in: the currency of the pipeline when it was raised; `None` where its events move no money.
     pub currency: Option<Currency>,
     /// Its events, in the order of the log: at least one, at most [`MOST_HITS`].
     pub hits: Vec<Hit>,
@@ -141,15 +141,21 @@ impl Alert {
             group: policy.group.clone(),
             subject: worthy.subject(policy),
             entities: BTreeMap::new(),
-            currency: seen().find_map(|seen| seen.currency),
+            currency: seen().any(|seen| seen.currency.is_some()).then_some(worthy.currency),
             hits: Vec::new(),
             opened_at: worthy.decided_at,
             stage: Stage::Open,
             entries: Vec::new(),
             version: 0,
         };
-        seen().for_each(|seen| alert.join(seen.hit.clone(), &seen.entities));
+        seen().for_each(|seen| alert.join(alert.hit(seen), &seen.entities));
         Self { version: 1, severity: alert.severity_by(policy), ..alert }
+    }
+
+    /// An event as it is here: without its amount where that is in another currency, so that money is added up in one.
+    pub(super) fn hit(&self, seen: &Seen) -> Hit {
+        let amount_minor = seen.hit.amount_minor.filter(|_| seen.currency == self.currency);
+        Hit { amount_minor, ..seen.hit.clone() }
     }
 
     /// Another event is of it.
@@ -180,9 +186,15 @@ impl Alert {
         u32::try_from(self.hits.len()).unwrap_or(u32::MAX)
     }
 
-    /// The amounts of its events together, in minor units.
+    /// The amounts of its events together, in minor units of its currency; those in other currencies are not in it.
     pub fn money_minor(&self) -> i64 {
         self.hits.iter().filter_map(|hit| hit.amount_minor).fold(0, i64::saturating_add)
+    }
+
+    /// How many of its events are in other currencies.
+    pub fn other_currency(&self) -> u32 {
+        let without = self.hits.iter().filter(|hit| self.currency.is_some() && hit.amount_minor.is_none());
+        u32::try_from(without.count()).unwrap_or(u32::MAX)
     }
 
     /// The highest score among its events.

@@ -25,7 +25,7 @@ pub struct Filter {
     pub assignee: Option<String>,
     /// Raised at least so long ago.
     pub older_than: Option<Duration>,
-    /// Of at least so much money, in minor units.
+    /// Of at least so much money, in minor units; what is in another currency than the alert's counts nothing.
     pub money_at_least: Option<i64>,
     /// About or with an entity of this key.
     pub key: Option<String>,

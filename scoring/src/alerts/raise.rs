@@ -14,7 +14,7 @@ use crate::decision::Decision;
 /// An event that was decided, as far as an alert has to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The event, and what was decided.
+    /// The event, and what was decided; its amount is in its own currency.
     pub hit: Hit,
     /// The keys of its entities, by the entity's name.
     pub entities: BTreeMap<String, String>,
@@ -27,6 +27,8 @@ pub struct Seen {
 pub struct Worthy {
     /// Its event, and what was decided.
     pub seen: Arc<Seen>,
+    /// What the money of alerts is in: the currency of the pipeline.
+    pub currency: Currency,
     /// When that was.
     pub decided_at: Timestamp,
     /// The policies, each with what was worth an alert of it before, of the same entity and within its time: the oldest first.
@@ -51,7 +53,7 @@ impl Worthy {
         let keys = schema.entities.iter().zip(event.entities);
         let entities = keys.filter_map(|(entity, key)| Some((entity.name.clone(), key?.into()))).collect();
         let seen = Arc::new(Seen { hit, entities, currency });
-        Self { seen, decided_at: decision.decided_at, by: Vec::new(), from: position }
+        Self { seen, currency: schema.default_currency, decided_at: decision.decided_at, by: Vec::new(), from: position }
     }
 
     /// What an alert of a policy is about; nothing where the event lacks the entity.
@@ -99,16 +101,16 @@ pub struct Risen {
 /// What comes of a decision that is worth an alert of a policy. `earlier` are the events before it that count for a pattern, `open` is the last alert of the
 /// same policy about the same entity that is not closed.
 pub fn raise(policy: &Policy, worthy: &Worthy, earlier: &[Arc<Seen>], open: Option<&Alert>) -> Option<Raise> {
-    let Seen { hit, entities, .. } = &*worthy.seen;
+    let seen = &*worthy.seen;
     if let (Some(about), Some(open)) = (&policy.about, open)
         && open.hits.len() < MOST_HITS
-        && open.last_occurred_at().is_some_and(|last| hit.occurred_at.since(last) <= about.join_within)
+        && open.last_occurred_at().is_some_and(|last| seen.hit.occurred_at.since(last) <= about.join_within)
     {
-        let mut after = open.clone();
-        after.join(hit.clone(), entities);
+        let (hit, entities, mut after) = (open.hit(seen), seen.entities.clone(), open.clone());
+        after.join(hit.clone(), &entities);
         let (id, severity) = (open.id.clone(), after.severity_by(policy));
         let risen = worthy.subject(policy).filter(|_| severity > open.severity).map(|about| Risen { from: open.severity, about });
-        return Some(Raise::Join(Joined { id, hit: hit.clone(), entities: entities.clone(), severity, risen }));
+        return Some(Raise::Join(Joined { id, hit, entities, severity, risen }));
     }
     if earlier.len() + 1 < policy.events() as usize {
         return None;

@@ -56,7 +56,8 @@ fn worthy(policies: &[&Arc<Policy>], windows: &mut Windows, position: u64, custo
     let entities = BTreeMap::from([("customer".to_owned(), customer.to_owned()), ("terminal".to_owned(), "t1".to_owned())]);
     let currency = Currency::new("EUR");
     let seen = Arc::new(Seen { hit, entities, currency });
-    let mut worthy = Worthy { seen, decided_at: at(position as i64), by: Vec::new(), from: Position(position) };
+    let (decided_at, by, from) = (at(position as i64), Vec::new(), Position(position));
+    let mut worthy = Worthy { seen, currency: Currency::default(), decided_at, by, from };
     policies.iter().for_each(|policy| windows.take(policy, &mut worthy));
     worthy
 }
@@ -254,6 +255,45 @@ fn a_pattern_has_all_the_events_that_made_it_with_their_entities() {
     assert_eq!((alert.events(), alert.version, alert.currency), (4, 2, Currency::new("EUR")));
     let with = |key: &str| Filter { key: Some(key.to_owned()), ..Filter::default() }.takes(alert, at(50));
     assert!(with("t10") && with("t40") && !with("t50"), "it is found by what its first event had");
+}
+
+#[test]
+fn what_is_in_another_currency_is_of_an_alert_without_its_money() {
+    let policy = policy(
+        "when = { score = 1 }\nabout = { entity = \"customer\", join_within = \"1d\" }\nrises = [{ to = \"high\", from = { money_minor = 1000 } }]",
+    );
+    let (mut desk, mut windows) = (desk(&policy), Windows::default());
+    let mut take = |position: u64, customer: &str, minor: i64, currency: &str| {
+        let mut worthy = worthy(&[], &mut windows, position, customer, minor);
+        Arc::make_mut(&mut worthy.seen).currency = Currency::new(currency);
+        windows.take(&policy, &mut worthy);
+        look(&mut desk, &worthy);
+    };
+    take(1, "a", 600, "EUR");
+    take(2, "a", 50_000, "JPY");
+    take(3, "b", 90_000, "JPY");
+    take(4, "c", 700, "EUR");
+    take(5, "c", 100, "EUR");
+    let check = |id: &str, expect: (i64, u32, u32)| {
+        let alert = desk.get(&AlertId::written(id)).expect("it is live");
+        assert_eq!((alert.money_minor(), alert.events(), alert.other_currency()), expect, "{id}");
+        assert_eq!((alert.severity, alert.currency), (Severity::Medium, Currency::new("EUR")), "{id}");
+    };
+    check("p-1", (600, 2, 1));
+    check("p-3", (0, 1, 1));
+    check("p-4", (800, 2, 0));
+    let mut alerts: Vec<&Alert> = desk.live().collect();
+    alerts.sort_by_key(|alert| Order::Money.key(alert));
+    assert_eq!(alerts.iter().map(|alert| alert.id.as_str()).collect::<Vec<_>>(), ["p-4", "p-1", "p-3"]);
+    let count = |least: i64| {
+        let filter = Filter { money_at_least: Some(least), ..Filter::default() };
+        desk.live().filter(|alert| filter.takes(alert, at(9))).count()
+    };
+    assert_eq!([0, 1, 601, 801].map(count), [3, 2, 1, 0]);
+    // One of before, in another currency, has no money of ours added to it.
+    let yen = Alert { currency: Currency::new("JPY"), ..alerts[0].clone() };
+    let seen = &worthy(&[], &mut Windows::default(), 6, "c", 5).seen;
+    assert_eq!((yen.hit(seen).amount_minor, alerts[0].hit(seen).amount_minor), (None, Some(5)));
 }
 
 #[test]

@@ -236,6 +236,18 @@ fn what_a_challenger_decides_for_stays_its_own_whatever_others_do() {
 }
 
 #[test]
+fn reasons_have_the_decimals_of_the_currency() {
+    let said = |currency: &str| {
+        let amount = "    amount_minor = {}\n";
+        let text = PIPELINE.replace(amount, &format!("{amount}    default_currency = \"{currency}\"\n"));
+        let reasons = Pipeline::parse(&text, "tests.toml").expect("the pipeline above").reasons;
+        reasons.all(&[123_456.0], &[0.5], &[f64::NAN]).remove(0).text
+    };
+    let expect = ["1234.56, usually unknown", "123456, usually unknown", "123.456, usually unknown"];
+    assert_eq!(["USD", "JPY", "KWD"].map(said), expect);
+}
+
+#[test]
 fn reasons_are_those_that_are_wanted() {
     let (with, _) = deciders(&[promoted(), listed("trusted", "friend")]);
     let texts = |customer: &str, wanted: Reasons| {

@@ -140,12 +140,12 @@ async fn ask(
     for turn in 0..=ASKED {
         let began = Instant::now();
         count = match question {
-            "volume" => questions::volume(warehouse, range).await?.len(),
+            "volume" => questions::volume(warehouse, range, Currency::default()).await?.len(),
             "decision_mix" => questions::decision_mix(warehouse, range).await?.len(),
             "score_distribution" => questions::score_distribution(warehouse, range).await?.len(),
             "latency" => questions::latency(warehouse, range).await?.len(),
             "latency_overall" => questions::latency_overall(warehouse, range).await?.iter().count(),
-            "detection" => questions::detection(warehouse, range).await?.len(),
+            "detection" => questions::detection(warehouse, range, Currency::default()).await?.len(),
             "newest" => questions::newest(warehouse, range, None, 100).await?.len(),
             _ => {
                 let id = event_id(rows / 3 + turn as u64)?;
@@ -201,7 +201,7 @@ impl Made {
         let event = Event {
             event_id: event_id(number).expect("a short number"),
             occurred_at: at,
-            amount: Amount::new(amount_minor, Currency::new("EUR").expect("a code")),
+            amount: Amount::new(amount_minor, Currency::default()),
             entities: vec![
                 Some(format!("card_{}", draw(number, 1, 50_000)).into()),
                 Some(format!("terminal_{}", draw(number, 2, 5_000)).into()),

@@ -38,6 +38,7 @@ impl Report<'_> {
             data: history.name.clone(),
             period: format!("{} to {}", args.test.from.date(), args.test.until.date()),
             currency: evaluate::currency(pipeline),
+            other_currency: evaluate::other_currency(rows),
             ..About::default()
         };
         let out = folder.join(format!("{}-{version}", pipeline.model.name));

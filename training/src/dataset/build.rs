@@ -7,7 +7,7 @@ use arrow::array::{
     Array, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef, TimeUnit};
-use ingest::{Amount, Event, Timestamp};
+use ingest::{Amount, Currency, Event, Timestamp};
 use scoring::Pipeline;
 
 use crate::error::Error;
@@ -16,8 +16,11 @@ use crate::error::Error;
 pub(super) struct RowBuilder {
     from: Timestamp,
     entity: usize,
+    /// What money is in: the currency of the pipeline.
+    currency: Currency,
     schema: SchemaRef,
     amounts: Int64Builder,
+    others: BooleanBuilder,
     attributes: Vec<StringBuilder>,
     rows: i64,
     row: Int64Builder,
@@ -38,6 +41,8 @@ pub(super) struct Row<'a> {
     /// The key of the reviewed entity.
     pub(super) entity: Option<&'a str>,
     pub(super) amount_minor: Option<i64>,
+    /// Whether that is in another currency than the pipeline's.
+    pub(super) other_currency: bool,
     pub(super) is_bad: bool,
     /// The features; NaN where one is missing.
     pub(super) values: &'a [f64],
@@ -61,6 +66,7 @@ impl RowBuilder {
             Field::new("entity", DataType::Utf8, true),
             Field::new("bad", DataType::Boolean, false),
             Field::new("amount_minor", DataType::Int64, true),
+            Field::new("other_currency", DataType::Boolean, false),
         ];
         let attributes = &pipeline.schema.attributes;
         fields.extend(
@@ -73,8 +79,10 @@ impl RowBuilder {
         Self {
             from,
             entity: pipeline.schema.entity(&pipeline.model.review_entity).expect("checked when the pipeline was read"),
+            currency: pipeline.schema.default_currency,
             schema: Arc::new(ArrowSchema::new(fields)),
             amounts: Int64Builder::new(),
+            others: BooleanBuilder::new(),
             attributes: attributes.iter().map(|_| StringBuilder::new()).collect(),
             rows: 0,
             row: Int64Builder::new(),
@@ -91,7 +99,8 @@ impl RowBuilder {
     pub(super) fn push(&mut self, number: i64, event: &Event, is_bad: bool, values: &[f64]) -> Result<(), Error> {
         let entity = event.entities[self.entity].as_deref();
         let amount_minor = event.amount.map(Amount::minor);
-        let row = Row { number, occurred_at: event.occurred_at, entity, amount_minor, is_bad, values };
+        let other_currency = event.amount.is_some_and(|amount| amount.currency() != self.currency);
+        let row = Row { number, occurred_at: event.occurred_at, entity, amount_minor, other_currency, is_bad, values };
         self.push_row(&row, event.attributes.iter().map(Option::as_ref))
     }
 
@@ -111,6 +120,7 @@ impl RowBuilder {
         self.entities.append_option(row.entity);
         self.bad.append_value(row.is_bad);
         self.amounts.append_option(row.amount_minor);
+        self.others.append_value(row.other_currency);
         for (column, value) in self.attributes.iter_mut().zip(attributes) {
             column.append_option(value.map(|value| value.to_string()));
         }
@@ -134,10 +144,45 @@ impl RowBuilder {
             Arc::new(self.entities.finish()),
             Arc::new(self.bad.finish()),
             Arc::new(self.amounts.finish()),
+            Arc::new(self.others.finish()),
         ];
         columns.extend(self.attributes.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
         columns.extend(self.features.iter_mut().map(|column| Arc::new(column.finish()) as Arc<dyn Array>));
         self.batches.push(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::compute::concat_batches;
+    use ingest::EventId;
+
+    use super::*;
+    use crate::dataset::Rows;
+
+    #[test]
+    fn money_in_another_currency_is_none() {
+        let handbook = include_str!("../../../pipelines/card_fraud_handbook.toml");
+        let pipeline = Pipeline::parse(handbook, "p.toml").unwrap();
+        let rows = |amounts: &[(i64, &str)]| {
+            let mut rows = RowBuilder::new(&pipeline, Timestamp::from_micros(0));
+            for (number, (minor, currency)) in amounts.iter().enumerate() {
+                let event = Event {
+                    event_id: EventId::new(&format!("e{number}")).unwrap(),
+                    occurred_at: Timestamp::from_micros(0),
+                    amount: Amount::new(*minor, Currency::new(currency).unwrap()),
+                    entities: vec![Some("a".into()); pipeline.schema.entities.len()],
+                    attributes: vec![None; pipeline.schema.attributes.len()],
+                    supersedes: None,
+                };
+                rows.push(number as i64, &event, false, &vec![0.0; pipeline.plan.width()]).unwrap();
+            }
+            let (schema, batches) = rows.finish().unwrap();
+            Rows::from_batch(&concat_batches(&schema, &batches).unwrap()).unwrap()
+        };
+        let mixed = rows(&[(100, "EUR"), (5_000, "JPY"), (7, "EUR")]);
+        assert_eq!((mixed.amounts_minor, mixed.other_currency), (Some(vec![100, 0, 7]), vec![false, true, false]));
+        assert_eq!(rows(&[(5_000, "JPY")]).amounts_minor, None);
     }
 }

@@ -73,8 +73,10 @@ pub struct Rows {
     pub days: Vec<i32>,
     /// The reviewed entity of each row.
     pub entities: Vec<String>,
-    /// The money that each row moves, in minor units; `None` where events move none.
+    /// The money that each row moves, in minor units of the pipeline's currency; `None` where no row moves any.
     pub amounts_minor: Option<Vec<i64>>,
+    /// Whether each row is in another currency.
+    pub other_currency: Vec<bool>,
     /// The value of each attribute in each row, in the order of the schema; empty where it is missing.
     pub attributes: Vec<(String, Vec<String>)>,
     /// The segment of each row by each of the expressions of `[training.segment_sql]`; empty where it has none.
@@ -224,6 +226,7 @@ impl Rows {
             days: self.days[first..].to_vec(),
             entities: self.entities[first..].to_vec(),
             amounts_minor: self.amounts_minor.as_ref().map(|amounts| amounts[first..].to_vec()),
+            other_currency: self.other_currency[first..].to_vec(),
             attributes: texts(&self.attributes),
             segments: texts(&self.segments),
         }
@@ -244,6 +247,7 @@ impl Rows {
             days: some(&self.days, &kept),
             entities: some(&self.entities, &kept),
             amounts_minor: self.amounts_minor.as_ref().map(|amounts| some(amounts, &kept)),
+            other_currency: some(&self.other_currency, &kept),
             attributes: self.attributes.iter().map(|(name, values)| (name.clone(), some(values, &kept))).collect(),
             segments: self.segments.iter().map(|(name, values)| (name.clone(), some(values, &kept))).collect(),
         }
@@ -276,11 +280,14 @@ impl Rows {
         let names = called(FEATURE).map(|(name, _)| name).collect();
         let columns = called(FEATURE).map(|(_, column)| column.as_primitive::<Float64Type>().values().to_vec()).collect();
         let amounts = batch.column_by_name("amount_minor").expect("selected above").as_primitive::<Int64Type>();
-        // Where events move money, one without an amount moves none.
-        let amounts_minor =
-            (amounts.null_count() < amounts.len()).then(|| amounts.iter().map(|amount| amount.unwrap_or(0)).collect());
-        let labels =
-            batch.column_by_name("bad").expect("selected above").as_boolean().iter().map(|bad| bad == Some(true)).collect();
+        let flags = |name: &str| -> Vec<bool> {
+            let column = batch.column_by_name(name).expect("selected above");
+            column.as_boolean().iter().map(|flag| flag == Some(true)).collect()
+        };
+        let (labels, other_currency) = (flags("bad"), flags("other_currency"));
+        // Where events move money, one without an amount, or with one in another currency, moves none.
+        let told = || amounts.iter().zip(&other_currency).map(|(amount, is_other)| amount.filter(|_| !is_other));
+        let amounts_minor = told().any(|amount| amount.is_some()).then(|| told().map(Option::unwrap_or_default).collect());
         let numbers = batch.column_by_name("row").expect("selected above").as_primitive::<Int64Type>();
         let days = batch.column_by_name("day").expect("selected above").as_primitive::<Int64Type>();
         let entities = batch.column_by_name("entity").expect("selected above");
@@ -290,6 +297,7 @@ impl Rows {
             days: days.values().iter().map(|day| i32::try_from(*day).expect("days since 1970 fit in 32 bits")).collect(),
             entities: texts(entities)?,
             amounts_minor,
+            other_currency,
             attributes: named_texts(ATTRIBUTE)?,
             segments: named_texts(SEGMENT)?,
         })

@@ -14,8 +14,8 @@ use crate::history::is_parquet;
 
 impl Examples {
     /// From here on only the rows that `[training]` wants are learned from and tested on, each with its segments. SQL sees `occurred_at`,
-    /// `amount_minor`, `entity`, `"attribute channel"`, `"feature customer_tx_count_1d"`, and the tables. Who is known to be compromised is
-    /// found in all rows.
+    /// `amount_minor`, `other_currency`, `entity`, `"attribute channel"`, `"feature customer_tx_count_1d"`, and the tables. Who is known
+    /// to be compromised is found in all rows.
     pub(super) async fn select(&self, training: &Training) -> Result<(), Error> {
         for table in &training.tables {
             let wrong = |source| {

@@ -8,9 +8,10 @@ mod tables;
 use crate::page;
 use crate::page::text::{count, escape, percent, plainly, range};
 use evaluation::{Evaluation, Figure, Method};
+use ingest::Currency;
 
 /// What the page says of the model besides its evaluation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The model's name.
     pub model: String,
@@ -24,25 +25,10 @@ pub struct About {
     pub period: String,
     /// The champion's name, if there is one.
     pub champion: Option<String>,
-    /// The currency of amounts, if there is one: `EUR`.
-    pub currency: Option<String>,
-    /// How many decimals that has.
-    pub minor_digits: u32,
-}
-
-impl Default for About {
-    fn default() -> Self {
-        Self {
-            model: String::new(),
-            version: String::new(),
-            learner: String::new(),
-            data: String::new(),
-            period: String::new(),
-            champion: None,
-            currency: None,
-            minor_digits: 2,
-        }
-    }
+    /// What money is in, if there is any.
+    pub currency: Option<Currency>,
+    /// How many rows are in other currencies, so that their money is in no figure.
+    pub other_currency: u64,
 }
 
 impl About {
@@ -51,7 +37,19 @@ impl About {
     }
 
     fn with_currency(&self, name: &str) -> String {
-        self.currency.as_ref().map_or_else(|| name.to_owned(), |currency| format!("{name}, {}", escape(currency)))
+        self.currency.map_or_else(|| name.to_owned(), |currency| format!("{name}, {currency}"))
+    }
+
+    fn minor_digits(&self) -> u32 {
+        self.currency.unwrap_or_default().minor_digits()
+    }
+
+    /// What is said of rows whose money is left out.
+    fn left_out(&self) -> String {
+        match self.other_currency {
+            0 => String::new(),
+            rows => format!(" Rows in other currencies, which are not in the money: {}.", count(rows)),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn decisions(evaluation: &Evaluation, about: &About) -> String {
     let line = |name: &str, cell: &dyn Fn(&Decision) -> Cell| row(name, decisions.iter().map(cell));
     let of_rows = |name: &str, of: fn(&Decision) -> &Figure| line(name, &|decision| figure(of(decision), percent));
     let amount = |name: &str, of: fn(&Decision) -> &Figure| {
-        line(&about.with_currency(name), &|decision| figure(of(decision), |minor| money(minor, about.minor_digits)))
+        line(&about.with_currency(name), &|decision| figure(of(decision), |minor| money(minor, about.minor_digits())))
     };
     let body = [
         line("flagged, rows", &|decision| {
@@ -38,7 +38,7 @@ pub(super) fn decisions(evaluation: &Evaluation, about: &About) -> String {
         amount("money wrongly stopped", |decision| &decision.flagging.money_wrongly_stopped_minor),
     ];
     let text = format!("What each threshold decides on these rows; small numbers are {} intervals.", level(evaluation));
-    section("Decisions", &text, &columns, &body.concat())
+    section("Decisions", &(text + &about.left_out()), &columns, &body.concat())
 }
 
 /// The confidence of intervals.
@@ -68,7 +68,7 @@ fn cut_columns(first: &str, about: &About, with_money: bool) -> Vec<Column> {
 }
 
 fn cut_cells(cut: &Cut, about: &About, with_money: bool) -> impl Iterator<Item = Cell> + use<> {
-    let minor = |minor: Option<u64>| optional(minor.map(|minor| minor as f64), |minor| money(minor, about.minor_digits));
+    let minor = |minor: Option<u64>| optional(minor.map(|minor| minor as f64), |minor| money(minor, about.minor_digits()));
     let cells = [
         format!("{:.4}", cut.threshold),
         count(cut.flagged),

@@ -52,7 +52,7 @@ fn about() -> About {
         version: "3 & more".to_owned(),
         learner: "trees".to_owned(),
         champion: Some("\"old\" <script>".to_owned()),
-        currency: Some("EUR".to_owned()),
+        currency: Currency::new("EUR"),
         ..About::default()
     }
 }
@@ -90,6 +90,26 @@ fn the_page_is_whole_and_alone() {
     }
     check_alone(&page);
     assert_eq!(page, whole_page());
+}
+
+#[test]
+fn money_is_in_the_units_of_its_currency() {
+    let rows = Rows::many();
+    let evaluation = evaluate(&rows.judged(), &settings()).unwrap();
+    let page = |currency: &str, other_currency: u64| {
+        html(&evaluation, &About { currency: Currency::new(currency), other_currency, ..about() })
+    };
+    let stopped = evaluation.by_score[0].money_stopped_minor.unwrap();
+    assert!(stopped > 100_000, "so that euros have no cents, and dinars have fils: {stopped}");
+    let check = |currency: &str, expect: String| {
+        let page = page(currency, 0);
+        assert!(page.contains(&format!("money stopped, {currency}")) && page.contains(&expect), "{currency} {expect}");
+        assert!(!page.contains("other currencies"), "{currency}");
+    };
+    check("EUR", count((stopped as f64 / 100.0).round() as u64));
+    check("JPY", count(stopped));
+    check("KWD", format!("{:.3}", stopped as f64 / 1_000.0));
+    assert!(page("EUR", 1_234).contains("Rows in other currencies, which are not in the money: 1,234."));
 }
 
 #[test]

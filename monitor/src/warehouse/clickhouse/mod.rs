@@ -441,12 +441,16 @@ fn query(server: &Server, question: &Question) -> Query {
         server.query(&typed(sql)).param("first", date(days.first())).param("last", date(days.last()))
     };
     match question {
-        Question::Volume(of) => days(include_str!("../../../sql/volume.sql"), *of),
+        Question::Volume { days: of, currency } => {
+            days(include_str!("../../../sql/volume.sql"), *of).param("currency", currency.as_str())
+        }
         Question::DecisionMix(of) => days(include_str!("../../../sql/decision_mix.sql"), *of),
         Question::ScoreDistribution(of) => days(include_str!("../../../sql/score_distribution.sql"), *of),
         Question::Latency(of) => days(include_str!("../../../sql/latency.sql"), *of),
         Question::LatencyOverall(of) => days(include_str!("../../../sql/latency_overall.sql"), *of),
-        Question::Detection(of) => days(include_str!("../../../sql/detection.sql"), *of),
+        Question::Detection { days: of, currency } => {
+            days(include_str!("../../../sql/detection.sql"), *of).param("currency", currency.as_str())
+        }
         Question::Newest { days: of, before, limit } => {
             days(include_str!("../../../sql/newest.sql"), *of).param("before", before).param("limit", limit)
         }
@@ -454,12 +458,17 @@ fn query(server: &Server, question: &Question) -> Query {
             .query(&typed(include_str!("../../../sql/vectors.sql")))
             .param("first_position", first_position)
             .param("limit", limit),
-        Question::Judged { days: of, as_of } => days(include_str!("../../../sql/judged.sql"), *of).param("as_of", as_of.micros()),
-        Question::Rivals { model, champion, challenger, days: of, as_of } => days(include_str!("../../../sql/rivals.sql"), *of)
-            .param("as_of", as_of.micros())
-            .param("model", model)
-            .param("champion", champion)
-            .param("challenger", challenger),
+        Question::Judged { days: of, as_of, currency } => {
+            days(include_str!("../../../sql/judged.sql"), *of).param("as_of", as_of.micros()).param("currency", currency.as_str())
+        }
+        Question::Rivals { model, champion, challenger, days: of, as_of, currency } => {
+            days(include_str!("../../../sql/rivals.sql"), *of)
+                .param("as_of", as_of.micros())
+                .param("currency", currency.as_str())
+                .param("model", model)
+                .param("champion", champion)
+                .param("challenger", challenger)
+        }
         Question::Delays { as_of } => {
             server.query(&typed(include_str!("../../../sql/delays.sql"))).param("as_of", as_of.micros())
         }
@@ -488,7 +497,7 @@ fn query(server: &Server, question: &Question) -> Query {
 
 /// Parameters as the server writes them: `$first` becomes `{first:Date32}`.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 13] = [
+    const TYPES: [(&str, &str); 14] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
@@ -502,6 +511,7 @@ fn typed(sql: &str) -> String {
         ("$model", "{model:String}"),
         ("$champion", "{champion:UInt32}"),
         ("$challenger", "{challenger:UInt32}"),
+        ("$currency", "{currency:String}"),
     ];
     TYPES.iter().fold(sql.to_owned(), |sql, (name, typed)| sql.replace(name, typed))
 }

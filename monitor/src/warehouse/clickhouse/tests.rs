@@ -3,6 +3,7 @@ mod grafana;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ingest::Currency;
 use ingest::log::Log;
 use ingest::log::file::{FileLog, Options};
 
@@ -142,7 +143,8 @@ async fn a_question_sees_all_tables_as_of_one_position() {
     let insert =
         async move |tables: Arc<Tables>| tables.server.insert(table.name(), &rows, "half").await.map_err(tables.failed("insert"));
     warehouse.wait(insert).unwrap();
-    let events = async || volume(&warehouse, Days::ALL).await.unwrap().iter().map(|day| day.events).sum::<u64>();
+    let events =
+        async || volume(&warehouse, Days::ALL, Currency::default()).await.unwrap().iter().map(|day| day.events).sum::<u64>();
     assert_eq!(events().await, 1);
     // Another start finds it.
     let warehouse = open(&address).unwrap();
@@ -178,7 +180,7 @@ async fn a_server_that_comes_back_gets_what_it_lacks() {
     );
     assert!(error.starts_with(&expect), "{error}");
     assert!(projector.progress().borrow().failed.is_some());
-    let error = volume(&*warehouse, Days::ALL).await.unwrap_err().to_string();
+    let error = volume(&*warehouse, Days::ALL, Currency::default()).await.unwrap_err().to_string();
     assert_eq!(error, format!("cannot answer the question `volume` in {address}"));
     // A start without it is one that waits for it.
     let early = open(&address).unwrap();

@@ -9,7 +9,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use ingest::{Timestamp, background};
+use ingest::{Currency, Timestamp, background};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -87,12 +87,12 @@ async fn collect(context: SessionContext, parts: Arc<Parts>, question: Question)
 
 fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>) {
     match question {
-        Question::Volume(days) => (include_str!("../../../sql/volume.sql"), range(*days)),
+        Question::Volume { days, currency } => (include_str!("../../../sql/volume.sql"), told_in(range(*days), *currency)),
         Question::DecisionMix(days) => (include_str!("../../../sql/decision_mix.sql"), range(*days)),
         Question::ScoreDistribution(days) => (include_str!("../../../sql/score_distribution.sql"), range(*days)),
         Question::Latency(days) => (include_str!("../../../sql/latency.sql"), range(*days)),
         Question::LatencyOverall(days) => (include_str!("../../../sql/latency_overall.sql"), range(*days)),
-        Question::Detection(days) => (include_str!("../../../sql/detection.sql"), range(*days)),
+        Question::Detection { days, currency } => (include_str!("../../../sql/detection.sql"), told_in(range(*days), *currency)),
         Question::Newest { days, before, limit } => (include_str!("../../../sql/newest.sql"), page(*days, *before, *limit)),
         Question::Vectors { first_position, limit } => (
             include_str!("../../../sql/vectors.sql"),
@@ -101,9 +101,11 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
                 ("limit", ScalarValue::Int64(Some(i64::from(*limit)))),
             ],
         ),
-        Question::Judged { days, as_of } => (include_str!("../../../sql/judged.sql"), known(range(*days), *as_of)),
-        Question::Rivals { model, champion, challenger, days, as_of } => {
-            let mut parameters = known(range(*days), *as_of);
+        Question::Judged { days, as_of, currency } => {
+            (include_str!("../../../sql/judged.sql"), told_in(known(range(*days), *as_of), *currency))
+        }
+        Question::Rivals { model, champion, challenger, days, as_of, currency } => {
+            let mut parameters = told_in(known(range(*days), *as_of), *currency);
             parameters.extend([
                 ("model", ScalarValue::from(model.as_str())),
                 ("champion", ScalarValue::UInt32(Some(*champion))),
@@ -139,6 +141,12 @@ fn page(days: Days, before: u64, limit: u32) -> Vec<(&'static str, ScalarValue)>
 /// With the moment up to which labels are known.
 fn known(mut parameters: Vec<(&'static str, ScalarValue)>, as_of: Timestamp) -> Vec<(&'static str, ScalarValue)> {
     parameters.push(("as_of", ScalarValue::TimestampMicrosecond(Some(as_of.micros()), Some("UTC".into()))));
+    parameters
+}
+
+/// With what money is in.
+fn told_in(mut parameters: Vec<(&'static str, ScalarValue)>, currency: Currency) -> Vec<(&'static str, ScalarValue)> {
+    parameters.push(("currency", ScalarValue::from(currency.as_str())));
     parameters
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use arrow::array::RecordBatchReader;
+use ingest::Currency;
 
 use super::*;
 use crate::fixture::{change, decision, event, label, project, time};
@@ -184,8 +185,8 @@ async fn a_question_reads_no_other_days() {
     append_rest(&warehouse, &flushes(2)).unwrap();
     fs::remove_dir_all(folder.path().join("events/day=2018-08-02")).unwrap();
     let first = Days::between(None, Some(time("2018-08-01")));
-    assert_eq!(volume(&warehouse, first).await.unwrap().len(), 1);
-    let error = volume(&warehouse, Days::ALL).await.unwrap_err();
+    assert_eq!(volume(&warehouse, first, Currency::default()).await.unwrap().len(), 1);
+    let error = volume(&warehouse, Days::ALL, Currency::default()).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot answer the question `volume`");
 }
 
@@ -199,7 +200,8 @@ async fn a_merge_does_not_disturb_a_question() {
     let asked = Arc::clone(&warehouse.live().parts);
     append_rest(&warehouse, &flushes[..3]).unwrap();
     assert!(asked.values().flatten().all(|part| part.path.exists()));
-    let answer = warehouse.engine.answer(Arc::clone(&asked), Question::Volume(Days::ALL)).await.unwrap();
+    let question = Question::Volume { days: Days::ALL, currency: Currency::default() };
+    let answer = warehouse.engine.answer(Arc::clone(&asked), question).await.unwrap();
     assert_eq!(answer.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
     drop(asked);
     append_rest(&warehouse, &flushes).unwrap();
@@ -279,6 +281,6 @@ async fn a_warehouse_that_is_gone_is_an_error_and_not_empty() {
     let warehouse = ParquetWarehouse::open(folder.path()).unwrap();
     append_rest(&warehouse, &flushes(2)).unwrap();
     fs::remove_dir_all(folder.path()).unwrap();
-    let error = volume(&warehouse, Days::ALL).await.unwrap_err();
+    let error = volume(&warehouse, Days::ALL, Currency::default()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("there is no warehouse in {}", folder.path().display()));
 }

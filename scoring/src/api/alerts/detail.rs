@@ -58,6 +58,7 @@ struct HitAnswer {
     event_id: String,
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
+    /// In minor units of the alert's `currency`; `null` where the event has no amount, or one in another currency.
     amount_minor: Option<i64>,
     decision: Verdict,
     score: Option<u16>,

@@ -30,10 +30,13 @@ pub(super) struct AlertAnswer {
     subject: Option<SubjectAnswer>,
     /// How many events it has.
     events: u32,
-    /// Their amounts together, in minor units.
+    /// Their amounts together, in minor units of `currency`.
     money_minor: i64,
+    /// What money is in, as `EUR`: the currency of the pipeline; `null` where events move none.
     #[schema(value_type = Option<String>)]
     currency: Option<Currency>,
+    /// How many of the events are in other currencies, so that their amounts are not in `money_minor`.
+    other_currency: u32,
     /// The strictest decision among its events.
     decision: Option<Verdict>,
     /// The highest score among them.
@@ -84,6 +87,7 @@ impl AlertAnswer {
             events: alert.events(),
             money_minor: alert.money_minor(),
             currency: alert.currency,
+            other_currency: alert.other_currency(),
             decision: lead.map(|hit| hit.verdict),
             score: alert.score(),
             opened_at: alert.opened_at,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ingest::Timestamp;
+use ingest::{Currency, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,6 +33,9 @@ pub(in crate::api) struct Queue {
     oldest: Option<Timestamp>,
     /// Whether no more are raised until some are closed.
     is_full: bool,
+    /// What `money_at_least` is in, as `EUR`: the currency of the pipeline.
+    #[schema(value_type = String)]
+    currency: Currency,
     /// The time now, by the clock of the server.
     #[schema(value_type = String, format = DateTime)]
     now: Timestamp,
@@ -128,7 +131,7 @@ impl Asked {
         ("group" = Option<String>, Query, description = "of this group"),
         ("assignee" = Option<String>, Query, description = "that somebody has, by name; `me`, or `nobody`"),
         ("older_than" = Option<String>, Query, description = "raised at least so long ago, as 4h"),
-        ("money_at_least" = Option<i64>, Query, description = "of at least so much, in minor units"),
+        ("money_at_least" = Option<i64>, Query, description = "of at least so much, in minor units of `currency`"),
         ("key" = Option<String>, Query, description = "with an entity of this key"),
         ("sort" = Option<String>, Query, pattern = "^(priority|escalated|money|oldest|newest)$", description = "priority by default: open ones first, the highest severity, the most money, the oldest; for who reviews escalated: those first, then the same"),
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "1 to 1000, 100 by default"),
@@ -156,6 +159,7 @@ pub(in crate::api) async fn list(
             policies: desk.policies().iter().map(|policy| PolicyAnswer::of(policy)).collect(),
             oldest: desk.oldest(),
             is_full: desk.is_full(),
+            currency: api.engine.pipeline().schema.default_currency,
             now,
             me: person.name,
         }

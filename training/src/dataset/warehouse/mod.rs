@@ -82,14 +82,16 @@ async fn read(
         register(&context, table, paths).await?;
     }
     let as_of = ScalarValue::TimestampMicrosecond(Some(source.as_of.micros()), Some("UTC".into()));
-    let parameters = || ParamValues::from(vec![("as_of", as_of.clone())]);
-    let later = context.sql(include_str!("../../../sql/later_labels.sql")).await?.with_param_values(parameters())?;
+    let parameters = ParamValues::from(vec![("as_of", as_of.clone())]);
+    let later = context.sql(include_str!("../../../sql/later_labels.sql")).await?.with_param_values(parameters)?;
     let labels_from_the_future = later.count().await? as u64;
 
     let known = Known { as_of: source.as_of, maturity: source.maturity };
     let mut decided = Decided::new(RowBuilder::new(pipeline, period.from), period, known, progress);
     decided.passed.labels_from_the_future = labels_from_the_future;
-    let frame = context.sql(include_str!("../../../sql/decided.sql")).await?.with_param_values(parameters())?;
+    let currency = ScalarValue::from(pipeline.schema.default_currency.as_str());
+    let parameters = ParamValues::from(vec![("as_of", as_of), ("currency", currency)]);
+    let frame = context.sql(include_str!("../../../sql/decided.sql")).await?.with_param_values(parameters)?;
     let mut batches = frame.execute_stream().await?;
     while let Some(batch) = batches.try_next().await? {
         Columns::of(batch)?.push_into(&mut decided, pipeline)?;
@@ -137,6 +139,7 @@ impl Columns {
         let positions = named(&self.batch, "position").as_primitive::<Int64Type>();
         let times = self.occurred_at.as_primitive::<TimestampMicrosecondType>();
         let amounts = named(&self.batch, "amount_minor").as_primitive::<Int64Type>();
+        let others = named(&self.batch, "other_currency").as_boolean();
         let vectors = named(&self.batch, "vector").as_list::<i32>();
         let (entities, attributes) = (named(&self.batch, "entities").as_map(), named(&self.batch, "attributes").as_map());
         let (versions, labels) = (self.versions.as_string::<i32>(), self.labels.as_string::<i32>());
@@ -157,6 +160,7 @@ impl Columns {
                     occurred_at,
                     entity: entry(entities, row, &pipeline.model.review_entity),
                     amount_minor: amounts.is_valid(row).then(|| amounts.value(row)),
+                    other_currency: others.value(row),
                     is_bad,
                     values: &values,
                 };

@@ -59,6 +59,7 @@ impl Table {
             Self::Events => vec![
                 column("log_position", DataType::UInt64),
                 column("amount_minor", DataType::Int64),
+                column("currency", DataType::Utf8View),
                 column("entities", map()),
                 column("attributes", map()),
             ],

@@ -4,7 +4,7 @@ use super::bridge::cluster;
 use super::*;
 use crate::Derived;
 use crate::fixture::time;
-use ingest::EventId;
+use ingest::{Currency, EventId};
 
 /// The engines of all tables of the warehouse's own, by name.
 fn engines(warehouse: &ClickHouseWarehouse) -> Vec<String> {
@@ -79,18 +79,19 @@ async fn points_that_no_longer_count_are_deleted_on_the_shards() {
 /// A question of each kind.
 fn questions() -> Vec<Question> {
     let (days, as_of, limit, entity) = (Days::ALL, time("2030-01-01"), 10, || "card".to_owned());
+    let currency = Currency::default();
     let points = Derived::ALL.map(|table| Question::Points { table, days });
     let others = [
-        Question::Volume(days),
+        Question::Volume { days, currency },
         Question::DecisionMix(days),
         Question::ScoreDistribution(days),
         Question::Latency(days),
         Question::LatencyOverall(days),
-        Question::Detection(days),
+        Question::Detection { days, currency },
         Question::Newest { days, before: u64::MAX, limit },
         Question::Vectors { first_position: 0, limit },
-        Question::Judged { days, as_of },
-        Question::Rivals { model: "card_fraud".to_owned(), champion: 7, challenger: 8, days, as_of },
+        Question::Judged { days, as_of, currency },
+        Question::Rivals { model: "card_fraud".to_owned(), champion: 7, challenger: 8, days, as_of, currency },
         Question::Delays { as_of },
         Question::Alerts(days),
         Question::Entity { entity: entity(), key: "card_1".to_owned(), days, before: u64::MAX, limit },
@@ -114,7 +115,7 @@ async fn every_question_is_answered_over_several_shards() {
         answer.unwrap_or_else(|error| panic!("{question:?}: {:?}", std::error::Error::source(&error)));
     }
     // Both shards are asked: here they are the same one, which has the event once.
-    let asked = volume(&warehouse, Days::ALL).await.unwrap();
+    let asked = volume(&warehouse, Days::ALL, Currency::default()).await.unwrap();
     assert_eq!((asked[0].events, count(&warehouse, "events_local")), (2, 1));
     let refused = warehouse.wait(async move |tables: Arc<Tables>| {
         let joined = "SELECT event_id FROM decisions WHERE event_id IN (SELECT event_id FROM labels)";
