@@ -45,6 +45,7 @@ fn every_page_is_shown_and_nothing_is_complained_of() {
     check("/", "#pipeline", "card_fraud_handbook");
     check("/drift", "#message", "No data");
     check("/models", "#performance-message", "No data");
+    check("/experiments", "#nothing", "There is no experiment yet");
     check("/audit", "#entries tbody", "promoted");
     check("/people", "#message", "Nobody has to log in yet");
     assert!(browser.shows(Place::Button("Audit")) && !browser.shows("#who"), "nobody has to log in");

@@ -19,6 +19,23 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// Figures beside each other: [name, value, note] each.
+export function tiles(place, figures) {
+  place.replaceChildren(...figures.map(([name, value, note]) => html("div", {}, html("dt", {}, name), html("dd", {}, value), html("dd", { class: "note" }, note))));
+}
+
+// A row of buttons, of [value, words] each, of which one is pressed. They are made once, so that whoever has the keyboard there keeps it.
+export function switches(place, choices, chosen, choose) {
+  if (!place.firstChild) {
+    place.append(...choices.map(([value, text]) => {
+      const button = html("button", { type: "button", value }, text);
+      button.addEventListener("click", () => choose(value));
+      return button;
+    }));
+  }
+  for (const button of place.children) button.setAttribute("aria-pressed", button.value === chosen);
+}
+
 const wrong = new WeakMap(); // place -> what takes back what is said at one of its inputs
 let notes = 0;
 

@@ -2,8 +2,9 @@
 // shown live in the address, so that a view can be sent to somebody. It asks again every half a minute, never in a hidden tab.
 
 import { explain, Refusal, textOf } from "./ask.js";
-import { html, sayAt, setText, svg } from "./dom.js";
-import { count, fullTime, leftOut, money, percent, plural, roundMoney } from "./format.js";
+import { html, sayAt, setText, svg, switches } from "./dom.js";
+import { figureTable, flipTable, FLIPS, guardrailItems, plain, reasonItems, scopeOf, td, thead, verdictOf } from "./duel.js";
+import { count, fullTime, leftOut, percent, roundMoney } from "./format.js";
 import { createChart } from "./frame.js";
 import { MATURITY } from "./maturity.js";
 import { all, may, showWaiting } from "./proposals.js";
@@ -12,13 +13,9 @@ import { CURVES, interval, isMature, judged } from "./rivals.js";
 const PAUSE_MS = 30_000;
 // Figures over many events take the server a while.
 const PATIENCE_MS = 120_000;
-const NAMES = { approve: "approve", review: "review", decline: "decline" };
 const GROUPS = [["days", "Day"], ["versions", "Version"], ["segments", "Segment"], ["rules", "Rule"]];
-const FLIPS = [["events", "All"], ["bad", "Bad"], ["good", "Good"], ["open", "Not judged"]];
-const GUARDRAILS = { approval_rate: "Approval rate, change", latency: "Latency, times the champion’s", unscored: "Events without a score" };
 const ASKED = ["champion", "challenger", "from", "to", "as_of"];
 const HOLDS = { insufficient_data: "insufficient data", stable: "stable", watch: "watch", drift: "drift" };
-const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 
 const byId = id => document.getElementById(id);
 const filters = byId("filters");
@@ -117,21 +114,16 @@ addEventListener("popstate", () => {
 });
 
 function showComparison() {
-  const { state, verdict, summary, reasons, guardrails, events, outcomes, maturity } = comparison;
+  const [kind, words] = verdictOf(comparison);
   byId("duel").hidden = false;
-  byId("duel").classList.toggle("empty", state === "no_data");
-  const title = byId("verdict");
-  title.className = state === "no_data" ? "no_data" : verdict;
-  setText(title, state === "no_data" ? "No data" : { promote: "Promote", keep: "Keep the champion", need_more: `${summary[0].toUpperCase()}${summary.slice(1)}` }[verdict]);
-  const { entities } = comparison.contest;
-  const whose = entities === null ? " (each taken as independent)" : entities > 0 ? ` (of ${plural(entities, "entity", "entities")})` : "";
-  const others = comparison.other_currency ? ` Money is in ${comparison.currency}; ${leftOut(comparison.other_currency)}.` : "";
-  setText(byId("scope"), `${comparison.model} ${comparison.challenger} against ${comparison.champion}: ${plural(events, "event")} that both scored, ${count(judged(outcomes))} judged${whose}, ${count(outcomes.bad)} bad. Of the bad ones ${interval(maturity, percent)} are known by now.${others}`);
-  byId("reasons").replaceChildren(...reasons.map(reason => html("li", {}, reason)));
-  byId("guardrails").replaceChildren(...guardrails.map(({ name, state: stands, value, limit }) => html("li", { class: stands },
-    html("b", {}, GUARDRAILS[name]), html("span", {}, STATES[stands]), html("small", {}, `${interval(value, plain)}, at most ${plain(limit)}`))));
+  byId("duel").classList.toggle("empty", kind === "no_data");
+  byId("verdict").className = kind;
+  setText(byId("verdict"), words);
+  setText(byId("scope"), scopeOf(comparison));
+  byId("reasons").replaceChildren(...reasonItems(comparison));
+  byId("guardrails").replaceChildren(...guardrailItems(comparison));
   for (const [chart, card] of cards) card.show(comparison, chart.name === "days" ? daysShown() : partShown(chart));
-  showFigures();
+  byId("duel-figures").replaceChildren(...figureTable(comparison));
   showFlips();
   showCohorts();
   showPromotion();
@@ -149,55 +141,10 @@ function daysShown() {
   return { choose: (from, to) => change({ from, to }), back: (from || to) && (() => change({ from: null, to: null })) };
 }
 
-function showFigures() {
-  const { contest } = comparison;
-  const rows = [
-    ["Area under the curve", "auc", contest.auc],
-    ["Average precision", "average_precision", contest.average_precision],
-    ["KS", "ks"], ["Gini", "gini"], ["Brier, lower is better", "brier"], ["Calibration error, lower is better", "calibration_error"],
-  ].map(([name, key, lead]) => [name, interval(contest.champion.figures[key], plain), interval(contest.challenger.figures[key], plain), lead && ahead(lead, plain)]);
-  const inMoney = minor => money(minor, comparison.currency);
-  contest.decisions.forEach(({ flips, ...leads }, place) => {
-    const sides = [contest.champion, contest.challenger].map(side => side.decisions[place]);
-    const row = (name, key, text, lead, lower) => rows.push([`From ${flips.threshold.name}: ${name}`, ...sides.map(side => interval(side[key], text)), lead && ahead(lead, text, lower)]);
-    row("precision", "precision", percent);
-    row("recall", "recall", percent);
-    row("good for each bad", "false_positive_ratio", plain);
-    row("money stopped", "money_stopped_minor", inMoney, leads.money_stopped_minor);
-    row("money wrongly stopped", "money_wrongly_stopped_minor", inMoney, leads.money_wrongly_stopped_minor, true);
-    const { model_only, champion_only, mid_p } = flips.all;
-    rows.push([`From ${flips.threshold.name}: only it is right`, count(champion_only), count(model_only), `McNemar mid-p ${mid_p.toPrecision(2)}`]);
-  });
-  const head = ["", `Champion ${comparison.champion}`, `Challenger ${comparison.challenger}`, "Difference, at every look"];
-  byId("duel-figures").replaceChildren(thead(head), html("tbody", {}, ...rows.map(([name, ...cells]) => html("tr", {},
-    html("th", { scope: "row" }, name), ...cells.map(cell => td(cell ?? ""))))));
-}
-
-// A lead with the interval that holds at every look; coloured where it leaves zero out. Of some figures lower is better.
-function ahead({ difference, at_every_look: always }, text, lower = false) {
-  if (difference.point === undefined) return difference.missing.replaceAll("_", " ");
-  const signed = value => `${value > 0 ? "+" : value < 0 ? "−" : ""}${text(Math.abs(value))}`;
-  if (always.lower === undefined) return `${signed(difference.point)}, too few bad events for more`;
-  const [more, less] = lower ? ["behind", "ahead"] : ["ahead", "behind"];
-  const kind = always.lower > 0 ? more : always.upper < 0 ? less : "";
-  return html("span", { class: kind }, `${signed(difference.point)} (${signed(always.lower)} to ${signed(always.upper)})`);
-}
-
 function showFlips() {
   const flipsOf = chosen("flips", FLIPS);
   switches(byId("flips-of"), FLIPS, flipsOf, value => change({ flips: value }));
-  const value = ({ events, outcomes }) => ({ events, bad: outcomes.bad, good: outcomes.good + outcomes.presumed, open: outcomes.open })[flipsOf];
-  const verdicts = Object.keys(NAMES);
-  const cell = (champion, challenger) => comparison.flips.find(flip => flip.champion === champion && flip.challenger === challenger);
-  const total = comparison.flips.reduce((sum, flip) => sum + value(flip), 0);
-  byId("flips").replaceChildren(
-    thead(["Champion, challenger", ...verdicts]),
-    html("tbody", {}, ...verdicts.map((champion, down) => html("tr", {}, html("th", { scope: "row" }, champion), ...verdicts.map((challenger, across) => {
-      const flip = cell(champion, challenger);
-      if (!flip) return td("");
-      const share = total ? value(flip) / total : 0;
-      return td(html("span", { class: down === across ? "same" : across > down ? "stricter" : "milder" }, count(value(flip))), html("small", {}, total ? percent(share) : ""));
-    })))));
+  byId("flips").replaceChildren(...flipTable(comparison, flipsOf));
 }
 
 function showCohorts() {
@@ -362,24 +309,9 @@ function createCard(chart, place) {
   return { show };
 }
 
-// Made once, so that whoever has the keyboard there keeps it.
-function switches(place, choices, chosen, choose) {
-  if (!place.firstChild) {
-    place.append(...choices.map(([value, text]) => {
-      const button = html("button", { type: "button", value }, text);
-      button.addEventListener("click", () => choose(value));
-      return button;
-    }));
-  }
-  for (const button of place.children) button.setAttribute("aria-pressed", button.value === chosen);
-}
-
 // A figure with its interval below it.
 const stacked = (figure, text) => (figure.lower === undefined ? [interval(figure, text)] : [text(figure.point), html("small", {}, `${text(figure.lower)} to ${text(figure.upper)}`)]);
-const thead = names => html("thead", {}, html("tr", {}, ...names.map((name, place) => html("th", { scope: "col", class: place ? "number" : null }, name))));
-const td = (...cells) => html("td", { class: "number" }, ...cells);
 const inRoundMoney = minor => roundMoney(minor, performance.currency);
-const plain = value => (Math.abs(value) >= 100 ? count(value) : value.toFixed(Math.abs(value) >= 10 ? 1 : Math.abs(value) < 0.1 ? 4 : 3));
 
 let running = null;
 let again = false;

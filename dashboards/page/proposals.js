@@ -3,11 +3,11 @@
 import { who } from "./ask.js";
 import { ask, refusal, say, send, when } from "./desk.js";
 import { html, sayAt } from "./dom.js";
-import { count, dateTime, fullTime, number, plural } from "./format.js";
+import { count, dateTime, fullTime, plural } from "./format.js";
+import { limitsOf, windowOf } from "./guardrails.js";
 
 const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
 const ENTRIES_SHOWN = 20;
-const LEAST = ["minimum_events", "window"]; // of guardrails: how much a window has at least
 
 const byId = id => document.getElementById(id);
 export const me = await who();
@@ -40,7 +40,7 @@ export async function make(change, reason, alters) {
 }
 
 // For what the pipeline asks a second person; for all of it where the server does not say.
-const asksTwo = await ask("/v1/status").then(status => status.four_eyes, () => ["rules", "lists"]);
+const asksTwo = await ask("/v1/status").then(status => status.four_eyes, () => ["models", "rules", "lists"]);
 
 export const isAlone = (alters, kind) => Boolean(me?.open) || (may("admin") && (!alters || !asksTwo.includes(kind)));
 
@@ -129,8 +129,9 @@ const PARTS = {
   },
   experiment({ experiment }) {
     const { name, model, champion, challenger, share_percent: share, planned_end: end, guardrails } = experiment;
-    const limits = Object.entries(guardrails ?? {}).map(([limit, value]) => [limit.replaceAll("_", " "), "", `at ${LEAST.includes(limit) ? "least" : "most"} ${typeof value === "number" ? number(value) : value}`]);
-    return [{ turns: [[`Experiment ${name}`, "", `${model} ${challenger} beside ${champion}, ${share ? `decides for ${share} %` : "looks on"}${end ? `, until ${fullTime(end)}` : ""}`], ...limits] }];
+    const limits = limitsOf(guardrails).map(([limit, value, about]) => [limit, "", `${value} ${about}`]);
+    const judged = limits.length ? [["Judged over", "", `at least ${windowOf(guardrails).join(" with ")} of each model`]] : [];
+    return [{ turns: [[`Experiment ${name}`, "", `${model} ${challenger} beside ${champion}, ${share ? `decides for ${share} %` : "looks on"}${end ? `, until ${fullTime(end)}` : ""}`], ...limits, ...judged] }];
   },
   experiment_end: ({ name, outcome }) => [{ turns: [[`Experiment ${name}`, "runs", outcome]] }],
 };

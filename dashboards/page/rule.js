@@ -2,10 +2,10 @@
 
 import { Refusal } from "./ask.js";
 import { ask, refusal, say, send, table } from "./desk.js";
-import { html, sayAt, setText } from "./dom.js";
+import { html, sayAt, setText, tiles } from "./dom.js";
 import { count, dayName, dayNumber, money, percent } from "./format.js";
 import { alters, changesOf, diff, isAlone, make, may, moment, stateOf, stateText, tell } from "./proposals.js";
-import { createTrial, tiles } from "./trial.js";
+import { createTrial } from "./trial.js";
 
 const CHECK_AFTER_MS = 350;
 // Where a rule may go from where it is; a new one may begin anywhere in the first.

@@ -1,7 +1,7 @@
 // A backtest of a rule as it is written: which past, and what would have come of it.
 
 import { refusal, send, table } from "./desk.js";
-import { html, setText } from "./dom.js";
+import { html, setText, tiles } from "./dom.js";
 import { count, dayName, dayNumber, money, percent, plural } from "./format.js";
 import { createChart } from "./frame.js";
 import { bars } from "./marks.js";
@@ -105,11 +105,6 @@ export function createTrial(wanted, days) {
   }
 
   return { begin };
-}
-
-// Figures beside each other: [name, value, note].
-export function tiles(place, figures) {
-  place.replaceChildren(...figures.map(([name, value, note]) => html("div", {}, html("dt", {}, name), html("dd", {}, value), html("dd", { class: "note" }, note))));
 }
 
 const counts = ({ events, bad, good, unlabelled }) => [events, bad, good, unlabelled].map(count);

@@ -10,13 +10,14 @@ const ALERTS: &str = include_str!("../page/alerts.html");
 const PAGE: &str = include_str!("../page/index.html");
 const DRIFT: &str = include_str!("../page/drift.html");
 const AUDIT: &str = include_str!("../page/audit.html");
+const EXPERIMENTS: &str = include_str!("../page/experiments.html");
 const LOGIN: &str = include_str!("../page/login.html");
 const MODELS: &str = include_str!("../page/models.html");
 const PEOPLE: &str = include_str!("../page/people.html");
 const RULES: &str = include_str!("../page/rules.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 35] = [
+pub(crate) const ASSETS: [(&str, &str); 41] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
@@ -30,10 +31,15 @@ pub(crate) const ASSETS: [(&str, &str); 35] = [
     ("dom.js", include_str!("../page/dom.js")),
     ("drift.css", include_str!("../page/drift.css")),
     ("drift.js", include_str!("../page/drift.js")),
+    ("duel.js", include_str!("../page/duel.js")),
     ("event.js", include_str!("../page/event.js")),
+    ("experiment.js", include_str!("../page/experiment.js")),
+    ("experiments.css", include_str!("../page/experiments.css")),
+    ("experiments.js", include_str!("../page/experiments.js")),
     ("figures.js", include_str!("../page/figures.js")),
     ("format.js", include_str!("../page/format.js")),
     ("frame.js", include_str!("../page/frame.js")),
+    ("guardrails.js", include_str!("../page/guardrails.js")),
     ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
     ("lists.js", include_str!("../page/lists.js")),
@@ -50,6 +56,7 @@ pub(crate) const ASSETS: [(&str, &str); 35] = [
     ("rules.css", include_str!("../page/rules.css")),
     ("rules.js", include_str!("../page/rules.js")),
     ("scales.js", include_str!("../page/scales.js")),
+    ("start.js", include_str!("../page/start.js")),
     ("trial.js", include_str!("../page/trial.js")),
     ("who.js", include_str!("../page/who.js")),
 ];
@@ -68,6 +75,10 @@ pub(crate) async fn alert() -> Response {
 
 pub(crate) async fn models() -> Response {
     file("text/html; charset=utf-8", MODELS)
+}
+
+pub(crate) async fn experiments() -> Response {
+    file("text/html; charset=utf-8", EXPERIMENTS)
 }
 
 pub(crate) async fn audit() -> Response {

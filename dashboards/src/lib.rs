@@ -69,9 +69,14 @@ pub fn router(warehouse: Arc<dyn Warehouse>, currency: Currency) -> Router {
         .layer(map_response(harden))
 }
 
-/// The page of models at `/models`, and what it draws: `/v1/monitor/performance` and `/v1/monitor/comparison`.
+/// The page of models at `/models`, that of experiments at `/experiments`, and what they draw: `/v1/monitor/performance` and
+/// `/v1/monitor/comparison`. They also ask `/v1/models`, `/v1/experiments` and `/v1/changes` of the same server.
 pub fn models_router(sources: Sources) -> Router {
-    Router::new().route("/models", get(assets::models)).merge(models::router(sources)).layer(map_response(harden))
+    Router::new()
+        .route("/models", get(assets::models))
+        .route("/experiments", get(assets::experiments))
+        .merge(models::router(sources))
+        .layer(map_response(harden))
 }
 
 /// The page of drift at `/drift`, and what it draws under `/v1/monitor/drift`.

@@ -113,6 +113,7 @@ async fn every_file_has_its_type_and_the_policy() {
     };
     check("/", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/models", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/experiments", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/login", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/audit", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/rules", "text/html; charset=utf-8", "<!doctype html>").await;
@@ -335,6 +336,7 @@ fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
         ("index.html", include_str!("../page/index.html")),
         ("drift.html", include_str!("../page/drift.html")),
         ("models.html", include_str!("../page/models.html")),
+        ("experiments.html", include_str!("../page/experiments.html")),
         ("audit.html", include_str!("../page/audit.html")),
         ("rules.html", include_str!("../page/rules.html")),
         ("people.html", include_str!("../page/people.html")),

@@ -174,6 +174,8 @@ pub enum Error {
     Experiment {
         /// Its name.
         name: String,
+        /// What of it is wrong, by the name of its field; `experiment` where it is all of it.
+        field: &'static str,
         /// What is wrong.
         what: String,
     },

@@ -179,7 +179,8 @@ pub(super) async fn end(
         let known = state.experiments.iter().rfind(|course| course.experiment.name == name);
         let course = known.ok_or_else(|| Error::NoExperiment { name: name.clone() })?;
         if let Some(ended) = &course.ended {
-            return Err(Error::Experiment { name, what: format!("it has ended: {}", ended.outcome.name()) });
+            let what = format!("it has ended: {}", ended.outcome.name());
+            return Err(Error::Experiment { name, field: "experiment", what });
         }
         let Experiment { model, challenger: version, .. } = course.experiment.clone();
         let outcome = match outcome {

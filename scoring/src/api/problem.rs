@@ -229,7 +229,7 @@ impl From<Error> for Problem {
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
             Error::Policy { .. } => Self::invalid(Some("change".to_owned()), detail),
             Error::TooLarge { .. } => Self::invalid(None, detail),
-            Error::Experiment { .. } => Self::invalid(Some("experiment".to_owned()), detail),
+            Error::Experiment { field, .. } => Self::invalid(Some(field.to_owned()), detail),
             Error::NoProposal { .. } | Error::NoExperiment { .. } => Self::not_found(detail),
             Error::OwnProposal { .. } | Error::NotProposer { .. } => {
                 Self::new(StatusCode::FORBIDDEN, "/problems/four-eyes", "another person has to do this", detail)

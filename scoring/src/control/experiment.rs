@@ -130,27 +130,43 @@ impl fmt::Display for Experiment {
     }
 }
 
+/// What is wrong with an experiment by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The field that it is about, as a path.
+    pub field: &'static str,
+    /// In words.
+    pub what: String,
+}
+
+impl Flaw {
+    fn new(field: &'static str, what: impl Into<String>) -> Self {
+        Self { field, what: what.into() }
+    }
+}
+
 impl Experiment {
     /// What is wrong with it by itself, if anything.
-    pub fn check(&self, now: Timestamp) -> Result<(), String> {
+    pub fn check(&self, now: Timestamp) -> Result<(), Flaw> {
         let letters = self.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         if !letters || !(1..=64).contains(&self.name.len()) {
-            return Err(format!("name `{}` is not of 1 to 64 letters, digits, underscores and hyphens", self.name));
+            let what = format!("name `{}` is not of 1 to 64 letters, digits, underscores and hyphens", self.name);
+            return Err(Flaw::new("name", what));
         }
         if has_card_number(&self.name) {
-            return Err("its name has what looks like a card number in it".to_owned());
+            return Err(Flaw::new("name", "its name has what looks like a card number in it"));
         }
         if self.champion == self.challenger {
-            return Err(format!("version {} cannot be compared with itself", self.challenger));
+            return Err(Flaw::new("challenger", format!("version {} cannot be compared with itself", self.challenger)));
         }
         if self.planned_end.is_some_and(|end| end <= now) {
-            return Err("planned_end lies in the past".to_owned());
+            return Err(Flaw::new("planned_end", "planned_end lies in the past"));
         }
         match &self.guardrails {
-            Some(_) if self.share_percent == 0 => {
-                Err("a challenger in shadow decides for nobody, so that guardrails have nothing to stop: leave them out, or give a share"
-                    .to_owned())
-            }
+            Some(_) if self.share_percent == 0 => Err(Flaw::new(
+                "guardrails",
+                "a challenger in shadow decides for nobody, so that guardrails have nothing to stop: leave them out, or give a share",
+            )),
             Some(guardrails) => guardrails.check(),
             None => Ok(()),
         }
@@ -159,24 +175,27 @@ impl Experiment {
 
 impl Guardrails {
     /// What is wrong with them, if anything.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Flaw> {
         let Self { approval_rate_change, latency_p99_ms, error_share, minimum_events, window } = self;
-        let shares = [("approval_rate_change", approval_rate_change), ("error_share", error_share)];
-        for (name, share) in shares {
+        let shares = [
+            ("guardrails.approval_rate_change", "approval_rate_change", approval_rate_change),
+            ("guardrails.error_share", "error_share", error_share),
+        ];
+        for (field, name, share) in shares {
             if share.is_some_and(|share| !(share > 0.0 && share < 1.0)) {
-                return Err(format!("{name} is a share between 0 and 1"));
+                return Err(Flaw::new(field, format!("{name} is a share between 0 and 1")));
             }
         }
         if latency_p99_ms.is_some_and(|limit| !(limit.is_finite() && limit > 0.0)) {
-            return Err("latency_p99_ms is a time above 0".to_owned());
+            return Err(Flaw::new("guardrails.latency_p99_ms", "latency_p99_ms is a time above 0"));
         }
         if [approval_rate_change, latency_p99_ms, error_share].into_iter().all(Option::is_none) {
-            return Err(
-                "guardrails without a limit hold nothing: give approval_rate_change, latency_p99_ms or error_share".to_owned()
-            );
+            let what = "guardrails without a limit hold nothing: give approval_rate_change, latency_p99_ms or error_share";
+            return Err(Flaw::new("guardrails", what));
         }
         if *minimum_events == 0 || *window <= Duration::ZERO {
-            return Err("a window has at least one event and takes some time".to_owned());
+            let field = if *minimum_events == 0 { "guardrails.minimum_events" } else { "guardrails.window" };
+            return Err(Flaw::new(field, "a window has at least one event and takes some time"));
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Governance {
             if probation.length <= Duration::ZERO {
                 return Err("a probation takes some time".to_owned());
             }
-            probation.guardrails.check()?;
+            probation.guardrails.check().map_err(|flaw| flaw.what)?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use ingest::log::record::{RecordError, check_version, decode, encode};
 use serde::{Deserialize, Serialize};
 
 pub use self::declared::{PIPELINE_FILE, declared};
-pub use self::experiment::{Course, Ended, Experiment, Guardrails, Outcome};
+pub use self::experiment::{Course, Ended, Experiment, Flaw, Guardrails, Outcome};
 pub use self::governance::{Governance, Kind, Probation};
 #[cfg(feature = "http")]
 pub(crate) use self::person::plain;

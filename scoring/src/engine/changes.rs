@@ -7,7 +7,7 @@ use ingest::Timestamp;
 use ingest::log::Position;
 
 use super::Engine;
-use crate::control::{Control, Experiment, State, declared};
+use crate::control::{Control, Experiment, Flaw, State, declared};
 use crate::decide::{Champion, Deciders, Models, Problem};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -258,7 +258,7 @@ fn check(control: &Control, state: &State, pipeline: &Pipeline) -> Result<(), Er
         }
         Control::Concluded { name, .. } => {
             if state.experiments.iter().all(|course| course.experiment.name != *name || course.ended.is_some()) {
-                return Err(Error::Experiment { name: name.clone(), what: "it does not run".to_owned() });
+                return Err(Error::Experiment { name: name.clone(), field: "experiment", what: "it does not run".to_owned() });
             }
         }
         Control::Governed { policy, .. } => {
@@ -304,25 +304,25 @@ fn not_champion(name: &str, version: u32, state: &State) -> Result<(), Error> {
 fn not_in_experiment(name: &str, version: u32, state: &State) -> Result<(), Error> {
     let Some(course) = state.running(name, version) else { return Ok(()) };
     let what = format!("it runs with {name} {version}: end it first");
-    Err(Error::Experiment { name: course.experiment.name.clone(), what })
+    Err(Error::Experiment { name: course.experiment.name.clone(), field: "experiment", what })
 }
 
 fn check_experiment(experiment: &Experiment, state: &State, now: Timestamp) -> Result<(), Error> {
     let Experiment { name, model, champion, challenger, .. } = experiment;
-    let fail = |what: String| Err(Error::Experiment { name: name.clone(), what });
-    if let Err(what) = experiment.check(now) {
-        return fail(what);
+    let fail = |field: &'static str, what: String| Err(Error::Experiment { name: name.clone(), field, what });
+    if let Err(Flaw { field, what }) = experiment.check(now) {
+        return fail(field, what);
     }
     if state.experiments.iter().any(|course| course.experiment.name == *name) {
-        return fail("there was one of this name: names are for good".to_owned());
+        return fail("name", "there was one of this name: names are for good".to_owned());
     }
     match &state.champion {
         Some((name, version)) if (name, version) == (model, champion) => {}
-        Some((name, version)) => return fail(format!("the champion is {name} {version}, not {model} {champion}")),
-        None => return fail("there is no champion to compare with".to_owned()),
+        Some((name, version)) => return fail("champion", format!("the champion is {name} {version}, not {model} {champion}")),
+        None => return fail("champion", "there is no champion to compare with".to_owned()),
     }
     match state.running(model, *challenger) {
-        Some(course) => fail(format!("{model} {challenger} is in experiment `{}` already", course.experiment.name)),
+        Some(course) => fail("challenger", format!("{model} {challenger} is in experiment `{}` already", course.experiment.name)),
         None => Ok(()),
     }
 }

@@ -1,0 +1,192 @@
+// One experiment: how it stands, what must hold while it runs, how its two models compare in its own time, and how it is ended.
+
+import { Refusal, textOf } from "./ask.js";
+import { refusal, say, send } from "./desk.js";
+import { html, sayAt, setText, switches, tiles } from "./dom.js";
+import { figureTable, flipTable, FLIPS, guardrailItems, reasonItems, scopeOf, verdictOf } from "./duel.js";
+import { limitsOf, windowOf } from "./guardrails.js";
+import { isAlone, may, moment, tell } from "./proposals.js";
+
+// Figures over many events take the server a while.
+const PATIENCE_MS = 120_000;
+const ENDS = { promote: ["Promote", "good"], keep: ["Keep the champion", null], abort: ["Abort", "bad"] };
+const DONE = { promote: "has ended: its challenger is champion from now on", keep: "has ended: the champion stays", abort: "was broken off: the champion stays" };
+
+const byId = id => document.getElementById(id);
+const words = byId("words");
+
+export const stateOf = ({ ended }) => ended?.outcome ?? "running";
+
+// What its challenger does, or did.
+export function wayOf({ share_percent: share, ended }) {
+  if (!share) return ended ? "looked on" : "looks on";
+  return `${ended ? "decided" : "decides"} for ${share} %`;
+}
+
+// Its state as elements: the word and, where it has ended, through whom, when and why.
+export function stateWords(experiment) {
+  const { ended } = experiment;
+  const state = html("span", { class: `course ${stateOf(experiment)}` }, stateOf(experiment));
+  return ended ? [state, html("small", {}, `by ${ended.by}, `, moment(ended.at)), html("small", { class: "why" }, ended.reason)] : [state];
+}
+
+// How a caller may end it. Who may change nothing proposes that its challenger becomes champion, which ends it as well.
+const waysOf = ({ ended }) => (ended ? [] : may("admin") ? ["promote", "keep", "abort"] : may("review") ? ["promote"] : []);
+
+// What becomes of the champion when it ends so.
+function consequence({ model, champion, challenger, share_percent: share }, way) {
+  if (way === "promote") {
+    const then = `${model} ${challenger} becomes champion and decides for everybody; ${champion} decides for nobody any more`;
+    return isAlone(true, "models") ? `${then}. A rollback gives its place back.` : `When a second person approves it, ${then}. Until then the experiment runs.`;
+  }
+  const stays = `${model} ${champion} stays champion${share ? " and decides for everybody again" : ""}, and ${challenger} runs no longer.`;
+  return way === "keep" ? stays : `It is broken off without a result: ${stays}`;
+}
+
+// Its own days, both included; one that runs has no last day yet.
+const daysOf = ({ started_at: from, ended }) => ({ from: from.slice(0, 10), ...(ended ? { to: ended.at.slice(0, 10) } : {}) });
+
+// Shows one experiment, and keeps what is written while it is asked for again. `refresh` asks for everything, `changed` puts something into the address.
+export function openExperiment(name, { refresh, flips, change }) {
+  let experiment = null;
+  let comparison = null;
+  let asking = 0;
+  let drawn = "";
+
+  async function show(experiments) {
+    experiment = experiments.find(known => known.name === name) ?? null;
+    if (!experiment) throw new Refusal(`there is no experiment ${name}`);
+    byId("one").hidden = false;
+    const text = JSON.stringify(experiment);
+    if (text !== drawn) {
+      drawn = text;
+      showHead();
+      showGuardrails();
+    }
+    await compare();
+  }
+
+  function showHead() {
+    const { model, champion, challenger, by, reason, started_at: since, planned_end: end, ended, inputs } = experiment;
+    setText(byId("name"), name);
+    byId("standing").replaceChildren(html("span", { class: `course ${stateOf(experiment)}` }, stateOf(experiment)),
+      `, ${model} ${challenger} ${wayOf(experiment)}${experiment.share_percent ? " of the entities" : ""} beside ${champion}${may("review") ? "" : "; your role may look"}`);
+    tiles(byId("course-facts"), [
+      ["Since", moment(since), `by ${by}: ${reason}`],
+      ...(ended ? [["Ended", moment(ended.at), `${ended.outcome} by ${ended.by}: ${ended.reason}`]] : [["Planned end", end ? moment(end) : "open", end ? "then it ends by itself" : "it runs until somebody ends it"]]),
+    ]);
+    const only = [[`${champion}`, inputs?.only_champion], [`${challenger}`, inputs?.only_challenger]].filter(([, features]) => features?.length);
+    setText(byId("inputs"), only.map(([version, features]) => `Only ${version} reads ${features.join(", ")}.`).join(" "));
+    byId("acts").replaceChildren(...waysOf(experiment).map(way => {
+      const [word, kind] = ENDS[way];
+      const button = html("button", { type: "button", class: kind, "data-act": way }, isAlone(way === "promote", "models") || way !== "promote" ? word : "Propose to promote");
+      button.addEventListener("click", () => askWhy(way));
+      return button;
+    }));
+    if (ended) close();
+  }
+
+  function showGuardrails() {
+    const { share_percent: share, guardrails } = experiment;
+    const limits = limitsOf(guardrails);
+    byId("limits").hidden = !limits.length;
+    tiles(byId("limits"), limits);
+    const [length, events] = guardrails ? windowOf(guardrails) : [];
+    setText(byId("limits-about"), limits.length
+      ? `Judged over windows of at least ${length} with at least ${events} of each model. When one breaks in two windows in a row, the challenger decides for nobody any more, and looks on.`
+      : share ? "None was declared: nothing stops it but a person." : "None: in shadow it decides for nobody, so that there is nothing to stop.");
+  }
+
+  // How the two stand on what both scored in its days, which takes the server a while; nothing else waits for it.
+  async function compare() {
+    const mine = ++asking;
+    const { champion, challenger } = experiment;
+    const query = new URLSearchParams({ champion, challenger, ...daysOf(experiment) });
+    byId("see-curves").href = `/models?${query}`;
+    try {
+      const answer = JSON.parse(await textOf(`/v1/monitor/comparison?${query}`, PATIENCE_MS));
+      if (mine !== asking) return;
+      comparison = answer;
+      byId("comparison-message").classList.remove("error");
+      setText(byId("comparison-message"), "");
+      showComparison();
+    } catch (error) {
+      if (mine !== asking) return;
+      // What is refused is not what was answered before.
+      if (error instanceof Refusal) comparison = null;
+      byId("duel").hidden = comparison === null;
+      byId("comparison-message").classList.add("error");
+      setText(byId("comparison-message"), `How they compare is not known: ${refusal(error)}`);
+    }
+  }
+
+  function showComparison() {
+    const [kind, text] = verdictOf(comparison);
+    byId("duel").hidden = false;
+    byId("duel").classList.toggle("empty", kind === "no_data");
+    byId("verdict").className = kind;
+    setText(byId("verdict"), text);
+    setText(byId("scope"), scopeOf(comparison));
+    byId("reasons").replaceChildren(...reasonItems(comparison));
+    byId("guardrails").replaceChildren(...guardrailItems(comparison));
+    byId("duel-figures").replaceChildren(...figureTable(comparison));
+    showFlips();
+  }
+
+  function showFlips() {
+    switches(byId("flips-of"), FLIPS, flips(), value => {
+      change({ flips: value });
+      showFlips();
+    });
+    byId("flips").replaceChildren(...flipTable(comparison, flips()));
+  }
+
+  function askWhy(way) {
+    const cancel = html("button", { type: "button" }, "Cancel");
+    cancel.addEventListener("click", () => {
+      close();
+      byId("acts").querySelector(`[data-act=${way}]`)?.focus();
+    });
+    const alone = isAlone(way === "promote", "models") || way !== "promote";
+    words.dataset.way = way;
+    words.hidden = false;
+    words.replaceChildren(html("p", { id: "consequence" }, consequence(experiment, way)),
+      html("div", { class: "act" }, html("input", { name: "reason", required: "", maxlength: 200, autocomplete: "off", "aria-label": "Why it ends", placeholder: "Why it ends", "aria-describedby": "consequence" }),
+        html("button", { class: "primary" }, alone ? ENDS[way][0] : "Propose"), cancel));
+    say(byId("end-said"), "");
+    words.elements.reason.focus();
+  }
+
+  function close() {
+    words.hidden = true;
+    words.replaceChildren();
+  }
+
+  words.addEventListener("submit", async event => {
+    event.preventDefault();
+    const { way } = words.dataset;
+    const reason = words.elements.reason.value.trim();
+    const button = words.querySelector("button.primary");
+    button.disabled = true;
+    sayAt(words);
+    try {
+      // Who may end none proposes the promotion that ends it.
+      const answer = await (may("admin") ? send(`/v1/experiments/${encodeURIComponent(name)}/end`, { outcome: way, reason })
+        : send("/v1/changes", { change: { kind: "role", version: experiment.challenger, role: "champion" }, reason }));
+      close();
+      tell(byId("end-said"), answer, `${name} ${DONE[way]}`);
+      await refresh().catch(() => {}); // it is asked for again anyway
+    } catch (error) {
+      button.disabled = false;
+      const text = refusal(error);
+      say(byId("end-said"), sayAt(words, error.field, text) ? "" : text, true);
+    }
+  });
+  words.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    words.querySelector("button[type=button]").click();
+  });
+
+  return { show };
+}
