@@ -1,4 +1,5 @@
-//! Pearson's chi-square test of counts of two samples in the same categories, and Cramer's V, which says how much it matters.
+//! Pearson's chi-square test (1900) of counts of two samples in the same categories, and the V of Cramer ("Mathematical methods of
+//! statistics", 1946), which says how much it matters.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};

@@ -1,8 +1,10 @@
-//! Many columns are looked at together, and one in a hundred is surprising by chance. Benjamini and Hochberg's adjustment keeps the share
-//! of false alarms among all alarms down.
+//! Many columns are looked at together, and one in a hundred is surprising by chance. The adjustment of Benjamini and Hochberg
+//! ("Controlling the false discovery rate: a practical and powerful approach to multiple testing", 1995) keeps the share of false alarms
+//! among all alarms down.
 
 /// For each p the lowest rate of false discoveries at which it counts as one: where all at most `q` are taken, at most a share of `q` of
-/// what is taken is expected to be chance.
+/// what is taken is expected to be chance (Benjamini and Hochberg, 1995, theorem 1, which is about columns that are independent;
+/// Benjamini and Yekutieli, 2001, have it of those that depend positively on each other). In the order of the columns, each 0 to 1.
 pub fn adjusted(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|a, b| p[*b].total_cmp(&p[*a]));

@@ -1,7 +1,9 @@
-//! The Jensen-Shannon distance of counts in the same bins: symmetric, finite whatever is empty, and a metric.
+//! The Jensen-Shannon distance of counts in the same bins: symmetric, finite whatever is empty, and a metric (Endres and Schindelin, "A new
+//! metric for probability distributions", 2003).
 
-/// The distance of the shares: the square root of the divergence in natural logarithms, 0 to 0.8326 (the root of ln 2). Divided by that
-/// root it is the one to base 2, from 0 to 1. `None` where a side has no row.
+/// The distance of the shares: the square root of the divergence of Lin ("Divergence measures based on the Shannon entropy", 1991) in
+/// natural logarithms, 0 to 0.8326 (the root of ln 2). Divided by that root it is the one to base 2, from 0 to 1. `None` where a side has
+/// no row.
 ///
 /// # Panics
 /// When the sides have different numbers of bins.

@@ -1,4 +1,5 @@
-//! The Kolmogorov-Smirnov statistic of two samples: the furthest that their cumulative shares lie apart.
+//! The Kolmogorov-Smirnov statistic of two samples: the furthest that their cumulative shares lie apart (Smirnov, "Table for estimating the
+//! goodness of fit of empirical distributions", 1948).
 
 use std::f64::consts::PI;
 
@@ -31,7 +32,8 @@ pub enum Method {
 /// All orders of two samples are counted up to so many pairs of their values: some ten milliseconds.
 const EXACT_PAIRS: u64 = 4_000_000;
 
-/// The exact statistic of the present values, ties and all; `None` where a side has none.
+/// The exact statistic of the present values, ties and all, with its p: of small samples by counting orders (Hodges, 1957), of large ones
+/// by the limit (Smirnov, 1948). `None` where a side has none.
 pub fn ks(reference: &Sorted, current: &Sorted) -> Option<Ks> {
     Ks::new(reference.present(), current.present(), furthest(reference, current))
 }
@@ -103,7 +105,7 @@ fn exact(n: u64, m: u64, furthest: u64) -> f64 {
     touched[m as usize]
 }
 
-/// The upper tail of Kolmogorov's distribution, by whichever of its two series is short.
+/// The upper tail of Kolmogorov's distribution (1933; of two samples Smirnov, 1948), by whichever of its two series is short.
 fn kolmogorov(t: f64) -> f64 {
     let odd = |k: i32| f64::from(2 * k - 1);
     if t <= 0.0 {

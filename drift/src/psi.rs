@@ -1,4 +1,6 @@
-//! The population stability index of counts in the same bins, of a feature (also called CSI) or of a score, and what chance alone gives.
+//! The population stability index of counts in the same bins, of a feature (also called CSI) or of a score, and what chance alone gives. It
+//! is the symmetric divergence of Jeffreys (1946; Kullback and Leibler, 1951), which credit scoring knows as PSI (Siddiqi, "Credit risk
+//! scorecards", 2006).
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
@@ -8,7 +10,8 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 pub struct Psi {
     /// The sum of (current share - reference share) x ln(current share / reference share); 0 when they are equal.
     pub value: f64,
-    /// Without any change the index stays below this 99 times in 100: (1/n + 1/m) x the chi-square quantile with one degree less than bins.
+    /// Without any change the index stays below this 99 times in 100: (1/n + 1/m) x the chi-square quantile with one degree less than bins
+    /// (Yurdakul, "Statistical properties of population stability index", 2018), where n and m are the rows of the two sides.
     pub noise: f64,
     /// How likely it is at least as high without any change, by the same approximation.
     pub p: f64,
@@ -22,7 +25,9 @@ pub const PSEUDO_COUNT: f64 = 0.5;
 /// How often noise is allowed for.
 const QUANTILE: f64 = 0.99;
 
-/// The index of counts in the same bins. Bins that are empty on both sides are no bins. `None` where a side has no row.
+/// The index of counts in the same bins, 0 or more, in natural logarithms. Bins that are empty on both sides are no bins, and half a row
+/// ([`PSEUDO_COUNT`]) is added to each that is one. `None` where a side has no row. Its distribution without any change is Yurdakul's
+/// (2018), to which it comes with many rows in each bin.
 ///
 /// # Panics
 /// When the sides have different numbers of bins.
@@ -53,7 +58,21 @@ pub fn psi(reference: &[u64], current: &[u64]) -> Option<Psi> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn equal_shares_have_no_index(counts in prop::collection::vec(0..500_u64, 1..12), times in 1..5_u64) {
+            let more: Vec<u64> = counts.iter().map(|count| count * times).collect();
+            if let Some(index) = psi(&counts, &more) {
+                // Half a row in each bin is less of a side that has more.
+                prop_assert!((0.0..0.3).contains(&index.value) && index.noise >= 0.0, "{:?}", index);
+                prop_assert!(times > 1 || index.value == 0.0, "{:?}", index);
+            }
+        }
+    }
 
     #[test]
     fn shares_are_compared_and_empty_bins_are_none() {

@@ -18,7 +18,7 @@ pub struct Comparison {
     pub champion_auc: Figure,
     /// The champion's average precision.
     pub champion_average_precision: Figure,
-    /// By how much the area differs, with DeLong's paired test.
+    /// By how much the area differs, with DeLong's paired test, of whole entities where these are known (Obuchowski, 1997).
     pub auc: Difference,
     /// The model's average precision less the champion's, over resamples that both are measured on.
     pub average_precision: Figure,
@@ -39,7 +39,8 @@ pub struct Flips {
     pub good: Mcnemar,
 }
 
-/// McNemar's test on rows where only one of two was right; `p` is that of a fair coin.
+/// McNemar's test (1947) on rows where only one of two was right; `p` is that of a fair coin. It takes rows as independent and looks once:
+/// where rows of one entity are alike, and where somebody looks again and again, both probabilities are too small.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mcnemar {
     /// Rows where only the model was right.
@@ -82,11 +83,12 @@ pub(super) fn comparison(
     let figure = |pick: fn(&[Measures; 2]) -> Option<f64>, range| {
         resample::figure(measured.points, measured.rounds, pick, range, z, Missing::NoBad)
     };
+    let entities = judged.entities.as_ref().map(|entities| entities.codes.as_slice());
     let difference = |[model, champion]: &[Measures; 2]| Some(model.average_precision? - champion.average_precision?);
     Comparison {
         champion_auc: delong::area(rankings[1].groups().map(|group| group.1), z),
         champion_average_precision: figure(|both| both[1].average_precision, (0.0, 1.0)),
-        auc: delong::paired(rankings[0], rankings[1], judged.labels, None, z),
+        auc: delong::paired(rankings[0], rankings[1], judged.labels, entities, z),
         average_precision: figure(difference, (-1.0, 1.0)),
         flips: thresholds.iter().map(|threshold| flips(judged, champion_scores, threshold)).collect(),
     }

@@ -1,5 +1,17 @@
 //! A challenger against the champion on the same events while outcomes come in: both with their figures and curves, the differences with
 //! intervals for one look and for any number of looks, and what each would have stopped in money.
+//!
+//! Both score the same events, and events of one entity (a customer, a card) are alike. Where entities are known they are what is
+//! independent, in all that an interval is made of:
+//!
+//! - the standard error s of a difference is that of whole entities. With d the gap of a row to the difference and N rows, s² is in essence
+//!   Σ over entities of (Σ over its rows of d)² / N²: the variance of a ratio of sums over what was randomised (Deng, Knoblich and Lu,
+//!   "Applying the delta method in metric analytics", KDD 2018, section 3). Of the area under the curve it is Obuchowski's (1997), with d a
+//!   row's place among those of the other label; of average precision and money it comes of resamples that draw entities whole;
+//! - the n after which the sequence stands, and from which on it says anything at all, is the number of entities with a bad row. So s and n
+//!   are those of one sum over entities, as [`Sequential`] wants them, and a row that is there twice moves neither.
+//!
+//! Where entities are not known each row is one.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +25,7 @@ use super::error::Error;
 use super::figure::{Figure, Method, Missing};
 use super::figures::{Figures, figures};
 use super::gains::{Curves, curves};
-use super::judged::Judged;
+use super::judged::{Judged, Levels};
 use super::measures::{Flagged, Measures, Walk};
 use super::ranking::Ranking;
 use super::resample::{Resampling, standard_error};
@@ -25,10 +37,12 @@ use super::settings::Settings;
 pub struct Contest {
     /// Events whose outcome is known.
     pub rows: u64,
-    /// Bad ones among them: the outcomes that intervals for any number of looks count.
+    /// Bad ones among them.
     pub bad: u64,
     /// How many entities they belong to, each of which is drawn whole; `None` where that is not known, and then each row is one.
     pub entities: Option<u64>,
+    /// How many of these have a bad row; `None` where entities are not known.
+    pub bad_entities: Option<u64>,
     /// The one that wants to be champion.
     pub challenger: Contestant,
     /// The one that is.
@@ -82,11 +96,22 @@ pub struct Contested {
     pub money_saved_minor: Lead,
 }
 
+impl Contest {
+    /// What intervals for any number of looks count: entities with a bad row, or bad rows where entities are not known.
+    pub fn outcomes(&self) -> u64 {
+        self.bad_entities.unwrap_or(self.bad)
+    }
+}
+
 /// What is measured of each of the two in one round.
 type Round = [(Measures, Option<Heights>); 2];
 
 /// Compares the scores of a challenger with those that the champion gave the same rows. Thresholds are those of the settings;
 /// `wrong_stop_costs` is the share, 0 to 1, of good money that is lost where it is stopped.
+///
+/// # Errors
+/// [`Error::NoChampion`] where the rows came without the champion's scores, [`Error::Alpha`] and [`Error::Cost`] where `sequential` or
+/// `wrong_stop_costs` is out of its range, and what [`Settings::check`] says.
 pub fn contest(
     judged: &Judged<'_>,
     settings: &Settings,
@@ -130,12 +155,15 @@ pub fn contest(
         }
     };
     let all = rankings[0].all();
+    let entities = judged.entities.as_ref();
+    let bad_entities = entities.map(|entities| with_bad(entities, judged.labels));
+    let outcomes = bad_entities.unwrap_or(all.bad);
     let lead = |pick: &dyn Fn(&Measures) -> Option<f64>, range: (f64, f64), missing: Missing| {
         let gap = |round: &Round| Some(pick(&round[0].0)? - pick(&round[1].0)?);
         let error = standard_error(&rounds, gap);
         // Of no rows there is no difference, not even none.
         let point = if all.rows() == 0 { Err(Missing::NoRows) } else { gap(&points).ok_or(missing) };
-        Lead::new(point, error, Method::Bootstrap, all.bad, range, (sequential, z))
+        Lead::new(point, error, Method::Bootstrap, outcomes, range, (sequential, z))
     };
     let contested = |(number, threshold): (usize, &super::Threshold)| {
         let money = |of: fn(&Flagged, f64) -> Option<f64>| {
@@ -149,7 +177,6 @@ pub fn contest(
             money_saved_minor: money(|flagged, costs| Some(flagged.bad_minor? - costs * flagged.good_minor?)),
         }
     };
-    let entities = judged.entities.as_ref();
     let auc = delong::paired(&rankings[0], &rankings[1], judged.labels, entities.map(|entities| entities.codes.as_slice()), z);
     let missing = all.ranked().err().unwrap_or(Missing::NoRows);
     let auc_lead = auc.difference.point().ok_or(missing);
@@ -158,15 +185,28 @@ pub fn contest(
         rows: all.rows(),
         bad: all.bad,
         entities: entities.map(|entities| entities.names.len() as u64),
+        bad_entities,
         challenger: contestant(0),
         champion: contestant(1),
-        auc: Lead::new(auc_lead, auc.standard_error, Method::Delong, all.bad, (-1.0, 1.0), (sequential, z)),
+        auc: Lead::new(auc_lead, auc.standard_error, Method::Delong, outcomes, (-1.0, 1.0), (sequential, z)),
         average_precision: lead(&|measures| measures.average_precision, (-1.0, 1.0), no_bad),
         decisions: settings.thresholds.iter().enumerate().map(contested).collect(),
     })
 }
 
+/// How many entities have a bad row.
+fn with_bad(entities: &Levels, labels: &[bool]) -> u64 {
+    let mut has_bad = vec![false; entities.names.len()];
+    for (entity, is_bad) in entities.codes.iter().zip(labels) {
+        has_bad[*entity as usize] |= *is_bad;
+    }
+    has_bad.into_iter().filter(|has_bad| *has_bad).count() as u64
+}
+
 /// Checks the share of good money that is lost where it is stopped.
+///
+/// # Errors
+/// [`Error::Cost`] where it is no number from 0 to 1.
 pub fn check_cost(share: f64) -> Result<(), Error> {
     if (0.0..=1.0).contains(&share) { Ok(()) } else { Err(Error::Cost { share }) }
 }
@@ -176,7 +216,7 @@ impl Lead {
         lead: Result<f64, Missing>,
         standard_error: Option<f64>,
         method: Method,
-        bad: u64,
+        outcomes: u64,
         range: (f64, f64),
         (sequential, z): (&Sequential, f64),
     ) -> Self {
@@ -196,7 +236,7 @@ impl Lead {
         };
         Self {
             difference: Figure::around(lead, z * error, range, method),
-            at_every_look: sequential.interval(lead, error, bad, range),
+            at_every_look: sequential.interval(lead, error, outcomes, range),
             standard_error,
             p: (error > 0.0).then(|| two_sided(lead / error)),
         }
@@ -246,6 +286,35 @@ mod tests {
         let bands = found.challenger.bands;
         assert!(bands.roc.len() > 50 && bands.precision_recall.len() > 50);
         assert!(bands.roc.iter().all(|band| band.lower <= band.y && band.y <= band.upper));
+    }
+
+    #[test]
+    fn rows_that_are_an_entity_each_are_what_rows_alone_are() {
+        let rows = Rows::of_fixtures();
+        let alone = contest(&rows.judged(), &settings(), &sequential(), 0.1).unwrap();
+        // Named by their places in the ranking, so that resamples draw the same.
+        let mut names = vec![String::new(); rows.scores.len()];
+        for (place, row) in Ranking::new(&rows.scores, &rows.judged()).rows.iter().enumerate() {
+            names[*row as usize] = format!("{place:05}");
+        }
+        let judged = rows.judged().with_entities(&names).unwrap();
+        let each = contest(&judged, &settings(), &sequential(), 0.1).unwrap();
+        assert_eq!((each.entities, each.bad_entities, each.outcomes()), (Some(1_500), Some(alone.bad), alone.outcomes()));
+        assert_eq!((each.average_precision, &each.decisions), (alone.average_precision, &alone.decisions));
+        close(each.auc.standard_error.unwrap(), alone.auc.standard_error.unwrap(), 1e-9);
+        let ends = |contest: &Contest| contest.auc.at_every_look.interval().unwrap();
+        close(ends(&each).lower, ends(&alone).lower, 1e-9);
+        close(ends(&each).upper, ends(&alone).upper, 1e-9);
+    }
+
+    #[test]
+    fn what_one_entity_did_again_is_no_outcome_more() {
+        let scores = [0.9, 0.8, 0.7, 0.2, 0.1, 0.3];
+        let labels = [true, true, false, false, true, false];
+        let judged = Judged::new(&scores, &labels).unwrap().with_champion(&scores).unwrap();
+        let judged = judged.with_entities(&["a", "a", "a", "b", "c", "d"]).unwrap();
+        let found = contest(&judged, &settings(), &sequential(), 0.0).unwrap();
+        assert_eq!((found.bad, found.entities, found.bad_entities, found.outcomes()), (3, Some(4), Some(2), 2));
     }
 
     #[test]

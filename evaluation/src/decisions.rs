@@ -67,6 +67,9 @@ impl Flagging {
 }
 
 /// What decisions came to that were made already, by whatever made them: rows and their money, each flagged or let pass.
+///
+/// # Errors
+/// [`Error::Length`] where there are not as many decisions as rows, and what [`Settings::check`] says.
 pub fn decided(judged: &Judged<'_>, flagged: &[bool], settings: &Settings) -> Result<Flagging, Error> {
     settings.check()?;
     judged.check_length("decisions", flagged.len())?;

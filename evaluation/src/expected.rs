@@ -51,6 +51,9 @@ pub struct ExpectedDecision {
 }
 
 /// What to expect of rows with these probabilities, and of flagging some of them. Thresholds are those of the settings.
+///
+/// # Errors
+/// What [`Settings::check`] says, and [`Error::Score`] where a score is no probability from 0 to 1.
 pub fn expected(scores: &[f64], settings: &Settings) -> Result<Expected, Error> {
     settings.check()?;
     check_length("scores", scores.len(), scores.len())?;

@@ -43,7 +43,8 @@ pub struct Interval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// DeLong's variance of the area under the curve, for independent rows.
+    /// DeLong's variance of the area under the curve, for independent rows; of a difference of two areas, of whole entities where they are
+    /// known (Obuchowski, 1997).
     Delong,
     /// Wilson's interval of a proportion, for independent rows.
     Wilson,
@@ -61,8 +62,6 @@ pub enum Method {
     Sequential,
     /// The spread of what outcomes come to that are drawn from the scores; see [`expected`](crate::expected).
     Expected,
-    /// Bonett and Price's interval of a difference of two proportions of the same rows.
-    BonettPrice,
     /// Greenwood's variance of a product of shares.
     Greenwood,
 }

@@ -46,6 +46,9 @@ pub struct Scored {
 }
 
 /// The part of an [evaluation](super::evaluate) that does not know thresholds, groups or a champion; each costs time, and live figures are many.
+///
+/// # Errors
+/// What [`Settings::check`] says; rows were checked when they were taken.
 pub fn scored(judged: &Judged<'_>, settings: &Settings) -> Result<Scored, Error> {
     settings.check()?;
     let z = distributions::reach(settings.level);

@@ -37,6 +37,10 @@ pub(super) struct Levels {
 
 impl<'a> Judged<'a> {
     /// From each row's score, a calibrated probability from 0 to 1 of being bad, and its label, true for bad.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] where there are more than are counted, [`Error::Length`] where there is not a score for each label, and
+    /// [`Error::Score`] where a score is no probability.
     pub fn new(scores: &'a [f64], labels: &'a [bool]) -> Result<Self, Error> {
         let most = u32::MAX as usize;
         if labels.len() > most {
@@ -48,6 +52,10 @@ impl<'a> Judged<'a> {
     }
 
     /// With each row's amount of money, in minor units; not below zero.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not one for each row, [`Error::Amount`] where one is below zero, and [`Error::Money`] where their
+    /// sum is no longer exact in an `f64`.
     pub fn with_amounts(mut self, minor: &'a [i64]) -> Result<Self, Error> {
         self.check_length("amounts", minor.len())?;
         let mut sum = 0_u64;
@@ -60,6 +68,9 @@ impl<'a> Judged<'a> {
     }
 
     /// With each row's day, counted from 1970-01-01.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not one for each row.
     pub fn with_days(mut self, days: &'a [i32]) -> Result<Self, Error> {
         self.check_length("days", days.len())?;
         self.days = Some(days);
@@ -67,6 +78,9 @@ impl<'a> Judged<'a> {
     }
 
     /// With each row's entity: the card, the customer. Rows of one entity are resampled together.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not one for each row.
     pub fn with_entities<S: AsRef<str>>(mut self, entities: &[S]) -> Result<Self, Error> {
         self.check_length("entities", entities.len())?;
         self.entities = Some(Levels::new(entities));
@@ -74,6 +88,9 @@ impl<'a> Judged<'a> {
     }
 
     /// With an attribute whose values are looked at one by one: the channel, the country.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not a value for each row, and [`Error::Twice`] where there is a segment of that name already.
     pub fn with_segment<S: AsRef<str>>(mut self, name: &str, values: &[S]) -> Result<Self, Error> {
         let attribute = self.attribute(name, values, &self.segments)?;
         self.segments.push(attribute);
@@ -81,6 +98,9 @@ impl<'a> Judged<'a> {
     }
 
     /// With an attribute by which nobody may be treated worse: an age band, a sex.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not a value for each row, and [`Error::Twice`] where there is a protected one of that name already.
     pub fn with_protected<S: AsRef<str>>(mut self, name: &str, values: &[S]) -> Result<Self, Error> {
         let attribute = self.attribute(name, values, &self.protected)?;
         self.protected.push(attribute);
@@ -88,6 +108,9 @@ impl<'a> Judged<'a> {
     }
 
     /// With the score that another model gives each row, to compare with.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where there is not one for each row, and [`Error::Score`] where one is no probability from 0 to 1.
     pub fn with_champion(mut self, scores: &'a [f64]) -> Result<Self, Error> {
         check_scores("champion scores", scores, self.labels.len())?;
         self.champion = Some(scores);
@@ -108,7 +131,7 @@ impl<'a> Judged<'a> {
 }
 
 impl Levels {
-    fn new<S: AsRef<str>>(values: &[S]) -> Self {
+    pub(super) fn new<S: AsRef<str>>(values: &[S]) -> Self {
         let mut places = HashMap::<&str, u32>::new();
         let mut names = Vec::<&str>::new();
         let mut codes = Vec::with_capacity(values.len());

@@ -19,6 +19,7 @@ mod figures;
 mod gains;
 mod groups;
 mod judged;
+mod looks;
 mod maturity;
 mod measures;
 pub mod metrics;
@@ -47,9 +48,10 @@ pub use figures::{Capacity, Figures, Scored, scored};
 pub use gains::{Column, Curves, Point, Slice};
 pub use groups::{Group, Segment};
 pub use judged::Judged;
+pub use looks::Quantile;
 pub use maturity::{Known, Maturity, check_share};
 pub use metrics::Metrics;
-pub use proportion::{paired_difference, proportion};
+pub use proportion::proportion;
 pub use sequential::Sequential;
 pub use settings::{Settings, Threshold};
 pub use stability::{Disturbed, Effect, Feature, Stability, stability};
@@ -113,6 +115,9 @@ pub struct Evaluation {
 
 /// Evaluates a model. Equal rows, in whatever order, and equal settings give equal bytes on any number of threads; only where
 /// entities of one day tie does [card precision](Capacity::card_precision) depend on the order in which they come.
+///
+/// # Errors
+/// What [`Settings::check`] says; rows were checked when they were taken, and a figure that does not exist is none.
 pub fn evaluate(judged: &Judged<'_>, settings: &Settings) -> Result<Evaluation, Error> {
     settings.check()?;
     let z = distributions::reach(settings.level);

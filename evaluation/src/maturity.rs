@@ -48,6 +48,9 @@ struct Step {
 
 impl Maturity {
     /// From all bad ones that are known, with intervals of a level of confidence between 0 and 1; the reason, where they are too few.
+    ///
+    /// # Errors
+    /// [`Missing::NoBad`] of none, [`Missing::InsufficientData`] of too few to say up to which age they tell anything.
     pub fn new(known: &[Known], level: f64) -> Result<Self, Missing> {
         let mut watched: Vec<u64> = known.iter().map(|known| known.watched.max(known.after)).collect();
         watched.sort_unstable();
@@ -112,6 +115,9 @@ impl Maturity {
 }
 
 /// Checks a share of bad ones from which on a cohort counts as mature.
+///
+/// # Errors
+/// [`Error::Mature`] where it is not above 0 and at most 1.
 pub fn check_share(share: f64) -> Result<f64, Error> {
     if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(Error::Mature { share }) }
 }

@@ -8,8 +8,12 @@
 //! estimate ± s √( 2 (nρ² + 1) / (nρ²) · ln( √(nρ² + 1) / α ) )
 //!
 //! for a mean, and for what behaves like one in the limit, such as an area under the curve. Being asymptotic it wants a start: fewer
-//! outcomes than [`Sequential::least`] have no interval. The price of looking at will is width: about 1.5 times that of one look where it is
-//! tightest.
+//! outcomes than [`Sequential::least`] have no interval. The price of looking at will is width: about 1.5 times that of one look where it
+//! is tightest. (Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", 2021, have bounds
+//! that need no start, for what is known to be bounded, and are wider.)
+//!
+//! The theorem is about independent outcomes. Where several rows are of one entity the outcomes are entities: n counts them, and s is the
+//! standard error over them, as [`contest`](fn@crate::contest) has both. An entity that comes again counts once.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +42,7 @@ impl Default for Sequential {
 
 impl Sequential {
     /// An estimate after so many outcomes, with its interval. What carries the information counts: for how well models rank rare events
-    /// these are the bad ones.
+    /// these are the bad ones, and of several bad ones of one entity only the entity. `standard_error` is to be that of the same outcomes.
     pub fn interval(&self, estimate: f64, standard_error: f64, outcomes: u64, range: (f64, f64)) -> Figure {
         match self.reach(outcomes) {
             Some(reach) => Figure::around(estimate, reach * standard_error, range, Method::Sequential),
@@ -46,7 +50,7 @@ impl Sequential {
         }
     }
 
-    /// How many standard errors the interval reaches to both sides; `None` with too few outcomes.
+    /// How many standard errors the interval reaches to both sides, by the formula above; `None` with too few outcomes.
     pub fn reach(&self, outcomes: u64) -> Option<f64> {
         if outcomes < self.least.max(2) {
             return None;
@@ -78,6 +82,9 @@ impl Sequential {
     }
 
     /// Whether its numbers make sense; what is wrong, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Alpha`](super::Error::Alpha) where alpha does not lie between 0 and 0.5.
     pub fn check(&self) -> Result<(), super::Error> {
         // Written so that NaN fails, too.
         if self.alpha > 0.0 && self.alpha < 0.5 { Ok(()) } else { Err(super::Error::Alpha { alpha: self.alpha }) }

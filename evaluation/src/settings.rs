@@ -54,6 +54,10 @@ impl Default for Settings {
 
 impl Settings {
     /// What is wrong with them, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Capacity`] where people can look at nothing, [`Error::Level`] where the level does not lie between 0 and 1, and
+    /// [`Error::Threshold`] where a threshold is no probability from 0 to 1.
     pub fn check(&self) -> Result<(), Error> {
         if self.capacity_a_day == 0 {
             return Err(Error::Capacity);

@@ -69,6 +69,10 @@ pub struct Effect {
 
 /// Scores rows again and again with features disturbed: twice for each feature and twice more. Equal input and seed give equal
 /// figures on any number of threads.
+///
+/// # Errors
+/// [`Error::Length`] where a feature has not a value for each label, and [`Error::Score`] where `score` gives no probability from 0 to 1,
+/// with whatever was done to the features then.
 pub fn stability(
     features: &[Feature<'_>],
     labels: &[bool],

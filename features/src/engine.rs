@@ -79,6 +79,9 @@ impl Engine {
     }
 
     /// Writes all state into a snapshot.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
     pub fn save(&self, out: &mut snapshot::Writer) -> std::io::Result<()> {
         out.i64(self.watermark.micros())?;
         out.i64(self.since.map_or(i64::MIN, Timestamp::micros))?;
@@ -86,6 +89,9 @@ impl Engine {
     }
 
     /// Reads what [`Engine::save`] wrote, under the same plan.
+    ///
+    /// # Errors
+    /// [`snapshot::Error::Io`] where the file cannot be read, [`snapshot::Error::Damaged`] where it is not what was written.
     pub fn load(plan: Arc<Plan>, input: &mut snapshot::Reader) -> Result<Self, snapshot::Error> {
         let watermark = Timestamp::from_micros(input.i64()?);
         let since = input.i64()?;
@@ -174,6 +180,9 @@ impl<S: Store> Engine<S> {
     }
 
     /// As [`Engine::apply`], over a store that may fail; nothing is applied then.
+    ///
+    /// # Errors
+    /// What the store says of [`Store::apply`].
     pub fn try_apply(&mut self, event: &Event, position: Position, vector: &mut Vec<f64>) -> Result<Outcome, S::Error> {
         let Self { plan, store, watermark, since, zones, partials, pairs } = self;
         let watermark_now = (*watermark).max(event.occurred_at);

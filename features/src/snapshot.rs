@@ -101,12 +101,18 @@ pub struct Snapshots {
 
 impl Snapshots {
     /// Those in a folder, which is made when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be made.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(|source| Error::Io { action: "create", path: folder.to_owned(), source })?;
         Ok(Self { folder: folder.to_owned() })
     }
 
     /// The files, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the folder cannot be read.
     pub fn list(&self) -> Result<Vec<PathBuf>, Error> {
         self.all(WHOLE)
     }
@@ -128,6 +134,10 @@ impl Snapshots {
 
     /// Writes a snapshot: all of it or none. Those before the last two are removed, and those of a position that the log has not
     /// reached. Returns its size in bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be written, also where `body` says so, and where one that is to go cannot be removed: then the new
+    /// one is there all the same.
     pub fn write(&self, header: &Header, body: impl FnOnce(&mut Writer) -> io::Result<()>) -> Result<u64, Error> {
         let path = self.folder.join(format!("{:020}.{WHOLE}", header.position.0));
         let unfinished = path.with_extension(PARTIAL);
@@ -214,31 +224,49 @@ impl Writer {
     }
 
     /// Writes a number of 32 bits.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
     pub fn u32(&mut self, number: u32) -> io::Result<()> {
         self.put(&number.to_le_bytes())
     }
 
     /// Writes a number of 64 bits.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
     pub fn u64(&mut self, number: u64) -> io::Result<()> {
         self.put(&number.to_le_bytes())
     }
 
     /// Writes a signed number of 64 bits.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
     pub fn i64(&mut self, number: i64) -> io::Result<()> {
         self.put(&number.to_le_bytes())
     }
 
     /// Writes a number of 128 bits.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
     pub fn u128(&mut self, number: u128) -> io::Result<()> {
         self.put(&number.to_le_bytes())
     }
 
     /// Writes words one after another, without their number.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
     pub fn words(&mut self, words: &[i64]) -> io::Result<()> {
         words.iter().try_for_each(|word| self.i64(*word))
     }
 
     /// Writes bytes behind their number.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or there are more than 4 GB.
     pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.u32(u32::try_from(bytes.len()).map_err(|_| io::Error::other("more than 4 GB in one piece"))?)?;
         self.put(bytes)
@@ -258,6 +286,10 @@ pub struct Reader {
 
 impl Reader {
     /// Opens a snapshot that was taken under `definitions`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, [`Error::Damaged`] where it is no snapshot or its header is not whole, [`Error::Version`]
+    /// where another program wrote it, and [`Error::Definitions`] where it was taken under others.
     pub fn open(path: &Path, definitions: &str) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
         let mut reader = Self {
@@ -305,6 +337,9 @@ impl Reader {
     }
 
     /// Checks that everything was read and that the end is there.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where there is more, or the end is not what was written, and [`Error::Io`] where it cannot be read.
     pub fn finish(mut self) -> Result<(), Error> {
         if self.place != self.frame.len() || self.next_frame()? {
             return Err(self.damaged("it has more than it should"));
@@ -376,26 +411,41 @@ impl Reader {
     }
 
     /// Reads a number of 32 bits.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn u32(&mut self) -> Result<u32, Error> {
         self.take().map(u32::from_le_bytes)
     }
 
     /// Reads a number of 64 bits.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn u64(&mut self) -> Result<u64, Error> {
         self.take().map(u64::from_le_bytes)
     }
 
     /// Reads a signed number of 64 bits.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn i64(&mut self) -> Result<i64, Error> {
         self.take().map(i64::from_le_bytes)
     }
 
     /// Reads a number of 128 bits.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn u128(&mut self) -> Result<u128, Error> {
         self.take().map(u128::from_le_bytes)
     }
 
     /// Fills words.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn words(&mut self, words: &mut [i64]) -> Result<(), Error> {
         words.iter_mut().try_for_each(|word| {
             *word = self.i64()?;
@@ -404,12 +454,18 @@ impl Reader {
     }
 
     /// Reads bytes behind their number.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn bytes(&mut self) -> Result<Vec<u8>, Error> {
         let length = self.u32()?;
         self.bytes_of(length)
     }
 
     /// Reads so many bytes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it ends before, or a checksum is wrong, and [`Error::Io`] where it cannot be read.
     pub fn bytes_of(&mut self, length: u32) -> Result<Vec<u8>, Error> {
         let length = length as usize;
         let mut bytes = Vec::with_capacity(length.min(FRAME));

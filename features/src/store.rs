@@ -14,13 +14,22 @@ pub trait Store {
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// Applies an event to all of its keys, and writes what is read of each window, in the order of the plan.
+    ///
+    /// # Errors
+    /// Where the store cannot be reached or is not what it should be; then nothing was applied.
     fn apply(&mut self, touch: &Touch<'_>, partials: &mut [Partial]) -> Result<Applied, Self::Error>;
 
     /// Says whether an event that was applied is bad. `false` when the event is not known, or no window can reach it any more: then
     /// nothing changes.
+    ///
+    /// # Errors
+    /// As [`Store::apply`]; then nothing changed.
     fn learn(&mut self, fingerprint: u128, is_bad: bool) -> Result<bool, Self::Error>;
 
     /// Keeps the same for an event that has not come yet.
+    ///
+    /// # Errors
+    /// As [`Store::apply`]; then nothing is kept.
     fn learn_early(&mut self, fingerprint: u128, is_bad: bool) -> Result<(), Self::Error>;
 
     /// What is kept, by entity.

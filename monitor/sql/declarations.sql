@@ -1,5 +1,5 @@
--- Which changes may have declared experiments? In the order of the log.
+-- Which changes may have declared experiments or rules? In the order of the log.
 SELECT log_position, subject
 FROM changes
-WHERE kind IN ('experimented', 'approved')
+WHERE kind IN ('experimented', 'approved', 'ruled')
 ORDER BY log_position

@@ -21,9 +21,9 @@ pub trait Point: Serialize + DeserializeOwned + Send {
 /// A statistic of how something has moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DriftPoint {
-    /// What it is held against: `training`, `last_week`, `same_hour`.
+    /// What it is held against: `training`, `week_before`, `same_hours`; see [`Against`](crate::drift::Against).
     pub reference: String,
-    /// What moved: `feature`, `score`, `decision`, …
+    /// What moved: `feature`, `score`, `decision`; see [`Kind`](crate::drift::Kind).
     pub kind: String,
     /// Its name.
     pub name: String,
@@ -33,17 +33,17 @@ pub struct DriftPoint {
     pub model: Option<String>,
     /// Its version.
     pub model_version: Option<u32>,
-    /// Which statistic: `psi`, `ks`, …
+    /// Which statistic: `psi`; others stand in `detail`.
     pub statistic: String,
     /// What it is; `None` where there are too few rows to say.
     pub value: Option<f64>,
-    /// From which value on it counts.
+    /// From which value on it counts: the threshold of the rules, or what noise alone gives where that is more.
     pub threshold: Option<f64>,
     /// Rows in the reference.
     pub n_reference: u64,
     /// Rows in the window.
     pub n_current: u64,
-    /// What it means: `none`, `warning`, …
+    /// What it means: `insufficient_data`, `stable`, `watch`, `drift`; see [`Severity`](crate::drift::Severity).
     pub severity: String,
     /// All else, as JSON.
     pub detail: String,

@@ -144,7 +144,7 @@ pub enum Question {
         /// Of which days.
         days: Days,
     },
-    /// What experiments were declared; see [`crate::experiment`].
+    /// What experiments and rules were declared; see [`crate::experiment`] and [`crate::performance`].
     Declarations,
     /// See [`moment`].
     Moment,

@@ -7,7 +7,7 @@ use crate::measures::{Flagged, Measures, Walk};
 use crate::metrics::{auc, average_precision};
 use crate::ranking::Ranking;
 use crate::resample::Resampling;
-use crate::{Evaluation, Figure, Settings, evaluate};
+use crate::{Evaluation, Figure, Lead, Sequential, Settings, contest, evaluate};
 
 /// Rows of few scores, so that there are ties.
 fn any_rows() -> impl Strategy<Value = Rows> {
@@ -60,6 +60,31 @@ proptest! {
         prop_assert!(same(evaluation.figures.auc, auc(&rows.scores, &rows.labels)));
         prop_assert!(same(evaluation.figures.auc_resampled, auc(&rows.scores, &rows.labels)));
         prop_assert!(same(evaluation.figures.average_precision, average_precision(&rows.scores, &rows.labels)));
+    }
+
+    #[test]
+    fn rows_that_are_there_again_in_an_entity_narrow_no_contest(rows in any_rows(), copies in 2..4_usize) {
+        let settings = Settings { rounds: 20, ..settings() };
+        let sequential = Sequential { alpha: 0.05, planned: 20, least: 2 };
+        let measure = |rows: &Rows| {
+            let judged = rows.judged().with_entities(&rows.entities).unwrap();
+            contest(&judged, &settings, &sequential, 0.1).unwrap()
+        };
+        let order: Vec<usize> = (0..rows.scores.len()).flat_map(|row| std::iter::repeat_n(row, copies)).collect();
+        let (once, again) = (measure(&rows), measure(&rows.pick(&order)));
+        prop_assert_eq!((once.entities, once.bad_entities), (again.entities, again.bad_entities));
+        prop_assert!(once.outcomes() == again.outcomes() && once.outcomes() <= once.bad);
+        let ends = |lead: &Lead| lead.at_every_look.interval().map(|interval| [interval.lower, interval.upper]);
+        for (once, again) in [(&once.auc, &again.auc), (&once.average_precision, &again.average_precision)] {
+            match (ends(once), ends(again)) {
+                (Some(once), Some(again)) => {
+                    // Of a variance that is none rounding leaves some, and more of its root.
+                    let is_close = once.iter().zip(again).all(|(once, again)| (once - again).abs() < 1e-6);
+                    prop_assert!(is_close, "{:?} {:?}", once, again);
+                }
+                (once, again) => prop_assert_eq!(once, again),
+            }
+        }
     }
 
     #[test]

@@ -121,6 +121,10 @@ pub struct DefinitionFile {
 }
 
 /// Checks the tables in the order in which they are written; a table with several windows becomes as many features.
+///
+/// # Errors
+/// Where a table says what cannot be computed: an entity, a field or a feature that there is not, a window or an aggregation that does
+/// not fit, a name that is none or that another has. The error names the feature or the place in the file.
 pub fn check(files: Vec<DefinitionFile>, schema: &Schema) -> Result<Vec<Definition>, DefinitionError> {
     let places: HashSet<String> = files.iter().flat_map(DefinitionFile::names).collect();
     let mut checked: Vec<Definition> = Vec::new();
@@ -474,6 +478,10 @@ struct EntityStateFile {
 
 impl StateFile {
     /// Checks it against the schema; whether it fits the features is checked when they are compiled.
+    ///
+    /// # Errors
+    /// Where a limit is none, an entity is not declared, or of `tile` and `hot_above` only one is there. The error has the place in the
+    /// file.
     pub fn check(self, schema: &Schema) -> Result<StateLimits, DefinitionError> {
         let mut limits = StateLimits::default();
         if let Some(written) = self.memory_limit_mb {

@@ -41,19 +41,19 @@ pub struct Policy {
     pub measure: Measure,
     /// From which lead on a change is worth it: of a ranking figure, or as a share of the money that the champion stops.
     pub least_gain: f64,
-    /// The probability of ever promoting one that is not better.
+    /// The probability of ever promoting one that is not better, and, for each guardrail, of ever saying that one breaks it that does not.
     pub alpha: f64,
-    /// The number of bad events at which intervals are to be tightest.
+    /// The number of bad events at which intervals are to be tightest; of entities with any, where entities are known.
     pub planned_bad: u64,
-    /// With fewer bad events nothing is said.
+    /// With fewer bad events nothing is said; of entities with any, where entities are known.
     pub least_bad: u64,
     /// The share of good money that is lost where it is stopped, 0 to 1.
     pub wrong_stop_costs: f64,
-    /// By how much the share of approvals may change.
+    /// By how much the share of approvals may change, 0 to 1.
     pub max_approval_change: f64,
     /// How many times as long as the champion it may run, at the 99th percentile.
     pub max_latency_ratio: f64,
-    /// The share of events that it may leave without a score.
+    /// The share of events that it may leave without a score, 0 to 1.
     pub max_unscored: f64,
     /// With fewer events guardrails say nothing.
     pub least_events: u64,
@@ -86,6 +86,9 @@ impl Default for Policy {
 
 impl Policy {
     /// What is wrong with it, if anything.
+    ///
+    /// # Errors
+    /// Where alpha or what a wrong stop costs is out of its range.
     pub fn check(&self) -> Result<(), evaluation::Error> {
         self.sequential().check()?;
         evaluation::check_cost(self.wrong_stop_costs)
@@ -94,6 +97,11 @@ impl Policy {
     /// How it is looked at again and again.
     pub fn sequential(&self) -> Sequential {
         Sequential { alpha: self.alpha, planned: self.planned_bad, least: self.least_bad }
+    }
+
+    /// How guardrails are, which count events and not bad ones alone: tightest where they begin to say something.
+    fn guarding(&self) -> Sequential {
+        Sequential { alpha: self.alpha, planned: self.least_events, ..Sequential::default() }
     }
 }
 
@@ -207,7 +215,7 @@ pub async fn compare(
     let settings = Settings { rounds: policy.rounds, ..judged_by.settings(rows.thresholds) };
     let contest = measured.contest(&both, &settings, policy)?;
     let whole = measured.part(&both);
-    let guardrails = guardrails::guardrails(&rows, &both, [request.champion, request.challenger], policy, settings.level);
+    let guardrails = guardrails::guardrails(&rows, &both, [request.champion, request.challenger], policy);
     let finding = verdict::finding(&contest, &guardrails, &inputs, (whole.maturity, judged_by.mature_at), policy);
     Ok(Comparison {
         model: request.model.clone(),
@@ -285,8 +293,10 @@ impl Measured<'_> {
         let minor: Vec<i64> = judged.iter().map(|&row| rows.minor[row]).collect();
         let columns = Judged::new(&challenger, &labels)?.with_champion(&champion)?;
         let columns = if rows.has_money { columns.with_amounts(&minor)? } else { columns };
-        let whose: Vec<&str> = rows.whose.as_ref().map_or(Vec::new(), |whose| judged.iter().map(|&row| &*whose[row]).collect());
-        let columns = if rows.whose.is_some() { columns.with_entities(&whose)? } else { columns };
+        let columns = match rows.owners(&judged) {
+            Some(owners) => columns.with_entities(&owners)?,
+            None => columns,
+        };
         Ok(contest(&columns, &affordable(settings, judged.len()), &policy.sequential(), policy.wrong_stop_costs)?)
     }
 

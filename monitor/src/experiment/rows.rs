@@ -132,6 +132,11 @@ impl Rows {
         }
     }
 
+    /// Whose some rows are, where that was asked for.
+    pub(super) fn owners(&self, some: &[usize]) -> Option<Vec<&str>> {
+        self.whose.as_ref().map(|whose| some.iter().map(|&row| whose[row].as_str()).collect())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.occurred_at.len()
     }

@@ -101,6 +101,11 @@ async fn too_little_says_how_much_more() {
     let few = compared(&records(100, [0.3, 0.9]), &policy()).await;
     assert_eq!(few.finding.verdict, Verdict::NeedMore { bad: Some(30), labels: Some(150) }, "{:?}", few.finding);
     assert_eq!(few.finding.summary, "need 150 more labels, 30 of them bad");
+    // Three events of each card: 30 bad ones are of ten cards, and forty more cards have three each.
+    let of_cards = Policy { entity: Some("card".to_owned()), ..policy() };
+    let few = compared(&records_where(150, [0.3, 0.9], |_| true, 3), &of_cards).await;
+    assert_eq!(few.finding.verdict, Verdict::NeedMore { bad: Some(120), labels: Some(600) }, "{:?}", few.finding);
+    assert_eq!(few.finding.reasons[0], "bad events of 10 entities are known, and below 50 nothing is said");
     let alike = compared(&records(1_500, [0.2, 0.2]), &Policy { least_gain: 0.001, ..policy() }).await;
     let Verdict::NeedMore { bad: Some(bad), labels: Some(labels) } = alike.finding.verdict else { panic!("{:?}", alike.finding) };
     assert_eq!(labels, bad * 5);
@@ -184,6 +189,8 @@ async fn what_an_entity_does_again_and_again_is_not_known_any_better() {
         let errors = |of: &Contest| [of.auc, of.average_precision].map(|lead| lead.standard_error.unwrap());
         let (apart, cards, terminals) = (compared(None).await, compared(Some("card")).await, compared(Some("terminal")).await);
         assert_eq!((apart.entities, cards.entities, terminals.entities), (None, Some(300), Some(900)), "{name}");
+        let bad = [&apart, &cards, &terminals].map(|of| (of.bad, of.bad_entities));
+        assert_eq!(bad, [(180, None), (180, Some(60)), (180, Some(180))], "{name}");
         assert_eq!(apart.auc.difference.point(), cards.auc.difference.point(), "{name}");
         for (wide, narrow) in errors(&cards).into_iter().zip(errors(&apart)) {
             assert!((1.5..2.0).contains(&(wide / narrow)), "three alike are one, so it is 1.7 times: {wide} {narrow} in {name}");

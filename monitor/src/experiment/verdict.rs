@@ -78,9 +78,13 @@ pub(super) fn finding(
         return Finding::new(Verdict::Keep, broken, beside);
     }
     let least = policy.sequential().least;
-    if contest.bad < least {
-        let reason = format!("{} bad events are known, and below {least} nothing is said", contest.bad);
-        return Finding::new(need(Some(least - contest.bad), contest), vec![reason], beside);
+    if contest.outcomes() < least {
+        let known = match contest.bad_entities {
+            Some(entities) => format!("bad events of {entities} entities"),
+            None => format!("{} bad events", contest.bad),
+        };
+        let reason = format!("{known} are known, and below {least} nothing is said");
+        return Finding::new(need(Some(least - contest.outcomes()), contest), vec![reason], beside);
     }
     let [first, others @ ..] = measured.as_slice() else {
         return Finding::new(
@@ -108,7 +112,7 @@ pub(super) fn finding(
     // Whichever it comes to sooner: that it is better, or that it is not by enough.
     let gap = lead.max(first.least_gain - lead);
     let error = first.lead.standard_error.unwrap_or_default();
-    Finding::new(need(policy.sequential().more_needed(gap, error, contest.bad), contest), vec![said], beside)
+    Finding::new(need(policy.sequential().more_needed(gap, error, contest.outcomes()), contest), vec![said], beside)
 }
 
 /// The figure to go by, and those that may not be worse.
@@ -149,8 +153,12 @@ fn broken_text(guardrail: &Guardrail) -> String {
     format!("guardrail {}: {value:.4}, where {} is the most", guardrail.name.text(), guardrail.limit)
 }
 
-fn need(bad: Option<u64>, contest: &Contest) -> Verdict {
-    let labels = bad.filter(|_| contest.bad > 0).map(|bad| (bad as f64 * contest.rows as f64 / contest.bad as f64).ceil() as u64);
+/// So many more outcomes as events: those of an entity as many as now, and as many of all events bad.
+fn need(outcomes: Option<u64>, contest: &Contest) -> Verdict {
+    let scaled = |count: u64, to: u64, from: u64| (count as f64 * to as f64 / from as f64).ceil() as u64;
+    let known = contest.outcomes();
+    let bad = outcomes.map(|more| if known > 0 { scaled(more, contest.bad, known) } else { more });
+    let labels = bad.filter(|_| contest.bad > 0).map(|bad| scaled(bad, contest.rows, contest.bad));
     Verdict::NeedMore { bad, labels }
 }
 

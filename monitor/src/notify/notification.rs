@@ -51,13 +51,13 @@ pub enum What {
     GuardrailBroke {
         /// The experiment, or the model's version.
         subject: String,
-        /// What is guarded: `approval_rate`.
+        /// What is guarded: `error_share`, `latency_p99_ms`, `approval_rate_change`.
         guardrail: String,
         /// What it is.
         value: f64,
         /// What it may be.
         limit: f64,
-        /// What was done about it: `demoted`; nothing when it is absent.
+        /// What was done about it: `stopped`, `demoted`; nothing when it is absent.
         #[serde(skip_serializing_if = "Option::is_none")]
         action: Option<String>,
     },
@@ -126,20 +126,20 @@ pub struct Rose {
 /// A statistic and its threshold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
-    /// The feature or score, or `decisions`.
+    /// The name of the feature, or `probability`; the model and its version where it is of what probabilities come to.
     pub subject: String,
     /// Which values of a segment it is of; of all when it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<String>,
-    /// `psi`, `ks`, `missing_rate`.
+    /// `psi`, or what [`Name::statistic`](crate::performance::concept::Name::statistic) says.
     pub statistic: String,
     /// What it is.
     pub value: f64,
     /// From where on it counts as drift.
     pub threshold: f64,
-    /// What the values are of: `day`.
+    /// What the values are of: `day`; `week` of what probabilities come to.
     pub window: String,
-    /// What they are compared with: `training`, `last_week`.
+    /// What they are compared with: `training`; `weeks_before` of what probabilities come to.
     pub reference: String,
 }
 

@@ -51,14 +51,15 @@ pub struct Cohort {
     pub expected: Expected,
 }
 
-/// What a rule came to.
+/// What a rule came to, among the events since its first version came into the log, whatever its state was: what was bad before it could
+/// not catch. Where the warehouse does not know when that was, among all events that were asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleCohort {
     /// Its id.
     pub name: String,
     /// How many decisions it had a say in.
     pub hits: u64,
-    /// Of its hits and of all else that is judged.
+    /// Of its hits and of all else that is judged since then. Its recall is the share of bad events that were hits.
     pub flagging: Flagging,
     /// Hits for each bad one among them.
     pub alerts_per_bad: Figure,
@@ -108,8 +109,13 @@ pub(super) fn cohort(name: String, rows: &Rows, some: &[usize], how: &How<'_>) -
     })
 }
 
-pub(super) fn rule(name: &str, rows: &Rows, hits: &[usize], how: &How<'_>) -> Result<RuleCohort, Error> {
-    let judged: Vec<usize> = (0..rows.len()).filter(|&row| rows.outcome[row].is_bad().is_some()).collect();
+/// `begun` is where in the log its first version lies, where that is known.
+pub(super) fn rule(name: &str, rows: &Rows, hits: &[usize], begun: Option<i64>, how: &How<'_>) -> Result<RuleCohort, Error> {
+    // An event that came just before the rule may have been decided just after it, and with it.
+    let first_hit = hits.first().map(|&row| rows.position[row]);
+    let from = begun.map_or(i64::MIN, |begun| first_hit.map_or(begun, |hit| hit.min(begun)));
+    let is_judged = |row: &usize| rows.position[*row] >= from && rows.outcome[*row].is_bad().is_some();
+    let judged: Vec<usize> = (0..rows.len()).filter(is_judged).collect();
     let flagging = flagging(rows, &judged, |row| hits.binary_search(&row).is_ok(), &affordable(how.settings, rows.len()))?;
     let (hits, alerts_per_bad) = (hits.len() as u64, flagging.alerts_per_bad());
     Ok(RuleCohort { name: name.to_owned(), hits, alerts_per_bad, flagging })

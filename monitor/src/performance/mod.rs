@@ -2,6 +2,7 @@
 //! interval and the share of bad events that are known by then, and beside it what calibrated probabilities let expect before any label
 //! has come. Nothing here changes anything; the figures are plain functions of columns that a warehouse hands over.
 
+mod begun;
 mod cohort;
 pub mod concept;
 mod floors;
@@ -66,6 +67,9 @@ impl Default for Policy {
 
 impl Policy {
     /// What is wrong with it, if anything.
+    ///
+    /// # Errors
+    /// Where a share is none, or people could look at nothing.
     pub fn check(&self) -> Result<(), evaluation::Error> {
         evaluation::check_share(self.mature_at)?;
         self.retrain_below.check()?;
@@ -133,7 +137,7 @@ pub struct Performance {
     pub versions: Vec<Cohort>,
     /// By declared attribute.
     pub segments: Vec<SegmentCohorts>,
-    /// By rule that had a say.
+    /// By rule that had a say, each from its first version on.
     pub rules: Vec<RuleCohort>,
     /// What probabilities came to, by version and week.
     pub concept: Vec<concept::Week>,
@@ -169,6 +173,9 @@ pub struct SegmentCohorts {
 }
 
 /// How good were the decisions of some days, as far as it is known?
+///
+/// # Errors
+/// Where the policy makes no sense, or the warehouse has no answer.
 pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &Policy) -> Result<Performance, Error> {
     policy.check()?;
     let as_of = as_of(warehouse, request.as_of).await?;
@@ -176,6 +183,7 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
     let judging = Judging { as_of, maturity: policy.maturity };
     let rows = Rows::ask(warehouse, request.days, request.currency, judging).await?;
     let attributes = rows::attributes(warehouse, request.days, &request.segments, &rows.position).await?;
+    let begun = begun::begun(warehouse).await?;
     let settings = policy.settings(rows.thresholds);
     let how = How { settings: &settings, as_of, maturity: &maturity, mature_at: policy.mature_at };
     let all: Vec<usize> = (0..rows.len()).collect();
@@ -196,7 +204,9 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
         days: cohorts(groups(&all, |row| Some((rows.occurred_at[row].day(), rows.occurred_at[row].date()))))?,
         versions: cohorts(groups(&all, |row| rows.version[row].map(|version| (i64::from(version), version.to_string()))))?,
         segments,
-        rules: rows.rules.iter().map(|(name, hits)| rule(name, &rows, hits, &how)).collect::<Result<_, _>>()?,
+        rules: (rows.rules.iter())
+            .map(|(name, hits)| rule(name, &rows, hits, begun.get(name).copied(), &how))
+            .collect::<Result<_, _>>()?,
         concept: concept::concept(&rows, &how, &policy.concept, &request.written)?,
     })
 }

@@ -1,8 +1,9 @@
-use ingest::log::Record;
-use scoring::{Decision, ModelScore, Thresholds, Verdict};
+use ingest::log::{Position, Record, Topic};
+use scoring::rules::{Outcome as RuleOutcome, Points, Rule, RuleHit, RuleId};
+use scoring::{Control, Decision, ModelScore, Thresholds, Verdict};
 
 use super::*;
-use crate::fixture::{Backend, backends, decided, event, event_in, label, label_of, project, sample, time};
+use crate::fixture::{Backend, backends, decided, event, event_in, label, label_of, project, record, sample, time};
 use crate::points::{Filed, MetricPoint, read};
 
 /// Scores that rank bad ones higher, though not all: `day` events of each of some days, of which every fifth is bad.
@@ -26,9 +27,7 @@ fn records(days: u32, of_each: u32) -> Vec<Record> {
             thresholds: Thresholds { review: 795, decline: 900 },
             ..sample(0, &id, &at)
         };
-        push(&|position| {
-            decided(position, &Decision { event_position: ingest::log::Position(position - 1), ..decision.clone() })
-        });
+        push(&|position| decided(position, &Decision { event_position: Position(position - 1), ..decision.clone() }));
         // A bad one is known after one day or after eight, a good one on the day itself.
         let late = if number % 2 == 0 { 1 } else { 8 };
         let known = if bad {
@@ -203,6 +202,43 @@ async fn money_in_another_currency_is_in_no_figure() {
     check("EUR", (Some(1_000.0), Some(0.0), 2)).await;
     check("JPY", (Some(60_000.0), Some(80_000.0), 1)).await;
     check("USD", (None, None, 3)).await;
+}
+
+#[tokio::test]
+async fn a_rule_is_judged_from_its_first_version_on() {
+    let (by, at) = (|| "ada".to_owned(), time("2018-08-01"));
+    let text = r#"{"id":"large","version":1,"name":"large","author":"ada","when":"event.amount_minor > 10","state":"active"}"#;
+    let large: Rule = serde_json::from_str(text).unwrap();
+    let hit = |id: &str| RuleHit {
+        rule_id: RuleId::new(id).unwrap(),
+        version: 1,
+        outcome: RuleOutcome::Hit,
+        shadow: false,
+        action: None,
+        score_modifier: Points::default(),
+        reason: None,
+        evidence: Vec::new(),
+    };
+    // Ten bad events. A rule comes after the sixth, and again after the seventh; it and another one hit the last two.
+    let mut records: Vec<Record> = Vec::new();
+    for number in 0..10 {
+        if number == 6 || number == 7 {
+            let changes = vec![Control::Ruled { rules: vec![Rule { version: number - 5, ..large.clone() }], by: by(), at }];
+            let approved = Control::Approved { id: 1, changes, by: by(), reason: String::new(), at };
+            records.push(record(records.len() as u64, Topic::Control, &approved.encode()));
+        }
+        let (position, id) = (records.len() as u64, format!("e{number}"));
+        let rules = if number >= 8 { vec![hit("large"), hit("known_no_more")] } else { Vec::new() };
+        let decision = Decision { rules, ..sample(position, &id, "2018-08-01") };
+        records.push(event(position, &id, "2018-08-01", 1_000));
+        records.push(decided(position + 1, &decision));
+        records.push(label(position + 2, &id, "fraud", "2018-08-02"));
+    }
+    let found = asked(&filled(&records), &request(None), &Policy::default()).await;
+    let rules: Vec<_> = (found.rules.iter())
+        .map(|rule| (rule.name.as_str(), rule.hits, rule.flagging.recall.point(), rule.flagging.precision.point()))
+        .collect();
+    assert_eq!(rules, [("known_no_more", 2, Some(0.2), Some(1.0)), ("large", 2, Some(0.5), Some(1.0))]);
 }
 
 #[tokio::test]

@@ -20,17 +20,18 @@ pub struct Proportion {
 impl Proportion {
     /// `None` of nothing.
     pub fn new(part: u64, whole: u64) -> Option<Self> {
-        let (lower, upper) = wilson(part, whole, REACH)?;
+        let (lower, upper) = wilson(part as f64, whole as f64, REACH)?;
         let point = part as f64 / whole as f64;
         // Rounding may put an end on the wrong side of the point.
         Some(Self { point, lower: lower.min(point), upper: upper.max(point) })
     }
 }
 
-/// The ends of Wilson's interval (1927) of `part` of `whole`, which holds at few rows and at shares near 0 and 1; `None` of nothing. `z` is
+/// The ends, 0 to 1, of Wilson's interval (1927) of `part` of `whole`, which holds at few rows and at shares near 0 and 1; `None` of
+/// nothing. Both are counts of rows; where rows are alike, of as many independent ones as they are worth, which need not be whole. `z` is
 /// the reach of the level in standard errors.
-pub fn wilson(part: u64, whole: u64, z: f64) -> Option<(f64, f64)> {
-    let [part, whole, square] = [part as f64, whole as f64, z * z];
+pub fn wilson(part: f64, whole: f64, z: f64) -> Option<(f64, f64)> {
+    let square = z * z;
     let middle = part + square / 2.0;
     let half = z * (part * (whole - part) / whole + square / 4.0).sqrt();
     let end = |at: f64| (at / (whole + square)).clamp(0.0, 1.0);

@@ -1,9 +1,7 @@
-use crate::backtest::wilson;
+use super::bounds::{ends, least_difference};
 use crate::control::Guardrails;
 use crate::decide::Figures;
 
-/// The reach of an interval of 99 % in standard errors.
-const REACH: f64 = 2.575_829_303_548_901;
 /// The part of events beyond a 99th percentile.
 const BEYOND_P99: f64 = 0.01;
 
@@ -20,12 +18,17 @@ pub struct Breach {
     pub words: String,
 }
 
-/// Which limits the figures of a window break. How many are approved is compared with `against`, where that has enough events.
-pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>) -> Vec<Breach> {
+/// Which limits the figures of a window break, each of them by more than chance explains: a window that keeps to all of them breaks any
+/// with a probability of at most `level`, between 0 and 1. How many are approved is compared with `against`, where that has enough
+/// events. That the 99th percentile is above a limit is that more than one in a hundred events take longer, which is a share like the
+/// others.
+pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>, level: f64) -> Vec<Breach> {
     let mut breaches = Vec::new();
+    let limits = [guardrails.error_share, guardrails.latency_p99_ms, guardrails.approval_rate_change];
+    let level = level / limits.iter().flatten().count().max(1) as f64;
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let share = |part: u64, whole: u64| part as f64 / whole as f64;
-    let surely_over = |part: u64, limit: f64| wilson(part, of.events, REACH).is_some_and(|(lower, _)| lower > limit);
+    let surely_over = |part: u64, limit: f64| ends(part, of.events, level).is_some_and(|(lower, _)| lower > limit);
     let events = of.events;
     if let Some(limit) = guardrails.error_share
         && surely_over(of.failed, limit)
@@ -44,7 +47,7 @@ pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>
     }
     if let (Some(limit), Some(against)) = (guardrails.approval_rate_change, against)
         && against.events >= guardrails.minimum_events
-        && least_difference((of.approved, events), (against.approved, against.events)).is_some_and(|least| least > limit)
+        && least_difference(of, against, level).is_some_and(|least| least > limit)
     {
         let [found, other] = [of, against].map(|figures| share(figures.approved, figures.events));
         let words = format!(
@@ -57,13 +60,4 @@ pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>
         breaches.push(Breach { guardrail: "approval_rate_change", value: (found - other).abs(), limit, words });
     }
     breaches
-}
-
-/// The near end of the interval of a difference of two shares, on either side of nothing (Newcombe 1998, method 10); `None` of nothing.
-fn least_difference(a: (u64, u64), b: (u64, u64)) -> Option<f64> {
-    let point = |(part, whole): (u64, u64)| part as f64 / whole as f64;
-    let (above, below) = if point(a) >= point(b) { (a, b) } else { (b, a) };
-    let ((lower, _), (_, upper)) = (wilson(above.0, above.1, REACH)?, wilson(below.0, below.1, REACH)?);
-    let difference = point(above) - point(below);
-    Some((difference - (point(above) - lower).hypot(upper - point(below))).max(0.0))
 }

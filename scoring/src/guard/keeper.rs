@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use ingest::Timestamp;
 
+use super::bounds::level;
 use super::judge::{Breach, breaches};
 use crate::control::{Experiment, Guardrails, Probation};
 use crate::decide::Figures;
@@ -133,13 +134,15 @@ struct Watch {
     since: Timestamp,
     of: Figures,
     against: Figures,
+    /// How many windows were judged.
+    judged: u64,
     was_broken: bool,
 }
 
 impl Watch {
     /// Begins at what was counted so far; of what it is compared with nothing is left out where that is not given.
     fn new(now: Timestamp, of: &Figures, against: Option<&Figures>) -> Self {
-        Self { since: now, of: of.clone(), against: against.cloned().unwrap_or_default(), was_broken: false }
+        Self { since: now, of: of.clone(), against: against.cloned().unwrap_or_default(), judged: 0, was_broken: false }
     }
 
     /// Judges the window when it is full, and begins another; which limits were broken, in it and the one before.
@@ -149,7 +152,8 @@ impl Watch {
             return None;
         }
         let beside = against.map(|against| against.since(&self.against));
-        let breaches = breaches(guardrails, &window, beside.as_ref());
+        self.judged += 1;
+        let breaches = breaches(guardrails, &window, beside.as_ref(), level(self.judged));
         let is_second = self.was_broken && !breaches.is_empty();
         (self.since, self.of, self.was_broken) = (now, of.clone(), !breaches.is_empty());
         is_second.then_some(breaches)

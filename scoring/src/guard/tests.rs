@@ -18,7 +18,7 @@ fn figures(events: u32, approved: u32, failed: u32, slow: u32) -> Figures {
 #[test]
 fn a_limit_is_broken_when_chance_does_not_explain_it() {
     let check = |rails: &str, of: Figures, against: Option<Figures>, expect: &[&str]| {
-        let found = breaches(&guardrails(rails), &of, against.as_ref());
+        let found = breaches(&guardrails(rails), &of, against.as_ref(), 0.005);
         assert_eq!(found.len(), expect.len(), "{found:?}");
         assert!(found.iter().zip(expect).all(|(found, expect)| found.words.contains(expect)), "{found:?}");
     };
@@ -46,6 +46,21 @@ fn a_limit_is_broken_when_chance_does_not_explain_it() {
     check(approvals, figures(500, 0, 0, 0), None, &[]);
     let all = r#"{"approval_rate_change":0.05,"latency_p99_ms":50,"error_share":0.02}"#;
     check(all, figures(500, 100, 100, 100), Some(figures(500, 500, 0, 0)), &["no score", "99th", "approved"]);
+}
+
+#[test]
+fn a_window_after_many_has_to_break_a_limit_by_more() {
+    let check = |level: f64, failed: u32, expect: usize| {
+        let found = breaches(&guardrails(r#"{"error_share":0.02}"#), &figures(500, 400, failed, 0), None, level);
+        assert_eq!(found.len(), expect, "{failed} at {level}: {found:?}");
+    };
+    check(0.005, 24, 1);
+    check(0.000_01, 24, 0);
+    check(0.000_01, 40, 1);
+    // Limits that are looked at together share what chance may do.
+    let two = guardrails(r#"{"error_share":0.02,"latency_p99_ms":50}"#);
+    assert_eq!(breaches(&two, &figures(500, 400, 22, 0), None, 0.005), []);
+    assert_eq!(breaches(&two, &figures(500, 400, 22, 0), None, 0.01).len(), 1);
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -93,6 +108,19 @@ fn two_windows_in_a_row_stop_a_challenger() {
     check(&[0, 0, 0], None);
     check(&[30, 0, 30, 0], None);
     check(&[0, 30, 30], Some(2));
+
+    // What stops it in the first minutes is chance after two thousand windows.
+    let stops = |quiet: u32| {
+        let (mut keeper, mut challenger) = (Keeper::default(), Figures::default());
+        assert_eq!(keeper.look(at(0), &seen(Figures::default(), challenger.clone())), []);
+        (1..=quiet + 2).any(|minute| {
+            for event in 0..200 {
+                challenger = std::mem::take(&mut challenger).with(true, minute > quiet && event < 14, 1_000);
+            }
+            !keeper.look(at(60 * i64::from(minute)), &seen(Figures::default(), challenger.clone())).is_empty()
+        })
+    };
+    assert!(stops(0) && !stops(2_000));
 
     // Neither a window that is too short nor one with too few events is judged.
     let mut keeper = Keeper::default();

@@ -125,7 +125,6 @@ const fn method(method: Method) -> &'static str {
         Method::Likelihood => "Wald",
         Method::Katz => "Katz",
         Method::Newcombe => "Newcombe",
-        Method::BonettPrice => "Bonett and Price",
         Method::Sequential => "at every look",
         Method::Expected => "expected",
         Method::Greenwood => "Greenwood",
@@ -138,7 +137,7 @@ fn footer(evaluation: &Evaluation) -> String {
     let drawn = if evaluation.entities.is_some() { "entities, drawn whole" } else { "rows" };
     let clustered = match (evaluation.entities, evaluation.figures.auc_resampled.interval()) {
         (Some(_), Some(at)) => format!(
-            " DeLong and Wilson take rows as independent; over resampled entities the AUC lies from {}.",
+            " DeLong, of one model, and Wilson take rows as independent; over resampled entities the AUC lies from {}.",
             range(&at, plainly(&evaluation.figures.auc_resampled))
         ),
         _ => " DeLong and Wilson take rows as independent.".to_owned(),

@@ -1,5 +1,5 @@
 //! How a feature keeps over time: whether its values fall into the same bins as in the first period (the population stability
-//! index), and whether what was risky stays risky.
+//! index, which is [`drift::psi()`]'s), and whether what was risky stays risky.
 
 use super::result::{Period, Stability};
 use super::separation::{Levels, Order};
@@ -7,10 +7,6 @@ use super::settings::Settings;
 
 /// The values of the first period are cut into so many bins of about one size.
 const BINS: usize = 10;
-/// Half a row more in each bin, so that an empty one is not infinitely far from one that is not.
-const PSEUDO_ROWS: f64 = 0.5;
-/// The share 0.99 of a normal distribution lies below it.
-const NORMAL_99: f64 = 2.326_347_874;
 /// A direction is clear so many standard errors away from none,
 const CLEAR_ERRORS: f64 = 3.0;
 /// and so far in the area under the curve.
@@ -61,9 +57,10 @@ impl Periods {
         let expected = bins.count(&first);
         let (mut psi, mut psi_by_chance) = (Vec::new(), Vec::new());
         for rows in later {
-            let (index, by_chance) = population_stability(&expected, &bins.count(&values(rows)));
-            psi.push(index);
-            psi_by_chance.push(by_chance);
+            let index = drift::psi(&expected, &bins.count(&values(rows)));
+            let index = index.expect("a period has rows, and each of them a bin");
+            psi.push(index.value);
+            psi_by_chance.push(index.noise);
         }
         let directions: Vec<Option<Direction>> = self.rows.iter().map(|rows| self.direction(rows, column, labels)).collect();
         let clear: Vec<bool> = directions.iter().flatten().filter_map(Direction::rises).collect();
@@ -141,31 +138,6 @@ impl Bins {
     }
 }
 
-/// The sum over bins of the difference of both shares times the difference of their logarithms, and what that is in 99 of 100
-/// cases at most when nothing changed: `(1/n + 1/m)` times a chi-square of one degree of freedom fewer than bins (Yurdakul,
-/// 2018), whose quantile is that of Wilson and Hilferty (1931). A bin that is empty on both sides is none.
-fn population_stability(expected: &[u64], actual: &[u64]) -> (f64, f64) {
-    let bins: Vec<(f64, f64)> = expected
-        .iter()
-        .zip(actual)
-        .filter(|(before, now)| **before + **now > 0)
-        .map(|(before, now)| (*before as f64, *now as f64))
-        .collect();
-    let added = PSEUDO_ROWS * bins.len() as f64;
-    let (n, m) = (bins.iter().map(|bin| bin.0).sum::<f64>(), bins.iter().map(|bin| bin.1).sum::<f64>());
-    let term = |(before, now): &(f64, f64)| {
-        let (before, now) = ((before + PSEUDO_ROWS) / (n + added), (now + PSEUDO_ROWS) / (m + added));
-        (now - before) * (now / before).ln()
-    };
-    let freedom = bins.len() as f64 - 1.0;
-    if freedom < 1.0 {
-        return (0.0, 0.0);
-    }
-    let spread = 2.0 / (9.0 * freedom);
-    let chi_square = freedom * (1.0 - spread + NORMAL_99 * spread.sqrt()).powi(3);
-    (bins.iter().map(term).sum(), (1.0 / n + 1.0 / m) * chi_square)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -178,11 +150,10 @@ mod tests {
         let counts = |place: usize| -> Vec<u64> {
             figures["age_counts"][place].as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).collect()
         };
-        let (index, by_chance) = population_stability(&counts(0), &counts(1));
-        assert!((index - figures["age_stability"].as_f64().unwrap()).abs() < 1e-15, "{index}");
+        let index = drift::psi(&counts(0), &counts(1)).unwrap();
+        assert!((index.value - figures["age_stability"].as_f64().unwrap()).abs() < 1e-12, "{index:?}");
         let chi_square = figures["chi_square_99"][2].as_f64().unwrap();
-        // The approximation is good to a hundredth.
-        assert!((by_chance / ((1.0 / 300.0 + 1.0 / 700.0) * chi_square) - 1.0).abs() < 0.01, "{by_chance}");
+        assert!((index.noise / ((1.0 / 300.0 + 1.0 / 700.0) * chi_square) - 1.0).abs() < 1e-6, "{index:?}");
     }
 
     #[test]
@@ -218,14 +189,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn equal_shares_have_no_index(counts in prop::collection::vec(0..500u64, 1..12), times in 1..5u64) {
-            let more: Vec<u64> = counts.iter().map(|count| count * times).collect();
-            let (index, by_chance) = population_stability(&counts, &more);
-            prop_assert!((0.0..0.3).contains(&index) && by_chance >= 0.0);
-            prop_assert!(times > 1 || index == 0.0);
-        }
-
         #[test]
         fn each_value_has_one_bin(
             values in prop::collection::vec(prop_oneof![Just(f64::NAN), -3.0..3.0f64, (0..4u8).prop_map(f64::from)], 0..90),
