@@ -1,7 +1,9 @@
 //! What follows from drift: people are told, and a training is asked for where the pipeline file says so. Nothing is promoted by it.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
+use ingest::with_causes;
 use monitor::drift::{Kind, Turn};
 use monitor::notify::{self, Notification, Notifier, Severity, What};
 use monitor::observer::Tell;
@@ -11,7 +13,8 @@ use tokio::runtime::Handle;
 /// Who asks for a training.
 const BY: &str = "drift";
 
-/// Tells of drift; has the engine record that a training is wanted, if `retrain`. To be made within the program's runtime.
+/// Tells of drift; has the engine record that a training is wanted, if `retrain`, and waits for that: what has not come into the log is
+/// told and asked for again. To be made within the program's runtime, and called from a thread of its own.
 pub(crate) fn tell(engine: &Arc<Engine>, notifier: &Arc<Notifier>, threshold: f64, retrain: bool) -> Tell {
     let (engine, notifier, runtime) = (Arc::clone(engine), Arc::clone(notifier), Handle::current());
     let pipeline = engine.pipeline().name.clone();
@@ -19,14 +22,18 @@ pub(crate) fn tell(engine: &Arc<Engine>, notifier: &Arc<Notifier>, threshold: f6
         for turn in turns {
             notifier.tell(&notification(turn, threshold, &pipeline));
         }
-        if let Some(reason) = wanted(turns).filter(|_| retrain) {
-            let engine = Arc::clone(&engine);
-            runtime.spawn(async move {
-                if let Err(error) = engine.want_retraining(BY, &reason).await {
-                    tracing::error!(%error, reason, "a training is wanted, and cannot be asked for");
-                }
-            });
-        }
+        let Some(reason) = wanted(turns).filter(|_| retrain) else { return true };
+        let (engine, (ended, end)) = (Arc::clone(&engine), channel());
+        runtime.spawn(async move {
+            let asked = engine.want_retraining(BY, &reason).await;
+            if let Err(error) = &asked {
+                tracing::error!(error = with_causes(error), reason, "a training is wanted, and cannot be asked for");
+            }
+            // Nobody hears it where the observer has ended.
+            let _ = ended.send(asked.is_ok());
+        });
+        // A runtime that ends does not answer.
+        end.recv().unwrap_or(false)
     })
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) 
 /// Who asks for a training.
 const BY: &str = "performance";
 
-/// A training is asked for once a champion: `asked_for` is the version that it was asked for.
+/// A training is asked for once a champion: `asked_for` is the version for which this process knows that it was.
 async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, asked_for: &mut Option<u32>) {
     let champion = engine.champion().map(|champion| champion.version);
     let challengers = engine.control().await.challengers;
@@ -62,13 +62,14 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
         notifier.tell(&notification(turn, &judge.model, &engine.pipeline().name));
     }
     let drifted = if judge.monitoring.retrain { drifted(&found.turned, champion) } else { None };
-    if let Some(reason) = found.fallen.clone().or(drifted).filter(|_| *asked_for != champion) {
-        tracing::warn!(champion, reason, "the champion is not what it was: a training is asked for");
-        match engine.want_retraining(BY, &reason).await {
-            Ok(_) => *asked_for = champion,
+    let wanted = found.fallen.clone().or(drifted).filter(|_| *asked_for != champion);
+    if let Some((reason, version)) = wanted.zip(champion) {
+        match ask(engine, judge, version, &reason).await {
+            Ok(()) => *asked_for = champion,
             // What has turned is found again in an hour.
             Err(error) => {
-                return tracing::error!(error = with_causes(&error), reason, "a training is wanted, and cannot be asked for");
+                let error = format!("{error:#}");
+                return tracing::error!(error, reason, "a training is wanted, and cannot be asked for");
             }
         }
     }
@@ -78,6 +79,22 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
             "what has turned was told, and not written down; it is told again in an hour"
         );
     }
+}
+
+/// Asks for a training, unless it was asked for since the version is champion, be it before a restart.
+async fn ask(engine: &Arc<Engine>, judge: &Judge, champion: u32, reason: &str) -> anyhow::Result<()> {
+    if judge.was_asked(champion).await? {
+        return Ok(());
+    }
+    tracing::warn!(champion, reason, "the champion is not what it was: a training is asked for");
+    engine.want_retraining(BY, reason).await?;
+    if let Err(error) = judge.keep_asked(champion, engine.now(), reason) {
+        tracing::warn!(
+            error = with_causes(&error),
+            "a training was asked for, and that not written down; the next start asks again"
+        );
+    }
+    Ok(())
 }
 
 /// Why a training is wanted of what has turned, if it is: the champion drifts, and has not come back since.

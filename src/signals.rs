@@ -7,8 +7,8 @@ use anyhow::Context;
 use ingest::{Clock, SystemClock};
 use monitor::Progress;
 use monitor::notify::{Notification, Notifier, Severity, Sink, What};
-use scoring::Pipeline;
-use scoring::guard::{Act, Breach};
+use scoring::guard::Breach;
+use scoring::{Control, Pipeline};
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -61,26 +61,32 @@ pub(crate) async fn watch_warehouse(mut progress: watch::Receiver<Progress>, not
     while progress.changed().await.is_ok() {
         let what = outage.next(&progress.borrow_and_update());
         if let Some((severity, what)) = what {
-            notifier.tell(&Notification::new(SystemClock.now(), severity, &pipeline, what));
+            let (notifier, told) = (Arc::clone(&notifier), Notification::new(SystemClock.now(), severity, &pipeline, what));
+            // It is brought to the disk: not on a thread that answers, and before the next one. A panic was told by the thread itself.
+            let _ = tokio::task::spawn_blocking(move || notifier.tell(&told)).await;
         }
     }
 }
 
 /// Tells which guardrails broke, and what was done.
-pub(crate) fn tell_breaches(notifier: Arc<Notifier>, pipeline: &Pipeline) -> impl Fn(&Act) + Send + use<> {
-    let (pipeline, model) = (pipeline.name.clone(), pipeline.model.name.clone());
-    move |act: &Act| {
-        let (subject, action) = match act {
-            Act::Stop { experiment, .. } => (experiment.clone(), "stopped"),
-            Act::Demote { version, .. } => (format!("{model} {version}"), "demoted"),
-            Act::End { .. } => return,
-        };
-        for Breach { guardrail, value, limit, .. } in act.breaches() {
-            let (subject, guardrail, action) = (subject.clone(), (*guardrail).to_owned(), Some(action.to_owned()));
-            let what = What::GuardrailBroke { subject, guardrail, value: *value, limit: *limit, action };
-            notifier.tell(&Notification::new(SystemClock.now(), Severity::High, &pipeline, what));
-        }
-    }
+pub(crate) fn tell_breaches(notifier: Arc<Notifier>, pipeline: &Pipeline) -> impl Fn(&Control) + Send + Sync + use<> {
+    let pipeline = pipeline.name.clone();
+    move |act: &Control| broken(act, &pipeline).iter().for_each(|told| notifier.tell(told))
+}
+
+/// What there is to tell of an act of a guardrail: all of it is in the record, so that it has the same ids whenever it is told.
+fn broken(act: &Control, pipeline: &str) -> Vec<Notification> {
+    let (subject, action, reason) = match act {
+        Control::Concluded { name, reason, .. } => (name.clone(), "stopped", reason),
+        Control::RolledBack { name, version, reason, .. } => (format!("{name} {version}"), "demoted", reason),
+        _ => return Vec::new(),
+    };
+    let told = |Breach { guardrail, value, limit, .. }: Breach| {
+        let (subject, guardrail, action) = (subject.clone(), guardrail.to_owned(), Some(action.to_owned()));
+        let what = What::GuardrailBroke { subject, guardrail, value, limit, action };
+        Notification::new(act.at(), Severity::High, pipeline, what)
+    };
+    Breach::all_of(reason).into_iter().map(told).collect()
 }
 
 /// What is known of a warehouse that fails.
@@ -112,7 +118,29 @@ impl Outage {
 
 #[cfg(test)]
 mod tests {
+    use ingest::Timestamp;
+    use scoring::control::{GUARDRAIL, Outcome};
+
     use super::*;
+
+    #[test]
+    fn what_a_guardrail_did_is_told_out_of_its_record() {
+        let (by, at) = (GUARDRAIL.to_owned(), Timestamp::from_micros(7));
+        let reason = "words [error_share 0.08 > 0.02]; more words [latency_p99_ms 81.9 > 50]".to_owned();
+        let name = "card_fraud".to_owned();
+        let demoted = Control::RolledBack { name, version: 2, to: 1, by: by.clone(), reason: reason.clone(), at };
+        let (name, model) = ("split".to_owned(), "card_fraud".to_owned());
+        let stopped = Control::Concluded { name, model, version: 3, outcome: Outcome::Stopped, by, reason, at };
+        let told = [demoted, stopped].map(|act| broken(&act, "cards")).concat();
+        let words: Vec<&str> = told.iter().map(|told| told.summary.as_str()).collect();
+        let expect = [
+            "card_fraud 2 broke its guardrail error_share: 0.0800, and 0.0200 is the limit; demoted",
+            "card_fraud 2 broke its guardrail latency_p99_ms: 81.9000, and 50.0000 is the limit; demoted",
+            "split broke its guardrail error_share: 0.0800, and 0.0200 is the limit; stopped",
+            "split broke its guardrail latency_p99_ms: 81.9000, and 50.0000 is the limit; stopped",
+        ];
+        assert_eq!(words, expect);
+    }
 
     #[test]
     fn an_outage_is_told_once_and_its_end_too() {

@@ -42,10 +42,13 @@ struct Role {
 }
 
 impl Role {
-    /// Starts it and waits until it listens to signals.
+    /// Starts it, with somebody to be told of failures, and waits until it listens to signals.
     fn start(pipeline: &Path, at: &Path) -> Self {
+        let config = pipeline.with_file_name("riskflow.toml");
+        fs::write(&config, "[[notify]]\nname = \"told\"\nurl = \"file://told.jsonl\"\nkinds = [\"retrain_failed\"]\n")
+            .expect("write");
         let arguments = ["retrain", "--pipeline", text(pipeline), "--data-dir", text(at), "--as-of", AS_OF, "--json"];
-        let mut command = riskflow(&arguments);
+        let mut command = riskflow(&[arguments.as_slice(), &["--config", text(&config)]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut said = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut line = String::new();
@@ -134,6 +137,8 @@ fn what_is_asked_for_in_the_log_is_trained_once_and_waits_as_a_candidate() {
     let rest = role.stop();
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert_eq!((&rest[0]["run"], &rest[0]["outcome"]), (&3.into(), &"stopped".into()));
+    let told = fs::read_to_string(at.join("told.jsonl")).expect("it was told");
+    assert!(told.lines().count() == 1 && told.contains("could not be trained anew: was cut off"), "{told}");
 
     let runs = json_lines(&run_well(&["retrain", "--data-dir", text(&at), "--runs", "--json"]));
     let outcomes: Vec<_> = runs.iter().map(|run| run["outcome"].as_str().expect("a word")).collect();

@@ -44,6 +44,16 @@ impl<T> Waiting<T> {
         }
     }
 
+    /// How much waits.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// What waits, in the order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (u128, &T)> {
         let mut told = std::collections::HashSet::new();
@@ -54,7 +64,7 @@ impl<T> Waiting<T> {
     /// What waited for an event.
     pub fn take(&mut self, fingerprint: u128) -> Option<T> {
         // Almost always nothing waits, and then nothing is to be hashed.
-        if self.values.is_empty() {
+        if self.is_empty() {
             return None;
         }
         self.values.remove(&fingerprint)

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::experiment::{self, Comparison, Inputs};
 use crate::file::Monitoring;
 use crate::performance::{self, concept};
+use crate::points::{MetricPoint, read, write};
 use crate::questions::Days;
 use crate::tables::Window;
 use crate::warehouse::Warehouse;
@@ -117,5 +118,69 @@ impl Judge {
     /// When the warehouse does not take it.
     pub fn keep(&self, found: &Findings) -> Result<(), Error> {
         found.written.write(&*self.warehouse, &self.model, &found.weeks, &self.monitoring.performance.concept)
+    }
+
+    /// Whether it is [written down](Judge::keep_asked) that a training was asked for since a version is champion.
+    ///
+    /// # Errors
+    /// When the warehouse does not answer.
+    pub async fn was_asked(&self, champion: u32) -> Result<bool, Error> {
+        let series = self.asked_for(champion);
+        Ok(read::<MetricPoint>(&*self.warehouse, Days::ALL).await?.iter().any(|filed| filed.series == series))
+    }
+
+    /// Writes down that a training was asked for, since a champion is not what it was: that is so once a champion, whenever the program
+    /// was started. Blocks on the warehouse.
+    ///
+    /// # Errors
+    /// When the warehouse does not take it.
+    pub fn keep_asked(&self, champion: u32, at: Timestamp, reason: &str) -> Result<(), Error> {
+        let point = MetricPoint {
+            model: self.model.clone(),
+            model_version: Some(champion),
+            segment: String::new(),
+            metric: "retraining_asked".to_owned(),
+            value: None,
+            low: None,
+            high: None,
+            n: 0,
+            bad: 0,
+            maturity: None,
+            estimated: false,
+            detail: serde_json::json!({"reason": reason, "at": at}).to_string(),
+        };
+        write(&*self.warehouse, &self.asked_for(champion), Window::Week, window_start(Window::Week, at), &[point])
+    }
+
+    /// What the row is filed under that says so.
+    fn asked_for(&self, champion: u32) -> String {
+        format!("retraining {} {champion}", self.model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scoring::FileRegistry;
+
+    use super::*;
+    use crate::warehouse::ParquetWarehouse;
+
+    #[tokio::test]
+    async fn what_was_asked_for_is_known_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Judge {
+            warehouse: Arc::new(ParquetWarehouse::open(&folder.path().join("warehouse")).unwrap()),
+            registry: Arc::new(FileRegistry::open(&folder.path().join("registry")).unwrap()),
+            model: "card_fraud".to_owned(),
+            currency: Currency::default(),
+            monitoring: Monitoring::default(),
+        };
+        let (judge, at) = (open(), "2026-11-28T12:00:00Z".parse().unwrap());
+        assert!(!judge.was_asked(7).await.unwrap());
+        judge.keep_asked(7, at, "AUC 0.5 is below 0.6").unwrap();
+        drop(judge);
+        let judge = open();
+        assert!(judge.was_asked(7).await.unwrap());
+        assert!(!judge.was_asked(8).await.unwrap(), "another champion, another training");
     }
 }

@@ -13,7 +13,7 @@ use ingest::{Duration, Event, Timestamp, Value, background, with_causes};
 use scoring::Decision;
 use tokio::sync::watch;
 
-use crate::drift::{Against, Moved, Severity, Turn, length, turns, window_start};
+use crate::drift::{Against, Moved, Severity, Told, Turn, length, window_start};
 use crate::error::Error;
 use crate::points::{self, DriftPoint};
 use crate::profile::{Hour, ProfilePoint};
@@ -37,8 +37,12 @@ const WRITTEN: [(Window, Duration); 2] = [(Window::Hour, Duration::days(2)), (Wi
 /// What is told of as it comes to drift: whole days against what the model has learned from.
 const TOLD: (Window, Against) = (Window::Day, Against::Training);
 
-/// Who is told. Told again after a new start is at most what turned on the last days.
-pub type Tell = Box<dyn Fn(&[Turn]) + Send>;
+/// How far behind the newest decision drift is told of where none was told before.
+const NEWS: Duration = Duration::days(35);
+
+/// Who is told; whether they have taken it: what they have not is told again with what comes next. That they have is kept in the
+/// warehouse, so that only an end in between has it told twice.
+pub type Tell = Box<dyn Fn(&[Turn]) -> bool + Send>;
 
 /// The running observer. Dropped, it stops without anybody waiting for it.
 #[derive(Debug)]
@@ -187,8 +191,10 @@ struct Follower {
     changed: BTreeSet<Timestamp>,
     /// Whether it has just been opened: the last drift before it ended may not have been written.
     is_new: bool,
-    /// The begin of the last day of which was told; `None` after a start.
-    told: Option<Timestamp>,
+    /// What people know of drift; `None` where nothing was ever told.
+    told: Option<Told>,
+    /// The begin of the last day that was looked at for what there is to tell.
+    looked: Option<Timestamp>,
 }
 
 /// Names of attributes with their values.
@@ -204,8 +210,9 @@ impl Follower {
     async fn open(watch: &Watch) -> Result<Self, Error> {
         let epoch = Timestamp::from_micros(0);
         let rows = points::read::<ProfilePoint>(watch.warehouse(), Days::between(Some(epoch), Some(epoch))).await?;
-        let kept = rows.into_iter().find(|filed| filed.series == POSITION);
-        Ok(Self { until: Position(kept.map_or(0, |filed| filed.point.complete_until)), is_new: true, ..Self::default() })
+        let kept = |series: &str| rows.iter().find(|filed| filed.series == series).map(|filed| &filed.point);
+        let until = Position(kept(POSITION).map_or(0, |point| point.complete_until));
+        Ok(Self { until, is_new: true, told: kept(TOLD_UNTIL).and_then(ProfilePoint::as_told), ..Self::default() })
     }
 
     fn read(&mut self, log: &dyn Log, watch: &Watch) -> Result<Decided, Error> {
@@ -297,6 +304,7 @@ impl Follower {
     /// Writes the drift of windows that changed, and of those after them.
     async fn write_drift(&mut self, watch: &Watch, tell: &Tell) -> Result<(), Error> {
         let (Some(first), Some(last)) = (self.changed.first().copied(), self.changed.last().copied()) else { return Ok(()) };
+        self.tell(watch, tell, first, last).await?;
         for (window, behind) in WRITTEN {
             let first = window_start(window, first.max(last - behind));
             let hours = watch.hours(earlier(Days::between(Some(first), Some(last)), window)).await?;
@@ -305,11 +313,7 @@ impl Follower {
             for against in Against::ALL {
                 let mut by_window: BTreeMap<Timestamp, Vec<DriftPoint>> = BTreeMap::new();
                 for segment in &segments {
-                    let moved = watch.moved(&hours, window, against, segment)?;
-                    if (window, against) == TOLD && segment.is_empty() {
-                        self.tell(&moved, first, last, tell);
-                    }
-                    for moved in moved {
+                    for moved in watch.moved(&hours, window, against, segment)? {
                         if moved.window_start >= first {
                             let points = by_window.entry(moved.window_start).or_default();
                             points.push(point(watch, against, segment, &moved));
@@ -327,21 +331,36 @@ impl Follower {
 }
 
 impl Follower {
-    /// Tells what turned on days that are over now, and of which was not told.
-    fn tell(&mut self, moved: &[Moved], first: Timestamp, last: Timestamp, tell: &Tell) {
-        let (window, _) = TOLD;
-        // After a start the day before may have ended unseen.
-        let told = self.told.unwrap_or(first - Duration::days(2));
-        let turns = turns(moved, window, told, last);
-        if !turns.is_empty() {
-            tell(&turns);
+    /// Tells what turned on days that are over now, behind those that were told: however long ago that was.
+    async fn tell(&mut self, watch: &Watch, tell: &Tell, first: Timestamp, last: Timestamp) -> Result<(), Error> {
+        let (window, against) = TOLD;
+        let over = window_start(window, last) - length(window);
+        if self.looked.is_some_and(|looked| looked >= over) {
+            return Ok(());
         }
-        self.told = Some(told.max(window_start(window, last) - length(window)));
+        // Where nothing was ever told, not all of a long history is news; and the day before may have ended unseen.
+        let unseen = || window_start(window, first.max(last - NEWS)) - Duration::days(2);
+        let until = self.told.as_ref().map_or_else(unseen, |told| told.until);
+        let hours = watch.hours(earlier(Days::between(Some(until), Some(last)), window)).await?;
+        let moved = watch.moved(&hours, window, against, "")?;
+        let mut told = self.told.clone().unwrap_or_else(|| Told::up_to(&moved, window, until));
+        let turns = told.next(&moved, window, last);
+        if !turns.is_empty() && !tell(&turns) {
+            return Ok(());
+        }
+        if self.told.as_ref() != Some(&told) {
+            points::write(watch.warehouse(), TOLD_UNTIL, Window::Hour, Timestamp::from_micros(0), &[ProfilePoint::told(&told)])?;
+        }
+        (self.told, self.looked) = (Some(told), Some(over));
+        Ok(())
     }
 }
 
 /// What the row is filed under that says where to go on.
 const POSITION: &str = "position";
+
+/// What the row is filed under that says what was told.
+const TOLD_UNTIL: &str = "told";
 
 /// Hours that are held in memory.
 const HOURS_HELD: usize = 72;

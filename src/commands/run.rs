@@ -94,7 +94,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let progress = riskflow.projector.progress();
     let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&signals.notifier), pipeline));
     let tell = tell_breaches(Arc::clone(&signals.notifier), riskflow.engine.pipeline());
-    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard(tell));
+    let guarding = tokio::spawn(Arc::clone(&riskflow.engine).guard(config.data.join("guardrails.position"), tell));
     let observed = observer.observed();
     entrance.open(server::inside(&riskflow, &monitoring, Live::default(), access, signals.clone(), watch, observed));
     output::message(&format!("riskflow listens on {url}"));

@@ -307,7 +307,7 @@ pub struct TileState {
 /// The `[state]` table, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateLimits {
-    /// Bytes of feature state, above which new keys are not taken and known ones do not grow.
+    /// Bytes of feature state, with what finds the events of labels, above which new keys are not taken and known ones do not grow.
     pub memory_limit_bytes: usize,
     /// What differs from the default, by entity.
     pub entities: Vec<EntityState>,

@@ -17,6 +17,8 @@ const AT_ONCE: u32 = 16;
 pub(crate) struct Labels {
     generations: Vec<Generation>,
     len: u64,
+    /// What the generations take, with the room that they have left.
+    bytes: usize,
     /// How many slots an event has.
     stride: usize,
     /// Labels that came before their event.
@@ -73,7 +75,7 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 impl Labels {
     /// For events with `stride` keys each.
     pub(super) fn new(stride: usize) -> Self {
-        Self { generations: Vec::new(), len: 0, stride, early: Waiting::default() }
+        Self { generations: Vec::new(), len: 0, bytes: 0, stride, early: Waiting::default() }
     }
 
     /// Keeps an event, and lets go of the generations that have none later than `before`.
@@ -93,6 +95,7 @@ impl Labels {
         let kept = self.generations.iter().position(|generation| generation.latest > before);
         for gone in self.generations.drain(..kept.unwrap_or(self.generations.len())) {
             self.len -= gone.events.len() as u64;
+            self.bytes -= gone.bytes(self.stride);
         }
     }
 
@@ -102,6 +105,7 @@ impl Labels {
         let capacity = u32::try_from(LEAST.max((self.len - 1) / 8)).unwrap_or(u32::MAX);
         let mut generation = Generation::new(capacity, self.stride);
         generation.push(event, slots);
+        self.bytes += generation.bytes(self.stride);
         self.generations.push(generation);
     }
 
@@ -129,6 +133,7 @@ impl Labels {
     /// Puts a generation behind those that are there.
     pub(super) fn push(&mut self, generation: Generation) {
         self.len += generation.events.len() as u64;
+        self.bytes += generation.bytes(self.stride);
         self.generations.push(generation);
     }
 
@@ -137,10 +142,12 @@ impl Labels {
         self.len
     }
 
-    /// Bytes of what is kept.
-    pub(super) fn bytes(&self) -> u64 {
-        let each = size_of::<Labelled>() + size_of::<u32>() + 1 + self.stride * size_of::<u32>();
-        self.generations.iter().map(|generation| u64::from(generation.capacity) * each as u64).sum()
+    /// Bytes of what is kept. None of it is let go before its time when memory is full: a label that does not find its event would be
+    /// missing from windows that say nothing of it.
+    pub(super) fn bytes(&self) -> usize {
+        /// A value with its fingerprint, the table's byte for it, and its place in the order of arrival.
+        const EARLY: usize = size_of::<(u128, bool)>() + 1 + size_of::<u128>();
+        self.bytes + self.early.len() * EARLY
     }
 }
 
@@ -154,6 +161,12 @@ impl Generation {
             capacity,
             latest: i64::MIN,
         }
+    }
+
+    /// What it takes for events with so many slots each.
+    const fn bytes(&self, stride: usize) -> usize {
+        let each = size_of::<Labelled>() + size_of::<u32>() + 1 + stride * size_of::<u32>();
+        self.capacity as usize * each
     }
 
     fn is_full(&self) -> bool {

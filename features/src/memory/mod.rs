@@ -124,7 +124,7 @@ impl Memory {
     }
 
     fn bytes(&self) -> usize {
-        self.keys.iter().map(|keys| keys.bytes).sum()
+        self.keys.iter().map(|keys| keys.bytes).sum::<usize>() + self.labels.as_ref().map_or(0, Labels::bytes)
     }
 }
 
@@ -221,7 +221,7 @@ impl Store for Memory {
         let labels = self.labels.as_ref().map(|labels| Usage {
             what: "labels".to_owned(),
             keys: labels.len(),
-            bytes: labels.bytes(),
+            bytes: labels.bytes() as u64,
             refused: 0,
         });
         entities.chain(labels).collect()

@@ -204,6 +204,26 @@ fn when_memory_is_full_new_keys_are_missing_and_known_ones_are_answered() {
 }
 
 #[test]
+fn what_finds_the_events_of_labels_counts_as_memory() {
+    let features = r#"
+        features = [{ name = "bad", kind = "label_count", entity = "customer", windows = ["100s"] }]
+        [state]
+        memory_limit_mb = 1
+    "#;
+    let mut stream = Stream::new(features);
+    let (first, outcome) = stream.apply(1_000, 0, 1);
+    assert_eq!(outcome.refused, 0);
+    // Room is made for a whole generation of events.
+    let bytes = stream.usage("labels").bytes;
+    assert!(bytes > 1 << 20, "{bytes}");
+    assert_eq!(stream.apply(1_001, 1, 1).1.refused, 1, "there is no room for another key");
+    assert!(stream.engine.learn(&label(&first, true)), "what is kept is found all the same");
+
+    stream.engine.learn_early(&label(&event(77, 0, 0, None, 0), true));
+    assert!(stream.usage("labels").bytes > bytes, "a label that waits for its event takes room, too");
+}
+
+#[test]
 fn many_categories_become_an_estimate_with_the_stated_error() {
     let features = r#"
         features = [

@@ -15,7 +15,7 @@ use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::against::Against;
-pub use self::turns::{Turn, turns};
+pub use self::turns::{Told, Turn};
 use crate::profile::{Histogram, Hour, Key, Profile, Reference, counts};
 use crate::tables::Window;
 

@@ -132,9 +132,12 @@ fn it_is_told_when_something_comes_to_drift_and_when_it_is_back() {
     let hours = days(30, |day| hour(1_000, if shifted(day) { 30.0 } else { 0.0 }, 50));
     let moved = moved(&hours, |_| learned(), &asked(Window::Day, Against::Training));
     let check = |told: &str, now: &str, expect: &[(&str, bool)]| {
-        let turns = turns(&moved, Window::Day, at(told), at(now));
-        let said: Vec<_> = turns.iter().map(|turn| (turn.window_end.to_string()[..10].to_owned(), turn.has_drifted)).collect();
-        assert_eq!(said, expect.iter().map(|(day, has)| ((*day).to_owned(), *has)).collect::<Vec<_>>(), "{told} {now}");
+        let turns = Told::up_to(&moved, Window::Day, at(told)).next(&moved, Window::Day, at(now));
+        assert_eq!(
+            days_of(&turns),
+            expect.iter().map(|(day, has)| ((*day).to_owned(), *has)).collect::<Vec<_>>(),
+            "{told} {now}"
+        );
         assert!(turns.iter().all(|turn| turn.name == "amount" && (turn.psi > 0.25) == turn.has_drifted));
     };
     let (long_ago, later) = ("2018-01-01T00:00:00Z", "2019-01-01T00:00:00Z");
@@ -143,4 +146,34 @@ fn it_is_told_when_something_comes_to_drift_and_when_it_is_back() {
     check(long_ago, "2018-08-19T23:00:00Z", &[]);
     check(long_ago, "2018-08-20T00:00:00Z", &[("2018-08-20", true)]);
     check("2018-08-19T00:00:00Z", later, &[("2018-08-28", false)]);
+}
+
+/// The day after which something turned, and whether it came.
+fn days_of(turns: &[Turn]) -> Vec<(String, bool)> {
+    turns.iter().map(|turn| (turn.window_end.date(), turn.has_drifted)).collect()
+}
+
+#[test]
+fn each_turn_is_told_once_however_long_nobody_looked() {
+    // Nothing came for 40 days, in the middle of the shift.
+    let of = |day: i64| (!(14..54).contains(&day)).then(|| hour(1_000, if (12..60).contains(&day) { 30.0 } else { 0.0 }, 50));
+    let hours: BTreeMap<Timestamp, Hour> =
+        (0..70).filter_map(|day| Some((at("2018-08-06T10:00:00Z") + Duration::days(day), of(day)?))).collect();
+    // What is read of them when something has come by a time: what lies behind what was told, and two weeks before it.
+    let looked = |told: &mut Told, now: &str| {
+        let read: BTreeMap<Timestamp, Hour> =
+            hours.range(told.until - Duration::days(15)..at(now)).map(|(start, hour)| (*start, hour.clone())).collect();
+        let turns = told.next(&moved(&read, |_| learned(), &asked(Window::Day, Against::Training)), Window::Day, at(now));
+        // It is kept over a restart.
+        *told = serde_json::from_str(&serde_json::to_string(&*told).unwrap()).unwrap();
+        days_of(&turns)
+    };
+    let mut told = Told::up_to(&[], Window::Day, at("2018-08-06"));
+    assert_eq!(looked(&mut told, "2018-08-18T12:00:00Z"), []);
+    assert_eq!(looked(&mut told, "2018-08-19T12:00:00Z"), [], "its second day has begun");
+    // The day before the standstill was over while nobody looked.
+    assert_eq!(looked(&mut told, "2018-09-29T12:00:00Z"), [("2018-08-20".to_owned(), true)]);
+    assert_eq!(looked(&mut told, "2018-10-02T12:00:00Z"), [], "it drifts as it did");
+    assert_eq!(looked(&mut told, "2018-10-14T12:00:00Z"), [("2018-10-07".to_owned(), false)]);
+    assert_eq!(looked(&mut told, "2018-10-14T23:00:00Z"), []);
 }

@@ -1,9 +1,11 @@
-//! When something comes to drift, and when it is back: what people are told, and what a training may be asked for. Only windows that are over
-//! count, so that a day that has begun tells nobody anything.
+//! When something comes to drift, and when it is back: what people are told, and what a training may be asked for. Only windows that are
+//! over count, so that a day that has begun tells nobody anything. What was told last is kept, so that nothing is told twice, and nothing
+//! is left out however long nobody looked.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use ingest::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Kind, Moved, Severity, length};
 use crate::tables::Window;
@@ -28,30 +30,49 @@ pub struct Turn {
 }
 
 /// A model's name and version, and what of it.
-type Subject<'a> = (&'a Option<String>, Option<u32>, Kind, &'a str);
+type Subject = (Option<String>, Option<u32>, Kind, String);
 
-/// What turned in the windows that began after `told` and were over by `now`, in their order. What was before the first of `moved` is taken for
-/// stable, and a window with too little data for none.
-pub fn turns(moved: &[Moved], window: Window, told: Timestamp, now: Timestamp) -> Vec<Turn> {
-    let mut drifted: BTreeMap<Subject, bool> = BTreeMap::new();
-    let mut turns = Vec::new();
-    let known = |moved: &&Moved| moved.severity != Severity::InsufficientData && moved.window_start + length(window) <= now;
-    for moved in moved.iter().filter(known) {
-        let Some(psi) = moved.figures.psi else { continue };
-        let has_drifted = moved.severity == Severity::Drift;
-        let before = drifted.insert((&moved.model, moved.model_version, moved.kind, &moved.name), has_drifted);
-        if before.unwrap_or(false) != has_drifted && moved.window_start > told {
-            turns.push(Turn {
-                window,
-                window_end: moved.window_start + length(window),
-                model: moved.model.clone().zip(moved.model_version),
-                kind: moved.kind,
-                name: moved.name.clone(),
-                has_drifted,
-                psi: psi.value,
-            });
-        }
+/// What people know of drift.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The begin of the last window of which anything was known.
+    pub until: Timestamp,
+    /// What had drifted after it, as it was told.
+    drifted: BTreeSet<Subject>,
+}
+
+impl Told {
+    /// As if everything had been told of windows that began until then. What was before the first of `moved` is taken for stable.
+    pub fn up_to(moved: &[Moved], window: Window, until: Timestamp) -> Self {
+        let mut told = Self { until: Timestamp::MIN, drifted: BTreeSet::new() };
+        told.next(moved, window, until + length(window));
+        Self { until, ..told }
     }
-    turns.sort_by_key(|turn| turn.window_end);
-    turns
+
+    /// What turned in the windows behind those that were told and that were over by `now`, in their order; from here on it is told. A
+    /// window with too little data turns nothing.
+    pub fn next(&mut self, moved: &[Moved], window: Window, now: Timestamp) -> Vec<Turn> {
+        let (told, mut turns) = (self.until, Vec::new());
+        let known = |moved: &&Moved| moved.severity != Severity::InsufficientData && moved.window_start + length(window) <= now;
+        for moved in moved.iter().filter(known).filter(|moved| moved.window_start > told) {
+            let Some(psi) = moved.figures.psi else { continue };
+            let has_drifted = moved.severity == Severity::Drift;
+            let subject = (moved.model.clone(), moved.model_version, moved.kind, moved.name.clone());
+            let has_turned = if has_drifted { self.drifted.insert(subject) } else { self.drifted.remove(&subject) };
+            if has_turned {
+                turns.push(Turn {
+                    window,
+                    window_end: moved.window_start + length(window),
+                    model: moved.model.clone().zip(moved.model_version),
+                    kind: moved.kind,
+                    name: moved.name.clone(),
+                    has_drifted,
+                    psi: psi.value,
+                });
+            }
+            self.until = self.until.max(moved.window_start);
+        }
+        turns.sort_by_key(|turn| turn.window_end);
+        turns
+    }
 }

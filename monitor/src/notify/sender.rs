@@ -52,7 +52,10 @@ pub(super) struct Sender {
 }
 
 struct Shared {
+    /// Held while the disk is waited for.
     state: Mutex<State>,
+    /// Never held while anything is waited for: who looks at metrics waits for nobody. Whoever wants both takes it second.
+    figures: Mutex<Figures>,
     changed: Condvar,
     clock: Arc<dyn Clock>,
 }
@@ -68,7 +71,6 @@ struct State {
     queue: Queue,
     /// Of those that failed: how often, and when they are due again.
     failed: HashMap<String, (u32, Instant)>,
-    figures: Figures,
     /// It is to end: what was not tried yet is tried until then.
     stop: Option<Instant>,
 }
@@ -80,8 +82,8 @@ impl Sender {
         let path = folder.join(&name).with_extension("jsonl");
         let queue = Queue::open(&path, CAPACITY)?;
         let figures = Figures { sink: name, waiting: queue.waiting().len() as u64, ..Figures::default() };
-        let state = Mutex::new(State { queue, failed: HashMap::new(), figures, stop: None });
-        let shared = Arc::new(Shared { state, changed: Condvar::new(), clock });
+        let state = Mutex::new(State { queue, failed: HashMap::new(), stop: None });
+        let shared = Arc::new(Shared { state, figures: Mutex::new(figures), changed: Condvar::new(), clock });
         let worker = Worker {
             shared: Arc::clone(&shared),
             transport: Transport::new(target),
@@ -93,7 +95,7 @@ impl Sender {
         Ok(Self { filter, shared, thread })
     }
 
-    /// Takes it, when it is wanted.
+    /// Takes it, when it is wanted; it is on the disk when this returns.
     pub(super) fn tell(&self, notification: &Notification) {
         if !self.filter.takes(notification) {
             return;
@@ -102,12 +104,13 @@ impl Sender {
         let mut state = self.shared.state();
         match state.queue.put(notification, now) {
             Ok(_) => {
-                state.figures.waiting = state.queue.waiting().len() as u64;
+                self.shared.figures().waiting = state.queue.waiting().len() as u64;
                 self.shared.changed.notify_one();
             }
             Err(error) => {
-                state.figures.refused += 1;
-                let (sink, reason) = (&state.figures.sink, with_causes(&error));
+                let mut figures = self.shared.figures();
+                figures.refused += 1;
+                let (sink, reason) = (&figures.sink, with_causes(&error));
                 let text = serde_json::to_string(notification).expect("text and numbers are always JSON");
                 tracing::error!(sink, reason, notification = text, "a notification was not taken");
             }
@@ -126,7 +129,7 @@ impl Sender {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.shared.state().figures.clone()
+        self.shared.figures().clone()
     }
 }
 
@@ -139,6 +142,10 @@ impl Drop for Sender {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,7 +171,7 @@ impl Worker {
             let now = Instant::now();
             if let Some(until) = state.stop {
                 let is_new = |waiting: &&Waiting| !state.failed.contains_key(&waiting.notification.id);
-                let is_in_time = now < until && state.figures.failed.is_none();
+                let is_in_time = now < until && self.shared.figures().failed.is_none();
                 return state.queue.waiting().iter().find(is_new).filter(|_| is_in_time).cloned();
             }
             let due = |waiting: &&Waiting| state.failed.get(&waiting.notification.id).map_or(now, |(_, due)| *due);
@@ -188,33 +195,32 @@ impl Worker {
         let id = waiting.notification.id.as_str();
         let now = self.shared.clock.now();
         let mut state = self.shared.state();
-        let State { queue, failed, figures, .. } = &mut *state;
-        let sink = figures.sink.clone();
-        let is_done = match tried {
-            Ok(()) => {
-                figures.delivered += 1;
-                figures.failed = None;
-                true
-            }
+        let State { queue, failed, .. } = &mut *state;
+        let sink = self.shared.figures().sink.clone();
+        let (reason, is_given_up) = match tried {
+            Ok(()) => (None, false),
             Err(Failure { reason, retry_after }) => {
                 let tries = failed.get(id).map_or(0, |(tries, _)| *tries) + 1;
                 let is_over = tries >= self.retry.most_tries || now.since(waiting.queued_at) >= self.retry.give_up_after;
                 let pause = self.retry.pause(tries, lot(id, tries)).max(retry_after.unwrap_or_default().min(self.retry.longest));
                 failed.insert(id.to_owned(), (tries, Instant::now() + pause));
                 tracing::warn!(sink, id, tries, reason, "a notification was not delivered");
-                figures.failures += 1;
-                figures.failed = Some(reason);
-                let is_given_up = is_over && self.give_up(waiting, &sink);
-                figures.given_up += u64::from(is_given_up);
-                is_given_up
+                (Some(reason), is_over && self.give_up(waiting, &sink))
             }
         };
-        if is_done {
+        if reason.is_none() || is_given_up {
             failed.remove(id);
             if let Err(error) = queue.done(id) {
                 tracing::warn!(sink, id, reason = with_causes(&error), "it may be delivered once more");
             }
         }
+        let mut figures = self.shared.figures();
+        match reason {
+            None => figures.delivered += 1,
+            Some(_) => figures.failures += 1,
+        }
+        figures.failed = reason;
+        figures.given_up += u64::from(is_given_up);
         figures.waiting = queue.waiting().len() as u64;
     }
 
@@ -241,4 +247,30 @@ impl Worker {
 fn lot(id: &str, tries: u32) -> f64 {
     let hash = Sha256::digest(format!("{id} {tries}"));
     f64::from(u16::from_be_bytes([hash[0], hash[1]])) / f64::from(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use ingest::{ManualClock, Timestamp};
+
+    use super::super::config::SinkConfig;
+    use super::*;
+
+    #[test]
+    fn who_looks_at_figures_waits_for_no_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let config: SinkConfig = toml::from_str("name = \"told\"\nurl = \"file://told.jsonl\"").unwrap();
+        let sink = Sink::all(&[config], folder.path(), |_| None).unwrap().remove(0);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
+        let sender = Sender::start(sink, &folder.path().join("notify"), clock).unwrap();
+        // As while a notification is brought to the disk.
+        let held = sender.shared.state();
+        let (say, said) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| say.send(sender.figures()));
+            let figures = said.recv_timeout(LAST_TRIES);
+            drop(held);
+            assert_eq!(figures.expect("nobody holds it up").sink, "told");
+        });
+    }
 }

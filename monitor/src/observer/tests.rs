@@ -1,7 +1,11 @@
 use std::path::Path;
+use std::sync::Mutex;
 
 use ingest::log::file::{FileLog, Options};
-use scoring::{FileRegistry, Pipeline, Registry};
+use scoring::model::Linear;
+use scoring::profile::Distribution;
+use scoring::registry::Published;
+use scoring::{Artifact, FileRegistry, Model, Pipeline, Profile, Registry, Scorer};
 
 use super::*;
 use crate::file::Monitoring;
@@ -36,7 +40,7 @@ fn decide(log: &FileLog, event: Position, at: &str) {
 }
 
 async fn observe(parts: &Parts) {
-    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| {})).unwrap();
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| true)).unwrap();
     observer.catch_up(parts.log.flush().unwrap()).await.unwrap();
     observer.stop().await;
 }
@@ -116,7 +120,7 @@ async fn drift_is_written_down_by_hour_and_day() {
 async fn a_warehouse_that_is_away_is_said_and_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let parts = open(folder.path());
-    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| {})).unwrap();
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(|_| true)).unwrap();
     let (there, away) = (folder.path().join("warehouse"), folder.path().join("away"));
     observer.catch_up(Position(0)).await.unwrap();
     std::fs::rename(&there, &away).unwrap();
@@ -133,4 +137,67 @@ async fn a_warehouse_that_is_away_is_said_and_tried_again() {
     observer.catch_up(parts.log.flush().unwrap()).await.unwrap();
     observer.stop().await;
     assert_eq!(counted(&parts.watch).await[0], "2018-08-01T10  2");
+}
+
+/// Has a model whose probabilities were anything from 0 to 1; its version.
+fn publish(folder: &Path) -> u32 {
+    let pipeline = Pipeline::parse(PIPELINE, "p.toml").unwrap();
+    let linear = Linear { intercept: 0.0, weights: vec![1.0], means: vec![0.0], deviations: vec![1.0] };
+    let published = Published { at: Timestamp::from_micros(0), by: "tests".to_owned() };
+    let (features, scorer) = (vec![pipeline.plan.definitions()[0].name.clone()], Scorer::plain(Model::Linear(linear)));
+    let artifact = Artifact::foreign("card_fraud", "tests", features, &pipeline.plan, scorer, published).unwrap();
+    let values: Vec<f64> = (0..1_000).map(|row| f64::from(row) / 1_000.0).collect();
+    let profile = Profile { score: Some(Distribution::new("probability", &values)), ..Profile::default() };
+    FileRegistry::open(&folder.join("registry")).unwrap().publish(&Artifact { profile, ..artifact }).unwrap()
+}
+
+/// As many decisions of a day as it takes; their probabilities are as they were in training, or all of them high.
+fn day(log: &FileLog, version: u32, date: &str, is_shifted: bool) {
+    let at = format!("{date}T10:30:00Z");
+    for row in 0..120 {
+        let event = event(log, &at);
+        let mut decision = fixture::sample(event.0, "a", &at);
+        let champion = decision.champion.as_mut().unwrap();
+        champion.version = version;
+        champion.probability = if is_shifted { 0.95 } else { f64::from(row) / 120.0 };
+        log.append(Topic::Decision, &fixture::decided(0, &decision).payload).unwrap();
+    }
+}
+
+/// What is told between a start and an end, where whoever hears of it takes it or not.
+async fn told(folder: &Path, takes_it: bool) -> Vec<(String, bool)> {
+    let (parts, heard) = (open(folder), Arc::new(Mutex::new(Vec::new())));
+    let hears = Arc::clone(&heard);
+    let tell = move |turns: &[Turn]| {
+        assert!(turns.iter().all(|turn| turn.name == "probability"), "{turns:?}");
+        hears.lock().unwrap().extend(turns.iter().map(|turn| (turn.window_end.date(), turn.has_drifted)));
+        takes_it
+    };
+    let observer = Observer::start(Arc::clone(&parts.log) as _, Arc::clone(&parts.watch), Box::new(tell)).unwrap();
+    observer.catch_up(parts.log.flush().unwrap()).await.unwrap();
+    observer.stop().await;
+    heard.lock().unwrap().clone()
+}
+
+#[tokio::test]
+async fn each_turn_is_told_once_however_long_it_stood_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let version = publish(folder.path());
+    let decide = |days: &[(&str, bool)]| {
+        let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).unwrap();
+        days.iter().for_each(|(date, is_shifted)| day(&log, version, date, *is_shifted));
+        log.flush().unwrap();
+    };
+    decide(&[("2018-08-01", false), ("2018-08-02", false), ("2018-08-03", true), ("2018-08-04", true)]);
+    assert_eq!(told(folder.path(), true).await, [], "the second day has begun");
+    // It stands still from there on. That day is over, and was not before it stood.
+    decide(&[("2018-09-14", true)]);
+    let came = ("2018-08-05".to_owned(), true);
+    assert_eq!(told(folder.path(), false).await, std::slice::from_ref(&came));
+    decide(&[("2018-09-14", true)]);
+    assert_eq!(told(folder.path(), true).await, [came], "it was not taken before");
+    decide(&[("2018-09-15", false), ("2018-09-16", false), ("2018-09-17", false)]);
+    assert_eq!(told(folder.path(), true).await, [("2018-09-17".to_owned(), false)]);
+    decide(&[("2018-09-17", false)]);
+    assert_eq!(told(folder.path(), true).await, [], "it is known");
 }

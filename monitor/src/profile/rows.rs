@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::distinct::Distinct;
 use super::{Histogram, Hour, Key, Profile};
+use crate::drift::Told;
 use crate::points::Point;
 use crate::tables::Derived;
 
@@ -58,6 +59,16 @@ impl ProfilePoint {
     pub(crate) fn position(until: Position) -> Self {
         let key = Key { model: None, segment: String::new() };
         point(&key, until, "position", "position", &Histogram::new(Bins::default(), None))
+    }
+
+    /// A row of no profile, which says what people know of drift.
+    pub(crate) fn told(told: &Told) -> Self {
+        Self { counts: json(told), ..Self::position(Position(0)) }
+    }
+
+    /// What such a row says; nothing where it is not as this program writes it.
+    pub(crate) fn as_told(&self) -> Option<Told> {
+        serde_json::from_str(&self.counts).ok()
     }
 }
 

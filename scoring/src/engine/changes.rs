@@ -1,10 +1,12 @@
-//! Changes of what decides: checked before they are recorded, recorded before they hold, one after another. Each is carried through even when
-//! the caller goes away in between: in the log but not in memory, it would hold from the next start on only.
+//! Changes of what decides: checked before they are recorded, recorded before they hold, one after another. Each is carried through even
+//! when the caller goes away in between: in the log but not in memory, it would hold from the next start on only. A model that one names
+//! is made ready before it is its turn, so that no other change waits for a registry; whether it may be used is checked in its turn.
 
 use std::sync::Arc;
 
 use ingest::Timestamp;
 use ingest::log::Position;
+use tokio::sync::MutexGuard;
 
 use super::Engine;
 use crate::control::{Control, Experiment, Flaw, State, declared};
@@ -19,7 +21,7 @@ const MOST_SHARED: u32 = 99;
 impl Engine {
     /// What control records come to as of now.
     pub async fn control(&self) -> State {
-        self.control.lock().await.clone()
+        State::clone(&self.held.load())
     }
 
     /// Makes a version of a model champion, from the next decision on.
@@ -51,7 +53,7 @@ impl Engine {
             }
             let records = declared(&pipeline, &state, engine.now());
             let (count, policies) = (records.len(), pipeline.alerts.clone());
-            engine.take(&mut state, Arc::new(pipeline), records).await?;
+            engine.take(&mut state, Arc::new(pipeline), records, &[]).await?;
             Ok(count + usize::from(engine.declare_alerts(&policies).await?))
         })
         .await
@@ -62,8 +64,9 @@ impl Engine {
     pub async fn change_all(self: &Arc<Self>, controls: Vec<Control>) -> Result<Option<Position>, Error> {
         let engine = Arc::clone(self);
         carried(async move {
+            let ready = engine.ready(engine.lacking(&controls)).await;
             let mut state = engine.control.lock().await;
-            engine.take(&mut state, engine.present_pipeline(), controls).await
+            engine.take(&mut state, engine.present_pipeline(), controls, &ready).await
         })
         .await
     }
@@ -83,6 +86,8 @@ impl Engine {
     ) -> Result<Returned, Error> {
         let (engine, by, reason) = (Arc::clone(self), by.to_owned(), reason.to_owned());
         carried(async move {
+            let former = engine.held.load().former.last().cloned();
+            let ready = engine.ready(former.into_iter().collect()).await;
             let mut state = engine.control.lock().await;
             let champion = state.champion.clone().filter(|(_, version)| expected.is_none_or(|expected| expected == *version));
             let (Some((_, version)), Some((name, to))) = (champion, state.former.last().cloned()) else {
@@ -90,7 +95,7 @@ impl Engine {
             };
             let returned = Returned { name: name.clone(), version: to, instead_of: version };
             let control = Control::RolledBack { name, version, to, by, reason, at: engine.now() };
-            engine.take(&mut state, engine.present_pipeline(), vec![control]).await?;
+            engine.take(&mut state, engine.present_pipeline(), vec![control], &ready).await?;
             Ok(returned)
         })
         .await
@@ -100,12 +105,62 @@ impl Engine {
         Arc::clone(&self.deciders.load().pipeline)
     }
 
-    /// What would decide after some changes. Refuses what cannot be used, and what would leave something unusable that was not so before.
-    pub(super) async fn try_out(&self, state: &State, pipeline: Arc<Pipeline>, controls: &[Control]) -> Result<Deciders, Error> {
+    /// The versions of models that changes name and that do not serve: they have to be made ready.
+    pub(super) fn lacking(&self, controls: &[Control]) -> Vec<(String, u32)> {
+        let present = self.deciders.load();
+        let named = controls.iter().flat_map(models_of);
+        named.filter(|(name, version)| serving(&present, name, *version).is_none()).collect()
+    }
+
+    /// Versions of models, made ready while nobody holds what they will change. One that cannot be is left out, and why is said by
+    /// [`Engine::take`].
+    pub(super) async fn ready(&self, versions: Vec<(String, u32)>) -> Vec<Arc<Champion>> {
+        if versions.is_empty() {
+            return Vec::new();
+        }
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
-        let (before, wanted) = (state.clone(), controls.to_vec());
         let made = tokio::task::spawn_blocking(move || {
-            let mut models = |name: &str, version: u32| load(&present, &*registry, name, version, &pipeline);
+            let model = |(name, version): &(String, u32)| load(&present, &*registry, name, *version, &present.pipeline).ok();
+            versions.iter().filter_map(model).collect::<Vec<_>>()
+        });
+        made.await.unwrap_or_default()
+    }
+
+    /// The state again, which nobody holds while models are made ready that changes name and that do not serve. What the changes rest on
+    /// is checked when they are taken.
+    pub(super) async fn with_models<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        controls: &[Control],
+    ) -> (MutexGuard<'a, State>, Vec<Arc<Champion>>) {
+        let lacking = self.lacking(controls);
+        if lacking.is_empty() {
+            return (state, Vec::new());
+        }
+        drop(state);
+        let ready = self.ready(lacking).await;
+        (self.control.lock().await, ready)
+    }
+
+    /// What would decide after some changes, with models that were made `ready` for them. Refuses what cannot be used, and what would
+    /// leave something unusable that was not so before.
+    pub(super) async fn try_out(
+        &self,
+        state: &State,
+        pipeline: Arc<Pipeline>,
+        controls: &[Control],
+        ready: &[Arc<Champion>],
+    ) -> Result<Deciders, Error> {
+        let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
+        let (before, wanted, ready) = (state.clone(), controls.to_vec(), ready.to_vec());
+        let made = tokio::task::spawn_blocking(move || {
+            let mut models = |name: &str, version: u32| {
+                let made = ready.iter().find(|model| is_version(model, name, version));
+                match serving(&present, name, version).or(made) {
+                    Some(model) => Ok(Arc::clone(model)),
+                    None => load(&present, &*registry, name, version, &pipeline),
+                }
+            };
             after(&wanted, before, &present.missing, &pipeline, &mut models)
         });
         made.await.map_err(|_| Error::Stopped)?
@@ -117,8 +172,9 @@ impl Engine {
         state: &mut State,
         pipeline: Arc<Pipeline>,
         controls: Vec<Control>,
+        ready: &[Arc<Champion>],
     ) -> Result<Option<Position>, Error> {
-        let mut deciders = self.try_out(state, pipeline, &controls).await?;
+        let mut deciders = self.try_out(state, pipeline, &controls, ready).await?;
         let mut last = None;
         for control in controls {
             let position = self.writer()?.core().control(&control)?;
@@ -132,6 +188,7 @@ impl Engine {
         deciders.version = state.version;
         self.metrics.rules_changed(&deciders.rules);
         self.deciders.store(Arc::new(deciders));
+        self.held.store(Arc::new(state.clone()));
         Ok(last)
     }
 }
@@ -183,12 +240,20 @@ pub(super) fn load(
     version: u32,
     pipeline: &Pipeline,
 ) -> Result<Arc<Champion>, Error> {
-    let challengers = present.challengers.iter().map(|challenger| &challenger.model);
-    let mut serving = present.champion.iter().chain(challengers);
-    match serving.find(|model| model.artifact.about.name == name && model.version == version) {
+    match serving(present, name, version) {
         Some(model) => Ok(Arc::clone(model)),
         None => Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?)),
     }
+}
+
+/// A version of a model that serves.
+fn serving<'a>(present: &'a Deciders, name: &str, version: u32) -> Option<&'a Arc<Champion>> {
+    let challengers = present.challengers.iter().map(|challenger| &challenger.model);
+    present.champion.iter().chain(challengers).find(|model| is_version(model, name, version))
+}
+
+fn is_version(model: &Champion, name: &str, version: u32) -> bool {
+    model.artifact.about.name == name && model.version == version
 }
 
 /// What of a pipeline file cannot change while the engine runs, where it has.
@@ -208,16 +273,24 @@ fn needs_restart(present: &Pipeline, next: &Pipeline) -> Option<&'static str> {
 /// What a change names that has to be usable, as a [`Problem`] calls it.
 fn names_of(control: &Control) -> Vec<String> {
     match control {
-        Control::Promoted { name, version, .. } | Control::Challenged { name, version, .. } => {
-            vec![Problem::model(name, *version)]
-        }
-        Control::RolledBack { name, to, .. } => vec![Problem::model(name, *to)],
-        Control::Experimented { experiments, .. } => {
-            experiments.iter().map(|experiment| Problem::model(&experiment.model, experiment.challenger)).collect()
-        }
         Control::Ruled { rules, .. } => rules.iter().map(|rule| Problem::rule(&rule.id)).collect(),
         Control::Approved { changes, .. } | Control::Part { changes, .. } | Control::Explained { changes, .. } => {
             changes.iter().flat_map(names_of).collect()
+        }
+        _ => models_of(control).iter().map(|(name, version)| Problem::model(name, *version)).collect(),
+    }
+}
+
+/// The versions of models that a change names and that have to be usable.
+fn models_of(control: &Control) -> Vec<(String, u32)> {
+    match control {
+        Control::Promoted { name, version, .. } | Control::Challenged { name, version, .. } => vec![(name.clone(), *version)],
+        Control::RolledBack { name, to, .. } => vec![(name.clone(), *to)],
+        Control::Experimented { experiments, .. } => {
+            experiments.iter().map(|experiment| (experiment.model.clone(), experiment.challenger)).collect()
+        }
+        Control::Approved { changes, .. } | Control::Part { changes, .. } | Control::Explained { changes, .. } => {
+            changes.iter().flat_map(models_of).collect()
         }
         _ => Vec::new(),
     }

@@ -76,7 +76,10 @@ pub struct Engine {
     registry: Arc<dyn Registry>,
     snapshots: Option<Snapshots>,
     deciders: ArcSwap<Deciders>,
+    /// In the hands of whoever changes it, until the change is durable.
     control: tokio::sync::Mutex<State>,
+    /// The same as it was after the last change that is durable, for those who only look: they wait for no change.
+    held: ArcSwap<State>,
     /// The alerts. Whoever has it waits for nothing but the writer.
     desk: Mutex<Desk>,
     /// The latest time that the clock has shown to whom it was asked for.
@@ -135,6 +138,7 @@ impl Engine {
         metrics.rules_changed(&deciders.rules);
         let deciders = ArcSwap::from_pointee(deciders);
         let shadow = Shadow::start(Arc::clone(&log), Arc::clone(&metrics)).map_err(Error::Thread)?;
+        let held = ArcSwap::from_pointee(state.clone());
         let (control, shadow) = (tokio::sync::Mutex::new(state), Mutex::new(Some(shadow)));
         let start = |policy| Snapshotter::start(Arc::clone(&pipeline), Arc::clone(&log), policy, recovered.resumed_at);
         let snapshotter = Mutex::new(settings.snapshots.map(start).transpose().map_err(Error::Thread)?);
@@ -146,6 +150,7 @@ impl Engine {
             snapshots,
             deciders,
             control,
+            held,
             desk: Mutex::new(desk),
             latest: AtomicI64::new(i64::MIN),
             places: Arc::new(Semaphore::new(settings.queue)),

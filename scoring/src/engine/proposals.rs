@@ -10,6 +10,7 @@ use super::changes::carried;
 use crate::control::governance::{alters, needs_two};
 use crate::control::proposal::{facts, outdated};
 use crate::control::{Control, Facts, May, Person, Proposal, Stage, State, may_be_one};
+use crate::decide::Champion;
 use crate::error::Error;
 
 /// What became of a change that somebody wants.
@@ -35,9 +36,9 @@ impl<T> Made<T> {
 const MOST_BYTES: usize = MAX_RECORD_BYTES / 2;
 
 impl Engine {
-    /// Makes changes that depend on what holds now, or proposes them where a second person is asked; nobody changes anything in between.
-    /// `change` says what is returned beside it, and the reason stands in the record. What cannot be used is refused, and then nothing is
-    /// recorded.
+    /// Makes changes that depend on what holds now, or proposes them where a second person is asked; nobody changes anything in between,
+    /// but while a model is loaded that they name. `change` says what is returned beside it, and the reason stands in the record. What
+    /// cannot be used is refused, and then nothing is recorded.
     pub async fn make<T: Send + 'static>(
         self: &Arc<Self>,
         person: Person,
@@ -46,18 +47,19 @@ impl Engine {
     ) -> Result<Made<T>, Error> {
         let (engine, reason) = (Arc::clone(self), reason.to_owned());
         carried(async move {
-            let mut state = engine.control.lock().await;
+            let state = engine.control.lock().await;
             let (controls, said) = change(&state)?;
+            let (mut state, ready) = engine.with_models(state, &controls).await;
             let asks = match person.may {
                 May::Anything => false,
                 May::Change => needs_two(&controls, &state),
                 May::Work | May::Propose => controls.iter().any(|control| alters(control, &state).is_some()),
             };
             if asks {
-                return Ok(Made::Waits(engine.propose_with(&mut state, controls, person.name, reason).await?));
+                return Ok(Made::Waits(engine.propose_with(&mut state, controls, person.name, reason, &ready).await?));
             }
             let controls = controls.into_iter().map(|control| control.explained(&reason)).collect();
-            engine.take(&mut state, engine.present_pipeline(), controls).await?;
+            engine.take(&mut state, engine.present_pipeline(), controls, &ready).await?;
             Ok(Made::Now(said))
         })
         .await
@@ -72,9 +74,10 @@ impl Engine {
     ) -> Result<Proposal, Error> {
         let (engine, reason) = (Arc::clone(self), reason.to_owned());
         carried(async move {
-            let mut state = engine.control.lock().await;
+            let state = engine.control.lock().await;
             let controls = change(&state)?;
-            engine.propose_with(&mut state, controls, person.name, reason).await
+            let (mut state, ready) = engine.with_models(state, &controls).await;
+            engine.propose_with(&mut state, controls, person.name, reason, &ready).await
         })
         .await
     }
@@ -84,6 +87,8 @@ impl Engine {
     pub async fn approve(self: &Arc<Self>, id: u32, person: Person, reason: &str) -> Result<Proposal, Error> {
         let (engine, reason) = (Arc::clone(self), reason.to_owned());
         carried(async move {
+            let (_, changes) = engine.proposal(id).await?;
+            let ready = engine.ready(engine.lacking(&changes)).await;
             let mut state = engine.control.lock().await;
             let (proposal, changes, then) = engine.pending(id, &state).await?;
             if needs_two(&changes, &state) {
@@ -95,7 +100,7 @@ impl Engine {
             let at = engine.now();
             let changes = changes.into_iter().map(|change| change.approved(&person.name, at)).collect();
             let approved = Control::Approved { id, changes, by: person.name, reason, at };
-            engine.take(&mut state, engine.present_pipeline(), vec![approved]).await?;
+            engine.take(&mut state, engine.present_pipeline(), vec![approved], &ready).await?;
             state.proposal(id).cloned().ok_or(Error::NoProposal { id })
         })
         .await
@@ -113,7 +118,7 @@ impl Engine {
 
     /// A proposal, and what exactly it changes.
     pub async fn proposal(&self, id: u32) -> Result<(Proposal, Vec<Control>), Error> {
-        let proposal = self.control.lock().await.proposal(id).cloned().ok_or(Error::NoProposal { id })?;
+        let proposal = self.held.load().proposal(id).cloned().ok_or(Error::NoProposal { id })?;
         let (changes, _) = self.proposed(&proposal).await?;
         Ok((proposal, changes))
     }
@@ -132,7 +137,7 @@ impl Engine {
             let (proposal, _, _) = engine.pending(id, &state).await?;
             may(&proposal, &person)?;
             let control = control(id, person.name, reason, engine.now());
-            engine.take(&mut state, engine.present_pipeline(), vec![control]).await?;
+            engine.take(&mut state, engine.present_pipeline(), vec![control], &[]).await?;
             state.proposal(id).cloned().ok_or(Error::NoProposal { id })
         })
         .await
@@ -144,15 +149,16 @@ impl Engine {
         changes: Vec<Control>,
         by: String,
         reason: String,
+        ready: &[Arc<Champion>],
     ) -> Result<Proposal, Error> {
-        self.try_out(state, self.present_pipeline(), &changes).await?;
+        self.try_out(state, self.present_pipeline(), &changes, ready).await?;
         let id = state.proposals.last().map_or(1, |last| last.id + 1);
         let proposed = Control::Proposed { id, facts: facts(&changes, state), changes, by, reason, at: self.now() };
         let bytes = proposed.encode().len();
         if bytes > MOST_BYTES {
             return Err(Error::TooLarge { bytes, most: MOST_BYTES });
         }
-        self.take(state, self.present_pipeline(), vec![proposed]).await?;
+        self.take(state, self.present_pipeline(), vec![proposed], &[]).await?;
         state.proposal(id).cloned().ok_or(Error::NoProposal { id })
     }
 

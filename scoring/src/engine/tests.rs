@@ -2,8 +2,10 @@
 
 mod desk;
 mod governance;
+mod guardrails;
 mod replays;
 mod shadow;
+mod waits;
 mod watched_log;
 
 use std::path::Path;

@@ -1,9 +1,15 @@
+use std::fmt;
+
 use super::bounds::{ends, least_difference};
 use crate::control::Guardrails;
 use crate::decide::Figures;
 
 /// The part of events beyond a 99th percentile.
 const BEYOND_P99: f64 = 0.01;
+
+const ERROR_SHARE: &str = "error_share";
+const LATENCY: &str = "latency_p99_ms";
+const APPROVALS: &str = "approval_rate_change";
 
 /// A limit that was broken.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +22,37 @@ pub struct Breach {
     pub limit: f64,
     /// The same in words, with the figures behind it.
     pub words: String,
+}
+
+/// Between two breaches in a reason.
+const AND: &str = "; ";
+
+impl fmt::Display for Breach {
+    /// The words, and behind them in brackets what programs are told.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { guardrail, value, limit, words } = self;
+        write!(f, "{words} [{guardrail} {value:.4} > {limit}]")
+    }
+}
+
+impl Breach {
+    /// The reason of an act, as its record keeps it.
+    pub(super) fn reason(breaches: &[Self]) -> String {
+        breaches.iter().map(Self::to_string).collect::<Vec<_>>().join(AND)
+    }
+
+    /// What the reason of an act says was broken; nothing where it is of other words.
+    pub fn all_of(reason: &str) -> Vec<Self> {
+        reason.split(AND).filter_map(Self::parse).collect()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (words, said) = text.strip_suffix(']')?.rsplit_once(" [")?;
+        let (name, figures) = said.split_once(' ')?;
+        let (value, limit) = figures.split_once(" > ")?;
+        let guardrail = [ERROR_SHARE, LATENCY, APPROVALS].into_iter().find(|known| *known == name)?;
+        Some(Self { guardrail, value: value.parse().ok()?, limit: limit.parse().ok()?, words: words.to_owned() })
+    }
 }
 
 /// Which limits the figures of a window break, each of them by more than chance explains: a window that keeps to all of them breaks any
@@ -35,7 +72,7 @@ pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>
     {
         let value = share(of.failed, events);
         let words = format!("no score for {} of {events} events, the limit is {}", percent(value), percent(limit));
-        breaches.push(Breach { guardrail: "error_share", value, limit, words });
+        breaches.push(Breach { guardrail: ERROR_SHARE, value, limit, words });
     }
     if let Some(limit) = guardrails.latency_p99_ms
         && surely_over(of.slower_than(limit * 1_000.0), BEYOND_P99)
@@ -43,7 +80,7 @@ pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>
         let value = f64::from(of.p99_us()) / 1_000.0;
         let words =
             format!("the 99th percentile of the time to decide is {value:.1} ms over {events} events, the limit is {limit} ms");
-        breaches.push(Breach { guardrail: "latency_p99_ms", value, limit, words });
+        breaches.push(Breach { guardrail: LATENCY, value, limit, words });
     }
     if let (Some(limit), Some(against)) = (guardrails.approval_rate_change, against)
         && against.events >= guardrails.minimum_events
@@ -57,7 +94,7 @@ pub fn breaches(guardrails: &Guardrails, of: &Figures, against: Option<&Figures>
             against.events,
             limit * 100.0
         );
-        breaches.push(Breach { guardrail: "approval_rate_change", value: (found - other).abs(), limit, words });
+        breaches.push(Breach { guardrail: APPROVALS, value: (found - other).abs(), limit, words });
     }
     breaches
 }

@@ -40,11 +40,11 @@ impl Act {
         }
     }
 
-    /// Why, for a person.
+    /// Why, for a person; [`Breach::all_of`] finds in it what was broken.
     pub fn reason(&self) -> String {
         match self {
             Self::End { .. } => "it was planned to end now".to_owned(),
-            _ => self.breaches().iter().map(|breach| breach.words.as_str()).collect::<Vec<_>>().join("; "),
+            _ => Breach::reason(self.breaches()),
         }
     }
 }

@@ -63,6 +63,19 @@ fn a_window_after_many_has_to_break_a_limit_by_more() {
     assert_eq!(breaches(&two, &figures(500, 400, 22, 0), None, 0.01).len(), 1);
 }
 
+#[test]
+fn a_reason_says_what_was_broken_to_programs_too() {
+    let all = r#"{"approval_rate_change":0.05,"latency_p99_ms":50,"error_share":0.02}"#;
+    let mut broken = breaches(&guardrails(all), &figures(500, 100, 100, 100), Some(&figures(500, 500, 0, 0)), 0.01);
+    // A reason keeps four digits.
+    broken.iter_mut().for_each(|breach| breach.value = (breach.value * 1e4).round() / 1e4);
+    let act = Act::Demote { version: 2, breaches: broken.clone() };
+    assert_eq!((broken.len(), Breach::all_of(&act.reason())), (3, broken));
+    for other in ["", "because", "it [was] so", "x [error_share 1]", "x [speed 1 > 2]", "x [error_share one > 2]"] {
+        assert_eq!(Breach::all_of(other), [], "{other}");
+    }
+}
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
@@ -100,7 +113,8 @@ fn two_windows_in_a_row_stop_a_challenger() {
             assert_eq!(!acts.is_empty(), expect == Some(number), "{failed:?} {number}: {acts:?}");
             if let [act] = acts.as_slice() {
                 assert!(matches!(act, Act::Stop { experiment, .. } if experiment == "x"), "{act:?}");
-                assert_eq!(act.reason(), "no score for 15.0 % of 200 events, the limit is 2.0 %");
+                let words = "no score for 15.0 % of 200 events, the limit is 2.0 % [error_share 0.1500 > 0.02]";
+                assert_eq!(act.reason(), words);
                 assert_eq!((act.breaches()[0].guardrail, act.breaches()[0].value), ("error_share", 0.15));
             }
         }

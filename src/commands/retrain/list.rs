@@ -104,7 +104,7 @@ pub(super) fn words(outcome: &Outcome) -> String {
         Outcome::Published => "published".to_owned(),
         Outcome::OutOfMemory { memory_mb } => format!("wanted more than its {memory_mb} MiB of memory"),
         Outcome::Failed { reason } => format!("failed: {reason}"),
-        Outcome::Stopped => "was stopped".to_owned(),
+        Outcome::Stopped => "was cut off: `riskflow retrain` was stopped, or ended".to_owned(),
     }
 }
 

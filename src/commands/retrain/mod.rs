@@ -110,6 +110,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         notifier: crate::signals::notifier(&config, "retrain")?,
         names: [pipeline.name.clone(), pipeline.model.name.clone()],
     };
+    // What became of the last run may have come to be known only now, or the role may have ended before it told.
+    role.tell_ended();
     if args.now { role.once().await } else { role.follow().await }
 }
 
@@ -237,20 +239,16 @@ impl Role {
     }
 
     fn end(&mut self, (outcome, models): Done, at: Timestamp) -> anyhow::Result<Outcome> {
-        let model = self.names[1].clone();
-        let versions: Vec<String> = models.iter().map(|model| model.version.to_string()).collect();
-        let told = match &outcome {
-            Outcome::Published => Some((Severity::Low, What::RetrainDone { model, versions })),
-            Outcome::Stopped => None,
-            Outcome::OutOfMemory { .. } | Outcome::Failed { .. } => {
-                Some((Severity::Medium, What::RetrainFailed { model, reason: list::words(&outcome) }))
-            }
-        };
         self.enter(&Record::Ended { run: self.runs.count(), at, outcome: outcome.clone(), models })?;
-        if let Some((severity, what)) = told {
-            self.notifier.tell(&Notification::new(at, severity, &self.names[0], what));
-        }
+        self.tell_ended();
         Ok(outcome)
+    }
+
+    /// Tells how the last run ended. Who was told of it before is not told again: it has the same id.
+    fn tell_ended(&self) {
+        if let Some(told) = self.runs.ended().and_then(|ended| notification(ended, &self.names)) {
+            self.notifier.tell(&told);
+        }
     }
 
     /// Ends the training that runs, if one does.
@@ -283,9 +281,47 @@ impl Role {
     }
 }
 
+/// What there is to tell of the end of a run; `names` are those of the pipeline and of its model. It follows from the record alone.
+fn notification(ended: &Record, [pipeline, model]: &[String; 2]) -> Option<Notification> {
+    let Record::Ended { at, outcome, models, .. } = ended else { return None };
+    let model = model.clone();
+    let (severity, what) = match outcome {
+        Outcome::Published => {
+            let versions = models.iter().map(|model| model.version.to_string()).collect();
+            (Severity::Low, What::RetrainDone { model, versions })
+        }
+        Outcome::OutOfMemory { .. } | Outcome::Failed { .. } | Outcome::Stopped => {
+            (Severity::Medium, What::RetrainFailed { model, reason: list::words(outcome) })
+        }
+    };
+    Some(Notification::new(*at, severity, pipeline, what))
+}
+
 /// Ticks of which none is made up for: a machine that slept looks once.
 fn ticks() -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_cut_off_is_told_as_others_are() {
+        let names = ["cards".to_owned(), "card_fraud".to_owned()];
+        let ended = |outcome: Outcome| Record::Ended { run: 3, at: Timestamp::from_micros(0), outcome, models: Vec::new() };
+        let check = |outcome: Outcome, expect: &str| {
+            let told = notification(&ended(outcome.clone()), &names).expect("it is told");
+            assert_eq!((told.severity, told.pipeline.as_str(), told.summary.as_str()), (Severity::Medium, "cards", expect));
+            assert_eq!(notification(&ended(outcome), &names).map(|again| again.id), Some(told.id), "with the same id each time");
+        };
+        let cut_off = "card_fraud could not be trained anew: was cut off: `riskflow retrain` was stopped, or ended";
+        check(Outcome::Stopped, cut_off);
+        check(Outcome::Failed { reason: "no rows".to_owned() }, "card_fraud could not be trained anew: failed: no rows");
+        let published = notification(&ended(Outcome::Published), &names).expect("it is told");
+        assert_eq!(published.severity, Severity::Low);
+        assert!(notification(&Record::Waiting { at: Timestamp::from_micros(0) }, &names).is_none());
+    }
 }

@@ -133,6 +133,8 @@ pub(super) struct Runs {
     count: u32,
     read_to: Position,
     best: Option<(u32, Model)>,
+    /// How the last run ended.
+    ended: Option<Record>,
 }
 
 impl Runs {
@@ -154,7 +156,7 @@ impl Runs {
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
         file.set_len(whole_bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut runs = Self { path, file, lock, since: now, last: None, count: 0, read_to: Position(0), best: None };
+        let mut runs = Self { path, file, lock, since: now, last: None, count: 0, read_to: Position(0), best: None, ended: None };
         let mut open = None;
         for record in &records {
             runs.take(record);
@@ -187,6 +189,7 @@ impl Runs {
             Record::Waiting { at } => self.since = *at,
             Record::Started { run, at, read_to, .. } => (self.count, self.last, self.read_to) = (*run, Some(*at), *read_to),
             Record::Ended { run, models, .. } => {
+                self.ended = Some(record.clone());
                 let figures = |model: &Model| [model.average_precision, model.auc].map(|figure| figure.unwrap_or(0.0));
                 let by_figures =
                     |a: &&Model, b: &&Model| figures(a).partial_cmp(&figures(b)).unwrap_or(std::cmp::Ordering::Equal);
@@ -203,6 +206,11 @@ impl Runs {
     /// The best of the last run that published something, with the run's number, until it has become a challenger or was refused as one.
     pub(super) const fn best(&self) -> Option<&(u32, Model)> {
         self.best.as_ref()
+    }
+
+    /// How the last run ended that did.
+    pub(super) const fn ended(&self) -> Option<&Record> {
+        self.ended.as_ref()
     }
 
     /// When somebody first waited for runs.
@@ -297,6 +305,7 @@ mod tests {
         let runs = Runs::open(folder.path(), at(60)).unwrap();
         assert_eq!((runs.since(), runs.last(), runs.count(), runs.read_to()), (at(10), Some(at(50)), 2, Position(7)));
         let stopped = Record::Ended { run: 2, at: at(60), outcome: Outcome::Stopped, models: Vec::new() };
+        assert_eq!(runs.ended(), Some(&stopped));
         assert_eq!(read(folder.path()).unwrap(), [before.as_slice(), &[started(2, 50), stopped]].concat());
     }
 

@@ -21,18 +21,26 @@ static BRIDGE: OnceLock<Option<Bridge>> = OnceLock::new();
 
 /// A database of its own for a test; `None`, which is said, where there is no ClickHouse.
 pub(crate) fn database() -> Option<Address> {
-    static DATABASES: AtomicUsize = AtomicUsize::new(0);
-    let name = format!("test_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
     match std::env::var("CLICKHOUSE_URL") {
-        Ok(url) => Some(Address::parse(&format!("{}/{name}", url.trim_end_matches('/')), None).unwrap()),
-        Err(_) => BRIDGE.get_or_init(|| Bridge::start(&[])).as_ref().map(|bridge| bridge.address(&name)),
+        Ok(url) => Some(Address::parse(&format!("{}/{}", url.trim_end_matches('/'), new_name()), None).unwrap()),
+        Err(_) => bridged(),
     }
 }
 
-/// The same, where an operator has made the tables for a cluster that the engine behind the script knows: `one`, of one shard, or `two`, which
-/// finds each row twice. `None`, too, where `CLICKHOUSE_URL` names a server, whose clusters nobody knows.
+/// The same, of the engine behind the script; `None` where that cannot be had, which is said, and fails where `CI` is set.
+fn bridged() -> Option<Address> {
+    BRIDGE.get_or_init(|| Bridge::start(&[])).as_ref().map(|bridge| bridge.address(&new_name()))
+}
+
+fn new_name() -> String {
+    static DATABASES: AtomicUsize = AtomicUsize::new(0);
+    format!("test_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A database of the engine behind the script, where an operator has made the tables for a cluster that it knows: `one`, of one shard, or
+/// `two`, which finds each row twice. Of a server that `CLICKHOUSE_URL` names nobody knows the clusters, so that it has no part in this.
 pub(crate) fn cluster(name: &str) -> Option<Address> {
-    let address = database().filter(|_| std::env::var_os("CLICKHOUSE_URL").is_none())?;
+    let address = bridged()?;
     let server = Server::new(&address).unwrap();
     let made = async {
         let create = server.outside().query(&format!("CREATE DATABASE {}", address.database));

@@ -1,0 +1,80 @@
+//! A change that takes its time, and those who do not wait for it.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+use crate::control::Person;
+
+/// A registry that says when it is asked for the second version, and gives it once it may.
+struct Slow {
+    registry: FileRegistry,
+    asked: Sender<()>,
+    may_give: Mutex<Receiver<()>>,
+}
+
+impl Registry for Slow {
+    fn publish(&self, artifact: &Artifact) -> Result<u32, crate::registry::Error> {
+        self.registry.publish(artifact)
+    }
+
+    fn load(&self, name: &str, version: u32) -> Result<Artifact, crate::registry::Error> {
+        if version == 2 {
+            self.asked.send(()).expect("the test goes on");
+            self.may_give.lock().expect("nobody panicked").recv().expect("the test says when");
+        }
+        self.registry.load(name, version)
+    }
+
+    fn names(&self) -> Result<Vec<String>, crate::registry::Error> {
+        self.registry.names()
+    }
+
+    fn versions(&self, name: &str) -> Result<Vec<u32>, crate::registry::Error> {
+        self.registry.versions(name)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_loaded_holds_up_no_other_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipeline = pipeline("review");
+    let registry = FileRegistry::open(&folder.path().join("registry")).expect("a registry");
+    for _ in 0..2 {
+        registry.publish(&artifact(&pipeline)).expect("published");
+    }
+    let ((asked, was_asked), (give, may_give)) = (channel(), channel());
+    let registry = Arc::new(Slow { registry, asked, may_give: Mutex::new(may_give) });
+    let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
+    let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
+    let settings = Settings { queue: 16, patience: PATIENCE, snapshots: None };
+    let engine = Engine::start(pipeline, Arc::new(log), registry, clock, settings, &mut |_| {}).expect("an engine");
+    engine.promote("card_fraud", 1, "ada", "to have one").await.expect("promoted");
+    for is_proposed in [true, false] {
+        let changing = Arc::clone(&engine);
+        let changing = tokio::spawn(async move {
+            if !is_proposed {
+                return changing.promote("card_fraud", 2, "ada", "better").await.map(drop);
+            }
+            let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), "better".to_owned());
+            let control = Control::Promoted { name, version: 2, by, reason, at: NOW };
+            changing.make(Person::named("ada"), "better", |_| Ok((vec![control], ()))).await.map(drop)
+        });
+        was_asked.recv_timeout(PATIENCE).expect("the model is loaded");
+        let other = timeout(PATIENCE / 6, engine.want_retraining("bob", "scores have moved")).await;
+        give.send(()).expect("it waits");
+        other.expect("it does not wait for the model").expect("recorded");
+        changing.await.expect("it ends").expect("changed");
+    }
+    assert_eq!(engine.champion().expect("a champion").version, 2);
+    assert_eq!(engine.control().await.proposals.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_what_holds_waits_for_no_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, _log) = start(folder.path(), &pipeline("review"));
+    promote(&engine, folder.path()).await;
+    let changing = engine.control.lock().await;
+    let seen = timeout(Duration::ZERO, engine.control()).await.expect("it is there at once");
+    assert_eq!((&seen, seen.champion.as_ref().map(|(_, version)| *version)), (&*changing, Some(1)));
+}
