@@ -10,17 +10,20 @@ use monitor::observer::Tell;
 use scoring::Engine;
 use tokio::runtime::Handle;
 
+use crate::signals::tell_all;
+
 /// Who asks for a training.
 const BY: &str = "drift";
 
-/// Tells of drift; has the engine record that a training is wanted, if `retrain`, and waits for that: what has not come into the log is
-/// told and asked for again. To be made within the program's runtime, and called from a thread of its own.
+/// Tells of drift; has the engine record that a training is wanted, if `retrain`, and waits for that: what no queue takes, or has not come
+/// into the log, is told and asked for again. To be made within the program's runtime, and called from a thread of its own.
 pub(crate) fn tell(engine: &Arc<Engine>, notifier: &Arc<Notifier>, threshold: f64, retrain: bool) -> Tell {
     let (engine, notifier, runtime) = (Arc::clone(engine), Arc::clone(notifier), Handle::current());
     let pipeline = engine.pipeline().name.clone();
     Box::new(move |turns| {
-        for turn in turns {
-            notifier.tell(&notification(turn, threshold, &pipeline));
+        // A training is asked for only behind that: asked for again, it would be made again.
+        if !tell_all(&notifier, turns.iter().map(|turn| notification(turn, threshold, &pipeline))) {
+            return false;
         }
         let Some(reason) = wanted(turns).filter(|_| retrain) else { return true };
         let (engine, (ended, end)) = (Arc::clone(&engine), channel());
@@ -67,7 +70,14 @@ fn wanted(turns: &[Turn]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use ingest::log::Log;
+    use ingest::log::file::{FileLog, Options};
+    use ingest::{Clock, SystemClock};
     use monitor::Window;
+    use scoring::engine::Settings;
+    use scoring::{FileRegistry, Pipeline};
 
     use super::*;
 
@@ -93,5 +103,33 @@ mod tests {
         assert_eq!(fired, notification(&turn("amount", Kind::Feature, 0.3, true), 0.25, "card_fraud"));
         let cleared = notification(&turn("amount", Kind::Feature, 0.01, false), 0.25, "card_fraud");
         assert!(matches!(cleared.what, What::DriftCleared(_)) && cleared.id != fired.id && cleared.severity < fired.severity);
+    }
+
+    /// An engine that nothing has happened to, with its log.
+    fn engine(folder: &Path) -> (Arc<Engine>, Arc<dyn Log>) {
+        let pipeline = Pipeline::parse(include_str!("../pipelines/card_fraud_handbook.toml"), "p.toml").expect("a pipeline");
+        let (log, _) = FileLog::open(&folder.join("log"), Options::default()).expect("a log");
+        let log: Arc<dyn Log> = Arc::new(log);
+        let registry = Arc::new(FileRegistry::open(&folder.join("registry")).expect("a registry"));
+        let settings = Settings { queue: 16, patience: std::time::Duration::from_secs(60), snapshots: None };
+        let (of, clock) = (Arc::clone(&log), Arc::new(SystemClock));
+        let engine = Engine::start(Arc::new(pipeline), of, registry, clock, settings, &mut |_| {}).expect("an engine");
+        (engine, log)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_no_queue_takes_is_neither_told_nor_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (engine, log) = engine(folder.path());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let nobody = Notifier::start(Vec::new(), &folder.path().join("nobody"), &clock).expect("it starts");
+        let begin = log.flush().expect("written");
+        for (notifier, expect) in [(crate::signals::full(folder.path()), false), (Arc::new(nobody), true)] {
+            let tell = tell(&engine, &notifier, 0.25, true);
+            let turns = [turn("amount", Kind::Feature, 0.3, true)];
+            let is_told = tokio::task::spawn_blocking(move || tell(&turns)).await.expect("it ends");
+            assert_eq!((is_told, log.flush().expect("written") > begin), (expect, expect));
+        }
+        engine.stop().await.expect("stopped");
     }
 }

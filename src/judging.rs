@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{background, with_causes};
+use ingest::log::Position;
+use ingest::{Timestamp, background, with_causes};
 use monitor::experiment::{Comparison, Verdict};
 use monitor::judge::Judge;
 use monitor::notify::{self, Notification, Notifier, Severity, What};
 use monitor::performance::concept::{Name, Turn};
 use scoring::Engine;
+use scoring::control::{Role, RoleChange};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -43,35 +45,41 @@ pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) 
 /// Who asks for a training.
 const BY: &str = "performance";
 
-/// A training is asked for once a champion: `asked_for` is the version for which this process knows that it was.
-async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, asked_for: &mut Option<u32>) {
+/// A training is asked for once a reign: `asked_for` is the last change of what decides as of which this process knows that it was. While
+/// nothing changes the reign is the same, and the log need not be read for it.
+async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, asked_for: &mut Option<Position>) {
+    let state = engine.control().await;
     let champion = engine.champion().map(|champion| champion.version);
-    let challengers = engine.control().await.challengers;
-    let versions: Vec<u32> = challengers.iter().filter(|each| each.name == judge.model).map(|each| each.version).collect();
-    let found = match judge.once(champion, &versions).await {
+    let challengers = state.challengers.iter().filter(|each| each.name == judge.model);
+    let versions: Vec<u32> = challengers.map(|each| each.version).collect();
+    let mut found = match judge.once(champion, &versions).await {
         Ok(found) => found,
         Err(error) => {
             return tracing::warn!(error = with_causes(&error), "decisions were not judged; it is tried again in an hour");
         }
     };
-    found.challengers.iter().filter(|judged| judged.is_news).for_each(|judged| tell(engine, &judged.compared, notifier));
+    // A verdict that was not taken is not written down, and so is news again in an hour.
+    found.challengers.retain(|judged| !judged.is_news || tell(engine, &judged.compared, notifier));
     if let Err(error) = judge.keep_verdicts(&found) {
         tracing::warn!(error = with_causes(&error), "verdicts were told, and not written down; they are told again in an hour");
     }
-    for turn in &found.turned {
-        notifier.tell(&notification(turn, &judge.model, &engine.pipeline().name));
-    }
+    let is_refused = |turn: &&Turn| !notifier.try_tell(&notification(turn, &judge.model, &engine.pipeline().name));
+    let refused = found.turned.iter().filter(is_refused).count();
     let drifted = if judge.monitoring.retrain { drifted(&found.turned, champion) } else { None };
-    let wanted = found.fallen.clone().or(drifted).filter(|_| *asked_for != champion);
+    let wanted = found.fallen.clone().or(drifted).filter(|_| *asked_for != Some(state.version));
     if let Some((reason, version)) = wanted.zip(champion) {
         match ask(engine, judge, version, &reason).await {
-            Ok(()) => *asked_for = champion,
+            Ok(()) => *asked_for = Some(state.version),
             // What has turned is found again in an hour.
             Err(error) => {
                 let error = format!("{error:#}");
                 return tracing::error!(error, reason, "a training is wanted, and cannot be asked for");
             }
         }
+    }
+    // What was not taken is found, and told, again in an hour.
+    if refused > 0 {
+        return;
     }
     if let Err(error) = judge.keep(&found) {
         tracing::warn!(
@@ -83,7 +91,8 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, as
 
 /// Asks for a training, unless it was asked for since the version is champion, be it before a restart.
 async fn ask(engine: &Arc<Engine>, judge: &Judge, champion: u32, reason: &str) -> anyhow::Result<()> {
-    if judge.was_asked(champion).await? {
+    let (_, changes) = engine.models().await?;
+    if judge.was_asked(champion, reign(&changes, &judge.model, champion)).await? {
         return Ok(());
     }
     tracing::warn!(champion, reason, "the champion is not what it was: a training is asked for");
@@ -95,6 +104,13 @@ async fn ask(engine: &Arc<Engine>, judge: &Judge, champion: u32, reason: &str) -
         );
     }
     Ok(())
+}
+
+/// When the present reign of a champion began: it was promoted, or got its place back, as the first of those changes behind which no other
+/// decided. Where the log does not say, it has always been champion.
+fn reign(changes: &[RoleChange], model: &str, champion: u32) -> Timestamp {
+    let champions = changes.iter().rev().filter(|change| change.name == model && change.role == Role::Champion);
+    champions.take_while(|change| change.version == champion).last().map_or(Timestamp::MIN, |change| change.at)
 }
 
 /// Why a training is wanted of what has turned, if it is: the champion drifts, and has not come back since.
@@ -122,12 +138,12 @@ fn notification(turn: &Turn, model: &str, pipeline: &str) -> Notification {
     Notification::new(turn.week_end(), severity, pipeline, what)
 }
 
-/// Says a verdict that is another one than before; one that waits for labels is for the log alone.
-fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) {
+/// Says a verdict that is another one than before; one that waits for labels is for the log alone. Whether it was taken.
+fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) -> bool {
     let Comparison { model, champion, challenger, finding, .. } = compared;
     tracing::info!(champion, challenger, verdict = finding.summary, "a challenger was judged");
     if matches!(finding.verdict, Verdict::NeedMore { .. }) {
-        return;
+        return true;
     }
     let what = What::VerdictReached {
         experiment: format!("{model} {challenger} against {champion}"),
@@ -136,12 +152,45 @@ fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) {
         verdict: finding.verdict.name().to_owned(),
         evidence: finding.reasons.join("; "),
     };
-    notifier.tell(&Notification::new(compared.as_of, Severity::Medium, &engine.pipeline().name, what));
+    notifier.try_tell(&Notification::new(compared.as_of, Severity::Medium, &engine.pipeline().name, what))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reign_begins_with_the_last_change_that_made_it_champion() {
+        let change = |name: &str, version: u32, role: Role, second: i64| RoleChange {
+            name: name.to_owned(),
+            version,
+            role,
+            share_percent: 100,
+            by: "ada".to_owned(),
+            approved_by: None,
+            reason: String::new(),
+            at: Timestamp::from_micros(second * 1_000_000),
+        };
+        let changes = [
+            change("fraud", 1, Role::Champion, 10),
+            change("fraud", 2, Role::Champion, 20),
+            // It has its place back, and is promoted once more while it decides.
+            change("fraud", 1, Role::Champion, 30),
+            change("credit", 2, Role::Champion, 40),
+            change("fraud", 3, Role::Challenger, 50),
+            change("fraud", 1, Role::Champion, 60),
+        ];
+        let check = |until: usize, champion: u32, second: Option<i64>| {
+            let expect = second.map_or(Timestamp::MIN, |second| Timestamp::from_micros(second * 1_000_000));
+            assert_eq!(reign(&changes[..until], "fraud", champion), expect, "{until} {champion}");
+        };
+        check(0, 1, None);
+        check(1, 1, Some(10));
+        check(2, 2, Some(20));
+        check(3, 1, Some(30));
+        check(6, 1, Some(30));
+        check(6, 2, None);
+    }
 
     #[test]
     fn a_training_is_wanted_of_a_champion_that_drifts_still() {

@@ -68,10 +68,37 @@ pub(crate) async fn watch_warehouse(mut progress: watch::Receiver<Progress>, not
     }
 }
 
-/// Tells which guardrails broke, and what was done.
-pub(crate) fn tell_breaches(notifier: Arc<Notifier>, pipeline: &Pipeline) -> impl Fn(&Control) + Send + Sync + use<> {
+/// Tells which guardrails broke, and what was done; whether all of it was taken.
+pub(crate) fn tell_breaches(notifier: Arc<Notifier>, pipeline: &Pipeline) -> impl Fn(&Control) -> bool + Send + Sync + use<> {
     let pipeline = pipeline.name.clone();
-    move |act: &Control| broken(act, &pipeline).iter().for_each(|told| notifier.tell(told))
+    move |act: &Control| tell_all(&notifier, broken(act, &pipeline))
+}
+
+/// Tells all of it; whether all of it was taken.
+pub(crate) fn tell_all(notifier: &Notifier, told: impl IntoIterator<Item = Notification>) -> bool {
+    let refused = told.into_iter().filter(|told| !notifier.try_tell(told)).count();
+    refused == 0
+}
+
+/// One whose only queue is full.
+#[cfg(test)]
+pub(crate) fn full(folder: &std::path::Path) -> Arc<Notifier> {
+    use std::fs;
+
+    let now = SystemClock.now();
+    let line = |number: u32| {
+        let told = Notification::new(now, Severity::Low, "none", What::WarehouseBack { failures: u64::from(number) });
+        format!("{}\n", serde_json::json!({"put": {"queued_at": now, "notification": told}}))
+    };
+    let at = folder.join("notify");
+    fs::create_dir(&at).expect("made");
+    fs::write(at.join("told.jsonl"), (0..10_000).map(line).collect::<String>()).expect("written");
+    // Nobody can write lines into a folder, so that all of them stay.
+    fs::create_dir(folder.join("in_the_way")).expect("made");
+    let config: monitor::notify::SinkConfig = toml::from_str("name = \"told\"\nurl = \"file://in_the_way\"").expect("a sink");
+    let sinks = Sink::all(&[config], folder, |_| None).expect("checked");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Arc::new(Notifier::start(sinks, &at, &clock).expect("it starts"))
 }
 
 /// What there is to tell of an act of a guardrail: all of it is in the record, so that it has the same ids whenever it is told.
@@ -140,6 +167,18 @@ mod tests {
             "split broke its guardrail latency_p99_ms: 81.9000, and 50.0000 is the limit; stopped",
         ];
         assert_eq!(words, expect);
+    }
+
+    #[test]
+    fn what_a_full_queue_does_not_take_counts_as_not_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let notifier = full(folder.path());
+        let told = |failures: u64| {
+            Notification::new(Timestamp::from_micros(0), Severity::Low, "cards", What::WarehouseBack { failures })
+        };
+        assert!(!tell_all(&notifier, [told(1), told(2)]));
+        assert_eq!(notifier.figures()[0].refused, 2, "each of them was tried");
+        assert!(tell_all(&notifier, []));
     }
 
     #[test]

@@ -222,3 +222,25 @@ fn a_guardrail_that_breaks_gives_the_decisions_back() {
     let listed = run_well(&["experiments", "list", "--pipeline", text(&file), "--data-dir", text(data)]).stdout;
     assert!(listed.contains("split") && listed.contains("stopped by guardrail: 0.0 % of"), "{listed}");
 }
+
+#[test]
+fn what_is_wrong_with_a_proposal_names_its_whole_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    let check = |change: Value, status: u16, field: &str| {
+        let answer = server.post("/v1/changes", &json!({"change": change, "reason": "because"}).to_string());
+        assert_eq!((answer.status, &answer.json()["field"]), (status, &json!(field)), "{change}: {}", answer.body);
+    };
+    let rule = |id: &str, member: &str, value: Value| {
+        let mut rule = json!({"name": "large", "when": "true", "state": "active", "action": "review"});
+        rule[member] = value;
+        json!({"kind": "rule", "rule_id": id, "rule": rule})
+    };
+    check(rule("a b", "name", json!("large")), 422, "change.rule_id");
+    check(rule("large", "when", json!("event.amount_minr > 1")), 422, "change.rule.when");
+    check(rule("large", "state", json!({"rollout": {"percent": 5, "by": "nobody"}})), 422, "change.rule.state");
+    check(rule("large", "version", json!(7)), 409, "change.rule.version");
+    check(json!({"kind": "role", "version": 1, "role": "challenger"}), 409, "change.role");
+    check(json!({"kind": "policy", "policy": {"review": 900, "decline": 700, "on_failure": "review"}}), 422, "change.policy");
+}

@@ -143,6 +143,38 @@ fn a_rule_is_written_tried_saved_and_activated() {
     browser.picture("rules");
     browser.size(500, 1000);
     browser.until("it fits", fits);
+    browser.size(1440, 1000);
+
+    // In shadow its hits change nothing, and are counted and shown all the same.
+    browser.press("#rules tbody a");
+    browser.until_text("#last-hits tbody", "after");
+    browser.press("#acts [data-act=shadow]");
+    browser.fill("#rule input[name=why]", "to be sure");
+    browser.press("#save button.primary");
+    browser.until_text("#rule-said", "Saved as version 3");
+    let decided = server.post("/v1/score", &payment("watched", "2026-04-24T13:01:00Z", 10_000)).json();
+    assert_ne!(decided["decision"], "decline");
+    until("its hit is in the warehouse", || server.get("/v1/monitor/performance").json()["rules_in_shadow"][0]["hits"] == 1);
+    browser.open(&format!("{}/rules?rule=large", server.url));
+    browser.until_text("#lately-about", "what it would have come to");
+    browser.until_text("#lately-figures", "Hits\n1");
+    browser.until_text("#last-hits tbody", "watched");
+    browser.open(&format!("{}/rules", server.url));
+    browser.until("it is shown", |browser| {
+        browser.script("return document.querySelector('#rules tbody td:nth-child(7)')?.textContent") == "1"
+    });
+
+    // What was declined alone is in the address of the live page.
+    browser.open(&server.url);
+    browser.until_text("#decisions tbody", "watched");
+    browser.press("#verdicts button[value=decline]");
+    browser.until_at("decision=decline");
+    browser.until("only that is shown", |browser| {
+        browser.script("return [...document.querySelectorAll('#decisions tbody a')].map(link => link.textContent).join()")
+            == "after"
+    });
+    browser.press("#verdicts button[value=challenge]");
+    browser.until_text("#decisions-message", "No decision like that");
     browser.open(&format!("{}/rules?rule=nobody", server.url));
     browser.until_text("#banner", "there is no rule nobody");
     assert_eq!(browser.complaints(), Vec::<String>::new());

@@ -3,9 +3,9 @@
 
 import { explain, textOf } from "./ask.js";
 import { CHARTS } from "./charts.js";
-import { linkTo, markOpen, shownId, showDecisions } from "./decisions.js";
+import { forgetDecisions, linkTo, markOpen, shownId, showDecisions } from "./decisions.js";
 import { isCommand } from "./desk.js";
-import { html, setText, svg } from "./dom.js";
+import { html, setText, svg, switches } from "./dom.js";
 import { MOST_EVENTS, placeOf, showEntity, showEvent, showMessage } from "./event.js";
 import { figures } from "./figures.js";
 import { dayName, dayNumber, fullTime, isoDay, plural } from "./format.js";
@@ -14,7 +14,7 @@ import { createChart } from "./frame.js";
 const PAUSE_MS = 2_000;
 const PATIENCE_MS = 30_000;
 const SPANS = [[7, "7 days"], [30, "30 days"], [90, "90 days"]];
-const NEWEST = "/v1/decisions?limit=50";
+const VERDICTS = [["", "All"], ["approve", "Approve"], ["challenge", "Challenge"], ["review", "Review"], ["decline", "Decline"]];
 const STATUS = "/v1/status";
 
 const byId = id => document.getElementById(id);
@@ -40,16 +40,19 @@ async function ask(path) {
 
 const dataOf = path => answers.get(path)?.data;
 const range = () => Object.fromEntries(["from", "to"].map(key => [key, new URLSearchParams(location.search).get(key)]).filter(([, day]) => day));
+const verdict = () => new URLSearchParams(location.search).get("decision") ?? "";
+const newestPath = () => `/v1/decisions?limit=50${verdict() && `&decision=${encodeURIComponent(verdict())}`}`;
 const questionPath = ({ question }) => {
   const query = new URLSearchParams(range()).toString();
   return `/v1/monitor/${question}${query && `?${query}`}`;
 };
 
 async function askPulse() {
-  const asked = [STATUS, NEWEST, ...openedPaths()];
+  const newest = newestPath();
+  const asked = [STATUS, newest, ...openedPaths()];
   const changed = await Promise.all(asked.map(ask));
   if (changed[0]) showStatus();
-  if (changed[1]) showNewest();
+  if (changed[1] && newest === newestPath()) showNewest();
   if (changed[2]) showOpened();
 }
 
@@ -153,9 +156,9 @@ function sharedError() {
 }
 
 function showNewest() {
-  const { data, error } = answers.get(NEWEST);
+  const { data, error } = answers.get(newestPath()) ?? {};
   if (data) showDecisions(data.items);
-  const message = error ?? (data.items.length === 0 ? "No decisions yet" : "");
+  const message = error ?? (!data ? "Asking …" : data.items.length ? "" : verdict() ? "No decision like that" : "No decisions yet");
   setText(byId("decisions-message"), message);
   byId("decisions-message").classList.toggle("error", Boolean(error));
   byId("decisions").hidden = !data?.items.length;
@@ -232,10 +235,38 @@ function choose(first, last) {
   setRange({ from: isoDay(first), to: isoDay(last) });
 }
 
-function setRange(days) {
-  const query = new URLSearchParams(Object.entries(days).filter(([, day]) => day)).toString();
-  history.pushState(null, "", `${location.pathname}${query && `?${query}`}${location.hash}`);
+function setRange({ from, to }) {
+  setAddress({ from, to });
   showRange();
+}
+
+// Puts something into the address, or out of it.
+function setAddress(parts) {
+  const query = new URLSearchParams(location.search);
+  for (const [key, value] of Object.entries(parts)) {
+    if (value) query.set(key, value);
+    else query.delete(key);
+  }
+  history.pushState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
+}
+
+let listed = newestPath(); // which decisions the table shows
+
+// Of the newest decisions those are shown that came to what the address says.
+async function showVerdict() {
+  switches(byId("verdicts"), VERDICTS, verdict(), decision => {
+    setAddress({ decision });
+    showVerdict();
+  });
+  const path = newestPath();
+  forgetAllBut([path], "/v1/decisions?");
+  if (path !== listed) {
+    listed = path;
+    forgetDecisions();
+    showNewest();
+  }
+  if (!answers.has(path)) await ask(path);
+  if (path === newestPath()) showNewest();
 }
 
 function showRange() {
@@ -263,7 +294,10 @@ function createRangePicker() {
     byId("spans").append(button);
   }
   for (const id of ["from", "to"]) byId(id).addEventListener("change", () => setRange({ from: byId("from").value, to: byId("to").value }));
-  addEventListener("popstate", showRange);
+  addEventListener("popstate", () => {
+    showRange();
+    attempt(showVerdict);
+  });
 }
 
 // What the address has at the side: {event}, or {entity, key}; neither where it names none.
@@ -368,6 +402,7 @@ let wakeCharts = () => {};
 showRange();
 await attempt(askPulse);
 showRange();
+attempt(showVerdict);
 repeat(askPulse);
 wakeCharts = repeat(askCharts);
 open();

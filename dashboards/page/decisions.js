@@ -37,6 +37,14 @@ export function showDecisions(decisions) {
   setText(held, newer === 0 ? "" : `held while you read, ${newer < 0 ? `over ${count(decisions.length)}` : count(newer)} newer`);
 }
 
+// Takes all rows away, also when they are held: other decisions are asked for, and show at once.
+export function forgetDecisions() {
+  waiting = null;
+  rows.clear();
+  body.replaceChildren();
+  setText(held, "");
+}
+
 // An event that the table shows.
 export const shownId = () => rows.keys().next().value;
 

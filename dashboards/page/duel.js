@@ -1,7 +1,7 @@
 // How two models stand on the same events, in words and tables: the verdict with its reasons, guardrails, figures of both with what differs, and whose decisions
-// would change. Plain functions of a comparison, as /v1/monitor/comparison answers it; none of them asks for anything.
+// would change. Functions of a comparison, as /v1/monitor/comparison answers it; none of them asks for anything.
 
-import { html } from "./dom.js";
+import { html, setText, switches } from "./dom.js";
 import { count, leftOut, money, percent, plural } from "./format.js";
 import { interval, judged } from "./rivals.js";
 
@@ -12,24 +12,47 @@ const STATES = { no_data: "too few events", holds: "holds", broken: "broken" };
 // Which events a table of flips is about.
 export const FLIPS = [["events", "All"], ["bad", "Bad"], ["good", "Good"], ["open", "Not judged"]];
 
+const byId = id => document.getElementById(id);
+let drawn = "";
+
+// Shows it where both pages have it, with the flips of those events; `choose` takes others. What is as it was is not drawn anew: somebody may be reading there.
+// Whether something was.
+export function showDuel(comparison, flips, choose) {
+  byId("duel").hidden = false;
+  switches(byId("flips-of"), FLIPS, flips, choose);
+  const text = JSON.stringify([comparison, flips]);
+  if (text === drawn) return false;
+  drawn = text;
+  const [kind, words] = verdictOf(comparison);
+  byId("duel").classList.toggle("empty", kind === "no_data");
+  byId("verdict").className = kind;
+  setText(byId("verdict"), words);
+  setText(byId("scope"), scopeOf(comparison));
+  byId("reasons").replaceChildren(...reasonItems(comparison));
+  byId("guardrails").replaceChildren(...guardrailItems(comparison));
+  byId("duel-figures").replaceChildren(...figureTable(comparison));
+  byId("flips").replaceChildren(...flipTable(comparison, flips));
+  return true;
+}
+
 // Its kind and its words.
-export function verdictOf({ state, verdict, summary }) {
+function verdictOf({ state, verdict, summary }) {
   if (state === "no_data") return ["no_data", "No data"];
   return [verdict, { promote: "Promote", keep: "Keep the champion", need_more: `${summary[0].toUpperCase()}${summary.slice(1)}` }[verdict]];
 }
 
-export function scopeOf({ model, champion, challenger, events, outcomes, maturity, contest: { entities }, currency, other_currency: elsewhere }) {
+function scopeOf({ model, champion, challenger, events, outcomes, maturity, contest: { entities }, currency, other_currency: elsewhere }) {
   const whose = entities === null ? " (each taken as independent)" : entities > 0 ? ` (of ${plural(entities, "entity", "entities")})` : "";
   const others = elsewhere ? ` Money is in ${currency}; ${leftOut(elsewhere)}.` : "";
   return `${model} ${challenger} against ${champion}: ${plural(events, "event")} that both scored, ${count(judged(outcomes))} judged${whose}, ${count(outcomes.bad)} bad. Of the bad ones ${interval(maturity, percent)} are known by now.${others}`;
 }
 
-export const reasonItems = ({ reasons }) => reasons.map(reason => html("li", {}, reason));
+const reasonItems = ({ reasons }) => reasons.map(reason => html("li", {}, reason));
 
-export const guardrailItems = ({ guardrails }) => guardrails.map(({ name, state, value, limit }) => html("li", { class: state },
+const guardrailItems = ({ guardrails }) => guardrails.map(({ name, state, value, limit }) => html("li", { class: state },
   html("b", {}, GUARDRAILS[name]), html("span", {}, STATES[state]), html("small", {}, `${interval(value, plain)}, at most ${plain(limit)}`)));
 
-export function figureTable({ contest, champion, challenger, currency }) {
+function figureTable({ contest, champion, challenger, currency }) {
   const inMoney = minor => money(minor, currency);
   const rows = [
     ["Area under the curve", "auc", contest.auc],
@@ -63,7 +86,7 @@ function ahead({ difference, at_every_look: always }, text, lower = false) {
 }
 
 // The champion's decisions down, the challenger's across.
-export function flipTable({ flips }, of) {
+function flipTable({ flips }, of) {
   const value = ({ events, outcomes }) => ({ events, bad: outcomes.bad, good: outcomes.good + outcomes.presumed, open: outcomes.open })[of];
   const total = flips.reduce((sum, flip) => sum + value(flip), 0);
   const cell = (down, across) => {

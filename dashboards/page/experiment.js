@@ -2,8 +2,8 @@
 
 import { Refusal, textOf } from "./ask.js";
 import { refusal, say, send } from "./desk.js";
-import { html, sayAt, setText, switches, tiles } from "./dom.js";
-import { figureTable, flipTable, FLIPS, guardrailItems, reasonItems, scopeOf, verdictOf } from "./duel.js";
+import { html, sayAt, setText, tiles } from "./dom.js";
+import { showDuel } from "./duel.js";
 import { limitsOf, windowOf } from "./guardrails.js";
 import { isAlone, may, moment, tell } from "./proposals.js";
 
@@ -27,17 +27,20 @@ export function wayOf({ share_percent: share, ended }) {
 export function stateWords(experiment) {
   const { ended } = experiment;
   const state = html("span", { class: `course ${stateOf(experiment)}` }, stateOf(experiment));
-  return ended ? [state, html("small", {}, `by ${ended.by}, `, moment(ended.at)), html("small", { class: "why" }, ended.reason)] : [state];
+  return ended ? [state, html("small", {}, `by ${ended.by}, `, moment(ended.at)), html("small", {}, ended.reason)] : [state];
 }
 
 // How a caller may end it. Who may change nothing proposes that its challenger becomes champion, which ends it as well.
 const waysOf = ({ ended }) => (ended ? [] : may("admin") ? ["promote", "keep", "abort"] : may("review") ? ["promote"] : []);
 
+// Whether one person is enough to end it so.
+const alone = way => isAlone(way === "promote", "models");
+
 // What becomes of the champion when it ends so.
 function consequence({ model, champion, challenger, share_percent: share }, way) {
   if (way === "promote") {
     const then = `${model} ${challenger} becomes champion and decides for everybody; ${champion} decides for nobody any more`;
-    return isAlone(true, "models") ? `${then}. A rollback gives its place back.` : `When a second person approves it, ${then}. Until then the experiment runs.`;
+    return alone(way) ? `${then}. A rollback gives its place back.` : `When a second person approves it, ${then}. Until then the experiment runs.`;
   }
   const stays = `${model} ${champion} stays champion${share ? " and decides for everybody again" : ""}, and ${challenger} runs no longer.`;
   return way === "keep" ? stays : `It is broken off without a result: ${stays}`;
@@ -46,11 +49,13 @@ function consequence({ model, champion, challenger, share_percent: share }, way)
 // Its own days, both included; one that runs has no last day yet.
 const daysOf = ({ started_at: from, ended }) => ({ from: from.slice(0, 10), ...(ended ? { to: ended.at.slice(0, 10) } : {}) });
 
-// Shows one experiment, and keeps what is written while it is asked for again. `refresh` asks for everything, `changed` puts something into the address.
+// Shows one experiment, and keeps what is written while it is asked for again. `refresh` asks for everything, `flips` says which events the table of flips is about,
+// and `change` puts something into the address.
 export function openExperiment(name, { refresh, flips, change }) {
   let experiment = null;
   let comparison = null;
-  let asking = 0;
+  let isAsking = false;
+  let answered = ""; // the question that `comparison` is the answer to
   let drawn = "";
 
   async function show(experiments) {
@@ -63,6 +68,7 @@ export function openExperiment(name, { refresh, flips, change }) {
       showHead();
       showGuardrails();
     }
+    if (comparison) showComparison(); // the address may have other flips
     await compare();
   }
 
@@ -79,7 +85,7 @@ export function openExperiment(name, { refresh, flips, change }) {
     setText(byId("inputs"), only.map(([version, features]) => `Only ${version} reads ${features.join(", ")}.`).join(" "));
     byId("acts").replaceChildren(...waysOf(experiment).map(way => {
       const [word, kind] = ENDS[way];
-      const button = html("button", { type: "button", class: kind, "data-act": way }, isAlone(way === "promote", "models") || way !== "promote" ? word : "Propose to promote");
+      const button = html("button", { type: "button", class: kind, "data-act": way }, alone(way) ? word : "Propose to promote");
       button.addEventListener("click", () => askWhy(way));
       return button;
     }));
@@ -97,48 +103,34 @@ export function openExperiment(name, { refresh, flips, change }) {
       : share ? "None was declared: nothing stops it but a person." : "None: in shadow it decides for nobody, so that there is nothing to stop.");
   }
 
-  // How the two stand on what both scored in its days, which takes the server a while; nothing else waits for it.
+  // How the two stand on what both scored in its days, which takes the server a while: one question at a time, and the days of one that has ended are asked for once.
   async function compare() {
-    const mine = ++asking;
-    const { champion, challenger } = experiment;
-    const query = new URLSearchParams({ champion, challenger, ...daysOf(experiment) });
+    const { champion, challenger, ended } = experiment;
+    const query = String(new URLSearchParams({ champion, challenger, ...daysOf(experiment) }));
     byId("see-curves").href = `/models?${query}`;
+    if (isAsking || (ended && query === answered)) return;
+    isAsking = true;
     try {
-      const answer = JSON.parse(await textOf(`/v1/monitor/comparison?${query}`, PATIENCE_MS));
-      if (mine !== asking) return;
-      comparison = answer;
+      comparison = JSON.parse(await textOf(`/v1/monitor/comparison?${query}`, PATIENCE_MS));
+      answered = query;
       byId("comparison-message").classList.remove("error");
       setText(byId("comparison-message"), "");
       showComparison();
     } catch (error) {
-      if (mine !== asking) return;
       // What is refused is not what was answered before.
       if (error instanceof Refusal) comparison = null;
       byId("duel").hidden = comparison === null;
       byId("comparison-message").classList.add("error");
       setText(byId("comparison-message"), `How they compare is not known: ${refusal(error)}`);
     }
+    isAsking = false;
   }
 
   function showComparison() {
-    const [kind, text] = verdictOf(comparison);
-    byId("duel").hidden = false;
-    byId("duel").classList.toggle("empty", kind === "no_data");
-    byId("verdict").className = kind;
-    setText(byId("verdict"), text);
-    setText(byId("scope"), scopeOf(comparison));
-    byId("reasons").replaceChildren(...reasonItems(comparison));
-    byId("guardrails").replaceChildren(...guardrailItems(comparison));
-    byId("duel-figures").replaceChildren(...figureTable(comparison));
-    showFlips();
-  }
-
-  function showFlips() {
-    switches(byId("flips-of"), FLIPS, flips(), value => {
+    showDuel(comparison, flips(), value => {
       change({ flips: value });
-      showFlips();
+      showComparison();
     });
-    byId("flips").replaceChildren(...flipTable(comparison, flips()));
   }
 
   function askWhy(way) {
@@ -147,12 +139,11 @@ export function openExperiment(name, { refresh, flips, change }) {
       close();
       byId("acts").querySelector(`[data-act=${way}]`)?.focus();
     });
-    const alone = isAlone(way === "promote", "models") || way !== "promote";
     words.dataset.way = way;
     words.hidden = false;
     words.replaceChildren(html("p", { id: "consequence" }, consequence(experiment, way)),
       html("div", { class: "act" }, html("input", { name: "reason", required: "", maxlength: 200, autocomplete: "off", "aria-label": "Why it ends", placeholder: "Why it ends", "aria-describedby": "consequence" }),
-        html("button", { class: "primary" }, alone ? ENDS[way][0] : "Propose"), cancel));
+        html("button", { class: "primary" }, alone(way) ? ENDS[way][0] : "Propose"), cancel));
     say(byId("end-said"), "");
     words.elements.reason.focus();
   }

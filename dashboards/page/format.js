@@ -101,5 +101,8 @@ export function dateTime(text) {
   return `${day} ${month} ${year} ${text.slice(11, 19)}`;
 }
 
+// What an input has of a time, which is UTC, as the API takes it; undefined where it has none.
+export const instant = local => (local ? new Date(`${local}Z`).toISOString() : undefined);
+
 // One thing, two things: plural(1, "day") is "1 day", plural(2, "entity", "entities") is "2 entities".
 export const plural = (value, word, words = `${word}s`) => `${count(value)} ${value === 1 ? word : words}`;

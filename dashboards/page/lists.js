@@ -3,7 +3,7 @@
 import { Refusal, textOf, who } from "./ask.js";
 import { ask, refusal, say } from "./desk.js";
 import { html, sayAt, setText } from "./dom.js";
-import { count, plural } from "./format.js";
+import { count, instant, plural } from "./format.js";
 import { before, isAlone, make, may, moment, tell } from "./proposals.js";
 
 const PAGE = 100;
@@ -109,9 +109,6 @@ async function act(form, work, holds) {
   }
   button.disabled = false;
 }
-
-// What is written is UTC, as all times are.
-const instant = local => (local ? new Date(`${local}Z`).toISOString() : undefined);
 
 entry.addEventListener("submit", event => {
   event.preventDefault();

@@ -3,7 +3,7 @@
 
 import { explain, Refusal, textOf } from "./ask.js";
 import { html, sayAt, setText, svg, switches } from "./dom.js";
-import { figureTable, flipTable, FLIPS, guardrailItems, plain, reasonItems, scopeOf, td, thead, verdictOf } from "./duel.js";
+import { FLIPS, plain, showDuel, td, thead } from "./duel.js";
 import { count, fullTime, leftOut, percent, roundMoney } from "./format.js";
 import { createChart } from "./frame.js";
 import { MATURITY } from "./maturity.js";
@@ -114,18 +114,8 @@ addEventListener("popstate", () => {
 });
 
 function showComparison() {
-  const [kind, words] = verdictOf(comparison);
-  byId("duel").hidden = false;
-  byId("duel").classList.toggle("empty", kind === "no_data");
-  byId("verdict").className = kind;
-  setText(byId("verdict"), words);
-  setText(byId("scope"), scopeOf(comparison));
-  byId("reasons").replaceChildren(...reasonItems(comparison));
-  byId("guardrails").replaceChildren(...guardrailItems(comparison));
+  if (showDuel(comparison, chosen("flips", FLIPS), value => change({ flips: value }))) showCohorts();
   for (const [chart, card] of cards) card.show(comparison, chart.name === "days" ? daysShown() : partShown(chart));
-  byId("duel-figures").replaceChildren(...figureTable(comparison));
-  showFlips();
-  showCohorts();
   showPromotion();
 }
 
@@ -139,12 +129,6 @@ function partShown({ name }) {
 function daysShown() {
   const { from, to } = asked();
   return { choose: (from, to) => change({ from, to }), back: (from || to) && (() => change({ from: null, to: null })) };
-}
-
-function showFlips() {
-  const flipsOf = chosen("flips", FLIPS);
-  switches(byId("flips-of"), FLIPS, flipsOf, value => change({ flips: value }));
-  byId("flips").replaceChildren(...flipTable(comparison, flipsOf));
 }
 
 function showCohorts() {
@@ -216,10 +200,10 @@ function showPerformance() {
     days: [performance.whole, ...performance.days.toReversed()],
     versions: performance.versions.map(version => ({ ...version, name: role(version.name) ? `${version.name}, ${role(version.name)}` : version.name })),
     segments: performance.segments.flatMap(({ name, values }) => values.map(value => ({ ...value, name: `${name} = ${value.name || "(empty)"}` }))),
-    rules: performance.rules,
+    rules: [...performance.rules, ...performance.rules_in_shadow.map(rule => ({ ...rule, name: `${rule.name}, in shadow` }))],
   };
   const cohorts = groups[performanceBy];
-  const message = performance.whole.state === "no_data" ? "No data: there are no decisions in these days" : cohorts.length ? "" : { versions: "No model scored in these days", segments: "The pipeline file declares no segments (monitoring.segments)", rules: "No rule had a say in these days" }[performanceBy] ?? "";
+  const message = performance.whole.state === "no_data" ? "No data: there are no decisions in these days" : cohorts.length ? "" : { versions: "No model scored in these days", segments: "The pipeline file declares no segments (monitoring.segments)", rules: "No rule hit anything in these days" }[performanceBy] ?? "";
   setText(byId("performance-message"), message);
   byId("performance").hidden = Boolean(message);
   byId("scores-card").hidden = Boolean(message) || performanceBy === "rules";

@@ -1,13 +1,15 @@
 // One rule: its text, which is checked while it is written, what becomes of it when it is saved, how it does, and its versions.
 
 import { Refusal } from "./ask.js";
-import { ask, refusal, say, send, table } from "./desk.js";
+import { ask, refusal, say, send, table, turnedOut, when } from "./desk.js";
 import { html, sayAt, setText, tiles } from "./dom.js";
+import { placeOf } from "./event.js";
 import { count, dayName, dayNumber, money, percent } from "./format.js";
 import { alters, changesOf, diff, isAlone, make, may, moment, stateOf, stateText, tell } from "./proposals.js";
 import { createTrial } from "./trial.js";
 
 const CHECK_AFTER_MS = 350;
+const LAST_HITS = 10;
 // Where a rule may go from where it is; a new one may begin anywhere in the first.
 const WAYS = {
   new: ["draft", "shadow", "rollout", "active"],
@@ -17,8 +19,10 @@ const WAYS = {
 const ELSEWHERE = ["shadow", "rollout", "active", "paused", "archived"];
 const ACTS = { active: "Activate", rollout: "Roll out", shadow: "To shadow", paused: "Pause", archived: "Archive" };
 const NEW = { name: "", when: "", state: "draft", score_modifier: 0, priority: 0 };
+// What is wrong where somebody else was faster.
+const VERSIONS = ["version", "change.rule.version"];
 // What of a proposal has another name here. Of one that there is already, the id of a new rule is what is wrong.
-const INPUTS = { reason: "why", rule_id: "id", version: "id", "change.rule.reason.text": "reason" };
+const INPUTS = { reason: "why", rule_id: "id", "change.rule_id": "id", version: "id", "change.rule.version": "id", "change.rule.reason.text": "reason" };
 const LINE = /(?:^|; )rule (\S+) version (\d+), (.*?)(?=; rule \S+ version \d+, |$)/gs;
 
 const byId = id => document.getElementById(id);
@@ -193,6 +197,22 @@ export function openRule(id, { refresh, days, figures }) {
     }))));
   }
 
+  let lastHits = "";
+
+  // The events of lately that it hit last, also while it was in shadow.
+  async function showHits() {
+    const range = await days();
+    if (!range) return;
+    const { items } = await ask(`/v1/decisions?limit=${LAST_HITS}&rule=${encodeURIComponent(id)}&from=${range.from}&to=${range.to}`);
+    const text = JSON.stringify(items);
+    if (text === lastHits) return;
+    lastHits = text;
+    byId("last-hits").hidden = !items.length;
+    byId("last-hits").replaceChildren(table(["Time, UTC", "Event", "Amount", "Decision", "Score", "Label"], items.map(hit => html("tr", {},
+      html("td", {}, when(hit.occurred_at)), html("td", {}, html("a", { href: placeOf("event", hit.event_id) }, hit.event_id)), html("td", { class: "number" }, money(hit.amount_minor, hit.currency)),
+      html("td", {}, html("b", { class: `word ${hit.decision}` }, hit.decision)), html("td", { class: "number" }, hit.score === null ? "–" : String(hit.score)), turnedOut(hit.label))), [2, 4]));
+  }
+
   // What is recorded with each match: the value of each name in the condition.
   function showEvidence() {
     const used = new Set(fields.when.value.match(/[\w.]+/g) ?? []);
@@ -201,20 +221,22 @@ export function openRule(id, { refresh, days, figures }) {
   }
 
   function showFigures() {
-    if (!rule || !figures()) return;
-    const { hits = alters(rule) ? 0 : null, flagging, currency } = figures().get(rule.id) ?? {};
+    const known = rule && figures(rule);
+    if (!known) return;
+    const { hits, flagging, currency } = known;
     const inMoney = minor => money(minor, currency);
     byId("lately").hidden = false;
-    days().then(range => setText(byId("lately-about"), range ? `${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}, all its versions, by what is known by now.` : ""), () => {});
+    days().then(range => setText(byId("lately-about"), range ? `${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}, all its versions, by what is known by now.${stateOf(rule) === "shadow" ? " In shadow: what it would have come to." : ""}` : ""), () => {});
     const figure = (figure, text) => (figure ? (figure.point === undefined ? "not known" : text(figure.point)) : "–");
     const between = (figure, text) => (figure?.lower === undefined ? "" : `${text(figure.lower)} to ${text(figure.upper)}`);
     tiles(byId("lately-figures"), [
-      ["Hits", hits === null ? "–" : count(hits), flagging ? `${count(flagging.flagged)} of them judged, ${count(flagging.caught)} bad` : hits === null ? "counted here while it is active or rolled out; try it on the past" : ""],
+      ["Hits", hits === null ? "–" : count(hits), flagging ? `${count(flagging.flagged)} of them judged, ${count(flagging.caught)} bad` : hits === null ? "counted here while it is asked; try it on the past" : ""],
       ["Precision", figure(flagging?.precision, percent), between(flagging?.precision, percent)],
       ["Recall", figure(flagging?.recall, percent), between(flagging?.recall, percent)],
       ["Money stopped", figure(flagging?.money_stopped_minor, inMoney), between(flagging?.money_stopped_minor, inMoney)],
       ["Wrongly stopped", figure(flagging?.money_wrongly_stopped_minor, inMoney), between(flagging?.money_wrongly_stopped_minor, inMoney)],
     ]);
+    showHits().catch(error => console.error(error)); // without them the figures stand alone
   }
 
   // Its versions, from the changes that two people made and, for whom it is open, the audit of all others.
@@ -265,9 +287,10 @@ export function openRule(id, { refresh, days, figures }) {
   // What was written stays. Where somebody else was faster, what they made of the rule is asked for, too.
   async function refused(error, wantedId) {
     const { field } = error;
-    const text = field !== "version" ? refusal(error) : rule ? "Not saved: somebody else has changed the rule meanwhile. What you wrote is still here." : `There is a rule ${wantedId} already`;
+    const isStale = VERSIONS.includes(field);
+    const text = !isStale ? refusal(error) : rule ? "Not saved: somebody else has changed the rule meanwhile. What you wrote is still here." : `There is a rule ${wantedId} already`;
     say(byId("rule-said"), sayAt(form, INPUTS[field] ?? field, text) ? "" : text, true);
-    if (field === "version" && rule) await refresh().catch(() => {}); // it is asked for again anyway
+    if (isStale && rule) await refresh().catch(() => {}); // it is asked for again anyway
   }
 
   form.addEventListener("input", ({ target }) => target.id === "name-text" ? showNames() : written());

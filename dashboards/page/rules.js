@@ -22,7 +22,7 @@ const asked = { rule: address().get("rule"), list: address().get("list"), isNew:
 const listed = !asked.rule && !asked.isNew && !asked.lists;
 let rules = [];
 let opened = null; // what shows one rule
-let figures = null; // rule -> what came of its hits lately; null as long as that is not known
+let figures = null; // rule -> what came of its hits lately, or in shadow would have; null as long as that is not known
 
 // What of the changes is of what is shown here.
 function isHere({ what }) {
@@ -38,7 +38,7 @@ async function refresh() {
   else if (asked.list) await showList(asked.list, refresh);
   else if (asked.lists) await showLists();
   else {
-    opened ??= openRule(asked.rule, { refresh, days: lately, figures: () => figures });
+    opened ??= openRule(asked.rule, { refresh, days: lately, figures: rule => figures && { hits: isAsked(rule) ? 0 : null, ...figuresOf(rule) } });
     await opened.show(rules, changes);
     asked.rule ??= address().get("rule"); // a new one has a name now
   }
@@ -67,9 +67,10 @@ async function showFigures() {
   isCounting = true;
   try {
     const range = await lately();
-    const { rules: found, currency, other_currency: others } = range ? await ask(`/v1/monitor/performance?from=${range.from}&to=${range.to}`) : { rules: [] };
-    figures = new Map(found.map(rule => [rule.name, { ...rule, currency }]));
-    setText(byId("figures-of"), range ? `Hits, and what is known of them, from ${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}. Rules in shadow are not among them: try those on the past.${others ? ` Money is in ${currency}; ${leftOut(others)}.` : ""}` : "Nothing was decided yet: there are no hits.");
+    const { currency, other_currency: others, ...hits } = range ? await ask(`/v1/monitor/performance?from=${range.from}&to=${range.to}`) : { rules: [], rules_in_shadow: [] };
+    const byName = found => new Map(found.map(rule => [rule.name, { ...rule, currency }]));
+    figures = { counting: byName(hits.rules), shadow: byName(hits.rules_in_shadow) };
+    setText(byId("figures-of"), range ? `Hits, and what is known of them, from ${dayName(dayNumber(range.from))} to ${dayName(dayNumber(range.to))}. Those of a rule in shadow changed nothing.${others ? ` Money is in ${currency}; ${leftOut(others)}.` : ""}` : "Nothing was decided yet: there are no hits.");
   } catch (error) {
     setText(byId("figures-of"), `How rules did is not known: ${refusal(error)}`);
   }
@@ -77,6 +78,10 @@ async function showFigures() {
   if (listed) showRules();
   opened?.showFigures();
 }
+
+// What came of its hits, those in shadow where it is there.
+const figuresOf = rule => figures?.[stateOf(rule) === "shadow" ? "shadow" : "counting"].get(rule.id);
+const isAsked = rule => alters(rule) || stateOf(rule) === "shadow";
 
 function isShown(rule) {
   const [state, text] = [address().get("state"), (address().get("text") ?? "").toLowerCase()];
@@ -95,7 +100,7 @@ function showRules() {
   byId("nothing").hidden = shown.length > 0;
   byId("rules").hidden = shown.length === 0;
   showFilters();
-  const text = JSON.stringify([shown, figures && [...figures]]);
+  const text = JSON.stringify([shown, shown.map(figuresOf)]);
   if (text === drawn) return;
   drawn = text;
   const focused = document.activeElement?.closest?.("#rules a")?.getAttribute("href");
@@ -104,7 +109,7 @@ function showRules() {
 }
 
 function row(rule) {
-  const known = figures?.get(rule.id);
+  const known = figuresOf(rule);
   const state = stateOf(rule);
   return html("tr", { class: state === "archived" ? "gone" : null },
     html("td", { class: "rule-name" }, html("a", { href: `?rule=${rule.id}` }, rule.id), html("small", {}, rule.name)),
@@ -113,7 +118,7 @@ function row(rule) {
     html("td", { class: "number wide" }, rule.score_modifier ? signed(rule.score_modifier) : "–"),
     html("td", { class: "number wide" }, String(rule.priority)),
     html("td", { class: "wide" }, `${rule.version}, `, html("span", { class: "soft" }, rule.author)),
-    html("td", { class: "number" }, known ? count(known.hits) : figures && alters(rule) ? "0" : "–"),
+    html("td", { class: "number" }, known ? count(known.hits) : figures && isAsked(rule) ? "0" : "–"),
     html("td", { class: "number" }, known ? short(known.flagging.precision, percent) : "–"),
     html("td", { class: "number wide" }, known ? short(known.flagging.money_stopped_minor, minor => money(minor, known.currency)) : "–"));
 }

@@ -2,17 +2,18 @@
 
 import { refusal, say, send } from "./desk.js";
 import { html, sayAt, setText } from "./dom.js";
+import { instant } from "./format.js";
 import { isAlone, tell } from "./proposals.js";
 
-// What of an experiment has another name here, or is about several fields.
-const INPUTS = { version: "challenger", role: "challenger", guardrails: "approval_rate_change" };
+// What of an experiment is about several fields.
+const INPUTS = { guardrails: "approval_rate_change" };
 
 const byId = id => document.getElementById(id);
 const form = byId("start");
 const { elements: fields } = form;
 const begin = form.querySelector("button.primary");
 
-// `started` is told the name of what runs now, or waits.
+// `started` is called once it runs, or waits.
 export function createStart(started) {
   let drawn = "";
   let champion = null;
@@ -33,7 +34,7 @@ export function createStart(started) {
     const { name, challenger, share_percent: percent, planned_end: end, reason } = fields;
     return {
       name: name.value.trim(), champion: champion.version, challenger: Number(challenger.value), share_percent: decides() ? Number(percent.value) : 0,
-      guardrails: guardrails(), planned_end: end.value ? new Date(`${end.value}Z`).toISOString() : undefined, reason: reason.value.trim(),
+      guardrails: guardrails(), planned_end: instant(end.value), reason: reason.value.trim(),
     };
   }
 
@@ -74,11 +75,11 @@ export function createStart(started) {
   for (const kind of ["input", "change"]) form.addEventListener(kind, written);
   form.addEventListener("submit", async event => {
     event.preventDefault();
-    const wanted = draft();
     begin.disabled = true;
     sayAt(form);
     say(byId("start-said"), "");
     try {
+      const wanted = draft();
       const answer = await send("/v1/experiments", wanted);
       form.reset();
       written();

@@ -8,9 +8,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use ingest::{Currency, Timestamp, with_causes};
-use monitor::questions::NewestDecision;
+use monitor::questions::{NewestDecision, Wanted};
 use monitor::{Days, Warehouse, questions};
+use scoring::Verdict;
 use scoring::api::{InPath, Page, Problem};
+use scoring::rules::RuleId;
 use serde::Serialize;
 
 /// What the live page is made of.
@@ -109,6 +111,9 @@ async fn answered(live: &Live, question: &str, days: Days) -> Result<Option<Resp
     }))
 }
 
+/// The parameters of a list.
+const LISTED: [&str; 4] = ["from", "to", "limit", "cursor"];
+
 /// How many rows a page has without a `limit`, and with one at most.
 const USUAL: u16 = 50;
 const MOST: u16 = 500;
@@ -124,7 +129,11 @@ pub(crate) struct Listed {
 impl Listed {
     /// As `from`, `to`, `limit` and `cursor` say.
     pub(crate) fn asked(query: Queried) -> Result<Self, Problem> {
-        let parameters = parameters(query, &["from", "to", "limit", "cursor"])?;
+        Self::of(parameters(query, &LISTED)?)
+    }
+
+    /// As those of some parameters say that are its own; the others are somebody else's.
+    fn of(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
         let days = days(&parameters)?;
         let (mut before, mut limit) = (None, USUAL);
         for (name, value) in parameters {
@@ -169,6 +178,8 @@ impl Listed {
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("from" = Option<String>, Query, format = Date, description = "the first day, as 2018-08-01"),
         ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
+        ("decision" = inline(Option<Verdict>), Query, description = "those that came to this"),
+        ("rule" = Option<String>, Query, description = "those that this rule hit, also while it was in shadow", pattern = "^[A-Za-z0-9_-]{1,64}$"),
     ),
     responses(
         (status = 200, description = "decisions, the newest first", body = Page<serde_json::Value>),
@@ -176,9 +187,32 @@ impl Listed {
     )
 )]
 pub(crate) async fn newest(State(live): State<Live>, query: Queried) -> Result<Json<Page<NewestDecision>>, Problem> {
-    let listed = Listed::asked(query)?;
-    let found = questions::newest(&*live.warehouse, listed.days, listed.before, listed.rows()).await.map_err(unanswered)?;
-    Ok(Json(listed.page(found, |decision| decision.log_position)))
+    let parameters = parameters(query, &["from", "to", "limit", "cursor", "decision", "rule"])?;
+    let wanted = wanted(&parameters)?;
+    let listed = Listed::of(parameters)?;
+    let found = questions::newest(&*live.warehouse, listed.days, wanted, listed.before, listed.rows()).await;
+    Ok(Json(listed.page(found.map_err(unanswered)?, |decision| decision.log_position)))
+}
+
+/// Which decisions, as `decision` and `rule` say.
+fn wanted(parameters: &[(String, String)]) -> Result<Wanted, Problem> {
+    let mut wanted = Wanted::default();
+    for (name, value) in parameters {
+        match name.as_str() {
+            "decision" => {
+                let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.name() == value);
+                let words = Verdict::ALL.map(Verdict::name).join(", ");
+                let wrong = || Problem::parameter("decision", format!("`decision` is one of {words}, not `{value}`"));
+                wanted.verdict = Some(verdict.ok_or_else(wrong)?);
+            }
+            "rule" => {
+                let rule = RuleId::try_from(value.clone()).map_err(|wrong| Problem::parameter("rule", wrong))?;
+                wanted.rule = Some(rule);
+            }
+            _ => {}
+        }
+    }
+    Ok(wanted)
 }
 
 /// What went wrong is said to the caller, why to the log: causes name files and columns.

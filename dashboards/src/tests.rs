@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use ingest::Currency;
 use ingest::log::Position;
+use monitor::questions::Wanted;
 use monitor::warehouse::{Answer, RecordBatch};
 use monitor::{Days, Error, Monitoring, Projected, Question, Slot, Warehouse, Watch};
-use scoring::{FileRegistry, Pipeline};
+use scoring::rules::RuleId;
+use scoring::{FileRegistry, Pipeline, Verdict};
 use serde_json::Value;
 
 use crate::Sources;
@@ -249,11 +251,14 @@ async fn what_the_desk_draws_is_asked_of_the_warehouse() {
         before,
         limit,
     };
+    let newest = |wanted, before, limit| Question::Newest { days: Days::ALL, wanted, before, limit };
     check("/v1/monitor/alerts?from=2018-08-01", Question::Alerts(Days::between(day("2018-08-01"), None)), "[]").await;
     check("/v1/entities/customer/c%2F1", entity("c/1", Days::ALL, u64::MAX, 51), nothing).await;
     check("/v1/entities/customer/7?limit=5&to=2018-08-01&cursor=12", entity("7", until, 12, 6), nothing).await;
-    check("/v1/decisions", Question::Newest { days: Days::ALL, before: u64::MAX, limit: 51 }, nothing).await;
-    check("/v1/decisions?cursor=0&limit=500", Question::Newest { days: Days::ALL, before: 0, limit: 501 }, nothing).await;
+    check("/v1/decisions", newest(Wanted::default(), u64::MAX, 51), nothing).await;
+    check("/v1/decisions?cursor=0&limit=500", newest(Wanted::default(), 0, 501), nothing).await;
+    let wanted = Wanted { verdict: Some(Verdict::Decline), rule: RuleId::new("large") };
+    check("/v1/decisions?rule=large&decision=decline", newest(wanted, u64::MAX, 51), nothing).await;
     let warehouse = Arc::new(Asked::default());
     let wrong = get(&warehouse, "/v1/entities/card/7").await;
     assert_eq!(wrong.json()["detail"], "there is no entity `card` in the pipeline file; there are customer, terminal");
@@ -266,8 +271,22 @@ async fn what_the_desk_draws_is_asked_of_the_warehouse() {
             assert_eq!((reply.status, &reply.json()["field"]), (400, &field.into()), "{path} {query}");
         }
         let unknown = get(&warehouse, &format!("{path}?page=2")).await.json()["detail"].clone();
-        assert_eq!(unknown, "there is no parameter `page`; there are `from`, `to`, `limit` and `cursor`");
+        let known = if path == "/v1/decisions" { "`limit`, `cursor`, `decision` and `rule`" } else { "`limit` and `cursor`" };
+        assert_eq!(unknown, format!("there is no parameter `page`; there are `from`, `to`, {known}"));
     }
+    let check = async |query: &str, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/decisions?{query}")).await;
+        let field = query.split('=').next().unwrap();
+        assert_eq!(
+            (reply.status, &reply.json()["field"], &reply.json()["detail"]),
+            (400, &field.into(), &detail.into()),
+            "{query}"
+        );
+    };
+    check("decision=maybe", "`decision` is one of approve, challenge, review, decline, not `maybe`").await;
+    check("decision=", "`decision` is one of approve, challenge, review, decline, not ``").await;
+    check("rule=a%20b", "rule id `a b` is not of 1 to 64 letters, digits, underscores and hyphens").await;
+    check("rule=a&rule=b", "`rule` is there twice: say it once").await;
     assert!(warehouse.questions.lock().unwrap().is_empty());
 }
 

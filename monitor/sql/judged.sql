@@ -21,6 +21,7 @@ SELECT
     decisions.review_threshold AS review_threshold,
     decisions.decline_threshold AS decline_threshold,
     decisions.rules_hit AS rules_hit,
+    decisions.rules_watched AS rules_watched,
     known.bad AS bad,
     known.loss_minor AS loss_minor
 FROM decisions

@@ -1,8 +1,11 @@
--- Which decisions were made last, of those before a position of the log, and what is known of their events by now?
+-- Which decisions were made last, of those before a position of the log, and what is known of their events by now? Only those that came
+-- to something, or that a rule hit, where that is asked for.
 WITH newest AS (
     SELECT *
     FROM decisions
     WHERE day BETWEEN $first AND $last AND log_position < $before
+        AND ($verdict = '' OR decision = $verdict)
+        AND ($rule = '' OR array_has(rules_hit, $rule) OR array_has(rules_watched, $rule))
     ORDER BY log_position DESC
     LIMIT $limit
 ),

@@ -8,6 +8,7 @@ use ingest::log::{Position, Record, Topic};
 use ingest::{Amount, Currency, Event, EventId, Label, LabelSource, Outcome, Schema, Timestamp, Value};
 use scoring::alerts::{Alert, AlertId, Did, Hit, Raise, Severity, Stage, Step};
 use scoring::engine::ShadowScores;
+use scoring::rules::{Outcome as RuleOutcome, Points, RuleHit, RuleId};
 use scoring::{
     Control, Decision, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Role, Thresholds, TimingsUs, Verdict,
 };
@@ -82,6 +83,20 @@ pub(crate) fn decision(position: u64, event_position: u64, event_id: &str, occur
 
 pub(crate) fn decided(position: u64, decision: &Decision) -> Record {
     record(position, Topic::Decision, &decision.encode())
+}
+
+/// What became of a rule, without an action of its own.
+pub(crate) fn rule_hit(rule: &str, outcome: RuleOutcome, shadow: bool) -> RuleHit {
+    RuleHit {
+        rule_id: RuleId::new(rule).unwrap(),
+        version: 1,
+        outcome,
+        shadow,
+        action: None,
+        score_modifier: Points::default(),
+        reason: None,
+        evidence: Vec::new(),
+    }
 }
 
 pub(crate) fn sample(event_position: u64, event_id: &str, occurred_at: &str) -> Decision {

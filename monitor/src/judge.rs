@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ingest::{Currency, Duration, Timestamp, with_causes};
 use scoring::Registry;
+use serde::{Deserialize, Serialize};
 
 use crate::drift::window_start;
 use crate::error::Error;
@@ -120,16 +121,20 @@ impl Judge {
         found.written.write(&*self.warehouse, &self.model, &found.weeks, &self.monitoring.performance.concept)
     }
 
-    /// Whether it is [written down](Judge::keep_asked) that a training was asked for since a version is champion.
+    /// Whether it is [written down](Judge::keep_asked) that a training was asked for because of a version since then, when it became
+    /// champion: what was asked for in an earlier reign says nothing of this one.
     ///
     /// # Errors
     /// When the warehouse does not answer.
-    pub async fn was_asked(&self, champion: u32) -> Result<bool, Error> {
+    pub async fn was_asked(&self, champion: u32, since: Timestamp) -> Result<bool, Error> {
         let series = self.asked_for(champion);
-        Ok(read::<MetricPoint>(&*self.warehouse, Days::ALL).await?.iter().any(|filed| filed.series == series))
+        let asked_at = |point: &MetricPoint| serde_json::from_str(&point.detail).map(|Asked { at, .. }| at);
+        let points = read::<MetricPoint>(&*self.warehouse, Days::ALL).await?;
+        let mut asked = points.iter().filter(|filed| filed.series == series);
+        Ok(asked.any(|filed| asked_at(&filed.point).is_ok_and(|at| at >= since)))
     }
 
-    /// Writes down that a training was asked for, since a champion is not what it was: that is so once a champion, whenever the program
+    /// Writes down that a training was asked for, since a champion is not what it was: that is so once a reign, whenever the program
     /// was started. Blocks on the warehouse.
     ///
     /// # Errors
@@ -147,7 +152,7 @@ impl Judge {
             bad: 0,
             maturity: None,
             estimated: false,
-            detail: serde_json::json!({"reason": reason, "at": at}).to_string(),
+            detail: serde_json::to_string(&Asked { reason: reason.to_owned(), at }).expect("text is always JSON"),
         };
         write(&*self.warehouse, &self.asked_for(champion), Window::Week, window_start(Window::Week, at), &[point])
     }
@@ -156,6 +161,13 @@ impl Judge {
     fn asked_for(&self, champion: u32) -> String {
         format!("retraining {} {champion}", self.model)
     }
+}
+
+/// What is written down of a training that was asked for.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    reason: String,
+    at: Timestamp,
 }
 
 #[cfg(test)]
@@ -175,12 +187,16 @@ mod tests {
             currency: Currency::default(),
             monitoring: Monitoring::default(),
         };
-        let (judge, at) = (open(), "2026-11-28T12:00:00Z".parse().unwrap());
-        assert!(!judge.was_asked(7).await.unwrap());
+        let (judge, at): (Judge, Timestamp) = (open(), "2026-11-28T12:00:00Z".parse().unwrap());
+        assert!(!judge.was_asked(7, Timestamp::MIN).await.unwrap());
         judge.keep_asked(7, at, "AUC 0.5 is below 0.6").unwrap();
         drop(judge);
         let judge = open();
-        assert!(judge.was_asked(7).await.unwrap());
-        assert!(!judge.was_asked(8).await.unwrap(), "another champion, another training");
+        assert!(judge.was_asked(7, at).await.unwrap());
+        assert!(!judge.was_asked(8, Timestamp::MIN).await.unwrap(), "another champion, another training");
+        let again = at + Duration::seconds(1);
+        assert!(!judge.was_asked(7, again).await.unwrap(), "it is champion again, and nobody has asked since");
+        judge.keep_asked(7, again, "AUC 0.5 is below 0.6").unwrap();
+        assert!(judge.was_asked(7, again).await.unwrap());
     }
 }

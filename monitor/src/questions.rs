@@ -11,6 +11,8 @@ use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::json::writer::{JsonArray, WriterBuilder};
 use ingest::{Currency, EventId, Timestamp};
+use scoring::Verdict;
+use scoring::rules::RuleId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -76,6 +78,8 @@ pub enum Question {
     Newest {
         /// Of which days.
         days: Days,
+        /// Which of them.
+        wanted: Wanted,
         /// Of those before this position of the log.
         before: u64,
         /// At most how many.
@@ -413,14 +417,24 @@ pub struct NewestDecision {
     pub label: Option<String>,
 }
 
+/// Which decisions are looked for; by default all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those that came to this.
+    pub verdict: Option<Verdict>,
+    /// Those that this rule hit, also where it was in shadow.
+    pub rule: Option<RuleId>,
+}
+
 /// Which decisions were made last, of those before a position of the log (or of all)? The last one in the log first.
 pub async fn newest(
     warehouse: &dyn Warehouse,
     days: Days,
+    wanted: Wanted,
     before: Option<u64>,
     limit: u32,
 ) -> Result<Vec<NewestDecision>, Error> {
-    ask(warehouse, Question::Newest { days, before: before.unwrap_or(u64::MAX), limit }).await
+    ask(warehouse, Question::Newest { days, wanted, before: before.unwrap_or(u64::MAX), limit }).await
 }
 
 /// A decision with everything that is known of it.

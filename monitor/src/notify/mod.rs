@@ -1,5 +1,5 @@
 //! What people and other programs are told: drift, guardrails, verdicts, alerts, trainings, a warehouse that is gone. Who notices it calls
-//! [`Notifier::tell`] and goes on; each sink has a queue on the disk and a thread that empties it. What was told is delivered at least
+//! [`Notifier::try_tell`] and goes on; each sink has a queue on the disk and a thread that empties it. What was told is delivered at least
 //! once, also over a restart, and carries an id by which a receiver takes it once.
 
 mod config;
@@ -81,12 +81,19 @@ impl Notifier {
         Ok(Self { senders: senders.collect::<Result<_, _>>()? })
     }
 
-    /// Tells every sink that wants to know. What a queue does not take is counted and written into the program's own messages, whole: it
-    /// is never lost in silence. What was told before, by its id, is not told again.
+    /// Tells every sink that wants to know; whether the queues of all of them have taken it. Whoever hears that they have not tells it
+    /// again later: those that have it take it once, by its id. What a queue does not take is counted and written into the program's own
+    /// messages, whole: it is never lost in silence.
+    #[must_use]
+    pub fn try_tell(&self, notification: &Notification) -> bool {
+        // One that refuses keeps it from no other.
+        let refusing = self.senders.iter().filter(|sender| !sender.tell(notification)).count();
+        refusing == 0
+    }
+
+    /// As [`Notifier::try_tell`], for what nobody would tell again.
     pub fn tell(&self, notification: &Notification) {
-        for sender in &self.senders {
-            sender.tell(notification);
-        }
+        let _ = self.try_tell(notification);
     }
 
     /// Tells nobody more. What was told last is tried for some seconds, and a try that is under way is waited for; whatever is not delivered

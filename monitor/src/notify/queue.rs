@@ -57,7 +57,8 @@ impl Queue {
             Err(TryLockError::Error(source)) => return Err(io("lock", path)(source)),
         }
         let mut file = File::options().create(true).read(true).append(true).open(path).map_err(io("open", path))?;
-        sync_folder_of(path)?;
+        // Else what was said to be on the disk could be gone after a power cut.
+        path.parent().map_or(Ok(()), ingest::sync_folder).map_err(io("write", path))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io("read", path))?;
         // What was cut off was never acknowledged to anybody.
@@ -126,23 +127,14 @@ impl Queue {
 
     /// Writes only what still matters, beside the file and then in its place.
     fn rewrite(&mut self) -> Result<(), Error> {
-        let new = self.path.with_extension("new");
         let done = self.done.iter().map(|id| bytes(&Line::Done(id.clone())));
         let waiting = self.waiting.iter().map(|waiting| bytes(&Line::Put(Box::new(waiting.clone()))));
         let text: Vec<u8> = done.chain(waiting).flatten().collect();
-        let mut file = File::create(&new).map_err(io("create", &new))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(io("write", &new))?;
-        std::fs::rename(&new, &self.path).map_err(io("write", &self.path))?;
-        sync_folder_of(&self.path)?;
+        ingest::replace_file(&self.path, &text).map_err(io("write", &self.path))?;
         self.file = File::options().append(true).open(&self.path).map_err(io("open", &self.path))?;
         self.lines = self.done.len() + self.waiting.len();
         Ok(())
     }
-}
-
-/// Else what was said to be on the disk could be gone after a power cut.
-fn sync_folder_of(path: &Path) -> Result<(), Error> {
-    path.parent().map_or(Ok(()), ingest::sync_folder).map_err(io("write", path))
 }
 
 fn bytes(line: &Line) -> Vec<u8> {

@@ -95,10 +95,10 @@ impl Sender {
         Ok(Self { filter, shared, thread })
     }
 
-    /// Takes it, when it is wanted; it is on the disk when this returns.
-    pub(super) fn tell(&self, notification: &Notification) {
+    /// Takes it, when it is wanted; it is on the disk when this returns. `false` when it is wanted and was not taken.
+    pub(super) fn tell(&self, notification: &Notification) -> bool {
         if !self.filter.takes(notification) {
-            return;
+            return true;
         }
         let now = self.shared.clock.now();
         let mut state = self.shared.state();
@@ -106,6 +106,7 @@ impl Sender {
             Ok(_) => {
                 self.shared.figures().waiting = state.queue.waiting().len() as u64;
                 self.shared.changed.notify_one();
+                true
             }
             Err(error) => {
                 let mut figures = self.shared.figures();
@@ -113,6 +114,7 @@ impl Sender {
                 let (sink, reason) = (&figures.sink, with_causes(&error));
                 let text = serde_json::to_string(notification).expect("text and numbers are always JSON");
                 tracing::error!(sink, reason, notification = text, "a notification was not taken");
+                false
             }
         }
     }
@@ -253,16 +255,42 @@ fn lot(id: &str, tries: u32) -> f64 {
 mod tests {
     use ingest::{ManualClock, Timestamp};
 
+    use super::super::Notifier;
     use super::super::config::SinkConfig;
+    use super::super::notification::{Severity, What};
     use super::*;
+
+    fn start(folder: &Path, name: &str, more: &str) -> Sender {
+        let config: SinkConfig = toml::from_str(&format!("name = \"{name}\"\nurl = \"file://{name}.jsonl\"\n{more}")).unwrap();
+        let sink = Sink::all(&[config], folder, |_| None).unwrap().remove(0);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
+        Sender::start(sink, &folder.join("notify"), clock).unwrap()
+    }
+
+    #[test]
+    fn it_is_told_when_every_sink_that_wants_it_has_taken_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [full, other] = ["full", "other"].map(|name| start(folder.path(), name, ""));
+        full.shared.state().queue = Queue::open(&folder.path().join("notify/no_room.jsonl"), 0).unwrap();
+        let notifier = Notifier { senders: vec![full, other] };
+        let what = What::WarehouseBack { failures: 2 };
+        let told = Notification::new(Timestamp::from_micros(0), Severity::Low, "p", what);
+        assert!(!notifier.try_tell(&told));
+        let kept = std::fs::read_to_string(folder.path().join("notify/other.jsonl")).unwrap();
+        assert!(kept.contains(&told.id), "one that refuses keeps it from no other: {kept}");
+        assert_eq!(notifier.figures().iter().map(|figures| figures.refused).collect::<Vec<_>>(), [1, 0]);
+        notifier.senders[0].shared.state().queue = Queue::open(&folder.path().join("notify/room.jsonl"), 1).unwrap();
+        assert!(notifier.try_tell(&told), "there is room, and the other one has it");
+
+        let unconcerned = start(folder.path(), "unconcerned", "kinds = [\"alert\"]");
+        unconcerned.shared.state().queue = Queue::open(&folder.path().join("notify/neither.jsonl"), 0).unwrap();
+        assert!(Notifier { senders: vec![unconcerned] }.try_tell(&told), "it does not want to know");
+    }
 
     #[test]
     fn who_looks_at_figures_waits_for_no_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let config: SinkConfig = toml::from_str("name = \"told\"\nurl = \"file://told.jsonl\"").unwrap();
-        let sink = Sink::all(&[config], folder.path(), |_| None).unwrap().remove(0);
-        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
-        let sender = Sender::start(sink, &folder.path().join("notify"), clock).unwrap();
+        let sender = start(folder.path(), "told", "");
         // As while a notification is brought to the disk.
         let held = sender.shared.state();
         let (say, said) = std::sync::mpsc::channel();

@@ -363,7 +363,7 @@ fn what_was_told_while_the_receiver_was_gone_arrives_after_a_restart() {
     drop(listener);
     let notifier = start(sink(&url, folder.path()), folder.path());
     let told: Vec<Notification> = ["one", "two", "three"].map(drift).into();
-    told.iter().for_each(|each| notifier.tell(each));
+    assert!(told.iter().all(|each| notifier.try_tell(each)));
     let figures = until(&notifier, "failures", |figures| figures.failures >= 3);
     assert_eq!((figures.waiting, figures.delivered), (3, 0));
     assert!(figures.failed.is_some_and(|reason| reason.starts_with("the receiver cannot be reached")));

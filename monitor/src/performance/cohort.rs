@@ -59,7 +59,8 @@ pub struct RuleCohort {
     pub name: String,
     /// How many decisions it had a say in.
     pub hits: u64,
-    /// Of its hits and of all else that is judged since then. Its recall is the share of bad events that were hits.
+    /// Of its hits and of all else that is judged since then. Its recall is the share of bad events that were hits, of those that it did
+    /// not hit in its other state: in shadow, or out of it.
     pub flagging: Flagging,
     /// Hits for each bad one among them.
     pub alerts_per_bad: Figure,
@@ -109,12 +110,20 @@ pub(super) fn cohort(name: String, rows: &Rows, some: &[usize], how: &How<'_>) -
     })
 }
 
-/// `begun` is where in the log its first version lies, where that is known.
-pub(super) fn rule(name: &str, rows: &Rows, hits: &[usize], begun: Option<i64>, how: &How<'_>) -> Result<RuleCohort, Error> {
+/// `hits` are its hits of one kind, `others` those of the other: in shadow and not. What is among the others is no miss. `begun` is where in
+/// the log its first version lies, where that is known.
+pub(super) fn rule(
+    name: &str,
+    rows: &Rows,
+    [hits, others]: [&[usize]; 2],
+    begun: Option<i64>,
+    how: &How<'_>,
+) -> Result<RuleCohort, Error> {
     // An event that came just before the rule may have been decided just after it, and with it.
     let first_hit = hits.first().map(|&row| rows.position[row]);
     let from = begun.map_or(i64::MIN, |begun| first_hit.map_or(begun, |hit| hit.min(begun)));
-    let is_judged = |row: &usize| rows.position[*row] >= from && rows.outcome[*row].is_bad().is_some();
+    let is_judged =
+        |row: &usize| rows.position[*row] >= from && rows.outcome[*row].is_bad().is_some() && others.binary_search(row).is_err();
     let judged: Vec<usize> = (0..rows.len()).filter(is_judged).collect();
     let flagging = flagging(rows, &judged, |row| hits.binary_search(&row).is_ok(), &affordable(how.settings, rows.len()))?;
     let (hits, alerts_per_bad) = (hits.len() as u64, flagging.alerts_per_bad());

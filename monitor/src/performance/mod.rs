@@ -139,6 +139,8 @@ pub struct Performance {
     pub segments: Vec<SegmentCohorts>,
     /// By rule that had a say, each from its first version on.
     pub rules: Vec<RuleCohort>,
+    /// By rule that hit something while it was in shadow, where it changed nothing: what it would have come to.
+    pub rules_in_shadow: Vec<RuleCohort>,
     /// What probabilities came to, by version and week.
     pub concept: Vec<concept::Week>,
 }
@@ -194,6 +196,13 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
     for (name, values) in request.segments.iter().zip(&attributes) {
         segments.push(SegmentCohorts { name: name.clone(), values: cohorts(by_value(values))? });
     }
+    let by_rule = |hits: &BTreeMap<String, Vec<usize>>, others: &BTreeMap<String, Vec<usize>>| {
+        let of = |(name, hits): (&String, &Vec<usize>)| {
+            let others = others.get(name).map_or(&[] as &[usize], Vec::as_slice);
+            rule(name, &rows, [hits, others], begun.get(name).copied(), &how)
+        };
+        hits.iter().map(of).collect::<Result<Vec<_>, _>>()
+    };
     Ok(Performance {
         as_of,
         currency: request.currency,
@@ -204,9 +213,8 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
         days: cohorts(groups(&all, |row| Some((rows.occurred_at[row].day(), rows.occurred_at[row].date()))))?,
         versions: cohorts(groups(&all, |row| rows.version[row].map(|version| (i64::from(version), version.to_string()))))?,
         segments,
-        rules: (rows.rules.iter())
-            .map(|(name, hits)| rule(name, &rows, hits, begun.get(name).copied(), &how))
-            .collect::<Result<_, _>>()?,
+        rules: by_rule(&rows.rules, &rows.rules_in_shadow)?,
+        rules_in_shadow: by_rule(&rows.rules_in_shadow, &rows.rules)?,
         concept: concept::concept(&rows, &how, &policy.concept, &request.written)?,
     })
 }

@@ -29,6 +29,8 @@ pub(super) struct Rows {
     pub outcome: Vec<Outcome>,
     /// The rows that each rule hit.
     pub rules: BTreeMap<String, Vec<usize>>,
+    /// The rows that each rule hit while it was in shadow.
+    pub rules_in_shadow: BTreeMap<String, Vec<usize>>,
     /// Whether any event moved money of the currency that was asked for.
     pub has_money: bool,
     /// How many events are in other currencies.
@@ -58,7 +60,7 @@ impl Rows {
         let others = columns.texts("other_currency")?;
         let thresholds = [columns.whole("review_threshold")?, columns.whole("decline_threshold")?];
         let labels = columns.flags("bad")?;
-        let rules = columns.lists("rules_hit")?;
+        let [rules, watched] = [columns.lists("rules_hit")?, columns.lists("rules_watched")?];
         for (row, &occurred_at) in times.iter().enumerate() {
             let decision = decisions.value(row);
             let label = known(&labels, row, |row| labels.value(row));
@@ -67,8 +69,10 @@ impl Rows {
             let amount = known(&amounts, row, |row| amounts.value(row)).filter(|_| is_told);
             let loss = known(&losses, row, |row| losses.value(row)).filter(|_| is_told).or(amount);
             let number = self.position.len();
-            for rule in rules.value(row).as_string::<i32>().iter().flatten() {
-                self.rules.entry(rule.to_owned()).or_default().push(number);
+            for (hits, of) in [(&rules, &mut self.rules), (&watched, &mut self.rules_in_shadow)] {
+                for rule in hits.value(row).as_string::<i32>().iter().flatten() {
+                    of.entry(rule.to_owned()).or_default().push(number);
+                }
             }
             self.position.push(positions.value(row));
             self.occurred_at.push(occurred_at);

@@ -1,9 +1,9 @@
 use ingest::log::{Position, Record, Topic};
-use scoring::rules::{Outcome as RuleOutcome, Points, Rule, RuleHit, RuleId};
+use scoring::rules::{Outcome as RuleOutcome, Rule, RuleHit};
 use scoring::{Control, Decision, ModelScore, Thresholds, Verdict};
 
 use super::*;
-use crate::fixture::{Backend, backends, decided, event, event_in, label, label_of, project, record, sample, time};
+use crate::fixture::{Backend, backends, decided, event, event_in, label, label_of, project, record, rule_hit, sample, time};
 use crate::points::{Filed, MetricPoint, read};
 
 /// Scores that rank bad ones higher, though not all: `day` events of each of some days, of which every fifth is bad.
@@ -205,20 +205,39 @@ async fn money_in_another_currency_is_in_no_figure() {
 }
 
 #[tokio::test]
+async fn what_a_rule_in_shadow_would_have_come_to() {
+    let made = |position: u64, id: &str, rules: Vec<RuleHit>, said: &str| {
+        let decision = Decision { rules, ..sample(position, id, "2018-08-01") };
+        let label = label(position + 2, id, said, "2018-08-02");
+        [event(position, id, "2018-08-01", 1_000), decided(position + 1, &decision), label]
+    };
+    let [in_shadow, in_force] = [true, false].map(|shadow| move || rule_hit("large", RuleOutcome::Hit, shadow));
+    let records = [
+        made(0, "a", vec![in_shadow()], "fraud"),
+        made(3, "b", vec![in_shadow(), rule_hit("fast", RuleOutcome::Snoozed, true)], "legit"),
+        made(6, "c", vec![in_force()], "fraud"),
+        made(9, "d", Vec::new(), "fraud"),
+    ]
+    .concat();
+    let found = asked(&filled(&records), &request(None), &Policy::default()).await;
+    let told = |rules: &[RuleCohort]| -> Vec<_> {
+        let of = |rule: &RuleCohort| {
+            let evaluation::Flagging { caught, precision, recall, .. } = rule.flagging;
+            (rule.name.clone(), rule.hits, caught, precision.point(), recall.point())
+        };
+        rules.iter().map(of).collect()
+    };
+    // What it hit in the other state it has not missed.
+    assert_eq!(told(&found.rules_in_shadow), [("large".to_owned(), 2, 1, Some(0.5), Some(0.5))]);
+    assert_eq!(told(&found.rules), [("large".to_owned(), 1, 1, Some(1.0), Some(0.5))]);
+}
+
+#[tokio::test]
 async fn a_rule_is_judged_from_its_first_version_on() {
     let (by, at) = (|| "ada".to_owned(), time("2018-08-01"));
     let text = r#"{"id":"large","version":1,"name":"large","author":"ada","when":"event.amount_minor > 10","state":"active"}"#;
     let large: Rule = serde_json::from_str(text).unwrap();
-    let hit = |id: &str| RuleHit {
-        rule_id: RuleId::new(id).unwrap(),
-        version: 1,
-        outcome: RuleOutcome::Hit,
-        shadow: false,
-        action: None,
-        score_modifier: Points::default(),
-        reason: None,
-        evidence: Vec::new(),
-    };
+    let hit = |id: &str| rule_hit(id, RuleOutcome::Hit, false);
     // Ten bad events. A rule comes after the sixth, and again after the seventh; it and another one hit the last two.
     let mut records: Vec<Record> = Vec::new();
     for number in 0..10 {

@@ -1,10 +1,11 @@
 use ingest::log::Record;
 use scoring::alerts::{Did, Outcome as AlertOutcome};
+use scoring::rules::{Outcome, RuleHit};
 use scoring::{Decision, TimingsUs, Verdict};
 
 use super::*;
 use crate::fixture::{
-    Backend, at_desk, backends, decided, did, event, event_in, label, label_of, opened, project, reason, sample, time,
+    Backend, at_desk, backends, decided, did, event, event_in, label, label_of, opened, project, reason, rule_hit, sample, time,
 };
 
 /// One line of the fixture: an event and what was decided about it.
@@ -175,7 +176,7 @@ async fn money_in_another_currency_is_left_out_and_counted() {
         check(euro(), (15_000, 2), (3_500, 5_500, 1)).await;
         check(yen, (1_800_000, 4), (700_000, 700_000, 2)).await;
         check(Currency::new("USD").unwrap(), (0, 6), (0, 0, 3)).await;
-        let newest = newest(&*warehouse, days("2018-08-01", "2018-08-01"), None, 3).await.unwrap();
+        let newest = newest(&*warehouse, days("2018-08-01", "2018-08-01"), Wanted::default(), None, 3).await.unwrap();
         let told: Vec<_> = newest.iter().map(|row| (row.amount_minor, row.currency.as_deref())).collect();
         assert_eq!(told, [(Some(900_000), Some("JPY")), (Some(900_000), Some("JPY")), (Some(8_000), Some("EUR"))], "{name}");
     }
@@ -187,11 +188,51 @@ async fn newest_first() {
         let expect = r#"
 {"log_position":7,"event_id":"d","occurred_at":"2018-08-01T23:59:59.999999Z","decided_at":"2018-08-01T23:59:59.999999Z","amount_minor":8000,"currency":"EUR","decision":"decline","score":1000,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":40,"label":"legit"}
 {"log_position":5,"event_id":"c","occurred_at":"2018-08-01T12:00:00Z","decided_at":"2018-08-01T12:00:00Z","amount_minor":4000,"currency":"EUR","decision":"review","score":725,"model":"card_fraud","model_version":7,"probability":0.125,"total_us":30,"label":"fraud"}"#;
-        assert_eq!(lines(&newest(&*warehouse, days("2018-08-01", "2018-08-01"), None, 2).await.unwrap()), expect.trim());
+        assert_eq!(
+            lines(&newest(&*warehouse, days("2018-08-01", "2018-08-01"), Wanted::default(), None, 2).await.unwrap()),
+            expect.trim()
+        );
 
-        let ids: Vec<_> =
-            newest(&*warehouse, Days::ALL, None, 3).await.unwrap().into_iter().map(|row| (row.event_id, row.label)).collect();
+        let ids: Vec<_> = newest(&*warehouse, Days::ALL, Wanted::default(), None, 3)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| (row.event_id, row.label))
+            .collect();
         assert_eq!(ids, [("h".to_owned(), None), ("g".to_owned(), None), ("f".to_owned(), Some("default".to_owned()))]);
+    }
+}
+
+#[tokio::test]
+async fn the_newest_that_came_to_something_or_that_a_rule_hit() {
+    const AT: &str = "2018-08-01T10:00:00Z";
+    let made = |position: u64, id: &str, decision: Verdict, rules: Vec<RuleHit>| {
+        let of = sample(position, id, AT);
+        [event(position, id, AT, 100), decided(position + 1, &Decision { decision, rules, ..of })]
+    };
+    let records = [
+        made(0, "a", Verdict::Review, vec![rule_hit("large", Outcome::Hit, false)]),
+        made(2, "b", Verdict::Approve, vec![rule_hit("large", Outcome::Hit, true), rule_hit("fast", Outcome::Snoozed, false)]),
+        made(4, "c", Verdict::Decline, vec![rule_hit("large_one", Outcome::Hit, false)]),
+        made(6, "d", Verdict::Review, Vec::new()),
+    ]
+    .concat();
+    for Backend { warehouse, name, .. } in backends() {
+        warehouse.append(&project(&records)).unwrap();
+        let check = async |verdict: Option<Verdict>, rule: &str, limit: u32, expect: &[&str]| {
+            let wanted = Wanted { verdict, rule: RuleId::new(rule) };
+            let found = newest(&*warehouse, Days::ALL, wanted, None, limit).await.unwrap();
+            let found: Vec<_> = found.iter().map(|row| row.event_id.as_str()).collect();
+            assert_eq!(found, expect, "{name}: {verdict:?} {rule}");
+        };
+        check(None, "", 9, &["d", "c", "b", "a"]).await;
+        check(Some(Verdict::Review), "", 9, &["d", "a"]).await;
+        check(Some(Verdict::Review), "", 1, &["d"]).await;
+        check(None, "large", 9, &["b", "a"]).await;
+        check(Some(Verdict::Review), "large", 9, &["a"]).await;
+        // Who is snoozed is not hit, and no rule has hit everything.
+        check(None, "fast", 9, &[]).await;
+        check(Some(Verdict::Challenge), "", 9, &[]).await;
     }
 }
 
@@ -232,7 +273,7 @@ async fn an_empty_warehouse_gives_empty_answers() {
         assert_eq!(latency(&*warehouse, Days::ALL).await.unwrap(), []);
         assert_eq!(latency_overall(&*warehouse, Days::ALL).await.unwrap(), None);
         assert_eq!(detection(&*warehouse, Days::ALL, euro()).await.unwrap(), []);
-        assert_eq!(newest(&*warehouse, Days::ALL, None, 10).await.unwrap(), []);
+        assert_eq!(newest(&*warehouse, Days::ALL, Wanted::default(), None, 10).await.unwrap(), []);
         assert_eq!(decision(&*warehouse, EventId::new("a").unwrap()).await.unwrap(), None);
     }
 }
@@ -326,7 +367,7 @@ async fn what_lies_before_the_last_row_is_the_rest() {
         let (mut decisions, mut events) = (Vec::new(), Vec::new());
         let (mut last_decision, mut last_event) = (None, None);
         for come in 7..11 {
-            let found = newest(&*warehouse, Days::ALL, last_decision, 2).await.unwrap();
+            let found = newest(&*warehouse, Days::ALL, Wanted::default(), last_decision, 2).await.unwrap();
             last_decision = found.last().map(|row| row.log_position);
             decisions.extend(found.into_iter().map(|row| row.event_id));
             let found = entity(&*warehouse, "card", "card_1", Days::ALL, last_event, 2).await.unwrap();

@@ -201,7 +201,7 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
             one(models::given(&model, version, role, share_percent, (&by, &reason), at))
         }
         ChangeDraft::Rule { rule_id, rule } => {
-            let id = rules::rule_id_of(rule_id)?;
+            let id = rules::rule_id_of(rule_id).map_err(|problem| problem.within("change"))?;
             rule.check(&id).map_err(|problem| problem.within("change.rule"))?;
             Box::new(move |state: &Known| {
                 Ok(vec![Control::Ruled { rules: vec![rules::next(rule, id, by.clone(), state)?], by, at }])
@@ -220,9 +220,12 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
         }
         ChangeDraft::Policy { policy } => one(Control::Governed { policy, by, at }),
     };
+    // What is refused is a part of the change.
     let refused = |error| match error {
-        // The reason is the rule's, and not that of the proposal.
-        error @ Error::NoReason { .. } => Problem::from(error).within("change.rule"),
+        error @ (Error::NoReason { .. } | Error::RuleChanged { .. }) => Problem::from(error).within("change.rule"),
+        error @ (Error::Mismatch(_) | Error::Role { .. } | Error::Share { .. }) => Problem::from(error).within("change"),
+        error @ Error::Policy { .. } => Problem::invalid(Some("change.policy".to_owned()), error.to_string()),
+        Error::Rule(error) => Problem::invalid(Some(format!("change.rule.{}", error.member())), error.to_string()),
         error => error.into(),
     };
     let proposal = api.engine.propose(person, &reason, changes).await.map_err(refused)?;

@@ -130,7 +130,11 @@ pub(super) async fn start(State(api): State<Api>, Caller(person): Caller, body: 
             Course { experiment: experiment.clone(), by: by.clone(), reason: reason.clone(), started_at: at, ended: None };
         Ok((vec![Control::Experimented { experiments: vec![experiment], by, reason, at }], course))
     };
-    let made = api.engine.make(person, &why, started).await?;
+    let refused = |error| match error {
+        Error::Mismatch(mismatch) => Problem::invalid(Some("challenger".to_owned()), mismatch.to_string()),
+        error => error.into(),
+    };
+    let made = api.engine.make(person, &why, started).await.map_err(refused)?;
     let deciders = api.engine.deciders();
     Ok(changes::made(made.map(|course| ExperimentAnswer::new(course, &deciders))))
 }
@@ -180,7 +184,7 @@ pub(super) async fn end(
         let course = known.ok_or_else(|| Error::NoExperiment { name: name.clone() })?;
         if let Some(ended) = &course.ended {
             let what = format!("it has ended: {}", ended.outcome.name());
-            return Err(Error::Experiment { name, field: "experiment", what });
+            return Err(Error::Experiment { name, field: "outcome", what });
         }
         let Experiment { model, challenger: version, .. } = course.experiment.clone();
         let outcome = match outcome {

@@ -139,6 +139,7 @@ fn event(schema: &Schema) -> Value {
         let mut leaf = json!({ "type": kind });
         if attribute.value_type == ValueType::Text {
             leaf["maxLength"] = json!(EventValue::MAX_TEXT_BYTES);
+            leaf["description"] = json!(format!("at most {} bytes of UTF-8", EventValue::MAX_TEXT_BYTES));
         }
         allow(&mut leaf, &attribute.allowed);
         root.put(&attribute.place, attribute.required, leaf);
@@ -147,7 +148,7 @@ fn event(schema: &Schema) -> Value {
     root.put(&typed, false, json!({"const": schema.event_type}));
     let supersedes = Place { json: vec!["supersedes".to_owned()], column: String::new() };
     let mut corrected = id(json!(["string", "null"]));
-    corrected["description"] = json!("the event that this one corrects");
+    corrected["description"] = json!(format!("the event that this one corrects; 1 to {} bytes of UTF-8", EventId::MAX_BYTES));
     root.put(&supersedes, false, corrected);
     root.schema()
 }
@@ -155,7 +156,8 @@ fn event(schema: &Schema) -> Value {
 /// What names an event or an entity. A pattern of what it may be would end in `$`, before which some readers of patterns take a new line.
 fn id(kind: Value) -> Value {
     let with_control = json!({"type": "string", "pattern": r"[\x00-\x1f\x7f]"});
-    json!({"type": kind, "minLength": 1, "maxLength": EventId::MAX_BYTES, "not": with_control})
+    let length = format!("1 to {} bytes of UTF-8", EventId::MAX_BYTES);
+    json!({"type": kind, "minLength": 1, "maxLength": EventId::MAX_BYTES, "not": with_control, "description": length})
 }
 
 /// Says what a value may be beyond its type.

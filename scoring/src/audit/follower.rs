@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ingest::log::record::RecordError;
 use ingest::log::{Log, Position, Topic};
-use ingest::{background, with_causes};
+use ingest::{background, replace_file, with_causes};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -178,9 +178,7 @@ impl Follower {
         let Some(Known { position, told, state }) = &self.known else { return };
         let memory = Memory { position: *position, told: *told, state: state.clone() };
         let bytes = postcard::to_extend(&memory, vec![FORMAT]).expect("plain data always encodes");
-        let next = self.memory.with_extension("position.new");
-        let kept = std::fs::write(&next, bytes).and_then(|()| std::fs::rename(&next, &self.memory));
-        if let Err(error) = kept {
+        if let Err(error) = replace_file(&self.memory, &bytes) {
             tracing::warn!(%error, "the next start reads the log from its beginning for the audit chain");
         }
     }

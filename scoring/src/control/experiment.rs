@@ -43,7 +43,7 @@ pub struct Guardrails {
     /// The share of events for which the model may give no number, or be out of time, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_share: Option<f64>,
-    /// A window has at least so many events of each model; fewer say nothing.
+    /// A window has at least so many events of the model; fewer say nothing. What it is compared with has as many, too.
     #[serde(default = "two_hundred")]
     pub minimum_events: u64,
     /// A window lasts at least so long.

@@ -18,6 +18,9 @@ use crate::registry::Registry;
 /// The share of entities that challengers may decide for together, in percent.
 const MOST_SHARED: u32 = 99;
 
+/// A version of a model that a change names, and whether it is ready.
+pub(super) type Loaded = ((String, u32), Result<Arc<Champion>, Error>);
+
 impl Engine {
     /// What control records come to as of now.
     pub async fn control(&self) -> State {
@@ -53,7 +56,7 @@ impl Engine {
             }
             let records = declared(&pipeline, &state, engine.now());
             let (count, policies) = (records.len(), pipeline.alerts.clone());
-            engine.take(&mut state, Arc::new(pipeline), records, &[]).await?;
+            engine.take(&mut state, Arc::new(pipeline), records, Vec::new()).await?;
             Ok(count + usize::from(engine.declare_alerts(&policies).await?))
         })
         .await
@@ -66,7 +69,7 @@ impl Engine {
         carried(async move {
             let ready = engine.ready(engine.lacking(&controls)).await;
             let mut state = engine.control.lock().await;
-            engine.take(&mut state, engine.present_pipeline(), controls, &ready).await
+            engine.take(&mut state, engine.present_pipeline(), controls, ready).await
         })
         .await
     }
@@ -95,7 +98,7 @@ impl Engine {
             };
             let returned = Returned { name: name.clone(), version: to, instead_of: version };
             let control = Control::RolledBack { name, version, to, by, reason, at: engine.now() };
-            engine.take(&mut state, engine.present_pipeline(), vec![control], &ready).await?;
+            engine.take(&mut state, engine.present_pipeline(), vec![control], ready).await?;
             Ok(returned)
         })
         .await
@@ -112,16 +115,19 @@ impl Engine {
         named.filter(|(name, version)| serving(&present, name, *version).is_none()).collect()
     }
 
-    /// Versions of models, made ready while nobody holds what they will change. One that cannot be is left out, and why is said by
-    /// [`Engine::take`].
-    pub(super) async fn ready(&self, versions: Vec<(String, u32)>) -> Vec<Arc<Champion>> {
+    /// Versions of models, made ready while nobody holds what they will change; or why they cannot be, which [`Engine::take`] says where
+    /// it comes to that.
+    pub(super) async fn ready(&self, versions: Vec<(String, u32)>) -> Vec<Loaded> {
         if versions.is_empty() {
             return Vec::new();
         }
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
         let made = tokio::task::spawn_blocking(move || {
-            let model = |(name, version): &(String, u32)| load(&present, &*registry, name, *version, &present.pipeline).ok();
-            versions.iter().filter_map(model).collect::<Vec<_>>()
+            let model = |(name, version): (String, u32)| {
+                let made = load(&present, &*registry, &name, version, &present.pipeline);
+                ((name, version), made)
+            };
+            versions.into_iter().map(model).collect()
         });
         made.await.unwrap_or_default()
     }
@@ -132,7 +138,7 @@ impl Engine {
         &'a self,
         state: MutexGuard<'a, State>,
         controls: &[Control],
-    ) -> (MutexGuard<'a, State>, Vec<Arc<Champion>>) {
+    ) -> (MutexGuard<'a, State>, Vec<Loaded>) {
         let lacking = self.lacking(controls);
         if lacking.is_empty() {
             return (state, Vec::new());
@@ -149,15 +155,16 @@ impl Engine {
         state: &State,
         pipeline: Arc<Pipeline>,
         controls: &[Control],
-        ready: &[Arc<Champion>],
+        mut ready: Vec<Loaded>,
     ) -> Result<Deciders, Error> {
         let (present, registry) = (self.deciders.load_full(), Arc::clone(&self.registry));
-        let (before, wanted, ready) = (state.clone(), controls.to_vec(), ready.to_vec());
+        let (before, wanted) = (state.clone(), controls.to_vec());
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| {
-                let made = ready.iter().find(|model| is_version(model, name, version));
-                match serving(&present, name, version).or(made) {
-                    Some(model) => Ok(Arc::clone(model)),
+                let made = ready.iter().position(|((known, of), _)| known == name && *of == version);
+                match made.map(|place| (place, &ready[place].1)) {
+                    Some((_, Ok(model))) => Ok(Arc::clone(model)),
+                    Some((place, Err(_))) => ready.swap_remove(place).1,
                     None => load(&present, &*registry, name, version, &pipeline),
                 }
             };
@@ -172,7 +179,7 @@ impl Engine {
         state: &mut State,
         pipeline: Arc<Pipeline>,
         controls: Vec<Control>,
-        ready: &[Arc<Champion>],
+        ready: Vec<Loaded>,
     ) -> Result<Option<Position>, Error> {
         let mut deciders = self.try_out(state, pipeline, &controls, ready).await?;
         let mut last = None;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration as Span;
 
 use ingest::log::{Position, Readable, Topic};
-use ingest::{Duration, Timestamp, background, with_causes};
+use ingest::{Duration, Timestamp, background, replace_file, with_causes};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Engine;
 use crate::control::{Control, GUARDRAIL, Outcome, PLAN};
@@ -18,6 +18,8 @@ use crate::guard::{Act, Keeper, Seen};
 
 /// How often it looks.
 const TICK: Span = Span::from_secs(1);
+/// So long after not everything could be told it is tried again: a queue that is full stays so for a while.
+const AGAIN: Span = Span::from_secs(10);
 /// After so many records it is written down how far was told, so that a start need not read them again.
 const FAR: u64 = 200_000;
 /// Where it is not known what was told, what is older is no news.
@@ -25,34 +27,41 @@ const NEWS: Duration = Duration::days(1);
 
 impl Engine {
     /// Watches experiments and new champions, until it is dropped. `tell` hears of everything that a guardrail did, once it lies in the
-    /// log; it may block. How far it has heard is kept in the file `memory`: what it had not heard when the program ended it hears after
-    /// the next start.
-    pub async fn guard(self: Arc<Self>, memory: PathBuf, tell: impl Fn(&Control) + Send + Sync + 'static) {
+    /// log, and says whether it has taken it; it may block, and hears some of it twice. How far it has taken it is kept in the file
+    /// `memory`: what it had not taken when the program ended it hears after the next start.
+    pub async fn guard(self: Arc<Self>, memory: PathBuf, tell: impl Fn(&Control) -> bool + Send + Sync + 'static) {
         let (mut keeper, mut ticks) = (Keeper::default(), tokio::time::interval(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let (mut told, tell, alive) = (Told { memory, until: None }, Arc::new(tell), Arc::new(()));
-        let (mut kept, mut has_news, mut telling) = (Position(0), true, None::<JoinHandle<Result<Position, Error>>>);
+        let (mut told, tell, alive) = (Told { memory: Some(memory), until: None }, Arc::new(tell), Arc::new(()));
+        let (mut kept, mut has_news, mut not_before) = (Position(0), true, Instant::now());
+        let mut telling = None::<JoinHandle<Result<Option<Position>, Error>>>;
         loop {
             ticks.tick().await;
             // Nobody else acts for a guardrail: before this lies nothing to tell but what this loop knows of, or has not read yet.
             let end = self.durability.borrow().end();
+            let mut has_acted = false;
             for act in keeper.look(self.now(), &self.seen()) {
-                has_news = true;
+                (has_acted, has_news) = (true, true);
                 match self.act(&act).await {
                     Ok(()) => tracing::warn!(reason = act.reason(), ?act, "a guardrail acted, or a plan"),
                     Err(error) => tracing::error!(error = with_causes(&error), ?act, "what a guardrail wants could not be done"),
                 }
             }
+            if has_acted {
+                // At once: all that lies before it may be much to read. It is told again with that, and so nobody waits for this.
+                drop(self.tell_acts(&Told { memory: None, until: Some(end) }, &tell, Arc::downgrade(&alive)));
+            }
             if let Some(ended) = telling.take_if(|telling| telling.is_finished()) {
                 match ended.await.unwrap_or(Err(Error::Stopped)) {
-                    Ok(until) => (told.until, kept) = (Some(until), until),
-                    Err(error) => {
-                        has_news = true;
-                        tracing::error!(error = with_causes(&error), "what guardrails did is not told yet; it is tried again");
+                    Ok(Some(until)) => (told.until, kept) = (Some(until), until),
+                    untold => {
+                        (has_news, not_before) = (true, Instant::now() + AGAIN);
+                        let error = untold.err().map(|error| with_causes(&error));
+                        tracing::error!(error, "what guardrails did is not told yet; it is tried again");
                     }
                 }
             }
-            if telling.is_none() {
+            if telling.is_none() && Instant::now() >= not_before {
                 if has_news || end.0 > kept.0 + FAR {
                     has_news = false;
                     telling = Some(self.tell_acts(&told, &tell, Arc::downgrade(&alive)));
@@ -64,10 +73,10 @@ impl Engine {
     }
 
     /// Tells of acts on a thread that may wait for the disk, and for which nobody waits: it may have much to read, and ends early when
-    /// the loop is no longer `alive`. How far it has.
-    fn tell_acts<T>(&self, told: &Told, tell: &Arc<T>, alive: Weak<()>) -> JoinHandle<Result<Position, Error>>
+    /// the loop is no longer `alive`. How far it has, as [`Told::tell`] says.
+    fn tell_acts<T>(&self, told: &Told, tell: &Arc<T>, alive: Weak<()>) -> JoinHandle<Result<Option<Position>, Error>>
     where
-        T: Fn(&Control) + Send + Sync + 'static,
+        T: Fn(&Control) -> bool + Send + Sync + 'static,
     {
         let (log, told, tell) = (Arc::clone(&self.log), told.clone(), Arc::clone(tell));
         let (end, since) = (self.durability.borrow().end(), self.now() - NEWS);
@@ -118,53 +127,58 @@ impl Engine {
 /// How far acts of guardrails were told.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
-    /// The file that says it after a restart. Where it is gone or behind, something is told once more.
-    pub(super) memory: PathBuf,
+    /// The file that says it after a restart; `None` where that is not kept. Where it is gone or behind, something is told once more.
+    pub(super) memory: Option<PathBuf>,
     /// Everything before it was told; not known before the file was read.
     pub(super) until: Option<Position>,
 }
 
 impl Told {
     /// Tells of the acts that lie in the log behind those that were told, and keeps how far that is; of those since a time where nothing
-    /// is known, or the log, which ends at `end`, is another one. Goes no further once it `is_over`.
+    /// is known, or the log, which ends at `end`, is another one. Goes no further once it `is_over`, or one is not taken; `None` then.
     pub(super) fn tell(
         &self,
         log: &dyn Readable,
         end: Position,
         since: Timestamp,
         is_over: &dyn Fn() -> bool,
-        tell: &dyn Fn(&Control),
-    ) -> Result<Position, Error> {
+        tell: &dyn Fn(&Control) -> bool,
+    ) -> Result<Option<Position>, Error> {
         let known = self.until.or_else(|| self.recall()).filter(|until| *until <= end);
         let (mut until, since) = known.map_or((Position(0), since), |until| (until, Timestamp::MIN));
+        let mut is_all = true;
         for record in log.read(until)? {
             if is_over() {
+                is_all = false;
                 break;
             }
             let record = record?;
             if record.topic == Topic::Control {
                 let unreadable = |source| Error::Unreadable { position: record.position, source };
                 let control = Control::decode(&record.payload).map_err(unreadable)?;
-                if is_guardrails(&control) && control.at() >= since {
-                    tell(&control);
+                if is_guardrails(&control) && control.at() >= since && !tell(&control) {
+                    is_all = false;
+                    break;
                 }
             }
             until = record.position.next();
             background::rest();
         }
-        self.remember(until);
-        Ok(until)
+        // Of a first look that was cut off nothing is kept: all that lies behind it, however old, would be news to the next one.
+        if is_all || known.is_some() {
+            self.remember(until);
+        }
+        Ok(is_all.then_some(until))
     }
 
     fn recall(&self) -> Option<Position> {
-        std::fs::read_to_string(&self.memory).ok()?.trim().parse().ok().map(Position)
+        std::fs::read_to_string(self.memory.as_ref()?).ok()?.trim().parse().ok().map(Position)
     }
 
     fn remember(&self, until: Position) {
-        let next = self.memory.with_added_extension("new");
-        let kept = std::fs::write(&next, until.to_string()).and_then(|()| std::fs::rename(&next, &self.memory));
-        if let Err(error) = kept {
-            tracing::warn!(%error, file = %self.memory.display(), "after the next start it is told again what guardrails did");
+        let Some(memory) = &self.memory else { return };
+        if let Err(error) = replace_file(memory, until.to_string().as_bytes()) {
+            tracing::warn!(%error, file = %memory.display(), "after the next start it is told again what guardrails did");
         }
     }
 }

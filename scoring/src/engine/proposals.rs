@@ -6,11 +6,10 @@ use std::sync::Arc;
 use ingest::log::file::MAX_RECORD_BYTES;
 
 use super::Engine;
-use super::changes::carried;
+use super::changes::{Loaded, carried};
 use crate::control::governance::{alters, needs_two};
 use crate::control::proposal::{facts, outdated};
 use crate::control::{Control, Facts, May, Person, Proposal, Stage, State, may_be_one};
-use crate::decide::Champion;
 use crate::error::Error;
 
 /// What became of a change that somebody wants.
@@ -56,10 +55,10 @@ impl Engine {
                 May::Work | May::Propose => controls.iter().any(|control| alters(control, &state).is_some()),
             };
             if asks {
-                return Ok(Made::Waits(engine.propose_with(&mut state, controls, person.name, reason, &ready).await?));
+                return Ok(Made::Waits(engine.propose_with(&mut state, controls, person.name, reason, ready).await?));
             }
             let controls = controls.into_iter().map(|control| control.explained(&reason)).collect();
-            engine.take(&mut state, engine.present_pipeline(), controls, &ready).await?;
+            engine.take(&mut state, engine.present_pipeline(), controls, ready).await?;
             Ok(Made::Now(said))
         })
         .await
@@ -77,7 +76,7 @@ impl Engine {
             let state = engine.control.lock().await;
             let controls = change(&state)?;
             let (mut state, ready) = engine.with_models(state, &controls).await;
-            engine.propose_with(&mut state, controls, person.name, reason, &ready).await
+            engine.propose_with(&mut state, controls, person.name, reason, ready).await
         })
         .await
     }
@@ -100,7 +99,7 @@ impl Engine {
             let at = engine.now();
             let changes = changes.into_iter().map(|change| change.approved(&person.name, at)).collect();
             let approved = Control::Approved { id, changes, by: person.name, reason, at };
-            engine.take(&mut state, engine.present_pipeline(), vec![approved], &ready).await?;
+            engine.take(&mut state, engine.present_pipeline(), vec![approved], ready).await?;
             state.proposal(id).cloned().ok_or(Error::NoProposal { id })
         })
         .await
@@ -137,7 +136,7 @@ impl Engine {
             let (proposal, _, _) = engine.pending(id, &state).await?;
             may(&proposal, &person)?;
             let control = control(id, person.name, reason, engine.now());
-            engine.take(&mut state, engine.present_pipeline(), vec![control], &[]).await?;
+            engine.take(&mut state, engine.present_pipeline(), vec![control], Vec::new()).await?;
             state.proposal(id).cloned().ok_or(Error::NoProposal { id })
         })
         .await
@@ -149,7 +148,7 @@ impl Engine {
         changes: Vec<Control>,
         by: String,
         reason: String,
-        ready: &[Arc<Champion>],
+        ready: Vec<Loaded>,
     ) -> Result<Proposal, Error> {
         self.try_out(state, self.present_pipeline(), &changes, ready).await?;
         let id = state.proposals.last().map_or(1, |last| last.id + 1);
@@ -158,7 +157,7 @@ impl Engine {
         if bytes > MOST_BYTES {
             return Err(Error::TooLarge { bytes, most: MOST_BYTES });
         }
-        self.take(state, self.present_pipeline(), vec![proposed], &[]).await?;
+        self.take(state, self.present_pipeline(), vec![proposed], Vec::new()).await?;
         state.proposal(id).cloned().ok_or(Error::NoProposal { id })
     }
 

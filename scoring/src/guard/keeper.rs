@@ -89,7 +89,8 @@ impl Keeper {
             let of = seen.challengers.iter().find(|(version, _)| *version == experiment.challenger).map(|(_, figures)| figures);
             let (Some(guardrails), Some(of)) = (&experiment.guardrails, of) else { continue };
             let against = seen.champion.as_ref().map(|(_, figures)| figures);
-            let watch = self.experiments.entry(name.clone()).or_insert_with(|| Watch::new(now, of, against));
+            let beside = || Some(against.cloned().unwrap_or_default());
+            let watch = self.experiments.entry(name.clone()).or_insert_with(|| Watch::new(now, of, beside()));
             if let Some(breaches) = watch.judge(guardrails, now, of, against) {
                 acts.push(Act::Stop { experiment: name, breaches });
             }
@@ -133,16 +134,17 @@ impl Keeper {
 struct Watch {
     since: Timestamp,
     of: Figures,
-    against: Figures,
+    /// What of the model beside it was before what is compared with next; `None` where that is all that it did.
+    against: Option<Figures>,
     /// How many windows were judged.
     judged: u64,
     was_broken: bool,
 }
 
 impl Watch {
-    /// Begins at what was counted so far; of what it is compared with nothing is left out where that is not given.
-    fn new(now: Timestamp, of: &Figures, against: Option<&Figures>) -> Self {
-        Self { since: now, of: of.clone(), against: against.cloned().unwrap_or_default(), judged: 0, was_broken: false }
+    /// Begins at what was counted so far.
+    fn new(now: Timestamp, of: &Figures, against: Option<Figures>) -> Self {
+        Self { since: now, of: of.clone(), against, judged: 0, was_broken: false }
     }
 
     /// Judges the window when it is full, and begins another; which limits were broken, in it and the one before.
@@ -151,9 +153,15 @@ impl Watch {
         if now.since(self.since) < guardrails.window || window.events < guardrails.minimum_events {
             return None;
         }
-        let beside = against.map(|against| against.since(&self.against));
+        let beside = against.map(|against| self.against.as_ref().map_or_else(|| against.clone(), |before| against.since(before)));
         self.judged += 1;
         let breaches = breaches(guardrails, &window, beside.as_ref(), level(self.judged));
+        // The time of day moves both: what was beside this window is beside no other. Too few are kept until they are enough.
+        if let (Some(before), Some(against), Some(beside)) = (&mut self.against, against, &beside)
+            && beside.events >= guardrails.minimum_events
+        {
+            *before = against.clone();
+        }
         let is_second = self.was_broken && !breaches.is_empty();
         (self.since, self.of, self.was_broken) = (now, of.clone(), !breaches.is_empty());
         is_second.then_some(breaches)

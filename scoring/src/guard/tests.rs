@@ -150,6 +150,36 @@ fn two_windows_in_a_row_stop_a_challenger() {
 }
 
 #[test]
+fn what_falls_for_both_models_is_no_difference() {
+    // Both approve all by day, and half of it by night; the third challenger does so alone.
+    let check = |champion_by_night: u32, expect: bool| {
+        let (mut keeper, mut champion, mut challenger) = (Keeper::default(), Figures::default(), Figures::default());
+        let add = |all: &mut Figures, approved: u32| {
+            *all = (0..300).fold(all.clone(), |all, at| all.with(at < approved, false, 1_000));
+        };
+        let mut is_stopped = false;
+        for minute in 0..20 {
+            let seen = Seen {
+                champion: Some((1, champion.clone())),
+                challengers: vec![(2, challenger.clone())],
+                running: vec![Experiment {
+                    guardrails: Some(guardrails(r#"{"approval_rate_change":0.05}"#)),
+                    ..experiment(None)
+                }],
+                ..Seen::default()
+            };
+            is_stopped |= !keeper.look(at(60 * minute), &seen).is_empty();
+            let by_day = minute < 10;
+            add(&mut champion, if by_day { 300 } else { champion_by_night });
+            add(&mut challenger, if by_day { 300 } else { 150 });
+        }
+        assert_eq!(is_stopped, expect, "{champion_by_night}");
+    };
+    check(150, false);
+    check(300, true);
+}
+
+#[test]
 fn an_experiment_ends_when_it_was_planned_to() {
     let seen = Seen { running: vec![experiment(Some(at(100)))], ..Seen::default() };
     let mut keeper = Keeper::default();

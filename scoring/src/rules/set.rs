@@ -70,6 +70,15 @@ impl RuleError {
             Self::Condition { rule, .. } | Self::NoEntity { rule, .. } | Self::Twice { rule } => rule,
         }
     }
+
+    /// What of the rule it is about.
+    pub const fn member(&self) -> &'static str {
+        match self {
+            Self::Condition { .. } => "when",
+            Self::NoEntity { .. } => "state",
+            Self::Twice { .. } => "id",
+        }
+    }
 }
 
 impl RuleSet {

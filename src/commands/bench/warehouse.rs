@@ -146,7 +146,7 @@ async fn ask(
             "latency" => questions::latency(warehouse, range).await?.len(),
             "latency_overall" => questions::latency_overall(warehouse, range).await?.iter().count(),
             "detection" => questions::detection(warehouse, range, Currency::default()).await?.len(),
-            "newest" => questions::newest(warehouse, range, None, 100).await?.len(),
+            "newest" => questions::newest(warehouse, range, questions::Wanted::default(), None, 100).await?.len(),
             _ => {
                 let id = event_id(rows / 3 + turn as u64)?;
                 questions::decision(warehouse, id).await?.iter().count()

@@ -24,6 +24,8 @@ use clickhouse::error;
 use clickhouse::query::Query;
 use ingest::log::Position;
 use ingest::{Timestamp, background};
+use scoring::Verdict;
+use scoring::rules::RuleId;
 use tokio::runtime::{Builder, Runtime};
 
 pub use self::address::Address;
@@ -451,9 +453,11 @@ fn query(server: &Server, question: &Question) -> Query {
         Question::Detection { days: of, currency } => {
             days(include_str!("../../../sql/detection.sql"), *of).param("currency", currency.as_str())
         }
-        Question::Newest { days: of, before, limit } => {
-            days(include_str!("../../../sql/newest.sql"), *of).param("before", before).param("limit", limit)
-        }
+        Question::Newest { days: of, wanted, before, limit } => days(include_str!("../../../sql/newest.sql"), *of)
+            .param("before", before)
+            .param("limit", limit)
+            .param("verdict", wanted.verdict.map_or("", Verdict::name))
+            .param("rule", wanted.rule.as_ref().map_or("", RuleId::as_str)),
         Question::Vectors { first_position, limit } => server
             .query(&typed(include_str!("../../../sql/vectors.sql")))
             .param("first_position", first_position)
@@ -495,9 +499,9 @@ fn query(server: &Server, question: &Question) -> Query {
     }
 }
 
-/// Parameters as the server writes them: `$first` becomes `{first:Date32}`.
+/// Parameters as the server writes them: `$first` becomes `{first:Date32}`; and the one function that it calls otherwise.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 14] = [
+    const TYPES: [(&str, &str); 17] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
@@ -512,6 +516,9 @@ fn typed(sql: &str) -> String {
         ("$champion", "{champion:UInt32}"),
         ("$challenger", "{challenger:UInt32}"),
         ("$currency", "{currency:String}"),
+        ("$verdict", "{verdict:String}"),
+        ("$rule", "{rule:String}"),
+        ("array_has(", "has("),
     ];
     TYPES.iter().fold(sql.to_owned(), |sql, (name, typed)| sql.replace(name, typed))
 }

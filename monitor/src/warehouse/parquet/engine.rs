@@ -10,6 +10,8 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use ingest::{Currency, Timestamp, background};
+use scoring::Verdict;
+use scoring::rules::RuleId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -93,7 +95,12 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         Question::Latency(days) => (include_str!("../../../sql/latency.sql"), range(*days)),
         Question::LatencyOverall(days) => (include_str!("../../../sql/latency_overall.sql"), range(*days)),
         Question::Detection { days, currency } => (include_str!("../../../sql/detection.sql"), told_in(range(*days), *currency)),
-        Question::Newest { days, before, limit } => (include_str!("../../../sql/newest.sql"), page(*days, *before, *limit)),
+        Question::Newest { days, wanted, before, limit } => {
+            let mut parameters = page(*days, *before, *limit);
+            let (verdict, rule) = (wanted.verdict.map_or("", Verdict::name), wanted.rule.as_ref().map_or("", RuleId::as_str));
+            parameters.extend([("verdict", ScalarValue::from(verdict)), ("rule", ScalarValue::from(rule))]);
+            (include_str!("../../../sql/newest.sql"), parameters)
+        }
         Question::Vectors { first_position, limit } => (
             include_str!("../../../sql/vectors.sql"),
             vec![

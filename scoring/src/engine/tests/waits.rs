@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::*;
 use crate::control::Person;
 
-/// A registry that says when it is asked for the second version, and gives it once it may.
+/// A registry that says when it is asked for the second version or a later one, and gives it once it may.
 struct Slow {
     registry: FileRegistry,
     asked: Sender<()>,
@@ -18,7 +18,7 @@ impl Registry for Slow {
     }
 
     fn load(&self, name: &str, version: u32) -> Result<Artifact, crate::registry::Error> {
-        if version == 2 {
+        if version >= 2 {
             self.asked.send(()).expect("the test goes on");
             self.may_give.lock().expect("nobody panicked").recv().expect("the test says when");
         }
@@ -66,6 +66,14 @@ async fn a_model_that_is_loaded_holds_up_no_other_change() {
         changing.await.expect("it ends").expect("changed");
     }
     assert_eq!(engine.champion().expect("a champion").version, 2);
+    // One that cannot be loaded is looked for once, and not again while others wait.
+    let changing = Arc::clone(&engine);
+    let refused = tokio::spawn(async move { changing.promote("card_fraud", 3, "ada", "better still").await });
+    was_asked.recv_timeout(PATIENCE).expect("it is looked for");
+    give.send(()).expect("it waits");
+    let refused = refused.await.expect("it ends").expect_err("there is none");
+    assert!(matches!(refused, Error::Registry(crate::registry::Error::NotFound { .. })), "{refused:?}");
+    assert!(was_asked.try_recv().is_err(), "it was looked for again");
     assert_eq!(engine.control().await.proposals.len(), 1);
 }
 

@@ -4,6 +4,7 @@ use super::bridge::cluster;
 use super::*;
 use crate::Derived;
 use crate::fixture::time;
+use crate::questions::Wanted;
 use ingest::{Currency, EventId};
 
 /// The engines of all tables of the warehouse's own, by name.
@@ -88,7 +89,7 @@ fn questions() -> Vec<Question> {
         Question::Latency(days),
         Question::LatencyOverall(days),
         Question::Detection { days, currency },
-        Question::Newest { days, before: u64::MAX, limit },
+        Question::Newest { days, wanted: Wanted::default(), before: u64::MAX, limit },
         Question::Vectors { first_position: 0, limit },
         Question::Judged { days, as_of, currency },
         Question::Rivals { model: "card_fraud".to_owned(), champion: 7, challenger: 8, days, as_of, currency },
