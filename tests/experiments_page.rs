@@ -1,4 +1,4 @@
-//! The page of experiments as analysts use it, in a real Chromium. With `SCREENSHOTS=1` the pictures of the documentation are made anew.
+//! The page of experiments as analysts use it, in a real Chromium.
 
 mod support;
 
@@ -95,7 +95,6 @@ fn an_experiment_is_started_compared_and_ended() {
     assert_eq!(flipped, 40);
     browser.press("#flips-of button[value=bad]");
     browser.until_at("flips=bad");
-    browser.picture("experiments-experiment");
     for width in [900, 500] {
         browser.size(width, 1000);
         browser.until(&format!("it fits into {width} pixels"), fits);
@@ -123,7 +122,6 @@ fn an_experiment_is_started_compared_and_ended() {
     browser.open(&format!("{}/experiments", server.url));
     browser.until_text("#experiments .outcome", "kept");
     browser.until_text("#experiments .outcome", "no better");
-    browser.picture("experiments");
     browser.size(500, 1000);
     browser.until("it fits", fits);
     browser.open(&format!("{}/experiments?experiment=nobody", server.url));

@@ -148,7 +148,6 @@ fn a_rule_is_written_tried_saved_and_activated() {
     browser.fill("#filters input[name=text]", "PAYMENTS");
     browser.until_at("text=PAYMENTS");
     browser.until_text("#rules tbody", "large");
-    browser.picture("rules");
     browser.size(500, 1000);
     browser.until("it fits", fits);
     browser.size(1440, 1000);

@@ -72,16 +72,13 @@ impl Place<'_> {
     }
 }
 
-impl Browser {
-    /// Starts one; `None` where there is none, and that is said.
-    pub fn start() -> Option<Self> {
-        Self::start_as(&[])
-    }
-
-    /// The same with more arguments, as `--user-agent=...`.
-    pub fn start_as(more: &[&str]) -> Option<Self> {
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+/// Starts a driver; it, and where it listens. The port that it chooses may be taken for one of the two families of addresses, and then it
+/// ends: it is started again.
+fn driver() -> Option<(Child, u16)> {
+    const TRIES: usize = 5;
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    for _ in 0..TRIES {
         let Ok(mut driver) = command.spawn() else {
             missing("chromedriver (on Debian: chromium and chromium-driver)");
             return None;
@@ -91,8 +88,24 @@ impl Browser {
             let rest = line.split_once("started successfully on port ")?.1;
             rest.trim_end_matches('.').parse::<u16>().ok()
         });
-        std::thread::spawn(move || lines.for_each(drop));
-        let port = port.expect("chromedriver says where it listens");
+        if let Some(port) = port {
+            std::thread::spawn(move || lines.for_each(drop));
+            return Some((driver, port));
+        }
+        driver.wait().expect("it has ended");
+    }
+    panic!("chromedriver found no port in {TRIES} starts");
+}
+
+impl Browser {
+    /// Starts one; `None` where there is none, and that is said.
+    pub fn start() -> Option<Self> {
+        Self::start_as(&[])
+    }
+
+    /// The same with more arguments, as `--user-agent=...`.
+    pub fn start_as(more: &[&str]) -> Option<Self> {
+        let (driver, port) = driver()?;
         let profile = tempfile::tempdir().expect("a folder");
         let mut arguments: Vec<String> = [
             "--headless=new",
