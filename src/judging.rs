@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::log::Position;
 use ingest::{Timestamp, background, with_causes};
 use monitor::experiment::{Comparison, Verdict};
 use monitor::judge::Judge;
@@ -31,11 +30,11 @@ pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) 
     let (stop, mut stopped) = oneshot::channel();
     let runtime = Handle::current();
     let work = async move {
-        let mut asked_for = None;
+        let mut memory = Memory::default();
         let mut ticks = tokio::time::interval(PAUSE);
         loop {
             tokio::select! { _ = &mut stopped => return, _ = ticks.tick() => {} }
-            judge_once(&engine, &judge, &notifier, &mut asked_for).await;
+            judge_once(&engine, &judge, &notifier, &mut memory).await;
         }
     };
     background::spawn("judge", move || runtime.block_on(work))?;
@@ -45,41 +44,59 @@ pub(crate) fn start(engine: Arc<Engine>, judge: Judge, notifier: Arc<Notifier>) 
 /// Who asks for a training.
 const BY: &str = "performance";
 
-/// A training is asked for once a reign: `asked_for` is the last change of what decides as of which this process knows that it was. While
-/// nothing changes the reign is the same, and the log need not be read for it.
-async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, asked_for: &mut Option<Position>) {
+/// What this process knows from one time to the next.
+#[derive(Default)]
+struct Memory {
+    /// What no queue has taken yet, as it was: said anew it would be other news.
+    untold: Vec<Notification>,
+    /// The reign for which it knows that a training was asked: who is champion, since when it was promoted, and how many were before it.
+    /// While that is the same the log need not be read for it.
+    asked_for: Option<Reign>,
+}
+
+type Reign = (Option<u32>, Option<Timestamp>, usize);
+
+impl Memory {
+    /// Tells it, at once or as soon as it is taken.
+    fn tell(&mut self, told: Notification, notifier: &Notifier) {
+        if !notifier.try_tell(&told) {
+            self.untold.push(told);
+        }
+    }
+}
+
+/// A training is asked for once a reign.
+async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, memory: &mut Memory) {
+    memory.untold.retain(|told| !notifier.try_tell(told));
     let state = engine.control().await;
     let champion = engine.champion().map(|champion| champion.version);
     let challengers = state.challengers.iter().filter(|each| each.name == judge.model);
     let versions: Vec<u32> = challengers.map(|each| each.version).collect();
-    let mut found = match judge.once(champion, &versions).await {
+    let found = match judge.once(champion, &versions).await {
         Ok(found) => found,
         Err(error) => {
             return tracing::warn!(error = with_causes(&error), "decisions were not judged; it is tried again in an hour");
         }
     };
-    // A verdict that was not taken is not written down, and so is news again in an hour.
-    found.challengers.retain(|judged| !judged.is_news || tell(engine, &judged.compared, notifier));
+    let pipeline = &engine.pipeline().name;
+    let news = found.challengers.iter().filter(|judged| judged.is_news);
+    news.filter_map(|judged| verdict(&judged.compared, pipeline)).for_each(|told| memory.tell(told, notifier));
     if let Err(error) = judge.keep_verdicts(&found) {
         tracing::warn!(error = with_causes(&error), "verdicts were told, and not written down; they are told again in an hour");
     }
-    let is_refused = |turn: &&Turn| !notifier.try_tell(&notification(turn, &judge.model, &engine.pipeline().name));
-    let refused = found.turned.iter().filter(is_refused).count();
+    found.turned.iter().for_each(|turn| memory.tell(notification(turn, &judge.model, pipeline), notifier));
     let drifted = if judge.monitoring.retrain { drifted(&found.turned, champion) } else { None };
-    let wanted = found.fallen.clone().or(drifted).filter(|_| *asked_for != Some(state.version));
+    let reign = (champion, state.promoted_at, state.former.len());
+    let wanted = found.fallen.clone().or(drifted).filter(|_| memory.asked_for != Some(reign));
     if let Some((reason, version)) = wanted.zip(champion) {
         match ask(engine, judge, version, &reason).await {
-            Ok(()) => *asked_for = Some(state.version),
+            Ok(()) => memory.asked_for = Some(reign),
             // What has turned is found again in an hour.
             Err(error) => {
                 let error = format!("{error:#}");
                 return tracing::error!(error, reason, "a training is wanted, and cannot be asked for");
             }
         }
-    }
-    // What was not taken is found, and told, again in an hour.
-    if refused > 0 {
-        return;
     }
     if let Err(error) = judge.keep(&found) {
         tracing::warn!(
@@ -138,12 +155,12 @@ fn notification(turn: &Turn, model: &str, pipeline: &str) -> Notification {
     Notification::new(turn.week_end(), severity, pipeline, what)
 }
 
-/// Says a verdict that is another one than before; one that waits for labels is for the log alone. Whether it was taken.
-fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) -> bool {
+/// What is said of a verdict that is another one than before; one that waits for labels is for the log alone.
+fn verdict(compared: &Comparison, pipeline: &str) -> Option<Notification> {
     let Comparison { model, champion, challenger, finding, .. } = compared;
     tracing::info!(champion, challenger, verdict = finding.summary, "a challenger was judged");
     if matches!(finding.verdict, Verdict::NeedMore { .. }) {
-        return true;
+        return None;
     }
     let what = What::VerdictReached {
         experiment: format!("{model} {challenger} against {champion}"),
@@ -152,7 +169,7 @@ fn tell(engine: &Engine, compared: &Comparison, notifier: &Notifier) -> bool {
         verdict: finding.verdict.name().to_owned(),
         evidence: finding.reasons.join("; "),
     };
-    notifier.try_tell(&Notification::new(compared.as_of, Severity::Medium, &engine.pipeline().name, what))
+    Some(Notification::new(compared.as_of, Severity::Medium, pipeline, what))
 }
 
 #[cfg(test)]

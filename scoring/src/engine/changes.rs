@@ -161,6 +161,10 @@ impl Engine {
         let (before, wanted) = (state.clone(), controls.to_vec());
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| {
+                // One that has come to serve meanwhile keeps what it has counted.
+                if let Some(model) = serving(&present, name, version) {
+                    return Ok(Arc::clone(model));
+                }
                 let made = ready.iter().position(|((known, of), _)| known == name && *of == version);
                 match made.map(|place| (place, &ready[place].1)) {
                     Some((_, Ok(model))) => Ok(Arc::clone(model)),

@@ -34,7 +34,7 @@ impl Engine {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut told, tell, alive) = (Told { memory: Some(memory), until: None }, Arc::new(tell), Arc::new(()));
         let (mut kept, mut has_news, mut not_before) = (Position(0), true, Instant::now());
-        let mut telling = None::<JoinHandle<Result<Option<Position>, Error>>>;
+        let mut telling = None::<JoinHandle<Result<Option<Reached>, Error>>>;
         loop {
             ticks.tick().await;
             // Nobody else acts for a guardrail: before this lies nothing to tell but what this loop knows of, or has not read yet.
@@ -53,8 +53,11 @@ impl Engine {
             }
             if let Some(ended) = telling.take_if(|telling| telling.is_finished()) {
                 match ended.await.unwrap_or(Err(Error::Stopped)) {
-                    Ok(Some(until)) => (told.until, kept) = (Some(until), until),
+                    Ok(Some(Reached { until, is_all: true })) => (told.until, kept) = (Some(until), until),
                     untold => {
+                        if let Ok(Some(Reached { until, .. })) = &untold {
+                            (told.until, kept) = (Some(*until), *until);
+                        }
                         (has_news, not_before) = (true, Instant::now() + AGAIN);
                         let error = untold.err().map(|error| with_causes(&error));
                         tracing::error!(error, "what guardrails did is not told yet; it is tried again");
@@ -74,7 +77,7 @@ impl Engine {
 
     /// Tells of acts on a thread that may wait for the disk, and for which nobody waits: it may have much to read, and ends early when
     /// the loop is no longer `alive`. How far it has, as [`Told::tell`] says.
-    fn tell_acts<T>(&self, told: &Told, tell: &Arc<T>, alive: Weak<()>) -> JoinHandle<Result<Option<Position>, Error>>
+    fn tell_acts<T>(&self, told: &Told, tell: &Arc<T>, alive: Weak<()>) -> JoinHandle<Result<Option<Reached>, Error>>
     where
         T: Fn(&Control) -> bool + Send + Sync + 'static,
     {
@@ -133,9 +136,19 @@ pub(super) struct Told {
     pub(super) until: Option<Position>,
 }
 
+/// Up to where acts of guardrails are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// Everything before it was taken.
+    pub(super) until: Position,
+    /// Whether that is all that there was.
+    pub(super) is_all: bool,
+}
+
 impl Told {
-    /// Tells of the acts that lie in the log behind those that were told, and keeps how far that is; of those since a time where nothing
-    /// is known, or the log, which ends at `end`, is another one. Goes no further once it `is_over`, or one is not taken; `None` then.
+    /// Tells of the acts that lie in the log behind those that were told, and keeps how far they were taken; of those since a time where
+    /// nothing is known, or the log, which ends at `end`, is another one. One that is not taken keeps back none behind it. `None` where it
+    /// `is_over` before the end.
     pub(super) fn tell(
         &self,
         log: &dyn Readable,
@@ -143,13 +156,13 @@ impl Told {
         since: Timestamp,
         is_over: &dyn Fn() -> bool,
         tell: &dyn Fn(&Control) -> bool,
-    ) -> Result<Option<Position>, Error> {
+    ) -> Result<Option<Reached>, Error> {
         let known = self.until.or_else(|| self.recall()).filter(|until| *until <= end);
         let (mut until, since) = known.map_or((Position(0), since), |until| (until, Timestamp::MIN));
-        let mut is_all = true;
+        let (mut first_untaken, mut is_cut_off) = (None, false);
         for record in log.read(until)? {
-            if is_over() {
-                is_all = false;
+            is_cut_off = is_over();
+            if is_cut_off {
                 break;
             }
             let record = record?;
@@ -157,18 +170,18 @@ impl Told {
                 let unreadable = |source| Error::Unreadable { position: record.position, source };
                 let control = Control::decode(&record.payload).map_err(unreadable)?;
                 if is_guardrails(&control) && control.at() >= since && !tell(&control) {
-                    is_all = false;
-                    break;
+                    first_untaken.get_or_insert(record.position);
                 }
             }
             until = record.position.next();
             background::rest();
         }
+        let reached = Reached { until: first_untaken.unwrap_or(until), is_all: first_untaken.is_none() };
         // Of a first look that was cut off nothing is kept: all that lies behind it, however old, would be news to the next one.
-        if is_all || known.is_some() {
-            self.remember(until);
+        if !is_cut_off || known.is_some() {
+            self.remember(reached.until);
         }
-        Ok(is_all.then_some(until))
+        Ok((!is_cut_off).then_some(reached))
     }
 
     fn recall(&self) -> Option<Position> {

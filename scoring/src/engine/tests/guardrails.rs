@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Mutex;
 
-use super::super::guard::Told;
+use super::super::guard::{Reached, Told};
 use super::*;
 use crate::control::{Control, Experiment, GUARDRAIL, Outcome as Ending, PLAN};
 
@@ -99,28 +99,29 @@ fn what_was_cut_off_or_not_taken_is_told_again() {
     let end = log.flush().expect("written");
     let memory = folder.path().join("guardrails.position");
     let told = Told { memory: Some(memory.clone()), until: None };
-    let check = |cut_off_behind: Option<&str>, refused: Option<&str>, expect: &[&str], is_all: bool| {
+    let check = |cut_off_behind: Option<&str>, refused: Option<&str>, expect: &[&str], until: Option<u64>| {
         let heard = RefCell::new(Vec::new());
         let tell = |act: &Control| {
             heard.borrow_mut().push(subject(act));
             refused != Some(subject(act).as_str())
         };
         let is_over = || cut_off_behind.is_some_and(|name| heard.borrow().last().is_some_and(|last| last == name));
-        let until = told.tell(&log, end, Timestamp::from_micros(50), &is_over, &tell).expect("it can be read");
+        let reached = told.tell(&log, end, Timestamp::from_micros(50), &is_over, &tell).expect("it can be read");
         assert_eq!(heard.into_inner(), expect);
-        assert_eq!(until, is_all.then_some(end));
+        assert_eq!(reached, until.map(|until| Reached { until: Position(until), is_all: Position(until) == end }));
     };
     // Nothing is known: what is old is no news, however often it is cut off.
-    check(Some("new"), None, &["new"], false);
-    check(None, Some("newer"), &["new", "newer"], false);
+    check(Some("new"), None, &["new"], None);
     assert!(!memory.exists());
-    check(None, None, &["new", "newer"], true);
-    check(None, None, &[], true);
+    // What is not taken keeps back nothing behind it, and is the first to be told again.
+    check(None, Some("new"), &["new", "newer"], Some(0));
+    check(None, Some("newer"), &["new", "old", "newer"], Some(2));
+    check(None, None, &["newer"], Some(3));
+    check(None, None, &[], Some(3));
     // All before the second one was told.
     std::fs::write(&memory, "1").expect("written");
-    check(None, Some("old"), &["old"], false);
-    check(Some("old"), None, &["old"], false);
-    check(None, None, &["newer"], true);
+    check(Some("old"), None, &["old"], None);
+    check(None, None, &["newer"], Some(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
