@@ -68,7 +68,7 @@ impl Memory {
 /// A training is asked for once a reign.
 async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, memory: &mut Memory) {
     memory.untold.retain(|told| !notifier.try_tell(told));
-    let state = engine.control().await;
+    let state = engine.control();
     let champion = engine.champion().map(|champion| champion.version);
     let challengers = state.challengers.iter().filter(|each| each.name == judge.model);
     let versions: Vec<u32> = challengers.map(|each| each.version).collect();

@@ -104,7 +104,7 @@ fn a_rule_is_tried_on_the_command_line_and_over_http() {
     check(json!({"to": "2026-04-01T00:00:00Z"}), 422, "to", "is not after");
     check(json!({"from": "2026-04-29T00:00:00Z"}), 422, "from", "no event from 2026-04-29T00:00:00Z to 2026-05-01T00:00:00Z");
     check(json!({"until": 1}), 422, "until", "unknown field `until`");
-    check(json!({"rule": {"name": "n", "when": "event.amount_mino > 1", "state": "draft"}}), 422, "rules.large", "did you mean");
+    check(json!({"rule": {"name": "n", "when": "event.amount_mino > 1", "state": "draft"}}), 422, "rule.when", "did you mean");
     server.stop();
 }
 

@@ -192,21 +192,19 @@ function createCard(chart) {
   const drawing = svg("svg", { role: "slider", tabindex: 0, hidden: "", "aria-roledescription": "chart" });
   let mode = chart.modes?.[0][0];
   let last = null;
-  const switches = (chart.modes ?? []).map(([value, text]) => {
-    const button = html("button", { type: "button", "aria-pressed": value === mode }, text);
-    button.addEventListener("click", () => {
-      mode = value;
-      for (const other of switches) other.setAttribute("aria-pressed", other === button);
-      if (last) show(...last);
-    });
-    return button;
+  const scale = html("div", { class: "switch", role: "group", "aria-label": `${chart.title}: scale` });
+  const press = () => switches(scale, chart.modes, mode, value => {
+    mode = value;
+    press();
+    if (last) show(...last);
   });
+  if (chart.modes) press();
   byId("charts").append(html("figure", { class: `card ${chart.question}` },
     html("figcaption", {},
       html("h2", {}, chart.title),
       html("p", { class: "about" }, chart.about),
       legend,
-      switches.length ? html("div", { class: "switch", role: "group", "aria-label": `${chart.title}: scale` }, ...switches) : null),
+      chart.modes ? scale : null),
     message,
     drawing));
   const { show: draw } = createChart(drawing);

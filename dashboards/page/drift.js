@@ -2,7 +2,7 @@
 // address, so that a view can be sent to somebody.
 
 import { explain, textOf } from "./ask.js";
-import { html, setText, svg } from "./dom.js";
+import { html, setText, svg, switches } from "./dom.js";
 import { compact, count, dayName, dayNumber, isoDay, number, percent } from "./format.js";
 import { drawHeat } from "./heat.js";
 import { linear } from "./scales.js";
@@ -154,12 +154,7 @@ function chosenCell() {
 
 function showControls() {
   const { window, against, segment, segments } = answer;
-  const windows = byId("window");
-  windows.replaceChildren(...Object.keys(DAYS).map(name => {
-    const button = html("button", { type: "button", "aria-pressed": name === window }, name);
-    button.onclick = () => change({ window: name, at: null, from: null, to: null });
-    return button;
-  }));
+  switches(byId("window"), Object.keys(DAYS).map(name => [name, name]), window, name => change({ window: name, at: null, from: null, to: null }));
   setText(byId("latest"), `Last ${DAYS[window]} days`);
   byId("latest").hidden = !chosenDays();
   options("against", AGAINST, against);

@@ -97,9 +97,8 @@ export function openExperiment(name, { refresh, flips, change }) {
     const limits = limitsOf(guardrails);
     byId("limits").hidden = !limits.length;
     tiles(byId("limits"), limits);
-    const [length, events] = guardrails ? windowOf(guardrails) : [];
     setText(byId("limits-about"), limits.length
-      ? `Judged over windows of at least ${length} with at least ${events} of each model. When one breaks in two windows in a row, the challenger decides for nobody any more, and looks on.`
+      ? `Judged over windows of ${windowOf(guardrails)}. When one breaks in two windows in a row, the challenger decides for nobody any more, and looks on.`
       : share ? "None was declared: nothing stops it but a person." : "None: in shadow it decides for nobody, so that there is nothing to stop.");
   }
 

@@ -14,11 +14,11 @@ export const limitsOf = guardrails => Object.entries(LIMITS)
   .filter(([name]) => guardrails?.[name] != null)
   .map(([name, [words, text, about]]) => [words, text(guardrails[name]), about]);
 
-// What they are judged over: "1 min", "200 events".
-export const windowOf = ({ window, minimum_events: least }) => [lengthOf(window), plural(least, "event")];
+// What they are judged over.
+export const windowOf = ({ window, minimum_events: least }) => `at least ${lengthOf(window)} with at least ${plural(least, "event")} of the challenger`;
 
 // A length of time as the API writes it: "90m" is "90 min", "7d" is "7 days".
-export function lengthOf(text) {
+function lengthOf(text) {
   const [, size, unit] = text.match(/^(\d+)([smhd])$/) ?? [];
   if (!size) return text;
   return unit === "d" ? plural(Number(size), "day") : `${count(Number(size))} ${UNITS[unit]}`;

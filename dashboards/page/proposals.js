@@ -130,7 +130,7 @@ const PARTS = {
   experiment({ experiment }) {
     const { name, model, champion, challenger, share_percent: share, planned_end: end, guardrails } = experiment;
     const limits = limitsOf(guardrails).map(([limit, value, about]) => [limit, "", `${value} ${about}`]);
-    const judged = limits.length ? [["Judged over", "", `at least ${windowOf(guardrails).join(" with ")} of each model`]] : [];
+    const judged = limits.length ? [["Judged over", "", windowOf(guardrails)]] : [];
     return [{ turns: [[`Experiment ${name}`, "", `${model} ${challenger} beside ${champion}, ${share ? `decides for ${share} %` : "looks on"}${end ? `, until ${fullTime(end)}` : ""}`], ...limits, ...judged] }];
   },
   experiment_end: ({ name, outcome }) => [{ turns: [[`Experiment ${name}`, "runs", outcome]] }],

@@ -71,14 +71,14 @@ pub(super) async fn backtest(
     if to <= from {
         return Err(Problem::invalid(Some("to".to_owned()), format!("{to} is not after {from}")));
     }
-    let known = api.engine.control().await.rules.into_iter().find(|rule| rule.id.as_str() == rule_id);
+    let known = api.engine.control().rules.iter().find(|rule| rule.id.as_str() == rule_id).cloned();
     let rule = match (rule, known) {
         (None, known) => {
             known.ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`, and the body has none")))?
         }
         (Some(draft), known) => {
             let id = super::rules::rule_id_of(rule_id)?;
-            draft.check(&id)?;
+            draft.check(&id).map_err(|problem| problem.within("rule"))?;
             draft.rule(id, known.map_or(1, |known| known.version + 1), author.name)
         }
     };
@@ -96,7 +96,11 @@ pub(super) async fn backtest(
         let _ = reply.send(made);
     };
     background::spawn("backtest", work).map_err(Error::Thread)?;
-    Ok(Json(report.await.map_err(|_| Error::Stopped)??))
+    let refused = |error| match error {
+        error @ Error::Rule(_) => Problem::from(error).within("rule"),
+        error => error.into(),
+    };
+    Ok(Json(report.await.map_err(|_| Error::Stopped)?.map_err(refused)?))
 }
 
 fn within_limits(progress: Progress, took: Span, is_abandoned: bool) -> Result<(), Error> {

@@ -156,7 +156,7 @@ fn parts(control: Control) -> Vec<Part> {
 )]
 pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<ChangeAnswer>>, Problem> {
     let query = query.of_keys(|key| key.parse().is_ok_and(|place: u32| format!("{place:010}") == key))?;
-    let all: Vec<ChangeAnswer> = api.engine.control().await.proposals.into_iter().map(ChangeAnswer::from).collect();
+    let all: Vec<ChangeAnswer> = api.engine.control().proposals.iter().cloned().map(ChangeAnswer::from).collect();
     Ok(Json(page(all.iter(), query, |change| format!("{:010}", u32::MAX - change.id))))
 }
 
@@ -222,10 +222,12 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
     };
     // What is refused is a part of the change.
     let refused = |error| match error {
-        error @ (Error::NoReason { .. } | Error::RuleChanged { .. }) => Problem::from(error).within("change.rule"),
-        error @ (Error::Mismatch(_) | Error::Role { .. } | Error::Share { .. }) => Problem::from(error).within("change"),
-        error @ Error::Policy { .. } => Problem::invalid(Some("change.policy".to_owned()), error.to_string()),
-        Error::Rule(error) => Problem::invalid(Some(format!("change.rule.{}", error.member())), error.to_string()),
+        error @ (Error::NoReason { .. } | Error::RuleChanged { .. } | Error::Rule(_)) => {
+            Problem::from(error).within("change.rule")
+        }
+        error @ (Error::Mismatch(_) | Error::Role { .. } | Error::Share { .. } | Error::Policy { .. }) => {
+            Problem::from(error).within("change")
+        }
         error => error.into(),
     };
     let proposal = api.engine.propose(person, &reason, changes).await.map_err(refused)?;

@@ -78,8 +78,8 @@ fn inputs(experiment: &Experiment, deciders: &Deciders) -> Option<Inputs> {
     )
 )]
 pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Json<Page<ExperimentAnswer>> {
-    let (courses, deciders) = (api.engine.control().await.experiments, api.engine.deciders());
-    let all: Vec<_> = courses.into_iter().map(|course| ExperimentAnswer::new(course, &deciders)).collect();
+    let (state, deciders) = (api.engine.control(), api.engine.deciders());
+    let all: Vec<_> = state.experiments.iter().map(|course| ExperimentAnswer::new(course.clone(), &deciders)).collect();
     Json(page(all.iter(), query, |answer| answer.experiment.name.clone()))
 }
 

@@ -44,9 +44,9 @@ pub(super) struct Models {
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<Models>, Problem> {
     let (versions, history) = api.engine.models().await?;
     let name = &api.engine.pipeline().model.name;
-    let challengers = api.engine.control().await.challengers;
+    let state = api.engine.control();
     let line = |version: u32| {
-        let challenger = challengers.iter().find(|each| each.name == *name && each.version == version);
+        let challenger = state.challengers.iter().find(|each| each.name == *name && each.version == version);
         let share_percent = challenger.map_or(0, Challenger::share_percent);
         ModelLine { name: name.clone(), version, role: role(&history, name, version), share_percent }
     };

@@ -212,7 +212,7 @@ impl From<Error> for Problem {
                 ..Self::new(StatusCode::CONFLICT, "/problems/history", "the event is history", detail)
             },
             Error::NothingToSupersede { .. } => Self::invalid(Some("supersedes".to_owned()), detail),
-            Error::Rule(error) => Self::invalid(Some(format!("rules.{}", error.rule())), detail),
+            Error::Rule(error) => Self::invalid(Some(error.member().to_owned()), detail),
             Error::RuleChanged { .. } => Self {
                 field: Some("version".to_owned()),
                 ..Self::new(StatusCode::CONFLICT, "/problems/changed", "the rule has changed", detail)
@@ -227,7 +227,7 @@ impl From<Error> for Problem {
                 ..Self::new(StatusCode::CONFLICT, "/problems/role", "the model cannot have this role now", detail)
             },
             Error::Share { .. } => Self::invalid(Some("share_percent".to_owned()), detail),
-            Error::Policy { .. } => Self::invalid(Some("change".to_owned()), detail),
+            Error::Policy { .. } => Self::invalid(Some("policy".to_owned()), detail),
             Error::TooLarge { .. } => Self::invalid(None, detail),
             Error::Experiment { field, .. } => Self::invalid(Some(field.to_owned()), detail),
             Error::NoProposal { .. } | Error::NoExperiment { .. } => Self::not_found(detail),

@@ -77,9 +77,8 @@ impl RuleDraft {
     )
 )]
 pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Json<Page<Rule>>, Problem> {
-    let rules = api.engine.control().await.rules;
     let query = query.of_keys(|key| RuleId::try_from(key.to_owned()).is_ok())?;
-    Ok(Json(page(rules.iter(), query, |rule| rule.id.to_string())))
+    Ok(Json(page(api.engine.control().rules.iter(), query, |rule| rule.id.to_string())))
 }
 
 /// One rule.
@@ -94,8 +93,8 @@ pub(super) async fn list(State(api): State<Api>, query: PageQuery) -> Result<Jso
     )
 )]
 pub(super) async fn get(State(api): State<Api>, InPath(rule_id): InPath<String>) -> Result<Json<Rule>, Problem> {
-    let rules = api.engine.control().await.rules;
-    let rule = rules.into_iter().find(|rule| rule.id.as_str() == rule_id);
+    let state = api.engine.control();
+    let rule = state.rules.iter().find(|rule| rule.id.as_str() == rule_id).cloned();
     rule.map(Json).ok_or_else(|| Problem::not_found(format!("there is no rule `{rule_id}`")))
 }
 

@@ -22,9 +22,9 @@ const MOST_SHARED: u32 = 99;
 pub(super) type Loaded = ((String, u32), Result<Arc<Champion>, Error>);
 
 impl Engine {
-    /// What control records come to as of now.
-    pub async fn control(&self) -> State {
-        State::clone(&self.held.load())
+    /// What control records come to as of the last change that is durable.
+    pub fn control(&self) -> Arc<State> {
+        self.held.load_full()
     }
 
     /// Makes a version of a model champion, from the next decision on.
@@ -89,7 +89,7 @@ impl Engine {
     ) -> Result<Returned, Error> {
         let (engine, by, reason) = (Arc::clone(self), by.to_owned(), reason.to_owned());
         carried(async move {
-            let former = engine.held.load().former.last().cloned();
+            let former = engine.control().former.last().cloned();
             let ready = engine.ready(former.into_iter().collect()).await;
             let mut state = engine.control.lock().await;
             let champion = state.champion.clone().filter(|(_, version)| expected.is_none_or(|expected| expected == *version));

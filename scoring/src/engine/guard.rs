@@ -117,7 +117,7 @@ impl Engine {
     }
 
     async fn conclude(self: &Arc<Self>, experiment: &str, outcome: Outcome, by: &str, reason: String) -> Result<(), Error> {
-        let state = self.control().await;
+        let state = self.control();
         let Some(course) = state.experiments.iter().find(|course| course.experiment.name == experiment) else {
             return Err(Error::NoExperiment { name: experiment.to_owned() });
         };

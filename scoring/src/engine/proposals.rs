@@ -117,7 +117,7 @@ impl Engine {
 
     /// A proposal, and what exactly it changes.
     pub async fn proposal(&self, id: u32) -> Result<(Proposal, Vec<Control>), Error> {
-        let proposal = self.held.load().proposal(id).cloned().ok_or(Error::NoProposal { id })?;
+        let proposal = self.control().proposal(id).cloned().ok_or(Error::NoProposal { id })?;
         let (changes, _) = self.proposed(&proposal).await?;
         Ok((proposal, changes))
     }

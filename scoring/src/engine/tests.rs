@@ -553,7 +553,7 @@ async fn what_the_pipeline_file_says_is_recorded_once() {
     let mut ends = Vec::new();
     for (text, expect) in [(rule, (1, "active")), (rule, (1, "active")), (&changed, (2, "active")), ("", (3, "archived"))] {
         let (engine, log) = start(folder.path(), &with(text));
-        let state = engine.control().await;
+        let state = engine.control();
         let [rule] = state.rules.as_slice() else { panic!("{:?}", state.rules) };
         assert_eq!((rule.version, rule.state.name()), expect);
         engine.stop().await.expect("stopped");
@@ -613,10 +613,10 @@ async fn what_holds_is_what_a_restart_finds() {
     let first = Control::Governed { policy, by: "ada".to_owned(), at: NOW };
     engine.change_all(vec![first, governed]).await.expect("changed");
     engine.want_retraining("ada", "scores have moved").await.expect("recorded");
-    let (held, version) = (engine.control().await, engine.deciders().version);
+    let (held, version) = (engine.control(), engine.deciders().version);
     assert_eq!(held.version, version);
     engine.stop().await.expect("stopped");
     drop((engine, _log));
     let (engine, _log) = start(folder.path(), &pipeline);
-    assert_eq!(engine.control().await, held, "a wish for training changes nothing that decides");
+    assert_eq!(engine.control(), held, "a wish for training changes nothing that decides");
 }

@@ -11,7 +11,7 @@ use super::super::problem::Problem;
 use super::headers::{address_in, agent, secret_in};
 use super::refusal::Refusal;
 use super::sessions::{Lost, Session};
-use super::{Access, Allowance, Key, Known, Scope, User, is_of, is_own, keys, lock, told, users};
+use super::{Access, Key, Known, Rate, Scope, User, is_of, is_own, keys, lock, told, users};
 use crate::control::Person;
 
 /// What a page says that asks by itself, without anybody there.
@@ -64,8 +64,8 @@ impl Access {
         })
     }
 
-    /// Who acts with the key behind a secret, if it may do this now.
-    pub(super) fn admit(&self, secret: &str, scope: Scope, now: Timestamp) -> Result<Person, Refusal> {
+    /// Who acts with the key behind a secret, if it may do this now, and what it may send; `None` where that has no end.
+    pub(super) fn admit(&self, secret: &str, scope: Scope, now: Timestamp) -> Result<(Person, Option<Arc<Rate>>), Refusal> {
         let keys = self.keys.load();
         let Known { key, rate } = Self::key_of(&keys, secret, now)?;
         if !key.may(scope) {
@@ -74,14 +74,7 @@ impl Access {
         if let Some(Err(wait)) = rate.as_ref().map(|rate| rate.take(Instant::now())) {
             return Err(Refusal::Rate { name: key.name.clone(), wait });
         }
-        Ok(key.person())
-    }
-
-    /// What the key behind a secret may send, for who counts the events of its batch; `None` where that has no end.
-    pub(super) fn allowance(&self, secret: &str, now: Timestamp) -> Option<Allowance> {
-        let keys = self.keys.load();
-        let Known { key, rate } = Self::key_of(&keys, secret, now).ok()?;
-        Some(Allowance { name: key.name.clone(), rate: Arc::clone(rate.as_ref()?) })
+        Ok((key.person(), rate.clone()))
     }
 
     /// The session behind a cookie. What changes something has to come from a page of this server, and to say so.

@@ -9,7 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::super::problem::{Detail, Problem};
 use super::headers::secret_in;
 use super::refusal::Refusal;
-use super::{Access, Scope, is_own, told};
+use super::{Access, Allowance, Scope, is_own, told};
 use crate::audit::Draft;
 use crate::control::Person;
 
@@ -30,19 +30,16 @@ pub async fn guard<B, F: Future<Output = Response>>(
     if access.is_open() {
         return if is_plain { next(request, None).await } else { foreign().into_response() };
     }
-    let mut allowance = None;
+    let is_batch = request.uri().path() == BATCH;
     let admitted = if let Some(secret) = secret_in(headers) {
         if !is_plain {
             return foreign().into_response();
-        }
-        if request.uri().path() == BATCH {
-            allowance = access.allowance(&secret, now);
         }
         access.admit(&secret, scope, now)
     } else if let Some(token) = access.token_in(headers) {
         access.session_of(&token, method, headers, now).and_then(|(user, _)| {
             let is_opened = user.role.scopes().iter().any(|granted| granted.opens(scope));
-            if is_opened { Ok(user.person()) } else { Err(Refusal::Role { name: user.name, role: user.role, scope }) }
+            if is_opened { Ok((user.person(), None)) } else { Err(Refusal::Role { name: user.name, role: user.role, scope }) }
         })
     } else {
         Err(Refusal::NoKey)
@@ -50,10 +47,10 @@ pub async fn guard<B, F: Future<Output = Response>>(
     let changes = !matches!(*method, Method::GET | Method::HEAD) && scope != Scope::Score && scope != Scope::Label;
     let call = changes.then(|| format!("{method} {}", told(request.uri().path())));
     match admitted {
-        Ok(person) => {
+        Ok((person, rate)) => {
             let who = call.is_some().then(|| person.name.clone());
-            if let Some(allowance) = allowance {
-                request.extensions_mut().insert(allowance);
+            if let Some(rate) = rate.filter(|_| is_batch) {
+                request.extensions_mut().insert(Allowance { name: person.name.clone(), rate });
             }
             let response = next(request, Some(person)).await;
             if let (Some(call), Some(who), StatusCode::FORBIDDEN) = (call, who, response.status()) {

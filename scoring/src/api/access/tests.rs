@@ -42,7 +42,7 @@ fn keys_live_in_a_file_without_their_secrets() {
     let (second, before_ends) = file.rotate("shop", LATER, None, [3; 32], BY, NOW).expect("rotated");
     assert_eq!(before_ends, LATER);
     let access = access(folder.path());
-    let admit = |secret: &Secret, now: Timestamp| access.admit(secret.reveal(), Scope::Score, now).map(|person| person.name);
+    let admit = |secret: &Secret, now: Timestamp| access.admit(secret.reveal(), Scope::Score, now).map(|(person, _)| person.name);
     assert_eq!((admit(&first, NOW), admit(&second, NOW)), (Ok("shop".to_owned()), Ok("shop".to_owned())), "both for a while");
     assert_eq!((admit(&first, LATER), admit(&second, LATER)), (Err(Refusal::UnknownKey), Ok("shop".to_owned())));
 
@@ -134,7 +134,7 @@ fn a_key_may_do_what_its_scopes_say() {
             expires_at: Some(LATER),
         };
         std::fs::write(folder.path().join("keys.json"), serde_json::to_string(&[key]).expect("JSON")).expect("written");
-        access(folder.path()).admit(secret, scope, now).map(|person| person.name).map_err(|refusal| refusal.to_string())
+        access(folder.path()).admit(secret, scope, now).map(|(person, _)| person.name).map_err(|refusal| refusal.to_string())
     };
     let check = |scopes: &[Scope], secret: &str, scope: Scope, now: Timestamp, expect: Result<&str, &str>| {
         assert_eq!(admit(scopes, secret, scope, now), expect.map(str::to_owned).map_err(str::to_owned));

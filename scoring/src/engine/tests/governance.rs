@@ -89,11 +89,11 @@ async fn a_promotion_takes_two() {
     let replayed = engine.replay(EventId::new("e").expect("short")).await.expect("replayed").expect("decided");
     assert_eq!(replayed.differences, []);
 
-    let held = engine.control().await;
+    let held = engine.control();
     engine.stop().await.expect("stopped");
     drop((engine, log));
     let (engine, _log) = start(folder.path(), &pipeline("review"));
-    assert_eq!((champion(&engine), engine.control().await), (2, held));
+    assert_eq!((champion(&engine), engine.control()), (2, held));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +230,7 @@ async fn experiments_run_and_end() {
     let split = make(&engine, ada(), started(experiment("b", 1, 3, 20))).await.expect("proposed").expect("it waits");
     engine.approve(split, bob(), "").await.expect("approved");
     let shares = async || -> Vec<(u32, u8)> {
-        let state = engine.control().await;
+        let state = engine.control();
         state.challengers.iter().map(|challenger| (challenger.version, challenger.share_percent())).collect()
     };
     assert_eq!(shares().await, [(2, 0), (3, 20)]);
@@ -241,7 +241,7 @@ async fn experiments_run_and_end() {
     assert_eq!(make(&engine, ada(), started(experiment("c", 1, 4, 0))).await.expect("started"), None);
     let promotion = make(&engine, ada(), promoted(2, "ada")).await.expect("proposed").expect("it waits");
     engine.approve(promotion, bob(), "").await.expect("approved");
-    let state = engine.control().await;
+    let state = engine.control();
     let outcomes: Vec<_> = state.experiments.iter().filter_map(|course| Some(course.ended.as_ref()?.outcome)).collect();
     assert_eq!(outcomes, [Ending::Promoted, Ending::Stopped, Ending::Aborted], "what was compared with 1 is no longer so");
 }
