@@ -18,6 +18,7 @@ mod replay;
 mod shadow;
 mod snapshotter;
 mod taken;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod tickets;

@@ -86,13 +86,17 @@ impl Engine {
     pub async fn approve(self: &Arc<Self>, id: u32, person: Person, reason: &str) -> Result<Proposal, Error> {
         let (engine, reason) = (Arc::clone(self), reason.to_owned());
         carried(async move {
-            let (_, changes) = engine.proposal(id).await?;
+            let present = engine.control();
+            let (changes, then) = engine.proposed(&waiting(id, &present)?).await?;
+            let may = |state: &State| {
+                let proposal = waiting(id, state)?;
+                if needs_two(&changes, state) { by_another(&proposal, &person) } else { Ok(()) }
+            };
+            // For who may not approve it no model is loaded.
+            may(&present)?;
             let ready = engine.ready(engine.lacking(&changes)).await;
             let mut state = engine.control.lock().await;
-            let (proposal, changes, then) = engine.pending(id, &state).await?;
-            if needs_two(&changes, &state) {
-                by_another(&proposal, &person)?;
-            }
+            may(&state)?;
             if let Some(outdated) = outdated(&then, &facts(&changes, &state)) {
                 return Err(outdated.into());
             }
@@ -133,8 +137,7 @@ impl Engine {
         let (engine, reason) = (Arc::clone(self), reason.to_owned());
         carried(async move {
             let mut state = engine.control.lock().await;
-            let (proposal, _, _) = engine.pending(id, &state).await?;
-            may(&proposal, &person)?;
+            may(&waiting(id, &state)?, &person)?;
             let control = control(id, person.name, reason, engine.now());
             engine.take(&mut state, engine.present_pipeline(), vec![control], Vec::new()).await?;
             state.proposal(id).cloned().ok_or(Error::NoProposal { id })
@@ -161,23 +164,19 @@ impl Engine {
         state.proposal(id).cloned().ok_or(Error::NoProposal { id })
     }
 
-    /// A proposal that waits, with what it changes and what it rests on.
-    async fn pending(&self, id: u32, state: &State) -> Result<(Proposal, Vec<Control>, Facts), Error> {
-        let proposal = state.proposal(id).cloned().ok_or(Error::NoProposal { id })?;
-        if proposal.stage != Stage::Pending {
-            return Err(Error::Settled { id, stage: proposal.stage.name() });
-        }
-        let (changes, facts) = self.proposed(&proposal).await?;
-        Ok((proposal, changes, facts))
-    }
-
-    /// What the log says of a proposal.
+    /// What the log says of a proposal: what it changes, and what it rests on.
     async fn proposed(&self, proposal: &Proposal) -> Result<(Vec<Control>, Facts), Error> {
         match self.read(proposal.position, Control::decode).await? {
             Control::Proposed { changes, facts, .. } => Ok((changes, facts)),
             _ => Err(Error::Missing { position: proposal.position }),
         }
     }
+}
+
+/// A proposal, as long as it waits.
+fn waiting(id: u32, state: &State) -> Result<Proposal, Error> {
+    let proposal = state.proposal(id).cloned().ok_or(Error::NoProposal { id })?;
+    if proposal.stage == Stage::Pending { Ok(proposal) } else { Err(Error::Settled { id, stage: proposal.stage.name() }) }
 }
 
 /// Refuses who proposed it.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Mutex;
 
-use super::super::guard::{Reached, Told};
+use super::super::teller::{Reached, Told};
 use super::*;
 use crate::control::{Control, Experiment, GUARDRAIL, Outcome as Ending, PLAN};
 

@@ -1,15 +1,17 @@
 //! A change that takes its time, and those who do not wait for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 use crate::control::Person;
 
-/// A registry that says when it is asked for the second version or a later one, and gives it once it may.
+/// A registry that says when it is asked for a version, and gives it once it may; at once before it is slow.
 struct Slow {
     registry: FileRegistry,
     asked: Sender<()>,
     may_give: Mutex<Receiver<()>>,
+    is_slow: AtomicBool,
 }
 
 impl Registry for Slow {
@@ -18,7 +20,7 @@ impl Registry for Slow {
     }
 
     fn load(&self, name: &str, version: u32) -> Result<Artifact, crate::registry::Error> {
-        if version >= 2 {
+        if self.is_slow.load(Ordering::Relaxed) {
             self.asked.send(()).expect("the test goes on");
             self.may_give.lock().expect("nobody panicked").recv().expect("the test says when");
         }
@@ -43,21 +45,29 @@ async fn a_model_that_is_loaded_holds_up_no_other_change() {
         registry.publish(&artifact(&pipeline)).expect("published");
     }
     let ((asked, was_asked), (give, may_give)) = (channel(), channel());
-    let registry = Arc::new(Slow { registry, asked, may_give: Mutex::new(may_give) });
+    let registry = Arc::new(Slow { registry, asked, may_give: Mutex::new(may_give), is_slow: AtomicBool::new(false) });
+    let slow = Arc::clone(&registry);
     let (log, _) = FileLog::open(&folder.path().join("log"), Options::default()).expect("a log");
     let clock = Arc::new(ManualClock::at(Timestamp::from_micros(7)));
     let settings = Settings { queue: 16, patience: PATIENCE, snapshots: None };
     let engine = Engine::start(pipeline, Arc::new(log), registry, clock, settings, &mut |_| {}).expect("an engine");
     engine.promote("card_fraud", 1, "ada", "to have one").await.expect("promoted");
-    for is_proposed in [true, false] {
+    slow.is_slow.store(true, Ordering::Relaxed);
+    for way in ["make", "propose", "approve", "roll back", "promote"] {
         let changing = Arc::clone(&engine);
         let changing = tokio::spawn(async move {
-            if !is_proposed {
-                return changing.promote("card_fraud", 2, "ada", "better").await.map(drop);
+            let better = || {
+                let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), "better".to_owned());
+                Control::Promoted { name, version: 2, by, reason, at: NOW }
+            };
+            let (ada, bob) = (Person::named("ada"), Person::named("bob"));
+            match way {
+                "make" => changing.make(ada, "better", move |_| Ok((vec![better()], ()))).await.map(drop),
+                "propose" => changing.propose(ada, "better", move |_| Ok(vec![better()])).await.map(drop),
+                "approve" => changing.approve(1, bob, "").await.map(drop),
+                "roll back" => changing.roll_back_from(None, "ada", "worse").await.map(drop),
+                _ => changing.promote("card_fraud", 2, "ada", "better").await.map(drop),
             }
-            let (name, by, reason) = ("card_fraud".to_owned(), "ada".to_owned(), "better".to_owned());
-            let control = Control::Promoted { name, version: 2, by, reason, at: NOW };
-            changing.make(Person::named("ada"), "better", |_| Ok((vec![control], ()))).await.map(drop)
         });
         was_asked.recv_timeout(PATIENCE).expect("the model is loaded");
         let other = timeout(PATIENCE / 6, engine.want_retraining("bob", "scores have moved")).await;
@@ -74,7 +84,7 @@ async fn a_model_that_is_loaded_holds_up_no_other_change() {
     let refused = refused.await.expect("it ends").expect_err("there is none");
     assert!(matches!(refused, Error::Registry(crate::registry::Error::NotFound { .. })), "{refused:?}");
     assert!(was_asked.try_recv().is_err(), "it was looked for again");
-    assert_eq!(engine.control().proposals.len(), 1);
+    assert_eq!(engine.control().proposals.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
