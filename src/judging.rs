@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use ingest::{Timestamp, background, with_causes};
 use monitor::experiment::{Comparison, Verdict};
-use monitor::judge::Judge;
+use monitor::judge::{Findings, Judge};
 use monitor::notify::{self, Notification, Notifier, Severity, What};
 use monitor::performance::concept::{Name, Turn};
 use scoring::Engine;
-use scoring::control::{Role, RoleChange};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+
+use crate::untold::Telling;
 
 /// How often: labels come by the day.
 const PAUSE: Duration = Duration::from_secs(3_600);
@@ -47,8 +48,7 @@ const BY: &str = "performance";
 /// What this process knows from one time to the next.
 #[derive(Default)]
 struct Memory {
-    /// What no queue has taken yet, as it was: said anew it would be other news.
-    untold: Vec<Notification>,
+    telling: Telling<Findings>,
     /// The reign for which it knows that a training was asked: who is champion, since when it was promoted, and how many were before it.
     /// While that is the same the log need not be read for it.
     asked_for: Option<Reign>,
@@ -56,19 +56,14 @@ struct Memory {
 
 type Reign = (Option<u32>, Option<Timestamp>, usize);
 
-impl Memory {
-    /// Tells it, at once or as soon as it is taken.
-    fn tell(&mut self, told: Notification, notifier: &Notifier) {
-        if !notifier.try_tell(&told) {
-            self.untold.push(told);
-        }
-    }
-}
-
 /// A training is asked for once a reign.
 async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, memory: &mut Memory) {
-    memory.untold.retain(|told| !notifier.try_tell(told));
-    let state = engine.control();
+    let (state, now, pipeline) = (engine.control(), engine.now(), &engine.pipeline().name);
+    let try_tell = |told: &Notification| notifier.try_tell(told);
+    if let Some(found) = memory.telling.again(now, try_tell) {
+        keep_verdicts(judge, &found);
+        keep(judge, &found);
+    }
     let champion = engine.champion().map(|champion| champion.version);
     let challengers = state.challengers.iter().filter(|each| each.name == judge.model);
     let versions: Vec<u32> = challengers.map(|each| each.version).collect();
@@ -78,27 +73,41 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, me
             return tracing::warn!(error = with_causes(&error), "decisions were not judged; it is tried again in an hour");
         }
     };
-    let pipeline = &engine.pipeline().name;
-    let news = found.challengers.iter().filter(|judged| judged.is_news);
-    news.filter_map(|judged| verdict(&judged.compared, pipeline)).for_each(|told| memory.tell(told, notifier));
-    if let Err(error) = judge.keep_verdicts(&found) {
-        tracing::warn!(error = with_causes(&error), "verdicts were told, and not written down; they are told again in an hour");
-    }
-    found.turned.iter().for_each(|turn| memory.tell(notification(turn, &judge.model, pipeline), notifier));
     let drifted = if judge.monitoring.retrain { drifted(&found.turned, champion) } else { None };
+    let wanted = found.fallen.clone().or(drifted);
+    let verdicts =
+        found.challengers.iter().filter(|judged| judged.is_news).filter_map(|judged| verdict(&judged.compared, pipeline));
+    let turns = found.turned.iter().map(|turn| notification(turn, &judge.model, pipeline));
+    let news: Vec<Notification> = verdicts.chain(turns).collect();
+    let told = memory.telling.tell(found, news, now, try_tell);
+    if let Some(found) = &told {
+        keep_verdicts(judge, found);
+    }
     let reign = (champion, state.promoted_at, state.former.len());
-    let wanted = found.fallen.clone().or(drifted).filter(|_| memory.asked_for != Some(reign));
-    if let Some((reason, version)) = wanted.zip(champion) {
-        match ask(engine, judge, version, &reason).await {
+    if let Some(reason) = wanted.filter(|_| champion.is_some() && memory.asked_for != Some(reign)) {
+        match ask(engine, &reason).await {
             Ok(()) => memory.asked_for = Some(reign),
             // What has turned is found again in an hour.
             Err(error) => {
-                let error = format!("{error:#}");
+                let error = with_causes(&error);
                 return tracing::error!(error, reason, "a training is wanted, and cannot be asked for");
             }
         }
     }
-    if let Err(error) = judge.keep(&found) {
+    if let Some(found) = &told {
+        keep(judge, found);
+    }
+}
+
+/// Writes down what was told.
+fn keep_verdicts(judge: &Judge, found: &Findings) {
+    if let Err(error) = judge.keep_verdicts(found) {
+        tracing::warn!(error = with_causes(&error), "verdicts were told, and not written down; they are told again in an hour");
+    }
+}
+
+fn keep(judge: &Judge, found: &Findings) {
+    if let Err(error) = judge.keep(found) {
         tracing::warn!(
             error = with_causes(&error),
             "what has turned was told, and not written down; it is told again in an hour"
@@ -106,28 +115,13 @@ async fn judge_once(engine: &Arc<Engine>, judge: &Judge, notifier: &Notifier, me
     }
 }
 
-/// Asks for a training, unless it was asked for since the version is champion, be it before a restart.
-async fn ask(engine: &Arc<Engine>, judge: &Judge, champion: u32, reason: &str) -> anyhow::Result<()> {
-    let (_, changes) = engine.models().await?;
-    if judge.was_asked(champion, reign(&changes, &judge.model, champion)).await? {
+/// Asks for a training, unless that was done since the champion came to decide, be it before a restart.
+async fn ask(engine: &Arc<Engine>, reason: &str) -> Result<(), scoring::Error> {
+    if engine.is_training_asked(BY).await? {
         return Ok(());
     }
-    tracing::warn!(champion, reason, "the champion is not what it was: a training is asked for");
-    engine.want_retraining(BY, reason).await?;
-    if let Err(error) = judge.keep_asked(champion, engine.now(), reason) {
-        tracing::warn!(
-            error = with_causes(&error),
-            "a training was asked for, and that not written down; the next start asks again"
-        );
-    }
-    Ok(())
-}
-
-/// When the present reign of a champion began: it was promoted, or got its place back, as the first of those changes behind which no other
-/// decided. Where the log does not say, it has always been champion.
-fn reign(changes: &[RoleChange], model: &str, champion: u32) -> Timestamp {
-    let champions = changes.iter().rev().filter(|change| change.name == model && change.role == Role::Champion);
-    champions.take_while(|change| change.version == champion).last().map_or(Timestamp::MIN, |change| change.at)
+    tracing::warn!(reason, "the champion is not what it was: a training is asked for");
+    engine.want_retraining(BY, reason).await.map(drop)
 }
 
 /// Why a training is wanted of what has turned, if it is: the champion drifts, and has not come back since.
@@ -175,39 +169,6 @@ fn verdict(compared: &Comparison, pipeline: &str) -> Option<Notification> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reign_begins_with_the_last_change_that_made_it_champion() {
-        let change = |name: &str, version: u32, role: Role, second: i64| RoleChange {
-            name: name.to_owned(),
-            version,
-            role,
-            share_percent: 100,
-            by: "ada".to_owned(),
-            approved_by: None,
-            reason: String::new(),
-            at: Timestamp::from_micros(second * 1_000_000),
-        };
-        let changes = [
-            change("fraud", 1, Role::Champion, 10),
-            change("fraud", 2, Role::Champion, 20),
-            // It has its place back, and is promoted once more while it decides.
-            change("fraud", 1, Role::Champion, 30),
-            change("credit", 2, Role::Champion, 40),
-            change("fraud", 3, Role::Challenger, 50),
-            change("fraud", 1, Role::Champion, 60),
-        ];
-        let check = |until: usize, champion: u32, second: Option<i64>| {
-            let expect = second.map_or(Timestamp::MIN, |second| Timestamp::from_micros(second * 1_000_000));
-            assert_eq!(reign(&changes[..until], "fraud", champion), expect, "{until} {champion}");
-        };
-        check(0, 1, None);
-        check(1, 1, Some(10));
-        check(2, 2, Some(20));
-        check(3, 1, Some(30));
-        check(6, 1, Some(30));
-        check(6, 2, None);
-    }
 
     #[test]
     fn a_training_is_wanted_of_a_champion_that_drifts_still() {

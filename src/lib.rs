@@ -16,6 +16,7 @@ mod proxies;
 mod server;
 mod signals;
 mod telemetry;
+mod untold;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
--- Which changes may have declared experiments or rules? In the order of the log.
+-- Which changes may have declared experiments, or rules? In the order of the log. What comes on a list is approved, too, and may be long.
 SELECT log_position, subject
 FROM changes
-WHERE kind IN ('experimented', 'ruled')
-    -- What comes on a list is a change, too, and may be long.
-    OR (kind = 'approved' AND (subject LIKE '%Experimented%' OR subject LIKE '%Ruled%'))
+WHERE kind = $kind OR (kind = 'approved' AND subject LIKE $approved)
 ORDER BY log_position

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use ingest::{Currency, Duration, Timestamp, with_causes};
 use scoring::Registry;
-use serde::{Deserialize, Serialize};
 
 use crate::drift::window_start;
 use crate::error::Error;
 use crate::experiment::{self, Comparison, Inputs};
 use crate::file::Monitoring;
 use crate::performance::{self, concept};
-use crate::points::{MetricPoint, read, write};
 use crate::questions::Days;
 use crate::tables::Window;
 use crate::warehouse::Warehouse;
@@ -119,84 +117,5 @@ impl Judge {
     /// When the warehouse does not take it.
     pub fn keep(&self, found: &Findings) -> Result<(), Error> {
         found.written.write(&*self.warehouse, &self.model, &found.weeks, &self.monitoring.performance.concept)
-    }
-
-    /// Whether it is [written down](Judge::keep_asked) that a training was asked for because of a version since then, when it became
-    /// champion: what was asked for in an earlier reign says nothing of this one.
-    ///
-    /// # Errors
-    /// When the warehouse does not answer.
-    pub async fn was_asked(&self, champion: u32, since: Timestamp) -> Result<bool, Error> {
-        let series = self.asked_for(champion);
-        let asked_at = |point: &MetricPoint| serde_json::from_str(&point.detail).map(|Asked { at, .. }| at);
-        let points = read::<MetricPoint>(&*self.warehouse, Days::ALL).await?;
-        let mut asked = points.iter().filter(|filed| filed.series == series);
-        Ok(asked.any(|filed| asked_at(&filed.point).is_ok_and(|at| at >= since)))
-    }
-
-    /// Writes down that a training was asked for, since a champion is not what it was: that is so once a reign, whenever the program
-    /// was started. Blocks on the warehouse.
-    ///
-    /// # Errors
-    /// When the warehouse does not take it.
-    pub fn keep_asked(&self, champion: u32, at: Timestamp, reason: &str) -> Result<(), Error> {
-        let point = MetricPoint {
-            model: self.model.clone(),
-            model_version: Some(champion),
-            segment: String::new(),
-            metric: "retraining_asked".to_owned(),
-            value: None,
-            low: None,
-            high: None,
-            n: 0,
-            bad: 0,
-            maturity: None,
-            estimated: false,
-            detail: serde_json::to_string(&Asked { reason: reason.to_owned(), at }).expect("text is always JSON"),
-        };
-        write(&*self.warehouse, &self.asked_for(champion), Window::Week, window_start(Window::Week, at), &[point])
-    }
-
-    /// What the row is filed under that says so.
-    fn asked_for(&self, champion: u32) -> String {
-        format!("retraining {} {champion}", self.model)
-    }
-}
-
-/// What is written down of a training that was asked for.
-#[derive(Serialize, Deserialize)]
-struct Asked {
-    reason: String,
-    at: Timestamp,
-}
-
-#[cfg(test)]
-mod tests {
-    use scoring::FileRegistry;
-
-    use super::*;
-    use crate::warehouse::ParquetWarehouse;
-
-    #[tokio::test]
-    async fn what_was_asked_for_is_known_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Judge {
-            warehouse: Arc::new(ParquetWarehouse::open(&folder.path().join("warehouse")).unwrap()),
-            registry: Arc::new(FileRegistry::open(&folder.path().join("registry")).unwrap()),
-            model: "card_fraud".to_owned(),
-            currency: Currency::default(),
-            monitoring: Monitoring::default(),
-        };
-        let (judge, at): (Judge, Timestamp) = (open(), "2026-11-28T12:00:00Z".parse().unwrap());
-        assert!(!judge.was_asked(7, Timestamp::MIN).await.unwrap());
-        judge.keep_asked(7, at, "AUC 0.5 is below 0.6").unwrap();
-        drop(judge);
-        let judge = open();
-        assert!(judge.was_asked(7, at).await.unwrap());
-        assert!(!judge.was_asked(8, Timestamp::MIN).await.unwrap(), "another champion, another training");
-        let again = at + Duration::seconds(1);
-        assert!(!judge.was_asked(7, again).await.unwrap(), "it is champion again, and nobody has asked since");
-        judge.keep_asked(7, again, "AUC 0.5 is below 0.6").unwrap();
-        assert!(judge.was_asked(7, again).await.unwrap());
     }
 }

@@ -4,6 +4,7 @@
 //! path of a decision, and nothing here changes one.
 
 pub mod alert_days;
+mod declarations;
 pub mod drift;
 mod error;
 pub mod experiment;

@@ -149,7 +149,10 @@ pub enum Question {
         days: Days,
     },
     /// What experiments and rules were declared; see [`crate::experiment`] and [`crate::performance`].
-    Declarations,
+    Declarations {
+        /// What people may have declared by it.
+        of: Declared,
+    },
     /// See [`moment`].
     Moment,
     /// See [`decision`].
@@ -185,7 +188,7 @@ impl Question {
             Self::Entity { .. } => "entity",
             Self::Attributes { .. } => "attributes",
             Self::Keys { .. } => "keys",
-            Self::Declarations => "declarations",
+            Self::Declarations { .. } => "declarations",
             Self::Moment => "moment",
             Self::Decision { .. } => "decision",
             Self::Points { .. } => "points",
@@ -415,6 +418,25 @@ pub struct NewestDecision {
     pub total_us: u64,
     /// What the event turned out to be: `fraud`, `legit`, `default`, `repaid`; `None` while nothing has arrived.
     pub label: Option<String>,
+}
+
+/// What people declare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// Experiments.
+    Experiments,
+    /// Rules.
+    Rules,
+}
+
+impl Declared {
+    /// The kind of a change by which they are, and what the text of an approval has in it where they are by that.
+    pub(crate) const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Experiments => ("experimented", "%Experimented%"),
+            Self::Rules => ("ruled", "%Ruled%"),
+        }
+    }
 }
 
 /// Which decisions are looked for; by default all.

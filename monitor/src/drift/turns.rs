@@ -35,7 +35,7 @@ type Subject = (Option<String>, Option<u32>, Kind, String);
 /// What people know of drift.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
-    /// The begin of the last window of which anything was known.
+    /// The begin of the last window that was over when it was looked at.
     pub until: Timestamp,
     /// What had drifted after it, as it was told.
     drifted: BTreeSet<Subject>,
@@ -70,8 +70,8 @@ impl Told {
                     psi: psi.value,
                 });
             }
-            self.until = self.until.max(moved.window_start);
         }
+        self.until = self.until.max(super::window_start(window, now) - length(window));
         turns.sort_by_key(|turn| turn.window_end);
         turns
     }

@@ -8,7 +8,7 @@ use super::Request;
 use crate::error::Error;
 use crate::outcome::{Judging, Outcome};
 use crate::performance::rows::thresholds_of;
-use crate::questions::columns::{Columns, known};
+use crate::questions::columns::{Columns, known, money};
 use crate::questions::{Days, Question};
 use crate::warehouse::Warehouse;
 
@@ -91,10 +91,9 @@ impl Rows {
                 continue;
             }
             let label = known(&labels, row, |row| labels.value(row));
-            // What is in another currency cannot be added up with the rest.
-            let is_told = others.is_null(row);
-            let amount = known(&amounts, row, |row| amounts.value(row)).filter(|_| is_told);
-            let loss = known(&losses, row, |row| losses.value(row)).filter(|_| is_told).or(amount);
+            let is_elsewhere = others.is_valid(row);
+            let [amount, loss] = [&amounts, &losses].map(|column| known(column, row, |row| column.value(row)));
+            let (amount, stake) = money(amount, loss, is_elsewhere);
             let is_declined = decisions.value(row) == Verdict::Decline.name();
             self.position.push(positions.value(row));
             self.occurred_at.push(occurred_at);
@@ -103,8 +102,8 @@ impl Rows {
             self.decided_by
                 .push(known(&versions, row, |row| versions.value(row)).and_then(|version| u32::try_from(version).ok()));
             self.model_us.push(u32::try_from(model_us.value(row)).unwrap_or(u32::MAX));
-            self.minor.push(loss.unwrap_or_default().max(0));
-            self.other_currency.push(!is_told);
+            self.minor.push(stake);
+            self.other_currency.push(is_elsewhere);
             self.label.push(label);
             self.outcome.push(judging.outcome(occurred_at, is_declined, label));
             self.has_money |= amount.is_some();

@@ -185,7 +185,8 @@ pub async fn performance(warehouse: &dyn Warehouse, request: &Request, policy: &
     let judging = Judging { as_of, maturity: policy.maturity };
     let rows = Rows::ask(warehouse, request.days, request.currency, judging).await?;
     let attributes = rows::attributes(warehouse, request.days, &request.segments, &rows.position).await?;
-    let begun = begun::begun(warehouse).await?;
+    let has_rules = !rows.rules.is_empty() || !rows.rules_in_shadow.is_empty();
+    let begun = if has_rules { begun::begun(warehouse).await? } else { BTreeMap::new() };
     let settings = policy.settings(rows.thresholds);
     let how = How { settings: &settings, as_of, maturity: &maturity, mature_at: policy.mature_at };
     let all: Vec<usize> = (0..rows.len()).collect();

@@ -9,7 +9,7 @@ use scoring::{Thresholds, Verdict};
 
 use crate::error::Error;
 use crate::outcome::{Judging, Outcome};
-use crate::questions::columns::{Columns, known};
+use crate::questions::columns::{Columns, known, money};
 use crate::questions::{Days, Question};
 use crate::warehouse::Warehouse;
 
@@ -64,10 +64,9 @@ impl Rows {
         for (row, &occurred_at) in times.iter().enumerate() {
             let decision = decisions.value(row);
             let label = known(&labels, row, |row| labels.value(row));
-            // What is in another currency cannot be added up with the rest.
-            let is_told = others.is_null(row);
-            let amount = known(&amounts, row, |row| amounts.value(row)).filter(|_| is_told);
-            let loss = known(&losses, row, |row| losses.value(row)).filter(|_| is_told).or(amount);
+            let is_elsewhere = others.is_valid(row);
+            let [amount, loss] = [&amounts, &losses].map(|column| known(column, row, |row| column.value(row)));
+            let (amount, stake) = money(amount, loss, is_elsewhere);
             let number = self.position.len();
             for (hits, of) in [(&rules, &mut self.rules), (&watched, &mut self.rules_in_shadow)] {
                 for rule in hits.value(row).as_string::<i32>().iter().flatten() {
@@ -80,11 +79,11 @@ impl Rows {
             self.approved.push(decision == Verdict::Approve.name());
             self.version.push(known(&versions, row, |row| versions.value(row)).and_then(|version| u32::try_from(version).ok()));
             self.probability.push(known(&probabilities, row, |row| probabilities.value(row)));
-            self.minor.push(loss.unwrap_or_default().max(0));
+            self.minor.push(stake);
             self.label.push(label);
             self.outcome.push(judging.outcome(occurred_at, decision == Verdict::Decline.name(), label));
             self.has_money |= amount.is_some();
-            self.other_currency += u64::from(!is_told);
+            self.other_currency += u64::from(is_elsewhere);
             self.thresholds = thresholds_of(thresholds[0].value(row), thresholds[1].value(row)).or(self.thresholds);
         }
         Ok(())

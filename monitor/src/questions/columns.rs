@@ -74,6 +74,13 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What an event moved, and what is at stake with it: the loss that a label names, or else that. Nothing of either where it is in another
+/// currency than what is told, as it cannot be added up with the rest.
+pub(crate) fn money(amount: Option<i64>, loss: Option<i64>, is_elsewhere: bool) -> (Option<i64>, i64) {
+    let told = |minor: Option<i64>| minor.filter(|_| !is_elsewhere);
+    (told(amount), told(loss.or(amount)).unwrap_or_default().max(0))
+}
+
 /// A value where there is one.
 pub(crate) fn known<T>(array: &impl Array, row: usize, value: impl Fn(usize) -> T) -> Option<T> {
     array.is_valid(row).then(|| value(row))

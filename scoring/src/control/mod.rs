@@ -24,7 +24,7 @@ pub use self::governance::{Governance, Kind, Probation};
 pub(crate) use self::person::plain;
 pub use self::person::{ANYBODY, DESK, GUARDRAIL, May, PLAN, PROGRAM, Person, SOMEBODY, is_one, is_reserved, may_be_one};
 pub use self::proposal::{Facts, Outdated, Proposal, Stage};
-pub use self::roles::{Role, RoleChange, role, role_changes};
+pub use self::roles::{Role, RoleChange, is_training_asked, role, role_changes};
 pub use self::state::{Challenger, State};
 pub use self::tables::Tables;
 use crate::alerts::Step;

@@ -94,15 +94,36 @@ impl RoleChange {
 /// All changes of roles in a log, in its order.
 pub fn role_changes(log: &dyn Readable) -> Result<Vec<RoleChange>, crate::Error> {
     let mut changes = Vec::new();
+    each_control(log, |control| changes.extend(RoleChange::of(control)))?;
+    Ok(changes)
+}
+
+/// Whether somebody has asked for a training of a model since its champion came to decide: since it was promoted or got its place back, as the
+/// last whom another one decided before.
+pub fn is_training_asked(log: &dyn Readable, model: &str, by: &str) -> Result<bool, crate::Error> {
+    let (mut champion, mut is_asked) = (None, false);
+    each_control(log, |control| match control {
+        Control::RetrainWanted { by: who, .. } => is_asked |= who == by,
+        control => {
+            let taken = |change: &RoleChange| change.name == model && change.role == Role::Champion;
+            for RoleChange { version, .. } in RoleChange::of(control).into_iter().filter(taken) {
+                is_asked &= champion == Some(version);
+                champion = Some(version);
+            }
+        }
+    })?;
+    Ok(is_asked)
+}
+
+fn each_control(log: &dyn Readable, mut each: impl FnMut(Control)) -> Result<(), crate::Error> {
     for record in log.read(Position(0))? {
         let record = record?;
-        if record.topic != Topic::Control {
-            continue;
+        if record.topic == Topic::Control {
+            let unreadable = |source| crate::Error::Unreadable { position: record.position, source };
+            each(Control::decode(&record.payload).map_err(unreadable)?);
         }
-        let unreadable = |source| crate::Error::Unreadable { position: record.position, source };
-        changes.extend(RoleChange::of(Control::decode(&record.payload).map_err(unreadable)?));
     }
-    Ok(changes)
+    Ok(())
 }
 
 /// The role of a version after some changes: a champion retires when another of its name takes its place, and one that has decided is

@@ -1,4 +1,5 @@
-use ingest::log::Position;
+use ingest::log::file::{FileLog, Options};
+use ingest::log::{Log, Position, Topic};
 
 use super::*;
 use crate::rules::Rule;
@@ -242,4 +243,33 @@ fn a_change_in_parts_holds_with_its_last_part_or_not_at_all() {
     }
     assert_eq!((on_it(&state), state.version), (2, Position(5)), "what was left unfinished is forgotten");
     assert!(state.parts.is_empty());
+}
+
+#[test]
+fn a_training_is_asked_for_once_a_reign() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, _) = FileLog::open(folder.path(), Options::default()).expect("a log");
+    let (at, reason) = (Timestamp::from_micros(7), || "because".to_owned());
+    let promoted =
+        |name: &str, version: u32| Control::Promoted { name: name.to_owned(), version, by: reason(), reason: reason(), at };
+    let back =
+        |to: u32| Control::RolledBack { name: "fraud".to_owned(), version: to + 1, to, by: reason(), reason: reason(), at };
+    let wanted = |by: &str| Control::RetrainWanted { by: by.to_owned(), reason: reason(), at };
+    let check = |control: Control, expect: bool| {
+        log.append(Topic::Control, &control.encode()).expect("taken");
+        log.flush().expect("written");
+        assert_eq!(is_training_asked(&log, "fraud", "performance").expect("it can be read"), expect, "{control:?}");
+    };
+    check(promoted("fraud", 1), false);
+    check(wanted("ada"), false);
+    check(wanted("performance"), true);
+    // It goes on deciding, and what becomes of another model says nothing.
+    check(promoted("fraud", 1), true);
+    check(promoted("credit", 2), true);
+    check(promoted("fraud", 2), false);
+    check(wanted("performance"), true);
+    // It has its place back: another reign.
+    check(back(1), false);
+    check(wanted("performance"), true);
+    check(wanted("ada"), true);
 }

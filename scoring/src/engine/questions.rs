@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use ingest::log::{Durability, Position, Topic};
-use ingest::{Event, EventId, Label, Timestamp};
+use ingest::{Event, EventId, Label, Timestamp, background};
 
 use super::{Engine, Entry};
-use crate::control::{RoleChange, role_changes};
+use crate::control::{RoleChange, is_training_asked, role_changes};
 use crate::decision::Decision;
 use crate::error::Error;
 
@@ -91,6 +91,13 @@ impl Engine {
     pub async fn models(&self) -> Result<(Vec<u32>, Vec<RoleChange>), Error> {
         let (registry, log, name) = (Arc::clone(&self.registry), Arc::clone(&self.log), self.pipeline.model.name.clone());
         let read = tokio::task::spawn_blocking(move || Ok((registry.versions(&name)?, role_changes(&*log)?)));
+        read.await.map_err(|_| Error::Stopped)?
+    }
+
+    /// Whether somebody has asked for a training since the champion came to decide, be it before a start. Reads the whole log.
+    pub async fn is_training_asked(&self, by: &str) -> Result<bool, Error> {
+        let (log, name, by) = (Arc::clone(&self.log), self.pipeline.model.name.clone(), by.to_owned());
+        let read = tokio::task::spawn_blocking(move || background::unhurried(|| is_training_asked(&*log, &name, &by)));
         read.await.map_err(|_| Error::Stopped)?
     }
 

@@ -25,6 +25,7 @@ use self::runs::{Outcome, Record, Runs, Want, Why};
 use self::wanted::Wanted;
 use super::ConfigArgs;
 use super::target::TargetArgs;
+use crate::untold::Untold;
 use crate::{output, server};
 
 /// Train the pipeline's models anew, on a schedule and when the log or a signal asks for it
@@ -69,8 +70,6 @@ pub struct Args {
 const FOLDER: &str = "retraining";
 /// How often the log, the clock and the training are looked at.
 const TICK: Span = Span::from_millis(500);
-/// So long after somebody could not be told it is tried again.
-const PAUSE: Duration = Duration::seconds(30);
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
@@ -183,7 +182,7 @@ impl Role {
 
     /// Looks at what has happened, and starts or enters what follows; how a training ended, if one just did.
     fn step(&mut self, now: Timestamp) -> anyhow::Result<Option<Outcome>> {
-        self.untold.tell(now, |told| self.notifier.try_tell(told));
+        self.untold.tell(None, now, |told| self.notifier.try_tell(told));
         self.asked.extend(self.wanted.next().context("the log cannot be followed")?);
         if let Some(training) = &mut self.training {
             let Some(done) = training.ended()? else { return Ok(None) };
@@ -252,8 +251,7 @@ impl Role {
     /// Tells how the last run ended. Who was told of it before is not told again: it has the same id.
     fn tell_ended(&mut self, now: Timestamp) {
         let told = self.runs.ended().and_then(|ended| notification(ended, &self.names));
-        self.untold.waiting.extend(told);
-        self.untold.tell(now, |told| self.notifier.try_tell(told));
+        self.untold.tell(told, now, |told| self.notifier.try_tell(told));
     }
 
     /// Ends the training that runs, if one does.
@@ -286,24 +284,6 @@ impl Role {
     }
 }
 
-/// What is to be told, and was not taken yet.
-#[derive(Default)]
-struct Untold {
-    waiting: Vec<Notification>,
-    not_before: Option<Timestamp>,
-}
-
-impl Untold {
-    /// Tells it by `try_tell`, unless something has just not been taken; that waits for the next time.
-    fn tell(&mut self, now: Timestamp, try_tell: impl Fn(&Notification) -> bool) {
-        if self.not_before.is_some_and(|time| now < time) {
-            return;
-        }
-        self.waiting.retain(|told| !try_tell(told));
-        self.not_before = (!self.waiting.is_empty()).then_some(now + PAUSE);
-    }
-}
-
 /// What there is to tell of the end of a run; `names` are those of the pipeline and of its model. It follows from the record alone.
 fn notification(ended: &Record, [pipeline, model]: &[String; 2]) -> Option<Notification> {
     let Record::Ended { at, outcome, models, .. } = ended else { return None };
@@ -330,26 +310,6 @@ fn ticks() -> tokio::time::Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_was_not_taken_is_told_again_after_a_while() {
-        let told = |failures: u64| {
-            Notification::new(Timestamp::from_micros(0), Severity::Low, "cards", What::WarehouseBack { failures })
-        };
-        let mut untold = Untold { waiting: vec![told(1), told(2)], not_before: None };
-        let mut check = |second: i64, takes: bool, expect: &[Notification]| {
-            let heard = std::cell::RefCell::new(Vec::new());
-            untold.tell(Timestamp::from_micros(second * 1_000_000), |told| {
-                heard.borrow_mut().push(told.clone());
-                takes || *told == expect[0]
-            });
-            assert_eq!(heard.into_inner(), expect, "{second}");
-        };
-        check(0, false, &[told(1), told(2)]);
-        check(29, true, &[]);
-        check(30, true, &[told(2)]);
-        check(90, true, &[]);
-    }
 
     #[test]
     fn a_run_that_was_cut_off_is_told_as_others_are() {

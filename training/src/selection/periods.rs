@@ -147,13 +147,23 @@ mod tests {
     #[test]
     fn the_index_is_that_of_python() {
         let figures: serde_json::Value = serde_json::from_str(include_str!("fixtures/figures.json")).unwrap();
-        let counts = |place: usize| -> Vec<u64> {
-            figures["age_counts"][place].as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).collect()
-        };
-        let index = drift::psi(&counts(0), &counts(1)).unwrap();
-        assert!((index.value - figures["age_stability"].as_f64().unwrap()).abs() < 1e-12, "{index:?}");
+        // Two weeks, in which each of four values is there so often.
+        let (mut days, mut column) = (Vec::new(), Vec::new());
+        for (week, counts) in figures["age_counts"].as_array().unwrap().iter().enumerate() {
+            for (value, count) in counts.as_array().unwrap().iter().enumerate() {
+                let rows = count.as_u64().unwrap() as usize;
+                days.extend((0..rows).map(|row| (week * 7 + row % 7) as i32));
+                column.extend(std::iter::repeat_n(value as f64, rows));
+            }
+        }
+        let labels = vec![false; days.len()];
+        let periods = Periods::new(&days, &labels, &Settings { period_days: Some(7), ..Settings::default() }).unwrap();
+        let Stability { psi, psi_by_chance, largest_psi, .. } = periods.stability(&column, &labels).unwrap();
+        let [index, noise] = [psi[0], psi_by_chance[0]];
+        assert!((index - figures["age_stability"].as_f64().unwrap()).abs() < 1e-12, "{index}");
         let chi_square = figures["chi_square_99"][2].as_f64().unwrap();
-        assert!((index.noise / ((1.0 / 300.0 + 1.0 / 700.0) * chi_square) - 1.0).abs() < 1e-6, "{index:?}");
+        assert!((noise / ((1.0 / 300.0 + 1.0 / 700.0) * chi_square) - 1.0).abs() < 1e-6, "{noise}");
+        assert_eq!((psi.len(), largest_psi), (1, index));
     }
 
     #[test]

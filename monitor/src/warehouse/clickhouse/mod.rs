@@ -488,7 +488,11 @@ fn query(server: &Server, question: &Question) -> Query {
         Question::Keys { entity, days: of } => {
             days(include_str!("../../../sql/clickhouse/keys.sql"), *of).param("entity", entity)
         }
-        Question::Declarations => server.query(&typed(include_str!("../../../sql/declarations.sql"))),
+        Question::Declarations { of } => {
+            let (kind, approved) = of.words();
+            let sql = typed(include_str!("../../../sql/declarations.sql"));
+            server.query(&sql).param("kind", kind).param("approved", approved)
+        }
         Question::Moment => server.query(&typed(include_str!("../../../sql/moment.sql"))),
         Question::Decision { event_id } => {
             server.query(&typed(include_str!("../../../sql/clickhouse/decision.sql"))).param("event_id", event_id.as_str())
@@ -501,7 +505,7 @@ fn query(server: &Server, question: &Question) -> Query {
 
 /// Parameters as the server writes them: `$first` becomes `{first:Date32}`; and the one function that it calls otherwise.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 17] = [
+    const TYPES: [(&str, &str); 19] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
@@ -518,6 +522,8 @@ fn typed(sql: &str) -> String {
         ("$currency", "{currency:String}"),
         ("$verdict", "{verdict:String}"),
         ("$rule", "{rule:String}"),
+        ("$kind", "{kind:String}"),
+        ("$approved", "{approved:String}"),
         ("array_has(", "has("),
     ];
     TYPES.iter().fold(sql.to_owned(), |sql, (name, typed)| sql.replace(name, typed))

@@ -129,7 +129,11 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         }
         Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
         Question::Keys { days, .. } => (include_str!("../../../sql/keys.sql"), range(*days)),
-        Question::Declarations => (include_str!("../../../sql/declarations.sql"), Vec::new()),
+        Question::Declarations { of } => {
+            let (kind, approved) = of.words();
+            let parameters = vec![("kind", ScalarValue::from(kind)), ("approved", ScalarValue::from(approved))];
+            (include_str!("../../../sql/declarations.sql"), parameters)
+        }
         Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {
             (include_str!("../../../sql/decision.sql"), vec![("event_id", ScalarValue::from(event_id.as_str()))])

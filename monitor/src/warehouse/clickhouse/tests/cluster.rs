@@ -4,7 +4,7 @@ use super::bridge::cluster;
 use super::*;
 use crate::Derived;
 use crate::fixture::time;
-use crate::questions::Wanted;
+use crate::questions::{Declared, Wanted};
 use ingest::{Currency, EventId};
 
 /// The engines of all tables of the warehouse's own, by name.
@@ -98,7 +98,7 @@ fn questions() -> Vec<Question> {
         Question::Entity { entity: entity(), key: "card_1".to_owned(), days, before: u64::MAX, limit },
         Question::Attributes { days },
         Question::Keys { entity: entity(), days },
-        Question::Declarations,
+        Question::Declarations { of: Declared::Rules },
         Question::Moment,
         Question::Decision { event_id: EventId::new("event_0").unwrap() },
     ];
