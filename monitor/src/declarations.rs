@@ -99,9 +99,10 @@ mod tests {
         };
         check(json!({"rules": [rule("a", 1), rule("b", 2)]}), &[("a", 1), ("b", 2)], &[]);
         check(json!({"experiments": [experiment("x")]}), &[], &["x"]);
-        let ruled = json!({"Ruled": {"rules": [rule("c", 1)], "by": "ada", "at": 0}}).to_string();
-        let other = json!({"Listed": {"list": "l", "entries": [], "by": "ada", "at": 0}}).to_string();
-        let tried = json!({"Experimented": {"experiments": [experiment("y")], "by": "ada", "reason": "", "at": 0}}).to_string();
+        let at = "2018-07-25T10:00:00Z";
+        let ruled = json!({"Ruled": {"rules": [rule("c", 1)], "by": "ada", "at": at}}).to_string();
+        let other = json!({"Listed": {"list": "l", "entries": [], "by": "ada", "at": at}}).to_string();
+        let tried = json!({"Experimented": {"experiments": [experiment("y")], "by": "ada", "reason": "", "at": at}}).to_string();
         check(json!({"id": 3, "changes": [other, ruled, tried]}), &[("c", 1)], &["y"]);
         assert!(Change { log_position: 7, subject: "[".to_owned() }.rules().is_err());
     }

@@ -193,6 +193,8 @@ struct Follower {
     is_new: bool,
     /// What people know of drift; `None` where nothing was ever told.
     told: Option<Told>,
+    /// The begin of the last day that was looked at for what there is to tell.
+    looked: Option<Timestamp>,
 }
 
 /// Names of attributes with their values.
@@ -333,7 +335,7 @@ impl Follower {
     async fn tell(&mut self, watch: &Watch, tell: &Tell, first: Timestamp, last: Timestamp) -> Result<(), Error> {
         let (window, against) = TOLD;
         let over = window_start(window, last) - length(window);
-        if self.told.as_ref().is_some_and(|told| told.until >= over) {
+        if self.looked.is_some_and(|looked| looked >= over) {
             return Ok(());
         }
         // Where nothing was ever told, not all of a long history is news; and the day before may have ended unseen.
@@ -346,8 +348,10 @@ impl Follower {
         if !turns.is_empty() && !tell(&turns) {
             return Ok(());
         }
-        points::write(watch.warehouse(), TOLD_UNTIL, Window::Hour, Timestamp::from_micros(0), &[ProfilePoint::told(&told)])?;
-        self.told = Some(told);
+        if self.told.as_ref() != Some(&told) {
+            points::write(watch.warehouse(), TOLD_UNTIL, Window::Hour, Timestamp::from_micros(0), &[ProfilePoint::told(&told)])?;
+        }
+        (self.told, self.looked) = (Some(told), Some(over));
         Ok(())
     }
 }

@@ -35,7 +35,8 @@ type Subject = (Option<String>, Option<u32>, Kind, String);
 /// What people know of drift.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
-    /// The begin of the last window that was over when it was looked at.
+    /// The begin of the last window of which anything was known: the next is judged together with those right before it, so that it does not
+    /// move on where nothing came.
     pub until: Timestamp,
     /// What had drifted after it, as it was told.
     drifted: BTreeSet<Subject>,
@@ -70,8 +71,8 @@ impl Told {
                     psi: psi.value,
                 });
             }
+            self.until = self.until.max(moved.window_start);
         }
-        self.until = self.until.max(super::window_start(window, now) - length(window));
         turns.sort_by_key(|turn| turn.window_end);
         turns
     }
