@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use monitor::lookout::{News, Tell};
-use monitor::notify::{Notification, Notifier, Rose, Severity, What};
+use monitor::notify::{Notification, Notifier, Rose, What};
 use scoring::Pipeline;
-use scoring::alerts::{self, Alert, Hit, Joined, Risen};
+use scoring::alerts::{Alert, Hit, Joined, Risen};
 
 /// Tells what is new of alerts.
 pub(crate) fn tell(notifier: &Arc<Notifier>, pipeline: &Pipeline) -> Tell {
@@ -21,7 +21,7 @@ fn notification(news: &News<'_>, pipeline: &str) -> Notification {
             let reason = format!("{}: event {}, {}", id.policy(), hit.event_id, decided(hit));
             let rose = Some(Rose { from: *from, to: *severity });
             let what = What::Alert { alert_id: id.to_string(), subject: about.to_string(), reason, rose };
-            Notification::new(at, of(*severity), pipeline, what)
+            Notification::new(at, *severity, pipeline, what)
         }
     }
 }
@@ -32,21 +32,12 @@ fn opened(alert: &Alert, pipeline: &str) -> Notification {
     let subject = alert.subject.as_ref().map_or(event, ToString::to_string);
     let reason = format!("{}: {}", alert.policy, lead.map_or_else(String::new, decided));
     let what = What::Alert { alert_id: alert.id.to_string(), subject, reason, rose: None };
-    Notification::new(alert.opened_at, of(alert.severity), pipeline, what)
+    Notification::new(alert.opened_at, alert.severity, pipeline, what)
 }
 
 fn decided(hit: &Hit) -> String {
     match hit.score {
         Some(score) => format!("{} at score {score}", hit.verdict),
         None => hit.verdict.to_string(),
-    }
-}
-
-const fn of(severity: alerts::Severity) -> Severity {
-    match severity {
-        alerts::Severity::Low => Severity::Low,
-        alerts::Severity::Medium => Severity::Medium,
-        alerts::Severity::High => Severity::High,
-        alerts::Severity::Critical => Severity::Critical,
     }
 }

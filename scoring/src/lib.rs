@@ -25,7 +25,7 @@ pub mod rules;
 mod shares;
 
 pub use control::{Control, Role};
-pub use decide::{Champion, Mismatch};
+pub use decide::{LoadedModel, Mismatch};
 pub use decision::{
     Decision, Degradation, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, Thresholds, TimingsUs, Verdict,
 };

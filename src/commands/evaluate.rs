@@ -8,7 +8,7 @@ use ingest::{Currency, Timestamp};
 use scoring::Model;
 use scoring::model::network::Missing;
 use scoring::model::probability_at;
-use scoring::{Artifact, Champion, FileRegistry, Pipeline, Registry};
+use scoring::{Artifact, FileRegistry, LoadedModel, Pipeline, Registry};
 use serde::Serialize;
 use training::dataset::Rows;
 use training::report::{About, html};
@@ -65,8 +65,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let history = args.history.open(None)?;
     let pipeline = &history.pipeline;
     let registry = FileRegistry::open(&args.models)?;
-    let load = |version: u32| -> anyhow::Result<Champion> {
-        Ok(Champion::new(registry.load(&pipeline.model.name, version)?, version, pipeline)?)
+    let load = |version: u32| -> anyhow::Result<LoadedModel> {
+        Ok(LoadedModel::new(registry.load(&pipeline.model.name, version)?, version, pipeline)?)
     };
     let model = load(args.version)?;
     let rival = args.against.map(load).transpose()?;
@@ -135,8 +135,8 @@ pub(super) fn judge(
     pipeline: &Pipeline,
     training: &Training,
     rows: &Rows,
-    model: &Champion,
-    rival: Option<&Champion>,
+    model: &LoadedModel,
+    rival: Option<&LoadedModel>,
 ) -> anyhow::Result<Evaluation> {
     let columns = rows.matrix.columns();
     let scores = model.probabilities(columns);

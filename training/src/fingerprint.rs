@@ -54,7 +54,7 @@ fn add(hash: &mut Sha256, files: &Files) -> Result<(), Error> {
 }
 
 fn digits(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 #[cfg(test)]

@@ -49,8 +49,7 @@ impl GoodShare {
         if self.is_all() {
             return dataset;
         }
-        let hash = Sha256::digest(format!("{dataset} sample_good {} {seed}", self.0));
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(Sha256::digest(format!("{dataset} sample_good {} {seed}", self.0)))
     }
 }
 

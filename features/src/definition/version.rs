@@ -8,7 +8,7 @@ use super::{Aggregate, Category, Definition, EntityState, Field, Filter, Kind, S
 
 /// 16 hexadecimal digits that stand for a text.
 pub(crate) fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(text)[..8])
 }
 
 /// What a definition means, in words that do not depend on the order of the schema. `before` are the definitions above it.

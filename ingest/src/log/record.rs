@@ -196,10 +196,6 @@ mod tests {
         (event, schema)
     }
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[test]
     fn the_format_of_an_event_is_pinned() {
         let (event, schema) = event();
@@ -220,7 +216,7 @@ mod tests {
             "047269736b",
             "02000000000000e03f", // risk = number 0.5
         );
-        assert_eq!(hex(&payload), expect);
+        assert_eq!(hex::encode(&payload), expect);
         assert_eq!(decode_event(&payload, &schema), Ok((event.clone(), Timestamp::from_micros(2))));
         assert_eq!(event_time(&payload), Ok(event.occurred_at));
         assert_eq!(event_subject(&payload), Ok("k"));
@@ -229,7 +225,7 @@ mod tests {
         assert!((0..12).all(|length| event_time(&payload[..length]).is_err()));
         let correction = Event { supersedes: EventId::new("e0"), ..event };
         let payload = encode_event(&correction, Timestamp::from_micros(2), &schema);
-        assert_eq!(hex(&payload), format!("02{}026530", &expect[2..]));
+        assert_eq!(hex::encode(&payload), format!("02{}026530", &expect[2..]));
         assert_eq!(event_time(&payload), Ok(correction.occurred_at));
         assert_eq!(decode_event(&payload, &schema), Ok((correction, Timestamp::from_micros(2))));
     }
@@ -245,7 +241,7 @@ mod tests {
             amount_minor: Some(-1),
         };
         let payload = encode_label(&label, Timestamp::from_micros(2));
-        assert_eq!(hex(&payload), "01026531000101046c6f737402010104");
+        assert_eq!(hex::encode(&payload), "01026531000101046c6f737402010104");
         assert_eq!(decode_label(&payload), Ok((label, Timestamp::from_micros(2))));
     }
 

@@ -8,10 +8,11 @@ use std::time::Duration as Span;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ingest::{Duration, Timestamp};
+use scoring::alerts::Severity;
 use serde::Deserialize;
 
 use super::Error;
-use super::notification::{Kind, Notification, Severity, What};
+use super::notification::{Kind, Notification, What};
 use super::transport::Transport;
 
 /// One sink, as it is configured.

@@ -14,9 +14,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ingest::Clock;
+pub use scoring::alerts::Severity;
 
 pub use self::config::{Sink, SinkConfig};
-pub use self::notification::{Drift, Kind, Notification, Rose, Severity, What};
+pub use self::notification::{Drift, Kind, Notification, Rose, What};
 pub use self::sender::Figures;
 use self::sender::Sender;
 

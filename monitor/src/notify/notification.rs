@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ingest::Timestamp;
-use scoring::alerts;
+use scoring::alerts::Severity;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -23,20 +23,6 @@ pub struct Notification {
     /// What happened.
     #[serde(flatten)]
     pub what: What,
-}
-
-/// How much something matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// To be read some day.
-    Low,
-    /// To be looked at today.
-    Medium,
-    /// To be looked at now.
-    High,
-    /// Somebody is called for it.
-    Critical,
 }
 
 /// What happened: in JSON `kind`, and its `details`.
@@ -118,9 +104,9 @@ pub enum What {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rose {
     /// How much it mattered.
-    pub from: alerts::Severity,
+    pub from: Severity,
     /// How much it matters now.
-    pub to: alerts::Severity,
+    pub to: Severity,
 }
 
 /// A statistic and its threshold.
@@ -171,9 +157,8 @@ impl Notification {
     /// Its id follows from all of it but the sentence.
     pub fn new(at: Timestamp, severity: Severity, pipeline: &str, what: What) -> Self {
         let text = serde_json::to_string(&(at, pipeline, &what)).expect("text and numbers are always JSON");
-        let hash = Sha256::digest(text);
-        let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self { id: format!("ntf_{hex}"), at, severity, pipeline: pipeline.to_owned(), summary: what.to_string(), what }
+        let hash = hex::encode(&Sha256::digest(text)[..16]);
+        Self { id: format!("ntf_{hash}"), at, severity, pipeline: pipeline.to_owned(), summary: what.to_string(), what }
     }
 }
 

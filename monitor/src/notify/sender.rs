@@ -256,8 +256,9 @@ mod tests {
     use ingest::{ManualClock, Timestamp};
 
     use super::super::Notifier;
+    use super::super::Severity;
     use super::super::config::SinkConfig;
-    use super::super::notification::{Severity, What};
+    use super::super::notification::What;
     use super::*;
 
     fn start(folder: &Path, name: &str, more: &str) -> Sender {

@@ -34,7 +34,7 @@ pub struct Policy {
     pub group: Option<String>,
 }
 
-/// How much an alert matters.
+/// How much an alert matters, or anything else that people are told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = AlertSeverity))]

@@ -16,7 +16,7 @@ use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
 use super::{Api, Body, Caller, Reason};
 use crate::control::{Control, Course, Ended, Experiment, Guardrails, Outcome};
-use crate::decide::{Champion, Deciders};
+use crate::decide::Deciders;
 use crate::error::Error;
 
 /// An experiment and what became of it.
@@ -51,12 +51,8 @@ impl ExperimentAnswer {
 }
 
 fn inputs(experiment: &Experiment, deciders: &Deciders) -> Option<Inputs> {
-    let challengers = deciders.challengers.iter().map(|challenger| &challenger.model);
-    let models: Vec<_> = deciders.champion.iter().chain(challengers).collect();
     let features = |version: u32| {
-        let is_it =
-            |model: &&&std::sync::Arc<Champion>| model.artifact.about.name == experiment.model && model.version == version;
-        let model = models.iter().find(is_it)?;
+        let model = deciders.serving(&experiment.model, version)?;
         Some(model.artifact.about.features.iter().cloned().collect::<BTreeSet<String>>())
     };
     let (champion, challenger) = (features(experiment.champion)?, features(experiment.challenger)?);

@@ -59,7 +59,7 @@ pub struct Recorded {
 impl Recorded {
     /// Of a payload.
     pub fn new(position: Position, payload: &[u8]) -> Self {
-        Self { position, sha256: hex(&Sha256::digest(payload)) }
+        Self { position, sha256: hex::encode(Sha256::digest(payload)) }
     }
 }
 
@@ -120,7 +120,7 @@ impl Sealed {
             previous: last.map_or_else(|| NOTHING.to_owned(), |last| last.hash.clone()),
         };
         let text = serde_json::to_string(&entry).expect("plain data always has a JSON form");
-        Self { hash: hex(&Sha256::digest(text)), entry }
+        Self { hash: hex::encode(Sha256::digest(text)), entry }
     }
 
     /// Its line, without the end of it.
@@ -137,7 +137,7 @@ impl Sealed {
         let parts = text.rsplit_once(HASH_IS).and_then(|(body, rest)| Some((body, rest.strip_suffix(END)?)));
         let (body, hash) = parts.ok_or_else(|| "it does not end with a hash".to_owned())?;
         let body = format!("{body}}}");
-        let given = hex(&Sha256::digest(&body));
+        let given = hex::encode(Sha256::digest(&body));
         if given != hash {
             return Err(format!("its hash is {hash}, and what it says has {given}: it was changed"));
         }
@@ -171,11 +171,4 @@ fn short(text: String) -> String {
     }
     let end = text.floor_char_boundary(MOST_BYTES);
     format!("{}…", &text[..end])
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
-    bytes.iter().flat_map(digits).collect()
 }

@@ -14,7 +14,6 @@ mod verify;
 
 pub use self::chain::{Chain, Found};
 #[cfg(feature = "http")]
-pub(crate) use self::entry::hex;
 pub use self::entry::{Draft, Entry, Recorded, Sealed};
 pub use self::follower::Auditor;
 pub use self::told::told;

@@ -25,7 +25,7 @@ use self::past::Past;
 pub use self::proportion::{Proportion, wilson};
 pub use self::report::{Day, Figures, Money, Move, Picked, Report, RuleFigures, Sides};
 use crate::control::declared;
-use crate::decide::{Champion, Deciders, Models};
+use crate::decide::{Deciders, LoadedModel, Models};
 use crate::engine::after;
 use crate::error::Error;
 use crate::pipeline::Pipeline;
@@ -159,8 +159,8 @@ pub fn run(
         state.apply(control, Position(0));
     }
     // A model that serves before and after the change is one.
-    let mut loaded: HashMap<(String, u32), Arc<Champion>> = HashMap::new();
-    let mut models = |name: &str, version: u32| -> Result<Arc<Champion>, Error> {
+    let mut loaded: HashMap<(String, u32), Arc<LoadedModel>> = HashMap::new();
+    let mut models = |name: &str, version: u32| -> Result<Arc<LoadedModel>, Error> {
         let key = (name.to_owned(), version);
         match loaded.get(&key) {
             Some(model) => Ok(Arc::clone(model)),

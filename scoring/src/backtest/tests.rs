@@ -138,8 +138,7 @@ impl World {
     fn run_as(&self, pipeline: &Arc<Pipeline>, request: Request) -> Result<Report, Error> {
         self.log.flush().expect("flushed");
         let registry = FileRegistry::open(&self.folder.path().join("registry")).expect("a registry");
-        let mut models =
-            |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?));
+        let mut models = |name: &str, version: u32| LoadedModel::load(&registry, name, version, pipeline);
         run(&*self.log, pipeline, &mut models, request, &mut |_| Ok(()))
     }
 
@@ -426,7 +425,7 @@ async fn what_cannot_be_answered_is_said() {
 
     let registry = FileRegistry::open(&world.folder.path().join("registry")).expect("a registry");
     let pipeline = &world.pipeline;
-    let mut models = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?));
+    let mut models = |name: &str, version: u32| LoadedModel::load(&registry, name, version, pipeline);
     for threads in [1, 2] {
         let request = Request { threads, ..request(vec![]) };
         let ended = run(&*world.log, &world.pipeline, &mut models, request, &mut |_| Err(Refused::Abandoned.into()));

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ingest::Event;
 use ingest::log::Position;
 
-use super::champion::Champion;
+use super::loaded::LoadedModel;
 use crate::control::{Role, State};
 use crate::error::Error;
 use crate::lists::Lists;
@@ -21,7 +21,7 @@ pub struct Deciders {
     /// Every control record before this position is in it, and none after.
     pub version: Position,
     /// The model that decides.
-    pub champion: Option<Arc<Champion>>,
+    pub champion: Option<Arc<LoadedModel>>,
     /// The models beside it.
     pub challengers: Vec<Challenger>,
     /// What analysts said.
@@ -42,13 +42,13 @@ pub struct Deciders {
 #[derive(Clone, Debug)]
 pub struct Challenger {
     /// The model.
-    pub model: Arc<Champion>,
+    pub model: Arc<LoadedModel>,
     /// The entities that it decides for, each place a hundredth of them.
     places: Vec<u8>,
 }
 
 /// Finds a version of a model.
-pub type Models<'a> = dyn FnMut(&str, u32) -> Result<Arc<Champion>, Error> + 'a;
+pub type Models<'a> = dyn FnMut(&str, u32) -> Result<Arc<LoadedModel>, Error> + 'a;
 
 /// Something that control records name and that cannot decide. It is said, and left out.
 #[derive(Debug)]
@@ -106,8 +106,15 @@ impl Deciders {
         (deciders, problems)
     }
 
+    /// A version of a model that serves, as the champion or beside it.
+    pub fn serving(&self, name: &str, version: u32) -> Option<&Arc<LoadedModel>> {
+        let challengers = self.challengers.iter().map(|challenger| &challenger.model);
+        let is_it = |model: &&Arc<LoadedModel>| model.artifact.about.name == name && model.version == version;
+        self.champion.iter().chain(challengers).find(is_it)
+    }
+
     /// The model that decides about an event: a challenger when the event's entity is in its share, or else the champion.
-    pub fn model_for(&self, event: &Event) -> Option<(&Champion, Role)> {
+    pub fn model_for(&self, event: &Event) -> Option<(&LoadedModel, Role)> {
         let champion = self.champion.as_deref()?;
         let key = event.entities[self.split_by].as_deref();
         if let Some(key) = key.filter(|_| self.challengers.iter().any(|challenger| !challenger.places.is_empty())) {

@@ -1,8 +1,8 @@
 //! The decision itself: a plain function from an event, its vector and what decides to what is done. It reads no clock, does no
 //! I/O and cannot fail; a model that gives no number is the operator's `on_failure`, said in the record.
 
-mod champion;
 mod deciders;
+mod loaded;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -10,8 +10,8 @@ mod tests;
 use ingest::log::Position;
 use ingest::{Event, Timestamp};
 
-pub use self::champion::{Champion, Mismatch};
 pub use self::deciders::{Challenger, Deciders, Models, Problem, names};
+pub use self::loaded::{LoadedModel, Mismatch};
 pub use self::tally::Figures;
 use crate::control::Role;
 use crate::decision::{Decision, Degradation, EngineMode, FeatureState, Ground, ModelScore, Reason, Reasons, TimingsUs, Verdict};
@@ -39,7 +39,7 @@ pub struct Case {
 #[derive(Clone, Copy, Debug)]
 pub struct Said<'a> {
     /// The model.
-    pub model: &'a Champion,
+    pub model: &'a LoadedModel,
     /// What it is for.
     pub role: Role,
     /// Its own probability, 0 to 1.
@@ -143,7 +143,7 @@ fn verdict(
     [by_rule, by_list].into_iter().flatten().fold(by_score, |most, next| if next.0 > most.0 { next } else { most })
 }
 
-fn reasons(wanted: Reasons, verdict: Verdict, vector: &[f64], model: &Champion, pipeline: &Pipeline) -> Vec<Reason> {
+fn reasons(wanted: Reasons, verdict: Verdict, vector: &[f64], model: &LoadedModel, pipeline: &Pipeline) -> Vec<Reason> {
     let contributions = || model.contributions(vector);
     match wanted {
         // An applicant who is not approved has to be told why, whatever was asked for with the application.

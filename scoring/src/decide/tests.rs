@@ -56,14 +56,14 @@ fn pipeline() -> Arc<Pipeline> {
 }
 
 /// One that says the same probability of everything that has an amount.
-fn model(pipeline: &Pipeline, version: u32, probability: f64) -> Arc<Champion> {
+fn model(pipeline: &Pipeline, version: u32, probability: f64) -> Arc<LoadedModel> {
     let intercept = (probability / (1.0 - probability)).ln() - 1.0;
     let linear = Linear { intercept, weights: vec![0.01], means: vec![0.0], deviations: vec![1.0] };
     let published = Published { at: Timestamp::from_micros(0), by: "tests".to_owned() };
     let scorer = Scorer::plain(Model::Linear(linear));
     let artifact = Artifact::foreign("card_fraud", "tests", vec!["amount_minor".to_owned()], &pipeline.plan, scorer, published)
         .expect("it fits");
-    Arc::new(Champion::new(artifact, version, pipeline).expect("it fits"))
+    Arc::new(LoadedModel::new(artifact, version, pipeline).expect("it fits"))
 }
 
 fn case(customer: &str, ip: Option<&str>) -> Case {

@@ -36,7 +36,6 @@ fn decision() -> Decision {
 
 #[test]
 fn every_version_that_was_ever_written_is_read() {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let body = concat!(
         "02653103",                 // event id, position
         "020406",                   // three times, zigzag
@@ -51,10 +50,7 @@ fn every_version_that_was_ever_written_is_read() {
         "00",                       // normal
         "01020304",                 // timings
     );
-    let bytes = |digits: &str| -> Vec<u8> {
-        let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).expect("ASCII"), 16).expect("hexadecimal");
-        digits.as_bytes().chunks(2).map(byte).collect()
-    };
+    let bytes = |digits: &str| hex::decode(digits).expect("hexadecimal");
     assert_eq!(Decision::decode(&bytes(&format!("01{body}"))), Ok(decision()));
     assert_eq!(Decision::decode(&bytes(&format!("02{body}000000"))), Ok(decision()));
     let late = FeatureState { placement: Placement::Late, coarse: vec!["card".to_owned()], refused: Vec::new() };
@@ -63,7 +59,7 @@ fn every_version_that_was_ever_written_is_read() {
         Ok(Decision { feature_state: late, ..decision() })
     );
     assert_eq!(
-        hex(&decision().encode()),
+        hex::encode(decision().encode()),
         format!(
             "03{}",
             concat!(

@@ -10,7 +10,7 @@ use tokio::sync::MutexGuard;
 
 use super::Engine;
 use crate::control::{Control, Experiment, Flaw, State, declared};
-use crate::decide::{Champion, Deciders, Models, Problem};
+use crate::decide::{Deciders, LoadedModel, Models, Problem};
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
@@ -19,7 +19,7 @@ use crate::registry::Registry;
 const MOST_SHARED: u32 = 99;
 
 /// A version of a model that a change names, and whether it is ready.
-pub(super) type Loaded = ((String, u32), Result<Arc<Champion>, Error>);
+pub(super) type Loaded = ((String, u32), Result<Arc<LoadedModel>, Error>);
 
 impl Engine {
     /// What control records come to as of the last change that is durable.
@@ -112,7 +112,7 @@ impl Engine {
     pub(super) fn lacking(&self, controls: &[Control]) -> Vec<(String, u32)> {
         let present = self.deciders.load();
         let named = controls.iter().flat_map(models_of);
-        named.filter(|(name, version)| serving(&present, name, *version).is_none()).collect()
+        named.filter(|(name, version)| present.serving(name, *version).is_none()).collect()
     }
 
     /// Versions of models, made ready while nobody holds what they will change; or why they cannot be, which [`Engine::take`] says where
@@ -162,7 +162,7 @@ impl Engine {
         let made = tokio::task::spawn_blocking(move || {
             let mut models = |name: &str, version: u32| {
                 // One that has come to serve meanwhile keeps what it has counted.
-                if let Some(model) = serving(&present, name, version) {
+                if let Some(model) = present.serving(name, version) {
                     return Ok(Arc::clone(model));
                 }
                 let made = ready.iter().position(|((known, of), _)| known == name && *of == version);
@@ -250,21 +250,11 @@ pub(super) fn load(
     name: &str,
     version: u32,
     pipeline: &Pipeline,
-) -> Result<Arc<Champion>, Error> {
-    match serving(present, name, version) {
+) -> Result<Arc<LoadedModel>, Error> {
+    match present.serving(name, version) {
         Some(model) => Ok(Arc::clone(model)),
-        None => Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?)),
+        None => LoadedModel::load(registry, name, version, pipeline),
     }
-}
-
-/// A version of a model that serves.
-fn serving<'a>(present: &'a Deciders, name: &str, version: u32) -> Option<&'a Arc<Champion>> {
-    let challengers = present.challengers.iter().map(|challenger| &challenger.model);
-    present.champion.iter().chain(challengers).find(|model| is_version(model, name, version))
-}
-
-fn is_version(model: &Champion, name: &str, version: u32) -> bool {
-    model.artifact.about.name == name && model.version == version
 }
 
 /// What of a pipeline file cannot change while the engine runs, where it has.

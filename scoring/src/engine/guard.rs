@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::Engine;
 use super::teller::Teller;
 use crate::control::{Control, GUARDRAIL, Outcome, PLAN};
-use crate::decide::{Champion, Figures};
+use crate::decide::{Figures, LoadedModel};
 use crate::error::Error;
 use crate::guard::{Act, Keeper, Seen};
 
@@ -42,7 +42,7 @@ impl Engine {
 
     fn seen(&self) -> Seen {
         let (deciders, state) = (self.deciders(), self.control());
-        let figures = |model: &Arc<Champion>| (model.version, model.figures());
+        let figures = |model: &Arc<LoadedModel>| (model.version, model.figures());
         Seen {
             champion: deciders.champion.as_ref().map(figures),
             challengers: deciders

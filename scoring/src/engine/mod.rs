@@ -51,7 +51,7 @@ pub use self::tickets::{LabelTicket, Ticket};
 use self::writer::Writer;
 use crate::alerts::Desk;
 use crate::control::{Control, State, declared};
-use crate::decide::{Case, Champion, Deciders, ask, decide};
+use crate::decide::{Case, Deciders, LoadedModel, ask, decide};
 use crate::decision::Reasons;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -120,7 +120,7 @@ impl Engine {
         let mut desk = recovered.desk;
         desk::declare(&pipeline.alerts, &mut desk, clock.now(), &core)?;
         log.push();
-        let mut load = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline)?));
+        let mut load = |name: &str, version: u32| LoadedModel::load(&*registry, name, version, &pipeline);
         let (deciders, problems) = Deciders::new(&state, &pipeline, &mut load);
         for problem in &problems {
             tracing::error!(error = with_causes(&problem.error), "{} cannot be used", problem.what);
@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// The model that decides, if one was promoted.
-    pub fn champion(&self) -> Option<Arc<Champion>> {
+    pub fn champion(&self) -> Option<Arc<LoadedModel>> {
         self.deciders.load().champion.clone()
     }
 

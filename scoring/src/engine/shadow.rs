@@ -11,7 +11,7 @@ use ingest::{EventId, Timestamp, background};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Role;
-use crate::decide::{Champion, Deciders};
+use crate::decide::{Deciders, LoadedModel};
 use crate::decision::{Decision, ModelScore};
 use crate::metrics::Metrics;
 
@@ -130,7 +130,7 @@ fn scores(deciders: &Deciders, watched: &Watched) -> Vec<ModelScore> {
     others.filter_map(|(model, role)| score(model, role, &watched.vector)).collect()
 }
 
-fn score(model: &Champion, role: Role, vector: &[f64]) -> Option<ModelScore> {
+fn score(model: &LoadedModel, role: Role, vector: &[f64]) -> Option<ModelScore> {
     let (raw_probability, probability) = model.probabilities_of(vector);
     let name = model.artifact.about.name.clone();
     (0.0..=1.0).contains(&probability).then_some(ModelScore { name, version: model.version, role, raw_probability, probability })

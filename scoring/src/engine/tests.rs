@@ -292,7 +292,7 @@ async fn a_model_of_other_features_is_refused() {
     let (features_version, feature_versions) = ("another".to_owned(), vec!["0".to_owned(); 2]);
     let mut artifact = artifact(engine.pipeline());
     artifact.about = About { features_version, feature_versions, ..artifact.about };
-    let error = Champion::new(artifact, 3, engine.pipeline()).expect_err("it does not fit");
+    let error = LoadedModel::new(artifact, 3, engine.pipeline()).expect_err("it does not fit");
     assert!(error.to_string().starts_with("model card_fraud 3 was trained on features another"), "{error}");
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::ValueEnum;
 use ingest::{Clock, Duration, SystemClock, Timestamp};
-use scoring::Champion;
+use scoring::LoadedModel;
 use scoring::backtest::{self, Against, Change, Request};
 
 use self::changes::{list, model, thresholds};
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let log = crate::read_log(&config)?;
     let registry = crate::open_registry(&config)?;
-    let mut models = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, &pipeline)?));
+    let mut models = |name: &str, version: u32| LoadedModel::load(&*registry, name, version, &pipeline);
     // Every record is read twice.
     let bar = output::bar("records", log.refresh()?.0 * 2);
     let report = backtest::run(&*log, &pipeline, &mut models, request, &mut |progress| {

@@ -10,7 +10,7 @@ use features::Engine;
 use hdrhistogram::Histogram;
 use ingest::log::Position;
 use scoring::control::State;
-use scoring::decide::{Case, Champion, Deciders, ask, decide};
+use scoring::decide::{Case, Deciders, LoadedModel, ask, decide};
 use scoring::rules::Facts;
 use scoring::{FileRegistry, Pipeline, Reasons, Registry, Verdict};
 use serde::Serialize;
@@ -88,7 +88,7 @@ fn deciders(pipeline: &Arc<Pipeline>, registry: &FileRegistry) -> anyhow::Result
     for (control, position) in setup::entries().into_iter().zip(0..) {
         state.apply(control, Position(position));
     }
-    let mut load = |name: &str, version: u32| Ok(Arc::new(Champion::new(registry.load(name, version)?, version, pipeline)?));
+    let mut load = |name: &str, version: u32| LoadedModel::load(registry, name, version, pipeline);
     let (deciders, problems) = Deciders::new(&state, pipeline, &mut load);
     match problems.into_iter().next() {
         Some(problem) => Err(anyhow::Error::new(problem.error).context(format!("{} cannot be used", problem.what))),

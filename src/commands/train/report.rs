@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use scoring::Champion;
+use scoring::LoadedModel;
 use training::Trained;
 use training::dataset::Rows;
 use training::report::About;
@@ -28,7 +28,7 @@ impl Report<'_> {
     pub(super) fn write(&self, trained: &Trained, version: u32, folder: &Path) -> anyhow::Result<()> {
         let Self { args, history, rows } = self;
         let pipeline = &*history.pipeline;
-        let model = Champion::new(trained.artifact.clone(), version, pipeline)?;
+        let model = LoadedModel::new(trained.artifact.clone(), version, pipeline)?;
         let how = How { capacity: CAPACITY, seed: args.seed, threads: args.threads.unwrap_or_else(crate::commands::cores) };
         let evaluation = evaluate::judge(&how, pipeline, &history.training, rows, &model, None)?;
         let about = About {

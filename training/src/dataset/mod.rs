@@ -205,7 +205,7 @@ fn hash(batches: &[RecordBatch]) -> String {
         }
         data.buffers().iter().for_each(|buffer| hash.update(buffer.as_slice()));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 fn point(time: Timestamp) -> ScalarValue {

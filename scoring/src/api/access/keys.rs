@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::private::{FileError, PrivateFile};
-use crate::audit::{Draft, hex};
+use crate::audit::Draft;
 use crate::control::{May, Person, is_reserved};
 
 /// What a key, or a user's role, opens.
@@ -114,7 +114,7 @@ pub struct Secret(String);
 impl Secret {
     /// Of random bytes.
     pub fn new(random: [u8; 32]) -> Self {
-        Self(format!("rf_{}", hex(&random)))
+        Self(format!("rf_{}", hex::encode(random)))
     }
 
     /// To be shown to whom it is for, once.
@@ -268,7 +268,7 @@ fn words(key: &Key) -> String {
 
 /// The hash of a secret, in hexadecimal.
 pub(super) fn hash(secret: &str) -> String {
-    hex(&Sha256::digest(secret.as_bytes()))
+    hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
 /// Whether two hashes are equal, in a time that does not tell where they differ.

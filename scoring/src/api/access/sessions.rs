@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use ingest::{Duration, Timestamp};
 
 use super::keys::{hash, same};
-use crate::audit::hex;
 
 /// So many sessions of one user at once; another one ends the oldest.
 const MOST_OF_ONE: usize = 16;
@@ -81,7 +80,7 @@ impl Sessions {
         for (_, key) in own.iter().rev().skip(MOST_OF_ONE - 1) {
             self.open.remove(key);
         }
-        let [token, csrf] = secrets.map(|secret| hex(&secret));
+        let [token, csrf] = secrets.map(hex::encode);
         let (user, agent) = (user.to_owned(), hash(agent));
         let session = Session { user, csrf: csrf.clone(), password_at, agent, began_at: now, active_at: now };
         self.open.insert(hash(&token), session);

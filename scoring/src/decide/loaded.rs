@@ -4,13 +4,14 @@ use features::Plan;
 
 use super::tally::{Figures, Tally};
 use crate::decision::{Decision, Verdict};
+use crate::error::Error;
 use crate::model::{Runnable, Scale};
 use crate::pipeline::Pipeline;
-use crate::registry::Artifact;
+use crate::registry::{Artifact, Registry};
 
-/// The model that decides, with its version in the registry.
+/// A version of a model, made ready to score the events of a pipeline; a champion, a challenger or one that is tried.
 #[derive(Clone, Debug)]
-pub struct Champion {
+pub struct LoadedModel {
     /// Its version.
     pub version: u32,
     /// The artifact.
@@ -68,7 +69,7 @@ pub enum Mismatch {
     },
 }
 
-impl Champion {
+impl LoadedModel {
     /// Refuses an artifact that reads features which the pipeline has not, or defines in another way. Features that the pipeline has
     /// beside them do no harm: they can be warmed while a model that does not know them decides. A pipeline that tells points refuses
     /// one whose points mean something else, and one that has none.
@@ -107,6 +108,11 @@ impl Champion {
             places.push(place);
         }
         Ok(Self::ready(artifact, version, plan, &places))
+    }
+
+    /// The same, of a version as the registry has it.
+    pub fn load(registry: &dyn Registry, name: &str, version: u32, pipeline: &Pipeline) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self::new(registry.load(name, version)?, version, pipeline)?))
     }
 
     /// `places` says where each of the model's features lies in the pipeline's vector.
@@ -194,14 +200,14 @@ mod tests {
         assert_eq!(scorer.check(), Ok(()));
         let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
         let artifact = Artifact::foreign("card_fraud", "tests", features.to_vec(), &pipeline.plan, scorer, published);
-        let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline).expect("it fits");
+        let model = LoadedModel::new(artifact.expect("they are the plan's"), 1, &pipeline).expect("it fits");
         let check = |of_amount: f64, of_late: f64, expect: [f64; 2]| {
             let mut vector = vec![0.0; width];
             (vector[amount], vector[late]) = (of_amount, of_late);
-            let contributions = champion.contributions(&vector);
+            let contributions = model.contributions(&vector);
             assert_eq!((contributions.len(), [contributions[amount], contributions[late]]), (width, expect));
             let margin = -1.0 + contributions.iter().sum::<f64>();
-            assert!((champion.probability(&vector) - crate::model::sigmoid(margin)).abs() < 1e-12);
+            assert!((model.probability(&vector) - crate::model::sigmoid(margin)).abs() < 1e-12);
         };
         check(8.0, 3.0, [1.0, 1.0 - 1.5]);
         check(1e9, f64::NAN, [24.0, 0.5 + 1.5]);
@@ -219,8 +225,8 @@ mod tests {
             let published = Published { at: ingest::Timestamp::from_micros(0), by: "tests".to_owned() };
             let scorer = Scorer::plain(model);
             let artifact = Artifact::foreign("credit", learner, vec![feature.clone()], &pipeline.plan, scorer, published);
-            let champion = Champion::new(artifact.expect("they are the plan's"), 1, &pipeline);
-            assert_eq!(champion.map(drop), expect, "{learner}");
+            let model = LoadedModel::new(artifact.expect("they are the plan's"), 1, &pipeline);
+            assert_eq!(model.map(drop), expect, "{learner}");
         };
         let refused = || Err(Mismatch::NoPoints { name: "credit".to_owned(), version: 1 });
         check("forest", Model::Trees(leaf(Combine::Mean)), refused());
