@@ -7,10 +7,10 @@ use monitor::notify::{Notification, Notifier, Rose, What};
 use scoring::Pipeline;
 use scoring::alerts::{Alert, Hit, Joined, Risen};
 
-/// Tells what is new of alerts.
+/// Tells what is new of alerts; whether every queue has taken it.
 pub(crate) fn tell(notifier: &Arc<Notifier>, pipeline: &Pipeline) -> Tell {
     let (notifier, pipeline) = (Arc::clone(notifier), pipeline.name.clone());
-    Box::new(move |news| notifier.tell(&notification(news, &pipeline)))
+    Box::new(move |news| notifier.try_tell(&notification(news, &pipeline)))
 }
 
 /// The same whenever the same is told.

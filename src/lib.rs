@@ -228,10 +228,11 @@ impl Riskflow {
         }
     }
 
-    /// What has the alert desk look at decisions.
-    pub(crate) fn look_out(&self, notifier: &Arc<Notifier>) -> anyhow::Result<Lookout> {
-        let tell = alerting::tell(notifier, self.engine.pipeline());
-        Lookout::start(Arc::clone(&self.log), Arc::clone(&self.engine), tell).context("cannot start to look out for alerts")
+    /// What has the alert desk look at decisions, and keeps in the data folder of which alerts nobody could be told.
+    pub(crate) fn look_out(&self, notifier: &Arc<Notifier>, data: &Path) -> anyhow::Result<Lookout> {
+        let (tell, memory) = (alerting::tell(notifier, self.engine.pipeline()), data.join("alerts.position"));
+        let lookout = Lookout::start(Arc::clone(&self.log), Arc::clone(&self.engine), tell, memory);
+        lookout.context("cannot start to look out for alerts")
     }
 
     /// Makes a version of the pipeline's model champion.

@@ -2,6 +2,7 @@
 //! training beside it can both tell.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use ingest::{Clock, SystemClock};
@@ -13,9 +14,13 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::telemetry::Telemetry;
+use crate::untold::Untold;
 
 /// So many tries in a row must fail before the warehouse counts as gone: one may be a hiccup.
 const GONE_AFTER: u64 = 2;
+
+/// So often it is looked whether it is time to tell again what was not taken.
+const TICK: Duration = Duration::from_secs(10);
 
 /// What goes out of a server.
 #[derive(Clone)]
@@ -55,16 +60,30 @@ pub(crate) fn sinks(config: &Config) -> anyhow::Result<Vec<Sink>> {
     Ok(Sink::all(&config.notify, &config.data, |name| std::env::var(name).ok())?)
 }
 
-/// Tells when the warehouse takes no rows, and when it takes them again, until the projection ends.
+/// Tells when the warehouse takes no rows, and when it takes them again, until the projection ends. What no queue takes is told again.
 pub(crate) async fn watch_warehouse(mut progress: watch::Receiver<Progress>, notifier: Arc<Notifier>, pipeline: String) {
-    let mut outage = Outage::default();
-    while progress.changed().await.is_ok() {
+    let (mut outage, mut untold) = (Outage::default(), Untold::default());
+    while goes_on(&mut progress, untold.is_waiting()).await {
         let what = outage.next(&progress.borrow_and_update());
-        if let Some((severity, what)) = what {
-            let (notifier, told) = (Arc::clone(&notifier), Notification::new(SystemClock.now(), severity, &pipeline, what));
+        let now = SystemClock.now();
+        let news = what.map(|(severity, what)| Notification::new(now, severity, &pipeline, what));
+        if news.is_some() || untold.is_waiting() {
+            let notifier = Arc::clone(&notifier);
+            let tell = move || {
+                untold.tell(news, now, |told| notifier.try_tell(told));
+                untold
+            };
             // It is brought to the disk: not on a thread that answers, and before the next one. A panic was told by the thread itself.
-            let _ = tokio::task::spawn_blocking(move || notifier.tell(&told)).await;
+            untold = tokio::task::spawn_blocking(tell).await.unwrap_or_default();
         }
+    }
+}
+
+/// Until there is more to see of the projection, or a moment later where something waits; false once it has ended.
+async fn goes_on(progress: &mut watch::Receiver<Progress>, is_waiting: bool) -> bool {
+    tokio::select! {
+        changed = progress.changed() => changed.is_ok(),
+        () = tokio::time::sleep(TICK), if is_waiting => true,
     }
 }
 
@@ -178,7 +197,29 @@ mod tests {
         };
         assert!(!tell_all(&notifier, [told(1), told(2)]));
         assert_eq!(notifier.figures()[0].refused, 2, "each of them was tried");
+        assert!(!tell_all(&notifier, [told(2)]));
+        assert_eq!(notifier.figures()[0].refused, 2, "and is counted once");
         assert!(tell_all(&notifier, []));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_refused_of_an_outage_waits() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (notifier, (publish, progress)) = (full(folder.path()), watch::channel(Progress::default()));
+        let watching = tokio::spawn(watch_warehouse(progress, Arc::clone(&notifier), "cards".to_owned()));
+        let refused = async |count: u64| {
+            let begun = std::time::Instant::now();
+            while notifier.figures()[0].refused < count {
+                assert!(begun.elapsed() < Duration::from_secs(60), "it is not told");
+                tokio::task::yield_now().await;
+            }
+        };
+        publish.send_replace(Progress { failures: 2, failed: Some("the disk is full".to_owned()), ..Progress::default() });
+        refused(1).await;
+        publish.send_replace(Progress { failures: 2, ..Progress::default() });
+        drop(publish);
+        watching.await.expect("it ends");
+        assert_eq!(notifier.figures()[0].refused, 1, "what comes then waits with it");
     }
 
     #[test]

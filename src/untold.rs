@@ -6,6 +6,9 @@ use monitor::notify::Notification;
 /// So long after something was not taken all of it is tried again.
 const PAUSE: Duration = Duration::seconds(30);
 
+/// At most so many wait. Of more the oldest is given up: the program's own messages have it, whole.
+const MOST: usize = 1_000;
+
 /// What was not taken.
 #[derive(Debug, Default)]
 pub(crate) struct Untold {
@@ -22,11 +25,18 @@ impl Untold {
         try_tell: impl Fn(&Notification) -> bool,
     ) {
         self.waiting.extend(more);
-        if self.not_before.is_some_and(|time| now < time) {
+        // None is given up that was not tried.
+        if self.waiting.len() <= MOST && self.not_before.is_some_and(|time| now < time) {
             return;
         }
         self.waiting.retain(|told| !try_tell(told));
-        self.not_before = (!self.waiting.is_empty()).then_some(now + PAUSE);
+        self.waiting.drain(..self.waiting.len().saturating_sub(MOST));
+        self.not_before = self.is_waiting().then_some(now + PAUSE);
+    }
+
+    /// Whether something waits to be told again.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 }
 
@@ -47,7 +57,7 @@ impl<T> Telling<T> {
     /// Tells again what was not taken; what it was found with, once all of it is.
     pub(crate) fn again(&mut self, now: Timestamp, try_tell: impl Fn(&Notification) -> bool) -> Option<T> {
         self.untold.tell(None, now, try_tell);
-        self.found.take_if(|_| self.untold.waiting.is_empty())
+        self.found.take_if(|_| !self.untold.is_waiting())
     }
 
     /// Tells what there is to tell of something found; that, where all of it was taken. While something found before waits nothing is told:
@@ -64,7 +74,7 @@ impl<T> Telling<T> {
         }
         self.untold.tell(news, now, try_tell);
         self.found = Some(found);
-        self.found.take_if(|_| self.untold.waiting.is_empty())
+        self.found.take_if(|_| !self.untold.is_waiting())
     }
 }
 
@@ -100,6 +110,19 @@ mod tests {
         check(29, &[3], &[2, 3], &[]);
         check(30, &[], &[2, 3], &[2, 3]);
         check(31, &[4], &[4], &[4]);
+    }
+
+    #[test]
+    fn of_too_much_the_oldest_is_given_up() {
+        let mut untold = Untold::default();
+        untold.tell((0..MOST as u64 + 2).map(told), at(0), |_| false);
+        let heard = RefCell::new(Vec::new());
+        untold.tell(None, at(30), |told| {
+            heard.borrow_mut().push(told.clone());
+            true
+        });
+        assert_eq!(heard.into_inner(), (2..MOST as u64 + 2).map(told).collect::<Vec<Notification>>());
+        assert!(!untold.is_waiting());
     }
 
     #[test]

@@ -55,6 +55,36 @@ fn every_page_is_shown_and_nothing_is_complained_of() {
 }
 
 #[test]
+fn what_an_entity_did_is_paged_back_to_its_first_event() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_champion(folder.path());
+    let server = Server::start(folder.path());
+    let event = |number: i64| -> serde_json::Value {
+        let body = payment(&format!("e{number}"), "2026-04-23T12:00:00Z", 1_000 + number);
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let batch = json!({"events": (0..150).map(event).collect::<Vec<_>>()});
+    assert_eq!(server.post("/v1/score/batch?reasons=none", &batch.to_string()).status, 200);
+    until("all of it is in the warehouse", || {
+        let status = server.get("/v1/status").json();
+        status["warehouse_position"] == status["log_position"] && status["decisions"] == 150
+    });
+    let Some(browser) = Browser::start() else { return };
+    let listed = |browser: &Browser| browser.script("return document.querySelectorAll('#event tbody tr').length");
+    browser.open(&format!("{}/#entity/customer/cus_9", server.url));
+    browser.until_text("#event .about", "the last 100 events: ");
+    assert_eq!(listed(&browser), 100);
+    browser.press("#older");
+    browser.until("all of it is shown", |browser| listed(browser) == 150);
+    assert!(browser.text("#event .about").expect("it is shown").starts_with("150 events: "));
+    assert!(!browser.shows("#older"), "there is nothing before");
+    let ends = "const links = [...document.querySelectorAll('#event tbody a')].map(link => link.textContent);
+         return [links[0], links.at(-1), new Set(links).size]";
+    assert_eq!(browser.script(ends), json!(["e149", "e0", 150]));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn somebody_logs_in_and_out_and_a_stolen_cookie_opens_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();

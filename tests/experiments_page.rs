@@ -4,6 +4,7 @@ mod support;
 
 use std::path::Path;
 
+use ingest::{Duration, Timestamp};
 use serde_json::{Value, json};
 use support::browser::{Browser, Place, keys};
 use support::people::{enter, user};
@@ -76,12 +77,18 @@ fn an_experiment_is_started_compared_and_ended() {
     browser.press(Place::Button("Start"));
     browser.until_text("#start [name=name] + small.error", "names are for good");
 
-    // Payments of its own time are decided by one and looked at by both.
+    // Payments of its own time are decided by one and looked at by both. One of a second before counts for nothing here.
     let at = started["started_at"].as_str().expect("a time");
-    let event = |number: i64| -> Value { serde_json::from_str(&payment(&format!("p{number}"), at, number * 500)).expect("JSON") };
-    let batch = json!({"events": (0..40).map(event).collect::<Vec<_>>()});
+    let before = (at.parse::<Timestamp>().expect("a time") - Duration::seconds(1)).to_string();
+    let event = |number: i64| -> Value {
+        let at = if number == 0 { before.as_str() } else { at };
+        serde_json::from_str(&payment(&format!("p{number}"), at, number * 500)).expect("JSON")
+    };
+    let batch = json!({"events": (0..=40).map(event).collect::<Vec<_>>()});
     assert_eq!(server.post("/v1/score/batch?reasons=none", &batch.to_string()).status, 200);
-    until("both have scored them", || server.get("/v1/monitor/comparison?champion=1&challenger=2").json()["events"] == 40);
+    until("both have scored them", || server.get("/v1/monitor/comparison?champion=1&challenger=2").json()["events"] == 41);
+    let own = server.get(&format!("/v1/monitor/comparison?champion=1&challenger=2&from={at}")).json();
+    assert_eq!(own["events"], 40);
     browser.open(&format!("{}/experiments", server.url));
     browser.press("#experiments tbody a");
     browser.until_at("experiment=november");

@@ -272,12 +272,12 @@ async function showHistory() {
   const parts = await Promise.all(entities.map(async ([entity, key]) => {
     const title = html("h2", {}, `What ${entity} ${key} did`);
     try {
-      const { items: events } = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=${MOST_EVENTS}&${days}`);
+      const { items: events, next_cursor: older } = await ask(`/v1/entities/${encodeURIComponent(entity)}/${encodeURIComponent(key)}?limit=${MOST_EVENTS}&${days}`);
       for (const { event_id, label, label_source, amount_minor, currency } of events) {
         labels.set(event_id, [label, label_source]);
         amounts.set(event_id, [amount_minor, currency]);
       }
-      return [title, ...history(events, { within: ` in ${HISTORY_DAYS} days`, ours, listed: 12 })];
+      return [title, ...history(events, { within: ` in ${HISTORY_DAYS} days`, ours, listed: 12, hasOlder: Boolean(older) })];
     } catch (error) {
       historyOf = null; // it is asked for again
       return [title, html("p", { class: "message error" }, refusal(error))];

@@ -347,8 +347,24 @@ function showOpened() {
   const { data, error } = answers.get(openedPath()) ?? {};
   const { event, entity, key } = opened();
   if (data && event) showEvent(data, close);
-  else if (data) showEntity(entity, key, data.items, close);
+  else if (data) showEntity(entity, key, data.items, close, { older: data.next_cursor ? () => goOn(openedPath()) : null, error });
   else if (error) showMessage(event ? "Event" : entity, event ?? key, error, close, event ? meant(event) : []);
+}
+
+// Asks for what an entity did before what is shown of it, and shows that behind it.
+async function goOn(path) {
+  const known = answers.get(path);
+  let now;
+  try {
+    const { items, next_cursor } = JSON.parse(await textOf(`${path}&cursor=${encodeURIComponent(known.data.next_cursor)}`, PATIENCE_MS));
+    now = { ...known, data: { items: [...known.data.items, ...items], next_cursor }, error: undefined };
+  } catch (error) {
+    now = { ...known, error: explain(error, PATIENCE_MS) };
+  }
+  // Somebody has asked twice, or for something else meanwhile.
+  if (answers.get(path) !== known) return;
+  answers.set(path, now);
+  if (path === openedPath()) showOpened();
 }
 
 function close() {

@@ -1,7 +1,7 @@
 // The side panel: one decision in full. What was decided, why, from which numbers, how fast, and what it turned out to be. Or what one entity did.
 
 import { table, turnedOut, when } from "./desk.js";
-import { html } from "./dom.js";
+import { html, setText } from "./dom.js";
 import { count, dateTime, duration, fullTime, money, number, percent, plural } from "./format.js";
 
 const panel = document.getElementById("event");
@@ -15,10 +15,19 @@ export function showEvent(record, close) {
   frame("Event", record.event_id, close, verdict(record), facts(record), reasons(record), rules(record), lists(record), features(record), timings(record));
 }
 
-// Shows it with what an entity did, the newest first, as /v1/entities/{entity}/{key} says it.
-export function showEntity(entity, key, events, close) {
-  const none = html("p", { class: "message" }, `No event of ${entity} ${key} is in the warehouse`);
-  frame(entity, key, close, events.length ? html("section", { class: "history" }, ...history(events)) : none);
+// Shows it with what an entity did, the newest first, as /v1/entities/{entity}/{key} says it. `older` asks for what it did before that, and is null where there is
+// nothing; `error` is why that did not come. Whoever has the keyboard there keeps it.
+export function showEntity(entity, key, events, close, { older = null, error } = {}) {
+  if (!events.length) return frame(entity, key, close, html("p", { class: "message" }, `No event of ${entity} ${key} is in the warehouse`));
+  const button = older && html("button", { type: "button", id: "older" }, "Older ones");
+  button?.addEventListener("click", () => {
+    setText(button, "Asking …");
+    older();
+  });
+  const hadFocus = document.activeElement?.id === "older";
+  const more = [error && html("p", { class: "message error" }, error), button && html("p", { class: "more" }, button)].filter(Boolean);
+  frame(entity, key, close, html("section", { class: "history" }, ...history(events, { hasOlder: Boolean(older) }), ...more));
+  if (hadFocus) (button ?? panel).focus({ preventScroll: true });
 }
 
 // Shows it with a sentence, and with entities that may be meant, each as [entity, key].
@@ -138,10 +147,11 @@ function timings({ timings_us }) {
     html("dl", { class: "stages" }, ...STAGES.map(stage => html("div", {}, html("dt", { class: `swatch ${stage}` }, stage), html("dd", {}, duration(timings_us[stage]))))));
 }
 
-// What was done, the newest first: in a sentence, amounts one beside the other, and the newest in a table. Those in `ours` are marked.
-export function history(events, { within = "", ours = new Set(), listed = events.length } = {}) {
+// What was done, the newest first: in a sentence, amounts one beside the other, and the newest in a table. Those in `ours` are marked; before all of them there may
+// be older ones.
+export function history(events, { within = "", ours = new Set(), listed = events.length, hasOlder = false } = {}) {
   return [
-    html("p", { class: "about" }, summary(events, within)),
+    html("p", { class: "about" }, summary(events, within, hasOlder)),
     strip(events, ours),
     table(["Happened, UTC", "Event", "Amount", "Decision", "Score", "Turned out"], events.slice(0, listed).map(event => html("tr", { class: ours.has(event.event_id) ? "lead" : null },
       html("td", {}, when(event.occurred_at)),
@@ -153,21 +163,21 @@ export function history(events, { within = "", ours = new Set(), listed = events
   ];
 }
 
-// No more are asked for.
+// No more are asked for at once.
 export const MOST_EVENTS = 100;
 
-function summary(events, within) {
+function summary(events, within, hasOlder) {
   const bad = events.filter(({ label }) => label === "fraud" || label === "default").length;
   const stopped = events.filter(({ decision }) => decision === "decline" || decision === "review").length;
   const known = events.filter(({ label }) => label !== null).length;
-  const most = events.length === MOST_EVENTS ? `the last ${MOST_EVENTS} events` : plural(events.length, "event");
-  return `${most}${within}: ${count(stopped)} reviewed or declined, ${count(bad)} known to be bad, ${count(known - bad)} known to be good`;
+  const all = plural(events.length, "event");
+  return `${hasOlder ? `the last ${all}` : all}${within}: ${count(stopped)} reviewed or declined, ${count(bad)} known to be bad, ${count(known - bad)} known to be good`;
 }
 
 // The oldest left: what stands out is seen before it is read.
 function strip(events, ours) {
   const most = Math.max(1, ...events.map(({ amount_minor }) => amount_minor ?? 0));
-  return html("div", { class: "strip", role: "img", "aria-label": "Amounts of its events, the oldest left" }, ...events.toReversed().map(event => {
+  return html("div", { class: events.length > MOST_EVENTS ? "strip dense" : "strip", role: "img", "aria-label": "Amounts of its events, the oldest left" }, ...events.toReversed().map(event => {
     const bar = html("i", { class: `${event.decision} ${ours.has(event.event_id) ? "ours" : ""} ${event.label ?? ""}`, title: `${dateTime(event.occurred_at)} UTC, ${money(event.amount_minor, event.currency)} ${event.decision ?? "not decided yet"}${event.label ? `, ${event.label}` : ""}` });
     bar.style.height = `${Math.max(4, ((event.amount_minor ?? 0) / most) * 100)}%`;
     return bar;

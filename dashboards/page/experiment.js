@@ -46,8 +46,11 @@ function consequence({ model, champion, challenger, share_percent: share }, way)
   return way === "keep" ? stays : `It is broken off without a result: ${stays}`;
 }
 
-// Its own days, both included; one that runs has no last day yet.
-const daysOf = ({ started_at: from, ended }) => ({ from: from.slice(0, 10), ...(ended ? { to: ended.at.slice(0, 10) } : {}) });
+// Its own time, to the moment; one that runs has no end yet.
+const timeOf = ({ started_at: from, ended }) => ({ from, ...(ended ? { to: ended.at } : {}) });
+
+// The days of which that has a part.
+const daysOf = experiment => Object.fromEntries(Object.entries(timeOf(experiment)).map(([end, moment]) => [end, moment.slice(0, 10)]));
 
 // Shows one experiment, and keeps what is written while it is asked for again. `refresh` asks for everything, `flips` says which events the table of flips is about,
 // and `change` puts something into the address.
@@ -102,11 +105,11 @@ export function openExperiment(name, { refresh, flips, change }) {
       : share ? "None was declared: nothing stops it but a person." : "None: in shadow it decides for nobody, so that there is nothing to stop.");
   }
 
-  // How the two stand on what both scored in its days, which takes the server a while: one question at a time, and the days of one that has ended are asked for once.
+  // How the two stand on what both scored in its time, which takes the server a while: one question at a time, and the time of one that has ended is asked for once.
   async function compare() {
     const { champion, challenger, ended } = experiment;
-    const query = String(new URLSearchParams({ champion, challenger, ...daysOf(experiment) }));
-    byId("see-curves").href = `/models?${query}`;
+    const query = String(new URLSearchParams({ champion, challenger, ...timeOf(experiment) }));
+    byId("see-curves").href = `/models?${new URLSearchParams({ champion, challenger, ...daysOf(experiment) })}`;
     if (isAsking || (ended && query === answered)) return;
     isAsking = true;
     try {

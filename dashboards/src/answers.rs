@@ -7,9 +7,9 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use ingest::{Currency, Timestamp, with_causes};
+use ingest::{Currency, Duration, Timestamp, with_causes};
 use monitor::questions::{NewestDecision, Wanted};
-use monitor::{Days, Warehouse, questions};
+use monitor::{Days, Period, Warehouse, questions};
 use scoring::Verdict;
 use scoring::api::{InPath, Page, Problem};
 use scoring::rules::RuleId;
@@ -243,4 +243,31 @@ pub(crate) fn days(parameters: &[(String, String)]) -> Result<Days, Problem> {
 fn day(field: &str, text: &str) -> Result<Timestamp, Problem> {
     let time = text.parse().ok().filter(|time: &Timestamp| time.date() == text);
     time.ok_or_else(|| Problem::parameter(field, format!("`{field}` is not a day: write it as 2018-08-01, not `{text}`")))
+}
+
+/// The time from `from` to `to`, each of which is a day, and then all of it, or a moment: the period begins at the one and ends before the
+/// other. Other parameters are somebody else's.
+pub(crate) fn period(parameters: &[(String, String)]) -> Result<Period, Problem> {
+    let written = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let (from, to) = (written("from"), written("to"));
+    let mut period = Period::from(Days::ALL);
+    if let Some(from) = from {
+        period.from = moment("from", from)?;
+    }
+    if let Some(to) = to {
+        let end = moment("to", to)?;
+        period.until = if end.date() == to { end + Duration::days(1) } else { end };
+    }
+    if let (Some(from), Some(to)) = (from, to)
+        && period.until <= period.from
+    {
+        return Err(Problem::parameter("to", format!("`to` is {to}, and nothing lies between it and `from`, which is {from}")));
+    }
+    Ok(period)
+}
+
+/// A moment, or the midnight that a day begins with.
+fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
+    let wrong = || format!("`{field}` is no day and no time: write it as 2018-08-01 or 2018-08-01T12:00:00Z, not `{text}`");
+    text.parse().map_err(|_| Problem::parameter(field, wrong()))
 }

@@ -12,7 +12,7 @@ use axum::routing::get;
 use ingest::log::Position;
 use ingest::{Timestamp, background};
 use monitor::performance::concept::Written;
-use monitor::{Days, experiment, performance};
+use monitor::{experiment, performance};
 use scoring::api::Problem;
 use scoring::registry::Error as RegistryError;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::Sources;
-use crate::answers::{DAYS, Queried, days, parameters, unanswered};
+use crate::answers::{DAYS, Queried, days, parameters, period, unanswered};
 
 /// So many answers are kept.
 const KEPT: usize = 32;
@@ -69,7 +69,8 @@ pub(crate) fn router(sources: Sources) -> Router {
     )
 )]
 pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Queried) -> Result<Response, Problem> {
-    let Asked { days, as_of, versions: [] } = asked(query, [])?;
+    let Asked { range, as_of, versions: [] } = asked(query, [])?;
+    let days = days(&range)?;
     let segments = models.sources.segments.clone();
     models
         .answer(format!("performance {days:?} {as_of:?}"), async move |sources| {
@@ -85,7 +86,8 @@ pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Querie
 }
 
 /// Whether a challenger is better than the champion on the events that both scored: figures of both, what differs, whose decisions would
-/// change, guardrails, and a verdict (`promote`, `keep`, `need_more`) with its reasons. Worked out anew once more is known.
+/// change, guardrails, and a verdict (`promote`, `keep`, `need_more`) with its reasons. Which events is said by days or, as of an
+/// experiment, to the moment. Worked out anew once more is known.
 #[utoipa::path(
     get,
     path = "/v1/monitor/comparison",
@@ -93,8 +95,8 @@ pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Querie
     params(
         ("champion" = u32, Query, description = "the version that decides"),
         ("challenger" = u32, Query, description = "the version that wants to"),
-        ("from" = Option<String>, Query, format = Date, description = "the first day, as 2018-08-01"),
-        ("to" = Option<String>, Query, format = Date, description = "the last day, as 2018-08-01"),
+        ("from" = Option<String>, Query, description = "the first day, as 2018-08-01, or the first moment, as 2018-08-01T12:00:00Z"),
+        ("to" = Option<String>, Query, description = "the last day, as 2018-08-01, or the moment that it ends before, as 2018-08-01T12:00:00Z"),
         ("as_of" = Option<String>, Query, description = "what was observed later is not known; the newest moment that is known of by default"),
     ),
     responses(
@@ -108,9 +110,10 @@ pub(crate) async fn performance(State(models): State<Arc<Models>>, query: Querie
     )
 )]
 pub(crate) async fn comparison(State(models): State<Arc<Models>>, query: Queried) -> Result<Response, Problem> {
-    let Asked { days, as_of, versions: [champion, challenger] } = asked(query, ["champion", "challenger"])?;
+    let Asked { range, as_of, versions: [champion, challenger] } = asked(query, ["champion", "challenger"])?;
+    let period = period(&range)?;
     let (model, currency) = (models.sources.model.clone(), models.sources.currency);
-    let request = experiment::Request { model, champion, challenger, days, as_of, currency };
+    let request = experiment::Request { model, champion, challenger, period, as_of, currency };
     models
         .answer(format!("comparison {request:?}"), async move |sources| {
             let about = |version: u32| sources.registry.load(&request.model, version).map(|artifact| artifact.about);
@@ -201,7 +204,8 @@ fn written(json: Arc<str>) -> Response {
 
 /// What both questions take.
 struct Asked<const N: usize> {
-    days: Days,
+    /// `from` and `to`, as they are written.
+    range: Vec<(String, String)>,
     as_of: Option<Timestamp>,
     versions: [u32; N],
 }
@@ -227,7 +231,7 @@ fn asked<const N: usize>(query: Queried, named: [&str; N]) -> Result<Asked<N>, P
         })
     };
     let as_of = take("as_of").map(moment).transpose()?;
-    Ok(Asked { days: days(&parameters)?, as_of, versions })
+    Ok(Asked { range: parameters, as_of, versions })
 }
 
 #[cfg(test)]

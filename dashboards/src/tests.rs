@@ -8,13 +8,13 @@ use ingest::Currency;
 use ingest::log::Position;
 use monitor::questions::Wanted;
 use monitor::warehouse::{Answer, RecordBatch};
-use monitor::{Days, Error, Monitoring, Projected, Question, Slot, Warehouse, Watch};
+use monitor::{Days, Error, Monitoring, Period, Projected, Question, Slot, Warehouse, Watch};
 use scoring::rules::RuleId;
 use scoring::{FileRegistry, Pipeline, Verdict};
 use serde_json::Value;
 
 use crate::Sources;
-use crate::answers::Listed;
+use crate::answers::{Listed, period};
 use crate::assets::ASSETS;
 
 /// A warehouse without rows, or, when `missing`, without anything.
@@ -220,6 +220,14 @@ async fn what_models_are_asked_is_checked() {
     check("comparison?challenger=2", 400, "`champion` is missing: give a version, as champion=3").await;
     check("comparison?champion=1&challenger=b", 400, "`challenger` is a version, a whole number, not `b`").await;
     check("comparison?champion=1&challenger=2", 404, "there is no version 1 of card_fraud").await;
+    let both = "comparison?champion=1&challenger=2";
+    let wrong = "`from` is no day and no time: write it as 2018-08-01 or 2018-08-01T12:00:00Z, not `soon`";
+    check(&format!("{both}&from=soon"), 400, wrong).await;
+    let wrong = "`to` is 2018-08-01, and nothing lies between it and `from`, which is 2018-08-02";
+    check(&format!("{both}&from=2018-08-02&to=2018-08-01"), 400, wrong).await;
+    let exact = "from=2018-08-01T12:00:00Z&to=2018-08-01T12:00:01Z";
+    check(&format!("{both}&{exact}"), 404, "there is no version 1 of card_fraud").await;
+    check(&format!("performance?{exact}"), 400, "`from` is not a day: write it as 2018-08-01, not `2018-08-01T12:00:00Z`").await;
     check("performance?as_of=soon", 400, "`as_of` is no time: write it as 2018-08-01T12:00:00Z, not `soon`").await;
     check("performance?day=1", 400, "there is no parameter `day`; there are `from`, `to` and `as_of`").await;
     check("performance?champion=1", 400, "there is no parameter `champion`; there are `from`, `to` and `as_of`").await;
@@ -230,6 +238,23 @@ async fn what_models_are_asked_is_checked() {
     let reply = get(&warehouse, "/v1/monitor/performance").await;
     assert_eq!((reply.status, &reply.json()["whole"]["state"]), (200, &"no_data".into()));
     assert_eq!(reply.json()["whole"]["flagging"]["recall"]["missing"], "no_rows");
+}
+
+#[test]
+fn a_period_is_of_days_or_of_moments() {
+    let check = |query: &[(&str, &str)], from: Option<&str>, until: Option<&str>| {
+        let query: Vec<(String, String)> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let all = Period::from(Days::ALL);
+        let time = |text: Option<&str>, open: ingest::Timestamp| text.map_or(open, |text| text.parse().unwrap());
+        let expect = Period { from: time(from, all.from), until: time(until, all.until) };
+        assert_eq!(period(&query).ok(), Some(expect), "{query:?}");
+    };
+    check(&[("as_of", "soon")], None, None);
+    check(&[("from", "2018-08-01")], Some("2018-08-01T00:00:00Z"), None);
+    check(&[("to", "2018-08-01")], None, Some("2018-08-02T00:00:00Z"));
+    check(&[("to", "2018-08-01T00:00:00Z")], None, Some("2018-08-01T00:00:00Z"));
+    let both = [("from", "2018-08-01T12:00:00.000001Z"), ("to", "2018-08-01")];
+    check(&both, Some("2018-08-01T12:00:00.000001Z"), Some("2018-08-02T00:00:00Z"));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Folders, as far as the names in them have to last, and small files that are replaced whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -20,8 +20,23 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be written beside it, brought to the disk or put in its place.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, &mut OpenOptions::new())
+}
+
+/// The same with one that its owner alone may read, from its first byte on and whatever the one before allowed.
+///
+/// # Errors
+/// As those of [`replace_file`].
+pub fn replace_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    replace(path, bytes, &mut options)
+}
+
+fn replace(path: &Path, bytes: &[u8], options: &mut OpenOptions) -> io::Result<()> {
     let new = path.with_added_extension("new");
-    let mut file = File::create(&new)?;
+    let mut file = options.write(true).create(true).truncate(true).open(&new)?;
     file.write_all(bytes)?;
     // Else the name could be on the disk before what it stands for.
     file.sync_all()?;
@@ -45,6 +60,21 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(replace_file(&folder.path().join("none/file"), b"1").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        fs::write(&path, "for everybody").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        replace_private_file(&path, b"secret").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[cfg(target_os = "linux")]

@@ -20,7 +20,7 @@ pub mod waiting;
 
 pub use causes::with_causes;
 pub use event::{Amount, Currency, Event, EventId, Value};
-pub use folder::{replace_file, sync_folder};
+pub use folder::{replace_file, replace_private_file, sync_folder};
 pub use label::{Harm, Label, LabelSource, Outcome};
 pub use schema::Schema;
 pub use steady_file::{SteadyFile, remove_steadily};

@@ -79,7 +79,7 @@ impl Judge {
         found.fallen = of_champion.and_then(|version| monitoring.performance.retrain_below.broken(version));
         for &challenger in challengers.iter().filter(|challenger| **challenger != champion) {
             let (model, as_of) = (model.clone(), Some(as_of));
-            let request = experiment::Request { model, champion, challenger, days, as_of, currency };
+            let request = experiment::Request { model, champion, challenger, period: days.into(), as_of, currency };
             match self.beside(request).await {
                 Ok(judged) => found.challengers.push(judged),
                 Err(error) => tracing::warn!(

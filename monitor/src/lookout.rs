@@ -1,22 +1,25 @@
 //! Follows the log on a thread of its own and has the alert desk look at every decision, in the order of the log. Which are worth an alert is scoring's plain
 //! function; that none is looked at twice is the desk's. After a start it reads again as much as patterns need, and tells again of what was
-//! raised since then: what is told follows from the record alone, so that its id is the same and nobody is told twice.
+//! raised since then, or refused before: what is told follows from the record alone, so that its id is the same and nobody is told twice.
 
+mod teller;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time;
+use std::time::{self, Instant};
 
 use ingest::log::record::decode_event;
 use ingest::log::{Durability, Log, Position, Record, Topic, reached};
 use ingest::{Timestamp, background, with_causes};
-use scoring::alerts::{Alert, Joined, Policy, Raise, Risen, Step, Windows, Worthy};
+use scoring::alerts::{Alert, Joined, Policy, Risen, Step, Windows, Worthy};
 use scoring::{Control, Decision, Engine};
 use tokio::sync::watch;
 
+use self::teller::Teller;
 use crate::error::Error;
 
 /// How much is done at once.
@@ -33,8 +36,8 @@ const PACE: Pace = Pace { chunk: 10_000, far: 200_000 };
 /// The pause after a failure, and while the desk is full.
 const PAUSE: time::Duration = time::Duration::from_secs(5);
 
-/// Who is told of alerts.
-pub type Tell = Box<dyn Fn(&News<'_>) + Send>;
+/// Who is told of alerts; whether they have taken it: what they have not is told again, also after the next start.
+pub type Tell = Box<dyn Fn(&News<'_>) -> bool + Send>;
 
 /// What there is to tell of an alert.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,15 +75,16 @@ pub struct Looked {
 }
 
 impl Lookout {
-    /// Starts where the desk is.
+    /// Starts where the desk is. What `tell` did not take is kept in the file `memory`, by its position.
     ///
     /// # Errors
     /// When the machine gives no thread.
-    pub fn start(log: Arc<dyn Log>, engine: Arc<Engine>, tell: Tell) -> std::io::Result<Self> {
+    pub fn start(log: Arc<dyn Log>, engine: Arc<Engine>, tell: Tell, memory: PathBuf) -> std::io::Result<Self> {
+        let teller = Teller::new(tell, memory, log.durability().borrow().end());
         let (publish, looked) = watch::channel(Looked::default());
         let (orders, given) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let run = move || runtime.block_on(follow(&*log, &engine, &tell, &publish, given));
+        let run = move || runtime.block_on(follow(&*log, &engine, teller, &publish, given));
         let thread = background::spawn("lookout", run)?;
         Ok(Self { looked, orders, thread })
     }
@@ -116,7 +120,7 @@ impl Lookout {
 async fn follow(
     log: &dyn Log,
     engine: &Arc<Engine>,
-    tell: &Tell,
+    mut teller: Teller,
     publish: &watch::Sender<Looked>,
     mut orders: watch::Receiver<bool>,
 ) {
@@ -124,7 +128,7 @@ async fn follow(
     let mut follower: Option<Follower> = None;
     while !(orders.has_changed().is_err() || *orders.borrow()) {
         let here = follower.get_or_insert_with(|| Follower::at_the_desk(engine, durability.borrow().end(), PACE));
-        match here.step(log, engine, tell).await {
+        match here.step(log, engine, &mut teller).await {
             Ok(Stride::More) => {}
             Ok(Stride::End) => {
                 let until = here.until;
@@ -133,6 +137,7 @@ async fn follow(
                 tokio::select! {
                     _ = orders.wait_for(|stop| *stop) => {}
                     true = reached(&mut durability, more) => {}
+                    () = due(teller.due()) => {}
                 }
                 if matches!(&*durability.borrow(), Durability::Failed { end, .. } if *end <= until) {
                     let _ = orders.wait_for(|stop| *stop).await;
@@ -169,6 +174,14 @@ async fn pause(orders: &mut watch::Receiver<bool>) {
     }
 }
 
+/// Until it is time to tell something again, where something is to be.
+async fn due(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What came of some of the log.
 #[derive(Debug, PartialEq, Eq)]
 enum Stride {
@@ -200,7 +213,7 @@ impl Follower {
         Self { pace, until, told, unpruned: 0, windows: Windows::default(), policies }
     }
 
-    async fn step(&mut self, log: &dyn Log, engine: &Arc<Engine>, tell: &Tell) -> Result<Stride, Error> {
+    async fn step(&mut self, log: &dyn Log, engine: &Arc<Engine>, teller: &mut Teller) -> Result<Stride, Error> {
         let Pace { chunk, far } = self.pace;
         // Where nobody has policies there is nothing to read; one that is declared from here on lies at the end or after it.
         let end = log.durability().borrow().end();
@@ -208,12 +221,15 @@ impl Follower {
             self.until = self.until.max(end);
             return Ok(Stride::End);
         }
+        // What lies behind this is not told for the first time yet.
+        let heard = self.until.max(self.told);
+        let goes_on = teller.again(log, heard, chunk, Instant::now())?;
         let (mut worthy, mut records) = (Vec::new(), 0);
         for record in log.read(self.until)?.take(chunk as usize) {
             let record = record?;
             match record.topic {
                 Topic::Decision => worthy.extend(self.worthy(&record, log, engine)?),
-                Topic::Control => self.control(&record, tell)?,
+                Topic::Control => self.control(&record, teller)?,
                 _ => {}
             }
             self.until = record.position.next();
@@ -230,7 +246,7 @@ impl Follower {
         if !engine.look_for_alerts(&worthy, self.until, from, is_far).await.map_err(|source| Error::Desk { source })? {
             return Ok(Stride::Full);
         }
-        Ok(if records == chunk { Stride::More } else { Stride::End })
+        Ok(if records == chunk || goes_on { Stride::More } else { Stride::End })
     }
 
     /// A decision, where some policy finds it worth an alert.
@@ -255,22 +271,16 @@ impl Follower {
     }
 
     /// What happened at the desk: other policies hold from here on, and who wants to know hears of alerts that were raised or matter more.
-    fn control(&mut self, record: &Record, tell: &Tell) -> Result<(), Error> {
+    fn control(&mut self, record: &Record, teller: &mut Teller) -> Result<(), Error> {
         let position = record.position;
         let control = Control::decode(&record.payload).map_err(|source| Error::Record { position, source })?;
         let Control::Alerts { steps, at, .. } = control else { return Ok(()) };
+        if position >= self.told {
+            teller.hear(position, &steps, at, Instant::now());
+        }
         for step in steps {
-            match step {
-                Step::Policies(policies) => {
-                    self.policies.insert(position.next(), policies.into_iter().map(Arc::new).collect());
-                }
-                Step::Looked { raised, .. } if position >= self.told => raised.iter().for_each(|raise| match raise {
-                    Raise::Open(alert) => tell(&News::Opened(alert)),
-                    Raise::Join(joined) => {
-                        joined.risen.iter().for_each(|risen| tell(&News::Rose { joined, risen, at }));
-                    }
-                }),
-                Step::Looked { .. } | Step::Did { .. } => {}
+            if let Step::Policies(policies) = step {
+                self.policies.insert(position.next(), policies.into_iter().map(Arc::new).collect());
             }
         }
         Ok(())

@@ -86,9 +86,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let inputs = Inputs::new(&about(args.champion)?, &about(args.challenger)?)?;
     let warehouse = crate::open_warehouse(&config).context("a server that has the warehouse can be asked with --url")?;
     catch_up(&*warehouse, &*crate::read_log(&config)?, pipeline.as_ref())?;
-    let days = Days::between(args.from, args.to);
+    let period = Days::between(args.from, args.to).into();
     let currency = pipeline.map(|pipeline| pipeline.schema.default_currency).unwrap_or_default();
-    let request = Request { model, champion: args.champion, challenger: args.challenger, days, as_of: args.as_of, currency };
+    let request = Request { model, champion: args.champion, challenger: args.challenger, period, as_of: args.as_of, currency };
     let found = compare(&*warehouse, &request, inputs, &monitoring.experiment, &monitoring.performance).await?;
     if args.json { output::json_line(&found) } else { print(&found, &monitoring.experiment) }
 }

@@ -78,7 +78,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let riskflow = crate::assemble_in(seat, &config, pipeline, Arc::new(SystemClock), progress)?;
     bar.finish_and_clear();
     let (watch, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
-    let lookout = riskflow.look_out(&signals.notifier)?;
+    let lookout = riskflow.look_out(&signals.notifier, &config.data)?;
     // Whoever reads that it listens may tell it to stop at once.
     let (stop, lost) = (stop.unwrap_or_else(|| Box::pin(server::stop_signal())), riskflow.lost());
     let stop = async move {

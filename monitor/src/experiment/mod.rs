@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::outcome::{Judging, Outcomes};
 use crate::performance::rows::age;
 use crate::performance::{self, State, affordable};
-use crate::questions::Days;
+use crate::period::Period;
 use crate::warehouse::Warehouse;
 
 /// How a challenger is judged: the `[monitoring.experiment]` table.
@@ -114,8 +114,8 @@ pub struct Request {
     pub champion: u32,
     /// The version that wants to.
     pub challenger: u32,
-    /// The days of the events.
-    pub days: Days,
+    /// When the events happened.
+    pub period: Period,
     /// What was observed later is not known; the newest moment that the warehouse knows of where it is not given.
     pub as_of: Option<Timestamp>,
     /// What money is told in: the currency of the pipeline.
@@ -208,7 +208,7 @@ pub async fn compare(
     let maturity = performance::maturity(warehouse, as_of).await?;
     let mut rows = Rows::ask(warehouse, request, Judging { as_of, maturity: judged_by.maturity }).await?;
     if let Some(entity) = &policy.entity {
-        rows.ask_whose(warehouse, entity, request.days).await?;
+        rows.ask_whose(warehouse, entity, request.period.days()).await?;
     }
     let measured = Measured { rows: &rows, as_of, maturity: &maturity };
     let both = rows.both();
@@ -252,7 +252,7 @@ fn with_no_data(mut finding: Finding, request: &Request, rows: &Rows) -> Finding
     if rows.len() == 0 {
         finding
             .reasons
-            .insert(0, format!("{model} {challenger} scored no event of these days: it must run as a challenger first"));
+            .insert(0, format!("{model} {challenger} scored no event in this time: it must run as a challenger first"));
     } else if rows.champion.iter().all(Option::is_none) {
         finding.reasons.insert(0, format!("{model} {champion} scored none of the events that {model} {challenger} did"));
     }

@@ -8,6 +8,7 @@ use super::Request;
 use crate::error::Error;
 use crate::outcome::{Judging, Outcome};
 use crate::performance::rows::thresholds_of;
+use crate::period::Period;
 use crate::questions::columns::{Columns, known, money};
 use crate::questions::{Days, Question};
 use crate::warehouse::Warehouse;
@@ -39,12 +40,13 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) async fn ask(warehouse: &dyn Warehouse, request: &Request, judging: Judging) -> Result<Self, Error> {
-        let Request { model, champion, challenger, days, currency, .. } = request.clone();
-        let question = Question::Rivals { model, champion, challenger, days, as_of: judging.as_of, currency };
+        let Request { model, champion, challenger, period, currency, .. } = request.clone();
+        let (days, as_of) = (period.days(), judging.as_of);
+        let question = Question::Rivals { model, champion, challenger, days, as_of, currency };
         let name = question.name();
         let (mut rows, mut last) = (Self::default(), None);
         for batch in &warehouse.answer(question).await? {
-            rows.take(&Columns::new(name, batch), judging, &mut last)?;
+            rows.take(&Columns::new(name, batch), period, judging, &mut last)?;
         }
         // Before the challenger ran it could not score.
         let first = rows.challenger.iter().position(Option::is_some).unwrap_or(rows.challenger.len());
@@ -75,7 +77,7 @@ impl Rows {
         Ok(())
     }
 
-    fn take(&mut self, columns: &Columns<'_>, judging: Judging, last: &mut Option<i64>) -> Result<(), Error> {
+    fn take(&mut self, columns: &Columns<'_>, period: Period, judging: Judging, last: &mut Option<i64>) -> Result<(), Error> {
         let positions = columns.whole("event_position")?;
         let times = columns.times("occurred_at")?;
         let decisions = columns.texts("decision")?;
@@ -86,6 +88,10 @@ impl Rows {
         let thresholds = [columns.whole("review_threshold")?, columns.whole("decline_threshold")?];
         let labels = columns.flags("bad")?;
         for (row, &occurred_at) in times.iter().enumerate() {
+            // The warehouse is asked for whole days.
+            if !period.contains(occurred_at) {
+                continue;
+            }
             // A model that was withdrawn and came again may have scored an event twice, and alike.
             if last.replace(positions.value(row)) == Some(positions.value(row)) {
                 continue;

@@ -5,6 +5,7 @@ use scoring::{Control, Decision, ModelScore, Role, Thresholds};
 
 use super::*;
 use crate::fixture::{Backend, backends, decided, event_in, event_of, label, project, record, sample, time};
+use crate::questions::Days;
 use crate::warehouse::ParquetWarehouse;
 
 fn said(version: u32, role: Role, probability: f64) -> ModelScore {
@@ -63,7 +64,7 @@ fn filled(folder: &tempfile::TempDir, records: &[Record]) -> ParquetWarehouse {
 
 fn request() -> Request {
     let (model, currency) = ("card_fraud".to_owned(), Currency::default());
-    Request { model, champion: 7, challenger: 8, days: Days::ALL, as_of: None, currency }
+    Request { model, champion: 7, challenger: 8, period: Days::ALL.into(), as_of: None, currency }
 }
 
 /// Approvals of models as different as these are another matter.
@@ -229,6 +230,26 @@ async fn money_in_another_currency_is_in_no_figure() {
 }
 
 #[tokio::test]
+async fn a_period_is_exact_to_the_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    // Five a day, at ten.
+    let warehouse = filled(&folder, &records(100, [0.3, 0.9]));
+    let policy = Policy { entity: Some("card".to_owned()), ..policy() };
+    let check = async |from: &str, until: &str, expect: Option<(u64, &str, &str)>| {
+        let request = Request { period: Period { from: time(from), until: time(until) }, ..request() };
+        let judged_by = performance::Policy::default();
+        let found = compare(&warehouse, &request, Inputs::default(), &policy, &judged_by).await.unwrap();
+        let bounds = found.from.zip(found.to).map(|(first, last)| (found.events, first.date(), last.date()));
+        let expect = expect.map(|(events, first, last)| (events, first.to_owned(), last.to_owned()));
+        assert_eq!(bounds, expect, "{from} {until}");
+    };
+    check("2018-08-03T10:00:00Z", "2018-08-05T10:00:00Z", Some((10, "2018-08-03", "2018-08-04"))).await;
+    check("2018-08-03T10:00:00.000001Z", "2018-08-05T10:00:00Z", Some((5, "2018-08-04", "2018-08-04"))).await;
+    check("2018-08-03T10:00:00Z", "2018-08-05T10:00:00.000001Z", Some((15, "2018-08-03", "2018-08-05"))).await;
+    check("2018-08-03T11:00:00Z", "2018-08-03T12:00:00Z", None).await;
+}
+
+#[tokio::test]
 async fn nothing_to_compare_is_no_data() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = filled(&folder, &records(10, [0.5, 0.5]));
@@ -237,7 +258,7 @@ async fn nothing_to_compare_is_no_data() {
     };
     let unknown = ask(Request { challenger: 9, ..request() }).await.unwrap();
     assert_eq!((unknown.state, unknown.events), (State::NoData, 0));
-    assert_eq!(unknown.finding.reasons[0], "card_fraud 9 scored no event of these days: it must run as a challenger first");
+    assert_eq!(unknown.finding.reasons[0], "card_fraud 9 scored no event in this time: it must run as a challenger first");
     let unknown = ask(Request { champion: 3, ..request() }).await.unwrap();
     assert_eq!(unknown.finding.reasons[0], "card_fraud 3 scored none of the events that card_fraud 8 did");
     let same = ask(Request { challenger: 7, ..request() }).await.unwrap_err();

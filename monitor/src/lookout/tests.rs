@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use ingest::log::file::{FileLog, Options};
 use ingest::{Amount, Currency, Duration, Event, EventId, ManualClock};
+use scoring::alerts::Raise;
 use scoring::engine::Settings;
 use scoring::model::{Linear, Model, Scorer};
 use scoring::registry::Published;
@@ -157,7 +158,17 @@ fn listener(heard: &Heard) -> Tell {
             }
         };
         heard.lock().expect("nobody panics").push(line);
+        true
     })
+}
+
+/// Waits until all is looked at, what it raises itself as well: that is told when it is read.
+async fn to_the_end(lookout: &Lookout, log: &dyn Log) {
+    let mut end = Position(0);
+    while end < log.durability().borrow().end() {
+        end = log.durability().borrow().end();
+        lookout.catch_up(end).await.expect("it gets there");
+    }
 }
 
 fn heard(heard: &Heard) -> Vec<String> {
@@ -214,13 +225,9 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
     // Without a stop.
     let (engine, log) = start(&whole, AFTER);
     let told = Heard::default();
-    let lookout = Lookout::start(Arc::clone(&log), Arc::clone(&engine), listener(&told)).expect("a thread");
-    // Its own records are read, too: what they raise is told then.
-    let mut end = Position(0);
-    while end < log.durability().borrow().end() {
-        end = log.durability().borrow().end();
-        lookout.catch_up(end).await.expect("it gets there");
-    }
+    let memory = whole.join("alerts.position");
+    let lookout = Lookout::start(Arc::clone(&log), Arc::clone(&engine), listener(&told), memory).expect("a thread");
+    to_the_end(&lookout, &*log).await;
     lookout.stop().await;
     let (expect_alerts, expect_told, expect_raised) = (alerts(&engine), heard(&told), raised(&*log));
     for policy in ["stopped", "burst", "each"] {
@@ -239,12 +246,13 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
         let (engine, log) = start(&parts, AFTER);
         starts += 1;
         let pace = Pace { chunk: 1 + chance.below(20), far: 1 + chance.below(60) };
-        let tell = listener(&told);
-        let mut follower = Follower::at_the_desk(&engine, log.durability().borrow().end(), pace);
+        let end = log.durability().borrow().end();
+        let mut teller = Teller::new(listener(&told), parts.join("alerts.position"), end);
+        let mut follower = Follower::at_the_desk(&engine, end, pace);
         let mut is_done = false;
         // Ever longer, so that one gets from where a pattern may begin to the end.
         for _ in 0..=chance.below(4 + starts) {
-            match asked(1 + chance.below(2), follower.step(&*log, &engine, &tell)).await {
+            match asked(1 + chance.below(2), follower.step(&*log, &engine, &mut teller)).await {
                 Some(stride) => {
                     is_done = stride.expect("it can be read") == Stride::End && follower.until == log.durability().borrow().end();
                 }
@@ -264,4 +272,26 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
     }
     assert_eq!(heard(&told), expect_told);
     assert!(starts > 10 && cut > 3, "{starts} starts, {cut} of them cut short");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_took_is_told_after_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    decided(folder.path()).await;
+    let memory = folder.path().join("alerts.position");
+    let mut runs = Vec::new();
+    for takes in [false, true] {
+        let (engine, log) = start(folder.path(), AFTER);
+        let told = Heard::default();
+        let listen = listener(&told);
+        let tell = move |news: &News<'_>| listen(news) && takes;
+        let lookout = Lookout::start(Arc::clone(&log), Arc::clone(&engine), Box::new(tell), memory.clone()).expect("a thread");
+        to_the_end(&lookout, &*log).await;
+        lookout.stop().await;
+        engine.stop().await.expect("stopped");
+        let is_kept = std::fs::read_to_string(&memory).is_ok_and(|text| !text.is_empty());
+        assert_eq!(is_kept, !takes);
+        runs.push(heard(&told));
+    }
+    assert!(!runs[0].is_empty() && runs[0] == runs[1], "{runs:#?}");
 }

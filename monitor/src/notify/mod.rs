@@ -5,19 +5,21 @@
 mod config;
 mod notification;
 mod queue;
+mod refusals;
 mod sender;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ingest::Clock;
 pub use scoring::alerts::Severity;
 
 pub use self::config::{Sink, SinkConfig};
 pub use self::notification::{Drift, Kind, Notification, Rose, What};
+use self::refusals::Refusals;
 pub use self::sender::Figures;
 use self::sender::Sender;
 
@@ -70,6 +72,8 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Notifier {
     senders: Vec<Sender>,
+    /// Never held while anything is waited for.
+    refusals: Mutex<Refusals>,
 }
 
 impl Notifier {
@@ -79,22 +83,28 @@ impl Notifier {
     /// When a queue cannot be opened or is in use.
     pub fn start(sinks: Vec<Sink>, folder: &Path, clock: &Arc<dyn Clock>) -> Result<Self, Error> {
         let senders = sinks.into_iter().map(|sink| Sender::start(sink, folder, Arc::clone(clock)));
-        Ok(Self { senders: senders.collect::<Result<_, _>>()? })
+        Ok(Self::of(senders.collect::<Result<_, _>>()?))
+    }
+
+    fn of(senders: Vec<Sender>) -> Self {
+        Self { senders, refusals: Mutex::default() }
     }
 
     /// Tells every sink that wants to know; whether the queues of all of them have taken it. Whoever hears that they have not tells it
-    /// again later: those that have it take it once, by its id. What a queue does not take is counted and written into the program's own
-    /// messages, whole: it is never lost in silence.
+    /// again later, and then only those hear it who lack it; those that have it after all take it once, by its id. What a queue does not
+    /// take is counted and written into the program's own messages, whole, when it is refused for the first time: it is never lost in
+    /// silence.
     #[must_use]
     pub fn try_tell(&self, notification: &Notification) -> bool {
+        let lacking = self.refusals().of(&notification.id);
+        let lacks = |place: &usize| lacking.as_ref().is_none_or(|lacking| lacking.contains(place));
         // One that refuses keeps it from no other.
-        let refusing = self.senders.iter().filter(|sender| !sender.tell(notification)).count();
-        refusing == 0
-    }
-
-    /// As [`Notifier::try_tell`], for what nobody would tell again.
-    pub fn tell(&self, notification: &Notification) {
-        let _ = self.try_tell(notification);
+        let told = self.senders.iter().enumerate().filter(|(place, _)| lacks(place));
+        let refusing = told.filter(|(_, sender)| !sender.tell(notification, lacking.is_some())).map(|(place, _)| place);
+        let refusing: Vec<usize> = refusing.collect();
+        let is_taken = refusing.is_empty();
+        self.refusals().keep(&notification.id, refusing);
+        is_taken
     }
 
     /// Tells nobody more. What was told last is tried for some seconds, and a try that is under way is waited for; whatever is not delivered
@@ -106,5 +116,9 @@ impl Notifier {
     /// How each sink is doing.
     pub fn figures(&self) -> Vec<Figures> {
         self.senders.iter().map(Sender::figures).collect()
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -37,7 +37,7 @@ pub struct Figures {
     pub failures: u64,
     /// How many were written to the dead letters.
     pub given_up: u64,
-    /// How many were not taken, since the queue was full or could not be written.
+    /// How many were not taken when they were told first, since the queue was full or could not be written.
     pub refused: u64,
     /// Why the last try failed; `None` when it went well.
     pub failed: Option<String>,
@@ -95,8 +95,9 @@ impl Sender {
         Ok(Self { filter, shared, thread })
     }
 
-    /// Takes it, when it is wanted; it is on the disk when this returns. `false` when it is wanted and was not taken.
-    pub(super) fn tell(&self, notification: &Notification) -> bool {
+    /// Takes it, when it is wanted; it is on the disk when this returns. `false` when it is wanted and was not taken. What is told `again`
+    /// was refused before, and that has been said.
+    pub(super) fn tell(&self, notification: &Notification, again: bool) -> bool {
         if !self.filter.takes(notification) {
             return true;
         }
@@ -104,16 +105,22 @@ impl Sender {
         let mut state = self.shared.state();
         match state.queue.put(notification, now) {
             Ok(_) => {
-                self.shared.figures().waiting = state.queue.waiting().len() as u64;
+                let mut figures = self.shared.figures();
+                figures.waiting = state.queue.waiting().len() as u64;
+                if again {
+                    let (sink, id) = (&figures.sink, &notification.id);
+                    tracing::info!(sink, id, "a notification was taken that had been refused");
+                }
                 self.shared.changed.notify_one();
                 true
             }
+            Err(_) if again => false,
             Err(error) => {
                 let mut figures = self.shared.figures();
                 figures.refused += 1;
                 let (sink, reason) = (&figures.sink, with_causes(&error));
                 let text = serde_json::to_string(notification).expect("text and numbers are always JSON");
-                tracing::error!(sink, reason, notification = text, "a notification was not taken");
+                tracing::error!(sink, reason, notification = text, "a notification was not taken; it is told again");
                 false
             }
         }
@@ -273,19 +280,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [full, other] = ["full", "other"].map(|name| start(folder.path(), name, ""));
         full.shared.state().queue = Queue::open(&folder.path().join("notify/no_room.jsonl"), 0).unwrap();
-        let notifier = Notifier { senders: vec![full, other] };
+        let notifier = Notifier::of(vec![full, other]);
         let what = What::WarehouseBack { failures: 2 };
         let told = Notification::new(Timestamp::from_micros(0), Severity::Low, "p", what);
         assert!(!notifier.try_tell(&told));
         let kept = std::fs::read_to_string(folder.path().join("notify/other.jsonl")).unwrap();
         assert!(kept.contains(&told.id), "one that refuses keeps it from no other: {kept}");
-        assert_eq!(notifier.figures().iter().map(|figures| figures.refused).collect::<Vec<_>>(), [1, 0]);
+        // The other one has it, and is not asked again.
+        notifier.senders[1].shared.state().queue = Queue::open(&folder.path().join("notify/no_more_room.jsonl"), 0).unwrap();
+        assert!(!notifier.try_tell(&told));
+        let refused: Vec<u64> = notifier.figures().iter().map(|figures| figures.refused).collect();
+        assert_eq!(refused, [1, 0], "it is counted once");
         notifier.senders[0].shared.state().queue = Queue::open(&folder.path().join("notify/room.jsonl"), 1).unwrap();
         assert!(notifier.try_tell(&told), "there is room, and the other one has it");
 
         let unconcerned = start(folder.path(), "unconcerned", "kinds = [\"alert\"]");
         unconcerned.shared.state().queue = Queue::open(&folder.path().join("notify/neither.jsonl"), 0).unwrap();
-        assert!(Notifier { senders: vec![unconcerned] }.try_tell(&told), "it does not want to know");
+        assert!(Notifier::of(vec![unconcerned]).try_tell(&told), "it does not want to know");
     }
 
     #[test]

@@ -316,8 +316,8 @@ fn a_webhook_is_signed_and_tried_until_it_is_taken() {
     let received = receive(listener, &[Answer::Status(500), Answer::Busy, Answer::Status(302), Answer::Status(404)]);
     let notifier = start(sink(&url, folder.path()), folder.path());
     let told = drift("night");
-    notifier.tell(&told);
-    notifier.tell(&told);
+    assert!(notifier.try_tell(&told));
+    assert!(notifier.try_tell(&told));
     for _ in 0..5 {
         let request = received.recv_timeout(LONG).unwrap();
         assert_eq!(request.notification(), told);
@@ -330,7 +330,7 @@ fn a_webhook_is_signed_and_tried_until_it_is_taken() {
     }
     let figures = until(&notifier, "delivery", |figures| figures.delivered == 1);
     assert_eq!((figures.waiting, figures.failures, figures.given_up, figures.failed), (0, 4, 0, None));
-    notifier.tell(&told);
+    assert!(notifier.try_tell(&told));
     drop(notifier);
     assert!(matches!(received.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)), "once is enough");
 }
@@ -347,9 +347,9 @@ fn a_receiver_that_is_slow_or_refuses_holds_up_nobody_else() {
     let Target::Webhook { timeout, .. } = &mut slow.target else { panic!("it is a webhook") };
     *timeout = Span::from_millis(50);
     let notifier = start(slow, folder.path());
-    notifier.tell(&drift("one"));
+    assert!(notifier.try_tell(&drift("one")));
     until(&notifier, "slowness", |figures| figures.failed.as_deref() == Some("the receiver took too long"));
-    notifier.tell(&drift("two"));
+    assert!(notifier.try_tell(&drift("two")));
     until(&notifier, "both", |figures| figures.delivered == 2 && figures.failures >= 21);
     let first: Vec<Notification> = (0..22).map(|_| received.recv_timeout(LONG).unwrap().notification()).collect();
     assert!(first.contains(&drift("one")) && first.contains(&drift("two")));
@@ -380,8 +380,8 @@ fn what_was_told_while_the_receiver_was_gone_arrives_after_a_restart() {
     assert_eq!(arrived, expect);
 
     let notifier = start(sink(&url, folder.path()), folder.path());
-    notifier.tell(&told[0]);
-    notifier.tell(&drift("four"));
+    assert!(notifier.try_tell(&told[0]));
+    assert!(notifier.try_tell(&drift("four")));
     assert_eq!(received.recv_timeout(LONG).unwrap().notification(), drift("four"), "what is known is not told again");
     assert!(matches!(received.recv_timeout(Span::ZERO), Err(RecvTimeoutError::Timeout)));
 }
@@ -394,12 +394,12 @@ fn what_nobody_takes_is_among_the_dead_letters() {
     let mut sink = sink(&url, folder.path());
     sink.retry.most_tries = 3;
     let notifier = start(sink, folder.path());
-    notifier.tell(&drift("one"));
+    assert!(notifier.try_tell(&drift("one")));
     let figures = until(&notifier, "giving up", |figures| figures.given_up == 1);
     assert_eq!((figures.failures, figures.waiting, figures.delivered), (3, 0, 0));
     let dead = std::fs::read_to_string(folder.path().join("notify/pager.dead.jsonl")).unwrap();
     assert!(dead.lines().count() == 1 && dead.contains(&drift("one").id) && dead.contains("queued_at"), "{dead}");
-    notifier.tell(&drift("two"));
+    assert!(notifier.try_tell(&drift("two")));
     until(&notifier, "the next", |figures| figures.delivered == 1);
 }
 
@@ -407,8 +407,8 @@ fn what_nobody_takes_is_among_the_dead_letters() {
 fn a_file_gets_a_line_for_each() {
     let folder = tempfile::tempdir().unwrap();
     let notifier = start(sink("file://told/all.jsonl", folder.path()), folder.path());
-    notifier.tell(&drift("one"));
-    notifier.tell(&drift("two"));
+    assert!(notifier.try_tell(&drift("one")));
+    assert!(notifier.try_tell(&drift("two")));
     until(&notifier, "both", |figures| figures.delivered == 2);
     let text = std::fs::read_to_string(folder.path().join("told/all.jsonl")).unwrap();
     let lines: Vec<Notification> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -421,7 +421,7 @@ fn a_file_that_cannot_be_written_is_tried_again() {
     let place: PathBuf = folder.path().join("told");
     std::fs::write(&place, "").unwrap();
     let notifier = start(sink("file://told/all.jsonl", folder.path()), folder.path());
-    notifier.tell(&drift("one"));
+    assert!(notifier.try_tell(&drift("one")));
     until(&notifier, "a failure", |figures| figures.failures > 0);
     std::fs::remove_file(&place).unwrap();
     until(&notifier, "delivery", |figures| figures.delivered == 1);

@@ -29,6 +29,8 @@ pub(super) struct Teller<T> {
     kept: Position,
     /// Whether there may be something to tell behind what was told.
     has_news: bool,
+    /// Whether it was said that not everything could be told.
+    is_behind: bool,
     /// No look begins before this.
     not_before: Instant,
     /// The look that is under way.
@@ -42,7 +44,7 @@ impl<T: Fn(&Control) -> bool + Send + Sync + 'static> Teller<T> {
     pub(super) fn new(engine: Arc<Engine>, memory: PathBuf, tell: T) -> Self {
         let told = Told { memory: Some(memory), until: None };
         let (tell, alive, not_before) = (Arc::new(tell), Arc::default(), Instant::now());
-        Self { engine, tell, told, kept: Position(0), has_news: true, not_before, look: None, alive }
+        Self { engine, tell, told, kept: Position(0), has_news: true, is_behind: false, not_before, look: None, alive }
     }
 
     /// Begins and ends looks, and waits for none. Before `end` lies nothing that it has not heard of: it is told whether there `is_more`
@@ -54,10 +56,16 @@ impl<T: Fn(&Control) -> bool + Send + Sync + 'static> Teller<T> {
             if let Ok(Some(reached)) = &ended {
                 (self.told.until, self.kept) = (Some(reached.until), reached.until);
             }
-            if !matches!(ended, Ok(Some(Reached { is_all: true, .. }))) {
+            let was_behind = self.is_behind;
+            self.is_behind = !matches!(ended, Ok(Some(Reached { is_all: true, .. })));
+            if self.is_behind {
                 (self.has_news, self.not_before) = (true, Instant::now() + AGAIN);
                 let error = ended.err().map(|error| with_causes(&error));
-                tracing::error!(error, "what guardrails did is not told yet; it is tried again");
+                if error.is_some() || !was_behind {
+                    tracing::error!(error, "what guardrails did is not told yet; it is tried again");
+                }
+            } else if was_behind {
+                tracing::info!("what guardrails did is told");
             }
         }
         let may_begin = self.look.is_none() && Instant::now() >= self.not_before;

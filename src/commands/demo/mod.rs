@@ -130,7 +130,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let signals = Signals::start(&config, "demo")?;
     let (drift, observer) = riskflow.observe(monitoring.clone(), &signals.notifier)?;
-    let lookout = riskflow.look_out(&signals.notifier)?;
+    let lookout = riskflow.look_out(&signals.notifier, &config.data)?;
     let live = Live::default();
     tokio::spawn(async move {
         server::stop_signal().await;

@@ -2,9 +2,10 @@
 //! before it holds; who reads it sees what was there before, or what is there after.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use ingest::replace_private_file;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -64,8 +65,7 @@ impl PrivateFile {
         &self,
         change: impl FnOnce(&mut Vec<T>) -> Result<(R, Draft), E>,
     ) -> Result<R, E> {
-        let lock = self.private("lock").map_err(self.fail("lock"))?;
-        lock.lock().map_err(self.fail("lock"))?;
+        let _lock = self.lock().map_err(self.fail("lock"))?;
         let mut all = self.read()?;
         let (made, told) = change(&mut all)?;
         self.audit.append(vec![told]).map_err(FileError::from)?;
@@ -75,24 +75,19 @@ impl PrivateFile {
 
     fn write<T: Serialize>(&self, all: &[T]) -> Result<(), FileError> {
         let text = serde_json::to_string_pretty(all).expect("plain data always has a JSON form");
-        let mut file = self.private("new").map_err(self.fail("write"))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(self.fail("write"))?;
-        std::fs::rename(self.beside("new"), &self.path).map_err(self.fail("replace"))?;
-        // Else a key that was revoked could be back after a power cut.
-        self.path.parent().map_or(Ok(()), ingest::sync_folder).map_err(self.fail("replace"))
+        // On the disk when it returns: else a key that was revoked could be back after a power cut.
+        replace_private_file(&self.path, text.as_bytes()).map_err(self.fail("write"))
     }
 
-    /// An empty file beside it.
-    fn private(&self, ending: &str) -> io::Result<File> {
+    /// Waits for its turn, which lasts as long as what this returns.
+    fn lock(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(self.beside(ending))
-    }
-
-    fn beside(&self, ending: &str) -> PathBuf {
-        self.path.with_added_extension(ending)
+        let lock = options.open(self.path.with_added_extension("lock"))?;
+        lock.lock()?;
+        Ok(lock)
     }
 
     fn fail(&self, action: &'static str) -> impl FnOnce(io::Error) -> FileError + use<> {
