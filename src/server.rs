@@ -84,15 +84,13 @@ pub(crate) fn inside(
     let mut described = Described::openapi();
     described.merge(dashboards::openapi());
     let currency = riskflow.engine.pipeline().schema.default_currency;
-    let routes = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), described)
-        .merge(
-            dashboards::router(Arc::clone(&riskflow.warehouse), currency)
-                .merge(dashboards::alerts_router(Arc::clone(&riskflow.warehouse), Arc::clone(&watch)))
-                .merge(dashboards::drift_router(watch))
-                .merge(dashboards::models_router(riskflow.pages(monitoring)))
-                .merge(own),
-        )
-        .merge(scoring::api::people_router(Arc::clone(&access)))
+    let more = dashboards::router(Arc::clone(&riskflow.warehouse), currency)
+        .merge(dashboards::alerts_router(Arc::clone(&riskflow.warehouse), Arc::clone(&watch)))
+        .merge(dashboards::drift_router(watch))
+        .merge(dashboards::models_router(riskflow.pages(monitoring)))
+        .merge(own)
+        .merge(scoring::api::people_router(Arc::clone(&access)));
+    let routes = scoring::api::router(Arc::clone(&riskflow.engine), program.metrics(), more, described)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .fallback(async |uri: Uri| Problem::no_route(uri.path()))
         .method_not_allowed_fallback(async |method: Method, uri: Uri| Problem::no_method(method.as_str(), uri.path()));

@@ -4,6 +4,7 @@ mod support;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::response::Response;
@@ -99,6 +100,45 @@ fn what_does_not_fit_is_refused_with_the_field() {
     assert!(server.get("/metrics").body.contains("riskflow_scoring_events_total 0"), "nothing of it was accepted");
 }
 
+/// Whatever is described refuses a parameter that it does not have, whether it has others or none; probes are answered all the same.
+#[test]
+fn a_parameter_that_there_is_not_is_refused_by_every_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path());
+    let document = server.get("/openapi.json").json();
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let in_place = |part: &str| match part {
+            "{entity}" => "customer".to_owned(),
+            part if part.starts_with('{') => "1".to_owned(),
+            part => part.to_owned(),
+        };
+        let place = path.split('/').map(in_place).collect::<Vec<_>>().join("/");
+        let place = format!("{place}?nonsense=1");
+        for (method, call) in methods.as_object().expect("calls") {
+            let answer = match method.as_str() {
+                "get" => server.get(&place),
+                "delete" => server.delete(&place),
+                "put" => server.put(&place, "{}"),
+                "post" => server.post(&place, "{}"),
+                other => panic!("{other} {path} is asked by nobody here"),
+            };
+            if ["/livez", "/readyz"].contains(&path.as_str()) {
+                assert_ne!(answer.status, 400, "{path}");
+                continue;
+            }
+            assert_eq!((answer.status, answer.content_type.as_str()), (400, "application/problem+json"), "{method} {path}");
+            assert_eq!(answer.json()["field"], "nonsense", "{method} {path}: {}", answer.body);
+            assert!(call["responses"]["400"].is_object(), "{method} {path}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 40, "{asked}");
+    // Pages read their addresses by themselves.
+    assert_eq!((server.get("/rules?rule=large").status, server.get("/v1/nothing?a=1").status), (200, 404));
+    assert_eq!(server.put("/v1/status?a=1", "{}").status, 405);
+}
+
 /// An event that wants a decision goes past the routes; what it is answered is what the route says.
 #[tokio::test(flavor = "multi_thread")]
 async fn past_the_routes_an_event_is_answered_as_by_its_route() {
@@ -107,7 +147,7 @@ async fn past_the_routes_an_event_is_answered_as_by_its_route() {
     let settings = [("RISKFLOW_DATA".to_owned(), text(folder.path()).to_owned())];
     let config = Config::load(None, settings.into_iter()).expect("it fits");
     let parts = riskflow::assemble(&config, handbook(), Arc::new(SystemClock), &mut |_| {}).expect("it starts");
-    let router = router(Arc::clone(&parts.engine), Arc::new(|_| {}), OpenApi::default());
+    let router = router(Arc::clone(&parts.engine), Arc::new(|_| {}), Router::new(), OpenApi::default());
     let good = payment("txn_1", "2026-04-23T12:00:00Z", 100);
     let asked = [
         ("", good.clone(), 200),

@@ -207,7 +207,14 @@ fn a_share_and_a_promotion_wait_for_a_second_person_and_a_viewer_looks_on() {
     assert!(rob.shows(Place::Button("Withdraw")) && !rob.shows(Place::Button("Approve")), "nobody approves their own");
     rob.open(&format!("{}/experiments?experiment=november", server.url));
     rob.until_text("#standing", "running");
-    assert_eq!(acts(&rob), json!(["Propose to promote"]));
+    assert_eq!(acts(&rob), json!(["Propose to promote", "Propose to keep the champion", "Propose to abort"]));
+    rob.press(Place::Button("Propose to abort"));
+    rob.until_text(
+        "#consequence",
+        "When an approver approves it: It is broken off without a result: card_fraud 1 stays champion",
+    );
+    rob.key(keys::ESCAPE);
+    rob.until("it goes on", |browser| !browser.shows("#words"));
     rob.press(Place::Button("Propose to promote"));
     rob.until_text("#consequence", "When a second person approves it, card_fraud 2 becomes champion");
     rob.fill("#words [name=reason]", "it catches more");

@@ -451,7 +451,8 @@ async fn the_clock_steps_back() {
     let settings = [("RISKFLOW_DATA".to_owned(), text(folder.path()).to_owned())];
     let config = Config::load(None, settings.into_iter()).expect("it fits");
     let parts = riskflow::assemble(&config, handbook(), Arc::clone(&clock) as _, &mut |_| {}).expect("it starts");
-    let router = scoring::api::router(Arc::clone(&parts.engine), Arc::new(|_| {}), utoipa::openapi::OpenApi::default());
+    let (engine, described) = (Arc::clone(&parts.engine), utoipa::openapi::OpenApi::default());
+    let router = scoring::api::router(engine, Arc::new(|_| {}), axum::Router::new(), described);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -240,7 +240,79 @@ fn what_is_wrong_with_a_proposal_names_its_whole_path() {
     check(rule("a b", "name", json!("large")), 422, "change.rule_id");
     check(rule("large", "when", json!("event.amount_minr > 1")), 422, "change.rule.when");
     check(rule("large", "state", json!({"rollout": {"percent": 5, "by": "nobody"}})), 422, "change.rule.state");
+    check(rule("large", "state", json!(5)), 422, "change.rule.state");
     check(rule("large", "version", json!(7)), 409, "change.rule.version");
     check(json!({"kind": "role", "version": 1, "role": "challenger"}), 409, "change.role");
     check(json!({"kind": "policy", "policy": {"review": 900, "decline": 700, "on_failure": "review"}}), 422, "change.policy");
+}
+
+#[test]
+fn the_end_of_an_experiment_is_proposed_as_any_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    with_champion(data);
+    assert_eq!(published(data, -7.0), 2);
+    let (ada, eve) = (key(data, "ada", &["admin"]), key(data, "eve", &["review,read"]));
+    let server = Server::start(data);
+    let none = Value::Null;
+    let start = json!({"name": "november", "challenger": 2, "reason": "to see"});
+    said(&server.ask(&eve, "POST", "/v1/experiments", &start), 200);
+    let end = json!({"outcome": "keep", "reason": "no better"});
+    said(&server.ask(&eve, "POST", "/v1/experiments/november/end", &end), 403);
+
+    let propose = |name: &str, outcome: Value, status: u16| {
+        let change = json!({"kind": "experiment_end", "name": name, "outcome": outcome});
+        said(&server.ask(&eve, "POST", "/v1/changes", &json!({"change": change, "reason": "no better"})), status)
+    };
+    assert_eq!(propose("december", json!("keep"), 404)["detail"], "there is no experiment `december`");
+    let wrong = propose("november", json!(3), 422);
+    let words = "invalid type: integer `3`, expected one of `promote`, `keep`, `abort`";
+    assert_eq!((&wrong["field"], &wrong["detail"]), (&json!("change.outcome"), &json!(words)));
+    let kept = propose("november", json!("keep"), 201);
+    assert_eq!((&kept["by"], &kept["what"]), (&json!("eve"), &json!(["experiment november ends: kept"])));
+    let shown = said(&server.ask(&eve, "GET", "/v1/changes/1", &none), 200);
+    assert_eq!(shown["changes"], json!([{"kind": "experiment_end", "name": "november", "outcome": "kept"}]));
+    let aborted = propose("november", json!("abort"), 201);
+    assert_eq!(propose("november", json!("promote"), 201)["what"], json!(["card_fraud 2 becomes champion"]));
+
+    assert_eq!(said(&server.ask(&ada, "POST", "/v1/changes/1/approve", &json!({})), 200)["state"], "approved");
+    let ended = said(&server.ask(&eve, "GET", "/v1/experiments", &none), 200)["items"][0]["ended"].clone();
+    assert_eq!((&ended["outcome"], &ended["by"], &ended["reason"]), (&json!("kept"), &json!("eve"), &json!("no better")));
+    // It ends once.
+    let late = said(&server.ask(&ada, "POST", &format!("/v1/changes/{}/approve", aborted["id"]), &json!({})), 409);
+    assert_eq!(late["type"], "/problems/outdated");
+    let late = propose("november", json!("abort"), 422);
+    let detail = "experiment `november`: it has ended: kept";
+    assert_eq!((&late["field"], &late["detail"]), (&json!("change.outcome"), &json!(detail)));
+    server.stop();
+}
+
+#[test]
+fn the_versions_of_a_rule_say_who_wrote_each_and_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    with_champion(data);
+    let (ada, bob) = (key(data, "ada", &["admin"]), key(data, "bob", &["admin"]));
+    let vera = key(data, "vera", &["read"]);
+    let server = Server::start(data);
+    let rule = |state: &str| json!({"name": "n", "when": "event.amount_minor > 10", "action": "review", "state": state});
+    said(&server.ask(&ada, "PUT", "/v1/rules/r?reason=to%20see", &rule("shadow")), 200);
+    said(&server.ask(&ada, "PUT", "/v1/rules/r?reason=too%20broad", &rule("active")), 202);
+    said(&server.ask(&bob, "POST", "/v1/changes/1/reject", &json!({})), 200);
+    said(&server.ask(&ada, "PUT", "/v1/rules/r?reason=it%20catches%20them", &rule("active")), 202);
+    said(&server.ask(&bob, "POST", "/v1/changes/2/approve", &json!({"reason": "checked"})), 200);
+
+    let versions = |query: &str| said(&server.ask(&vera, "GET", &format!("/v1/rules/r/versions{query}"), &Value::Null), 200);
+    until("both are in the warehouse", || versions("")["items"].as_array().is_some_and(|items| items.len() == 2));
+    let page = versions("?limit=1");
+    let newest = &page["items"][0];
+    assert_eq!((&newest["rule"]["version"], &newest["rule"]["state"]), (&json!(2), &json!("active")));
+    assert_eq!((&newest["by"], &newest["reason"]), (&json!("ada"), &json!("it catches them")));
+    assert_eq!(newest["approved"], json!({"by": "bob", "reason": "checked"}));
+    let rest = versions(&format!("?cursor={}", page["next_cursor"].as_str().expect("there is another page")));
+    let first = &rest["items"][0];
+    assert_eq!((&first["rule"]["version"], &first["rule"]["state"]), (&json!(1), &json!("shadow")));
+    assert_eq!((&first["by"], &first["reason"], &first["approved"]), (&json!("ada"), &json!("to see"), &Value::Null));
+    assert!(rest["next_cursor"].is_null() && first["at"].is_string(), "{rest}");
+    server.stop();
 }

@@ -30,8 +30,8 @@ export function stateWords(experiment) {
   return ended ? [state, html("small", {}, `by ${ended.by}, `, moment(ended.at)), html("small", {}, ended.reason)] : [state];
 }
 
-// How a caller may end it. Who may change nothing proposes that its challenger becomes champion, which ends it as well.
-const waysOf = ({ ended }) => (ended ? [] : may("admin") ? ["promote", "keep", "abort"] : may("review") ? ["promote"] : []);
+// How a caller may end it, or propose to.
+const waysOf = ({ ended }) => (ended || !may("review") ? [] : Object.keys(ENDS));
 
 // Whether one person is enough to end it so.
 const alone = way => isAlone(way === "promote", "models");
@@ -43,7 +43,8 @@ function consequence({ model, champion, challenger, share_percent: share }, way)
     return alone(way) ? `${then}. A rollback gives its place back.` : `When a second person approves it, ${then}. Until then the experiment runs.`;
   }
   const stays = `${model} ${champion} stays champion${share ? " and decides for everybody again" : ""}, and ${challenger} runs no longer.`;
-  return way === "keep" ? stays : `It is broken off without a result: ${stays}`;
+  const then = way === "keep" ? stays : `It is broken off without a result: ${stays}`;
+  return alone(way) ? then : `When an approver approves it: ${then} Until then the experiment runs.`;
 }
 
 // Its own time, to the moment; one that runs has no end yet.
@@ -88,7 +89,7 @@ export function openExperiment(name, { refresh, flips, change }) {
     setText(byId("inputs"), only.map(([version, features]) => `Only ${version} reads ${features.join(", ")}.`).join(" "));
     byId("acts").replaceChildren(...waysOf(experiment).map(way => {
       const [word, kind] = ENDS[way];
-      const button = html("button", { type: "button", class: kind, "data-act": way }, alone(way) ? word : "Propose to promote");
+      const button = html("button", { type: "button", class: kind, "data-act": way }, alone(way) ? word : `Propose to ${word[0].toLowerCase()}${word.slice(1)}`);
       button.addEventListener("click", () => askWhy(way));
       return button;
     }));
@@ -163,9 +164,9 @@ export function openExperiment(name, { refresh, flips, change }) {
     button.disabled = true;
     sayAt(words);
     try {
-      // Who may end none proposes the promotion that ends it.
+      // Who may end none proposes it.
       const answer = await (may("admin") ? send(`/v1/experiments/${encodeURIComponent(name)}/end`, { outcome: way, reason })
-        : send("/v1/changes", { change: { kind: "role", version: experiment.challenger, role: "champion" }, reason }));
+        : send("/v1/changes", { change: { kind: "experiment_end", name, outcome: way }, reason }));
       close();
       tell(byId("end-said"), answer, `${name} ${DONE[way]}`);
       await refresh().catch(() => {}); // it is asked for again anyway

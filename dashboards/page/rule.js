@@ -10,6 +10,7 @@ import { createTrial } from "./trial.js";
 
 const CHECK_AFTER_MS = 350;
 const LAST_HITS = 10;
+const VERSIONS_SHOWN = 500;
 // Where a rule may go from where it is; a new one may begin anywhere in the first.
 const WAYS = {
   new: ["draft", "shadow", "rollout", "active"],
@@ -23,7 +24,7 @@ const NEW = { name: "", when: "", state: "draft", score_modifier: 0, priority: 0
 const VERSIONS = ["version", "change.rule.version"];
 // What of a proposal has another name here. Of one that there is already, the id of a new rule is what is wrong.
 const INPUTS = { reason: "why", rule_id: "id", "change.rule_id": "id", version: "id", "change.rule.version": "id", "change.rule.reason.text": "reason" };
-const LINE = /(?:^|; )rule (\S+) version (\d+), (.*?)(?=; rule \S+ version \d+, |$)/gs;
+const LINE = /^rule (\S+) version (\d+), (.*)$/s;
 
 const byId = id => document.getElementById(id);
 const form = byId("rule");
@@ -239,26 +240,26 @@ export function openRule(id, { refresh, days, figures }) {
     showHits().catch(error => console.error(error)); // without them the figures stand alone
   }
 
-  // Its versions, from the changes that two people made and, for whom it is open, the audit of all others.
+  // Its versions, with what of it was proposed: what was approved last may not have reached them yet. Whether the present one is shown.
   async function showPast(changes) {
-    const found = [];
-    const add = (line, more) => {
-      for (const [, name, version, said] of line.matchAll(LINE)) if (name === id) found.push({ version: Number(version), said, ...more });
-    };
-    for (const { what, by, reason, at, state, settled } of changes) for (const line of what) add(line, { by, reason, at, state, settled });
-    let about = "What was proposed. What one person changed alone is in the audit, which is not open to you.";
-    if (may("review")) {
-      const audit = await ask(`/v1/audit?what=ruled&limit=1000&object=${encodeURIComponent(id)}`).then(({ items }) => items, () => []);
-      for (const { after, who, at, reason } of audit) add(after ?? "", { by: who, at, reason, state: "made" });
-      about = "The newest first, as far as the changes and the audit have them.";
-    }
-    setText(byId("past-about"), found.length ? about : `Version ${rule.version} by ${rule.author}; nothing else is known of it.`);
-    const head = ["Version", "When", "What", "Who", "Why"];
-    const what = ({ state, settled }) => (state === "pending" ? "waits" : state === "made" ? "" : `${state} by ${settled?.by ?? "–"}`);
+    const { items } = await ask(`/v1/rules/${encodeURIComponent(id)}/versions?limit=${VERSIONS_SHOWN}`).catch(() => ({ items: [] })); // changes are known anyway
+    const known = items.map(({ rule: { version, when, action, state }, by, reason, at, approved }) => ({
+      version, by, reason, at, holds: true, said: `${stateText({ state })}${action ? `, ${action}` : ""}: ${when}`,
+      state: approved ? `approved by ${approved.by}` : "", answer: approved?.reason,
+    }));
+    const proposed = changes.flatMap(({ what, by, reason, at, state, settled }) => what.flatMap(line => {
+      const [, name, version, said] = line.match(LINE) ?? [];
+      const holds = state === "approved";
+      if (name !== id || (holds && known.some(one => one.version === Number(version)))) return [];
+      return [{ version: Number(version), by, reason, at: settled?.at ?? at, holds, said, state: settled ? `${state} by ${settled.by}` : "waits", answer: settled?.reason, gone: settled && !holds }];
+    }));
+    const found = [...known, ...proposed].toSorted((one, other) => other.version - one.version || (one.at < other.at ? 1 : -1));
+    setText(byId("past-about"), found.length ? "The newest first." : `Version ${rule.version} by ${rule.author}; nothing else is known of it.`);
     byId("past").hidden = !found.length;
-    byId("past").replaceChildren(table(head, found.toSorted((one, other) => other.version - one.version || (one.at < other.at ? 1 : -1)).map(one => html("tr", { class: ["rejected", "withdrawn"].includes(one.state) ? "gone" : null },
-      html("td", {}, String(one.version)), html("td", {}, moment(one.settled?.at ?? one.at)), html("td", { class: "said-of" }, one.said),
-      html("td", {}, one.by, html("small", {}, what(one))), html("td", {}, one.reason ?? "", one.settled?.reason ? html("small", {}, one.settled.reason) : null))), []));
+    byId("past").replaceChildren(table(["Version", "When", "What", "Who", "Why"], found.map(one => html("tr", { class: one.gone ? "gone" : null },
+      html("td", {}, String(one.version)), html("td", {}, moment(one.at)), html("td", { class: "said-of" }, one.said),
+      html("td", {}, one.by, html("small", {}, one.state)), html("td", {}, one.reason, one.answer ? html("small", {}, one.answer) : null))), []));
+    return found.some(({ version, holds }) => holds && version === rule.version);
   }
 
   let past = "";
@@ -278,10 +279,7 @@ export function openRule(id, { refresh, days, figures }) {
     say(byId("stale"), faster ? `${known.author} saved version ${known.version} while you were writing over version ${rule.version}. Copy what you need, and undo.` : "", true);
     byId("past").closest("section").hidden = !rule;
     const text = JSON.stringify([changes, rule?.version]);
-    if (rule && text !== past) {
-      past = text;
-      await showPast(changes);
-    }
+    if (rule && text !== past) past = await showPast(changes) ? text : "";
   }
 
   // What was written stays. Where somebody else was faster, what they made of the rule is asked for, too.

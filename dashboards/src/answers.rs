@@ -133,7 +133,7 @@ impl Listed {
     }
 
     /// As those of some parameters say that are its own; the others are somebody else's.
-    fn of(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
+    pub(crate) fn of(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
         let days = days(&parameters)?;
         let (mut before, mut limit) = (None, USUAL);
         for (name, value) in parameters {

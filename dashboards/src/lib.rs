@@ -8,6 +8,7 @@ mod answers;
 mod assets;
 mod drift;
 mod models;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +50,7 @@ pub struct Sources {
 }
 
 /// The page at `/`, those of logging in, of the audit, of people and of rules, all files under `/assets/`, and the answers that the first draws under `/v1/monitor/`
-/// and in `/v1/decisions`. It also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server, the others `/v1/session`,
+/// and in `/v1/decisions`, that of rules in `/v1/rules/{rule_id}/versions`. The first also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server, the others `/v1/session`,
 /// `/v1/audit`, `/v1/users`, `/v1/rules`, `/v1/lists` and `/v1/changes`.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
@@ -65,6 +66,7 @@ pub fn router(warehouse: Arc<dyn Warehouse>, currency: Currency) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))
         .route("/v1/decisions", get(answers::newest))
+        .route("/v1/rules/{rule_id}/versions", get(rules::versions))
         .with_state(Live { warehouse, currency })
         .layer(map_response(harden))
 }
@@ -100,6 +102,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     #[openapi(paths(
         answers::answer,
         answers::newest,
+        rules::versions,
         drift::drift,
         models::performance,
         models::comparison,

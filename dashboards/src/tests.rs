@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use ingest::Currency;
 use ingest::log::Position;
-use monitor::questions::Wanted;
+use monitor::questions::{Declared, Wanted};
 use monitor::warehouse::{Answer, RecordBatch};
 use monitor::{Days, Error, Monitoring, Period, Projected, Question, Slot, Warehouse, Watch};
 use scoring::rules::RuleId;
@@ -313,6 +313,27 @@ async fn what_the_desk_draws_is_asked_of_the_warehouse() {
     check("rule=a%20b", "rule id `a b` is not of 1 to 64 letters, digits, underscores and hyphens").await;
     check("rule=a&rule=b", "`rule` is there twice: say it once").await;
     assert!(warehouse.questions.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn versions_of_a_rule_are_asked_of_the_warehouse() {
+    let warehouse = Arc::new(Asked::default());
+    let check = async |path: &str, status: u16, field: &str, detail: &str| {
+        let reply = get(&warehouse, &format!("/v1/rules/{path}")).await;
+        let told = (reply.status, reply.json()["field"].clone(), reply.json()["detail"].clone());
+        assert_eq!(told, (status, field.into(), detail.into()), "{path}");
+    };
+    let wrong = "rule id `a b` is not of 1 to 64 letters, digits, underscores and hyphens";
+    check("a%20b/versions", 400, "rule_id", wrong).await;
+    check("large/versions?limit=501", 400, "limit", "`limit` is a number from 1 to 500").await;
+    check("large/versions?cursor=x", 400, "cursor", "`cursor` is the `next_cursor` of no page").await;
+    check("large/versions?from=2018-08-01", 400, "from", "there is no parameter `from`; there are `limit` and `cursor`").await;
+    assert!(warehouse.questions.lock().unwrap().is_empty());
+    let reply = get(&warehouse, "/v1/rules/large/versions?limit=500&cursor=12").await;
+    assert_eq!((reply.status, reply.body.as_str()), (200, r#"{"items":[]}"#));
+    assert_eq!(*warehouse.questions.lock().unwrap(), [Question::Declarations { of: Declared::Rules }]);
+    let missing = Arc::new(Asked { missing: true, ..Asked::default() });
+    assert_eq!(get(&missing, "/v1/rules/large/versions").await.status, 503);
 }
 
 #[test]

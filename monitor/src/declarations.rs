@@ -1,7 +1,8 @@
 //! What people have declared, as the table of changes keeps it: experiments, and rules. Some stands in a change of its own, and some in the
-//! approval of several.
+//! approval of several, which were proposed before.
 
 use arrow::error::ArrowError;
+use ingest::Timestamp;
 use scoring::Control;
 use scoring::control::Experiment;
 use scoring::rules::Rule;
@@ -15,7 +16,7 @@ use crate::warehouse::Warehouse;
 /// Every experiment that was declared, in the order of the log.
 pub(crate) async fn experiments(warehouse: &dyn Warehouse) -> Result<Vec<Experiment>, Error> {
     let mut declared = Vec::new();
-    for change in ask::<Change>(warehouse, Question::Declarations { of: Declared::Experiments }).await? {
+    for change in changes(warehouse, Declared::Experiments).await?.iter().filter(|change| !change.is_proposal()) {
         declared.extend(change.experiments()?);
     }
     Ok(declared)
@@ -24,29 +25,49 @@ pub(crate) async fn experiments(warehouse: &dyn Warehouse) -> Result<Vec<Experim
 /// Every version of a rule that was written, in the order of the log, with where its change lies in it.
 pub(crate) async fn rules(warehouse: &dyn Warehouse) -> Result<Vec<(i64, Rule)>, Error> {
     let mut declared = Vec::new();
-    for change in ask::<Change>(warehouse, Question::Declarations { of: Declared::Rules }).await? {
-        declared.extend(change.rules()?.into_iter().map(|rule| (change.log_position, rule)));
+    for change in changes(warehouse, Declared::Rules).await?.iter().filter(|change| !change.is_proposal()) {
+        declared.extend(change.rules()?.into_iter().map(|rule| (change.log_position as i64, rule)));
     }
     Ok(declared)
 }
 
-/// A change that may have declared some.
-#[derive(Deserialize)]
-struct Change {
-    log_position: i64,
-    subject: String,
+/// Every change that may have declared some, and every proposal to, in the order of the log.
+pub(crate) async fn changes(warehouse: &dyn Warehouse, of: Declared) -> Result<Vec<Change>, Error> {
+    ask(warehouse, Question::Declarations { of }).await
 }
 
-/// What it changed, as the table keeps it: texts of JSON.
+/// A change that may have declared some, or a proposal to.
+#[derive(Deserialize)]
+pub(crate) struct Change {
+    pub(crate) log_position: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) kind: String,
+    pub(crate) by: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) subject: String,
+}
+
+/// What it changed, as the table keeps it: texts of JSON. Proposals and approvals have the id of the proposal.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Subject {
+    id: Option<u32>,
     experiments: Vec<String>,
     rules: Vec<String>,
     changes: Vec<String>,
 }
 
 impl Change {
+    /// Whether nothing of it holds.
+    pub(crate) fn is_proposal(&self) -> bool {
+        self.kind == "proposed"
+    }
+
+    /// The proposal that it is, or approves.
+    pub(crate) fn proposal(&self) -> Result<Option<u32>, Error> {
+        Ok(read::<Subject>(&self.subject)?.id)
+    }
+
     fn experiments(&self) -> Result<Vec<Experiment>, Error> {
         let Subject { experiments, changes, .. } = read(&self.subject)?;
         declared(&experiments, &changes, |change| match change {
@@ -55,7 +76,8 @@ impl Change {
         })
     }
 
-    fn rules(&self) -> Result<Vec<Rule>, Error> {
+    /// The rules as they are by it, or would be.
+    pub(crate) fn rules(&self) -> Result<Vec<Rule>, Error> {
         let Subject { rules, changes, .. } = read(&self.subject)?;
         declared(&rules, &changes, |change| match change {
             Control::Ruled { rules, .. } => rules,
@@ -90,8 +112,12 @@ mod tests {
         };
         let experiment =
             |name: &str| json!({"name": name, "model": "m", "champion": 1, "challenger": 2, "share_percent": 0}).to_string();
+        let change = |subject: String| {
+            let (at, kind) = (Timestamp::from_micros(0), "ruled".to_owned());
+            Change { log_position: 7, at, kind, by: None, reason: None, subject }
+        };
         let check = |subject: serde_json::Value, rules: &[(&str, u32)], experiments: &[&str]| {
-            let change = Change { log_position: 7, subject: subject.to_string() };
+            let change = change(subject.to_string());
             let found = change.rules().unwrap();
             assert!(found.iter().map(|rule| (rule.id.as_str(), rule.version)).eq(rules.iter().copied()), "{found:?}");
             let found = change.experiments().unwrap();
@@ -104,6 +130,6 @@ mod tests {
         let other = json!({"Listed": {"list": "l", "entries": [], "by": "ada", "at": at}}).to_string();
         let tried = json!({"Experimented": {"experiments": [experiment("y")], "by": "ada", "reason": "", "at": at}}).to_string();
         check(json!({"id": 3, "changes": [other, ruled, tried]}), &[("c", 1)], &["y"]);
-        assert!(Change { log_position: 7, subject: "[".to_owned() }.rules().is_err());
+        assert!(change("[".to_owned()).rules().is_err());
     }
 }

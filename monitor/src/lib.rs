@@ -23,6 +23,7 @@ pub mod profile;
 pub mod projection;
 pub mod projector;
 pub mod questions;
+pub mod rule_versions;
 pub mod tables;
 pub mod trust;
 pub mod warehouse;

@@ -148,7 +148,7 @@ pub enum Question {
         /// Of which days.
         days: Days,
     },
-    /// What experiments and rules were declared; see [`crate::experiment`] and [`crate::performance`].
+    /// What experiments and rules were declared, or proposed; see [`crate::experiment`], [`crate::performance`] and [`crate::rule_versions`].
     Declarations {
         /// What people may have declared by it.
         of: Declared,
@@ -430,7 +430,7 @@ pub enum Declared {
 }
 
 impl Declared {
-    /// The kind of a change by which they are, and what the text of an approval has in it where they are by that.
+    /// The kind of a change by which they are, and what the text of a proposal and of its approval has in it where they are by those.
     pub(crate) const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Experiments => ("experimented", "%Experimented%"),

@@ -71,7 +71,8 @@ impl TargetArgs {
             bail!("`{by}` is no person's name: the program acts under it by itself");
         }
         let riskflow = crate::assemble(&self.config.load()?, crate::read_pipeline(path)?, Arc::new(SystemClock), &mut |_| {})?;
-        let router = scoring::api::router(Arc::clone(&riskflow.engine), Arc::new(|_| {}), utoipa::openapi::OpenApi::default());
+        let (engine, described) = (Arc::clone(&riskflow.engine), utoipa::openapi::OpenApi::default());
+        let router = scoring::api::router(engine, Arc::new(|_| {}), Router::new(), described);
         Ok(Target::Log(Box::new(OnLog { riskflow, router, person: Person::named(by) })))
     }
 

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Reason;
+use super::experiments::End;
 use super::json::{json, read};
 use super::lists::EntryDraft;
 use super::models::Wanted;
@@ -48,10 +49,12 @@ pub(super) enum ChangeDraft {
     },
     /// Thresholds, and what holds on failure, until the pipeline file says others.
     Policy { policy: Policy },
+    /// An experiment ends.
+    ExperimentEnd { name: String, outcome: End },
 }
 
 /// The kinds of changes, as they are written.
-const KINDS: [&str; 5] = ["role", "rule", "listed", "unlisted", "policy"];
+const KINDS: [&str; 6] = ["role", "rule", "listed", "unlisted", "policy", "experiment_end"];
 
 impl ProposalDraft {
     /// That of a body.
@@ -102,6 +105,10 @@ impl ChangeDraft {
             "policy" => {
                 let Thresholds { policy, .. } = read(text)?;
                 Self::Policy { policy }
+            }
+            "experiment_end" => {
+                let ExperimentEnd { name, outcome, .. } = read(text)?;
+                Self::ExperimentEnd { name, outcome }
             }
             other => {
                 let detail = format!("there is no change of kind `{other}`; there are {}", KINDS.join(", "));
@@ -159,6 +166,15 @@ struct Thresholds {
     policy: Policy,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExperimentEnd {
+    #[serde(rename = "kind")]
+    _kind: IgnoredAny,
+    name: String,
+    outcome: End,
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -188,13 +204,15 @@ mod tests {
             json!({"kind": "listed", "list": "stolen", "entries": [{"value": "tok_1"}]}),
             json!({"kind": "unlisted", "list": "stolen", "values": ["tok_1", "41*"]}),
             json!({"kind": "policy", "policy": policy}),
+            json!({"kind": "experiment_end", "name": "november", "outcome": "keep"}),
         ] {
             let ProposalDraft { change: read, reason: Reason(reason) } = proposed(&change).expect("it fits");
             let is_it = match (&read, change["kind"].as_str().expect("a word")) {
                 (ChangeDraft::Role { version: 2, role: Wanted::Challenger, share_percent: 5 }, "role")
                 | (ChangeDraft::Role { version: 2, role: Wanted::Champion, share_percent: 0 }, "role")
                 | (ChangeDraft::Rule { .. }, "rule")
-                | (ChangeDraft::Policy { policy: Policy { review: 700, .. } }, "policy") => true,
+                | (ChangeDraft::Policy { policy: Policy { review: 700, .. } }, "policy")
+                | (ChangeDraft::ExperimentEnd { outcome: End::Keep, .. }, "experiment_end") => true,
                 (ChangeDraft::Listed { entries, .. }, "listed") => entries.len() == 1,
                 (ChangeDraft::Unlisted { values, .. }, "unlisted") => values.len() == 2,
                 _ => false,
@@ -220,6 +238,10 @@ mod tests {
         let percent = "percent 100 is not from 1 to 99: use `shadow` for none and `active` for all";
         let rollout = rule("state", json!({"rollout": {"percent": 100, "by": "customer"}}));
         check(rollout, "change.rule.state.rollout.percent", percent);
+        let states = "invalid type: integer `5`, expected one of `draft`, `shadow`, `rollout`, `active`, `paused`, `archived`";
+        check(rule("state", json!(5)), "change.rule.state", states);
+        let verdicts = "invalid type: integer `3`, expected one of `approve`, `challenge`, `review`, `decline`";
+        check(rule("action", json!(3)), "change.rule.action", verdicts);
         check(rule("reason", json!({"code": "LARGE"})), "change.rule.reason.text", "missing field `text`");
         check(
             json!({"kind": "rule", "rule_id": "r", "rule": {"when": "true", "state": "draft"}}),
@@ -234,7 +256,9 @@ mod tests {
         let entries = json!({"kind": "listed", "list": "stolen", "entries": [{"value": "tok_1", "why": "x"}]});
         let members = "unknown field `why`, expected one of `value`, `reason`, `valid_from`, `valid_until`";
         check(entries, "change.entries.0.why", members);
-        let kinds = "there is no change of kind `promotion`; there are role, rule, listed, unlisted, policy";
+        let ends = "unknown variant `kept`, expected one of `promote`, `keep`, `abort`";
+        check(json!({"kind": "experiment_end", "name": "november", "outcome": "kept"}), "change.outcome", ends);
+        let kinds = "there is no change of kind `promotion`; there are role, rule, listed, unlisted, policy, experiment_end";
         check(json!({"kind": "promotion", "version": 2}), "change.kind", kinds);
         check(json!({"version": 2}), "change.kind", "missing field `kind`");
         check(json!({"kind": 7}), "change.kind", "invalid type: integer `7`, expected a text");

@@ -13,7 +13,7 @@ use super::in_path::InPath;
 use super::lists::{drafted, of_tokens};
 use super::page::{Page, PageQuery, page};
 use super::problem::Problem;
-use super::{Api, Body, Caller, Reason, Words, models, refuse_card_numbers, rules};
+use super::{Api, Body, Caller, Reason, Words, experiments, models, refuse_card_numbers, rules};
 use crate::control::{Control, Experiment, Outcome, Proposal, Stage, State as Known};
 use crate::engine::Made;
 use crate::error::Error;
@@ -219,15 +219,21 @@ pub(super) async fn propose(State(api): State<Api>, Caller(person): Caller, body
             one(Control::Unlisted { list, values, by, at })
         }
         ChangeDraft::Policy { policy } => one(Control::Governed { policy, by, at }),
+        ChangeDraft::ExperimentEnd { name, outcome } => {
+            let why = reason.clone();
+            Box::new(move |state: &Known| Ok(vec![experiments::ending(name, outcome, (&by, &why), at, state)?]))
+        }
     };
     // What is refused is a part of the change.
     let refused = |error| match error {
         error @ (Error::NoReason { .. } | Error::RuleChanged { .. } | Error::Rule(_)) => {
             Problem::from(error).within("change.rule")
         }
-        error @ (Error::Mismatch(_) | Error::Role { .. } | Error::Share { .. } | Error::Policy { .. }) => {
-            Problem::from(error).within("change")
-        }
+        error @ (Error::Mismatch(_)
+        | Error::Role { .. }
+        | Error::Share { .. }
+        | Error::Policy { .. }
+        | Error::Experiment { field: "outcome", .. }) => Problem::from(error).within("change"),
         error => error.into(),
     };
     let proposal = api.engine.propose(person, &reason, changes).await.map_err(refused)?;

@@ -219,7 +219,7 @@ pub(super) async fn score(
     asked: Asked,
     body: Body,
 ) -> Result<Response, Problem> {
-    let pipeline = api.engine.pipeline();
+    let (asked, pipeline) = (Ok(asked?), api.engine.pipeline());
     let Some(scale) = pipeline.credit else {
         let detail = format!("pipeline {} scores no applications for credit: it has no [credit] table", pipeline.name);
         return Err(Problem::not_found(detail));

@@ -136,15 +136,25 @@ pub(super) async fn start(State(api): State<Api>, Caller(person): Caller, body: 
 }
 
 /// How an experiment is to end.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum End {
+pub(super) enum End {
     /// The challenger becomes champion.
     Promote,
     /// The champion stays.
     Keep,
     /// It is broken off.
     Abort,
+}
+
+impl End {
+    const fn outcome(self) -> Outcome {
+        match self {
+            Self::Promote => Outcome::Promoted,
+            Self::Keep => Outcome::Kept,
+            Self::Abort => Outcome::Aborted,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -176,25 +186,65 @@ pub(super) async fn end(
     let EndDraft { outcome, reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
     let (at, by, why) = (api.engine.now(), person.name.clone(), reason.clone());
     let ended = move |state: &crate::control::State| {
-        let known = state.experiments.iter().rfind(|course| course.experiment.name == name);
-        let course = known.ok_or_else(|| Error::NoExperiment { name: name.clone() })?;
-        if let Some(ended) = &course.ended {
-            let what = format!("it has ended: {}", ended.outcome.name());
-            return Err(Error::Experiment { name, field: "outcome", what });
-        }
-        let Experiment { model, challenger: version, .. } = course.experiment.clone();
-        let outcome = match outcome {
-            End::Promote => Outcome::Promoted,
-            End::Keep => Outcome::Kept,
-            End::Abort => Outcome::Aborted,
-        };
-        let answer = serde_json::json!({"name": name, "outcome": outcome});
-        let control = match outcome {
-            // Its experiment ends with it.
-            Outcome::Promoted => models::given(&model, version, Wanted::Champion, 100, (&by, &reason), at),
-            _ => Control::Concluded { name, model, version, outcome, by, reason, at },
-        };
-        Ok((vec![control], answer))
+        let answer = serde_json::json!({"name": name, "outcome": outcome.outcome()});
+        Ok((vec![ending(name, outcome, (&by, &reason), at, state)?], answer))
     };
     Ok(changes::made(api.engine.make(person, &why, ended).await?))
+}
+
+/// What ends an experiment, as long as it runs, through whom and why.
+pub(super) fn ending(
+    name: String,
+    end: End,
+    (by, reason): (&str, &str),
+    at: Timestamp,
+    state: &crate::control::State,
+) -> Result<Control, Error> {
+    let known = state.experiments.iter().rfind(|course| course.experiment.name == name);
+    let course = known.ok_or_else(|| Error::NoExperiment { name: name.clone() })?;
+    if let Some(ended) = &course.ended {
+        let what = format!("it has ended: {}", ended.outcome.name());
+        return Err(Error::Experiment { name, field: "outcome", what });
+    }
+    let Experiment { model, challenger: version, .. } = course.experiment.clone();
+    Ok(match end.outcome() {
+        // Its experiment ends with it.
+        Outcome::Promoted => models::given(&model, version, Wanted::Champion, 100, (by, reason), at),
+        outcome => {
+            let (by, reason) = (by.to_owned(), reason.to_owned());
+            Control::Concluded { name, model, version, outcome, by, reason, at }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::State as Known;
+    use crate::control::proposal::lines;
+
+    #[test]
+    fn what_runs_is_ended_and_nothing_else() {
+        let at = Timestamp::from_micros(0);
+        let course = |name: &str, outcome: Option<Outcome>| {
+            let (by, reason) = (|| "ada".to_owned(), || "to see".to_owned());
+            let (name, model) = (name.to_owned(), "m".to_owned());
+            let experiment =
+                Experiment { name, model, champion: 1, challenger: 2, share_percent: 0, guardrails: None, planned_end: None };
+            let ended = outcome.map(|outcome| Ended { outcome, by: by(), reason: reason(), at });
+            Course { experiment, by: by(), reason: reason(), started_at: at, ended }
+        };
+        let experiments = vec![course("runs", None), course("over", Some(Outcome::Over))];
+        let state = Known { experiments, ..Known::default() };
+        let check = |name: &str, end: End, expect: Result<&str, &str>| {
+            let found = ending(name.to_owned(), end, ("bob", "no better"), at, &state);
+            let found = found.map(|control| lines(&[control]).concat()).map_err(|error| error.to_string());
+            assert_eq!(found, expect.map(str::to_owned).map_err(str::to_owned), "{name} {end:?}");
+        };
+        check("runs", End::Keep, Ok("experiment runs ends: kept"));
+        check("runs", End::Abort, Ok("experiment runs ends: aborted"));
+        check("runs", End::Promote, Ok("m 2 becomes champion"));
+        check("over", End::Keep, Err("experiment `over`: it has ended: over"));
+        check("nobody", End::Abort, Err("there is no experiment `nobody`"));
+    }
 }

@@ -49,6 +49,11 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     }
 }
 
+/// Whether it is one of the two, which are answered whatever their query says: nobody starts a program anew because of a word there.
+pub(super) fn is_probe(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz")
+}
+
 /// The answer to `GET /livez`, of whoever can give one.
 pub fn alive() -> Response {
     Json(json!({"live": true})).into_response()

@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -18,24 +19,55 @@ pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem
 /// A text of JSON that says what it must.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let (detail, is_text) = told(error.inner());
-        Problem::invalid(if is_text { None } else { field(error.path(), &detail) }, detail)
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
+        Category::Data => misfit(&error),
+        // Where one of some words is wanted, the reader takes a number for no JSON.
+        Category::Syntax | Category::Eof | Category::Io => misfit_in_tree::<T>(text).unwrap_or_else(|| no_json(error.inner())),
     })?;
-    reader.end().map_err(|error| Problem::invalid(None, told(&error).0))?;
+    reader.end().map_err(|error| no_json(&error))?;
     Ok(value)
 }
 
-/// What is wrong, and whether it is the text, which then is no JSON. Where it is a value, its field says where, and no line and column.
-fn told(error: &serde_json::Error) -> (String, bool) {
-    let text = error.to_string();
-    match error.classify() {
-        Category::Data => {
-            let place = format!(" at line {} column {}", error.line(), error.column());
-            (plain(text.strip_suffix(&place).unwrap_or(&text)), false)
-        }
-        Category::Syntax | Category::Eof | Category::Io => (format!("it is no JSON: {text}"), true),
-    }
+/// A text that is no JSON.
+fn no_json(error: &serde_json::Error) -> Problem {
+    Problem::invalid(None, format!("it is no JSON: {error}"))
+}
+
+/// What is wrong with a value, and where it is.
+type Misfit = serde_path_to_error::Error<serde_json::Error>;
+
+/// A value that does not fit: its field says where, and no line and column.
+fn misfit(error: &Misfit) -> Problem {
+    let (text, line, column) = (error.inner().to_string(), error.inner().line(), error.inner().column());
+    let place = format!(" at line {line} column {column}");
+    let detail = plain(text.strip_suffix(&place).unwrap_or(&text));
+    Problem::invalid(field(error.path(), &detail), detail)
+}
+
+/// What does not fit in a text that is JSON, read as a tree. Where something else is there than one of some words, which words there are
+/// is said as of a word that is none of them. `None` where the text is no JSON.
+fn misfit_in_tree<'a, T: Deserialize<'a>>(text: &[u8]) -> Option<Problem> {
+    let mut tree: Value = serde_json::from_slice(text).ok()?;
+    let misfit_of = |tree: Value| -> Option<Misfit> { serde_path_to_error::deserialize::<_, T>(tree).err() };
+    let error = misfit_of(tree.clone())?;
+    let told = error.inner().to_string();
+    let Some((found, "string or map" | "map with a single key")) = told.split_once(", expected ") else {
+        return Some(misfit(&error));
+    };
+    *at(&mut tree, error.path())? = Value::String(String::new());
+    let wordless = misfit_of(tree)?.inner().to_string();
+    let (_, words) = wordless.split_once(", expected ")?;
+    let detail = format!("{found}, expected {words}");
+    Some(Problem::invalid(field(error.path(), &detail), detail))
+}
+
+/// The value at a path.
+fn at<'tree>(tree: &'tree mut Value, path: &Path) -> Option<&'tree mut Value> {
+    path.iter().try_fold(tree, |value, segment| match segment {
+        Segment::Seq { index } => value.get_mut(*index),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => value.get_mut(name),
+        Segment::Unknown => None,
+    })
 }
 
 /// The field that an error is about, as `entries.0.value`; of one that is missing or there twice, its place.
@@ -134,6 +166,49 @@ mod tests {
         check(" ", None, "the body is empty, and has to be JSON");
         check(r#"{"name":"#, None, "it is no JSON: EOF while parsing a value at line 1 column 8");
         check(r#"{"name":"x"} x"#, None, "it is no JSON: trailing characters at line 1 column 14");
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Way {
+        On,
+        Off,
+        Share(Entry),
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Switches {
+        ways: Vec<Way>,
+        #[serde(default)]
+        first: Option<Way>,
+        #[serde(default)]
+        alone: u8,
+    }
+
+    #[test]
+    fn where_one_of_some_words_is_wanted_they_are_said() {
+        let check = |body: &'static str, field: Option<&str>, detail: &str| {
+            let problem = json::<Switches>(&Bytes::from_static(body.as_bytes())).expect_err(body);
+            let problem = serde_json::to_value(problem).expect("plain data");
+            let said = (problem["field"].as_str(), problem["detail"].as_str().expect("it is said"));
+            assert_eq!(said, (field, detail), "{body}");
+        };
+        let words = |found: &str| format!("{found}, expected one of `on`, `off`, `share`");
+        check(r#"{"ways":["on","of"]}"#, Some("ways.1"), &words("unknown variant `of`"));
+        check(r#"{"ways":[5]}"#, Some("ways.0"), &words("invalid type: integer `5`"));
+        check(r#"{"ways":["on",1.5]}"#, Some("ways.1"), &words("invalid type: floating point `1.5`"));
+        check(r#"{"ways":["on",null]}"#, Some("ways.1"), &words("invalid type: null"));
+        check(r#"{"ways":["on",true]}"#, Some("ways.1"), &words("invalid type: boolean `true`"));
+        check(r#"{"ways":["on",["off"]]}"#, Some("ways.1"), &words("invalid type: sequence"));
+        check(r#"{"ways":[{}]}"#, Some("ways.0"), &words("invalid value: map"));
+        check(r#"{"ways":[{"share":{"value":"a"},"more":1}]}"#, Some("ways.0"), &words("invalid value: map"));
+        check(r#"{"ways":[{"share":{"value":7}}]}"#, Some("ways.0.share.value"), "invalid type: integer `7`, expected a text");
+        check(r#"{"ways":[],"first":5}"#, Some("first"), &words("invalid type: integer `5`"));
+        // Of two that do not fit one is told.
+        let number = "invalid value: integer `300`, expected a whole number from 0 to 255";
+        check(r#"{"first":5,"ways":[],"alone":300}"#, Some("alone"), number);
+        check(r#"{"first":5,"ways":[]"#, None, "it is no JSON: expected value at line 1 column 10");
+        check(r#"{"first":x}"#, None, "it is no JSON: expected value at line 1 column 10");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod in_query;
 mod json;
 mod lists;
 mod models;
+mod no_parameters;
 mod openapi;
 mod page;
 mod problem;
@@ -35,6 +36,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post, put};
 use ingest::decode;
@@ -44,6 +46,7 @@ use utoipa::openapi::OpenApi;
 pub use self::answer::{DecisionPage, ScoreAnswer};
 pub use self::in_path::InPath;
 use self::json::json;
+use self::no_parameters::Bare;
 pub use self::page::Page;
 pub use self::problem::Problem;
 pub use self::score::{Trace, Traced, answer_score};
@@ -93,9 +96,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The routes of the API. Its document describes routes of other parts of the program, too.
-pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenApi) -> Router {
-    let document = Arc::new(openapi::document(engine.pipeline(), more_routes));
+/// The routes of the API with those of other parts of the program, which its document describes, too: whatever that describes refuses
+/// parameters that it does not have.
+pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: Router, described: OpenApi) -> Router {
+    let document = Arc::new(openapi::document(engine.pipeline(), described));
+    let bare = Arc::new(Bare::of(&document));
     Router::new()
         .route("/v1/score", post(score::score))
         .route("/v1/credit/score", post(credit::score))
@@ -137,6 +142,8 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: OpenA
             replays: Arc::new(Semaphore::new(1)),
             backtests: Arc::new(Semaphore::new(1)),
         })
+        .merge(more_routes)
+        .layer(from_fn_with_state(bare, no_parameters::refuse))
 }
 
 /// The routes of those who may call: who is logged in, who may log in, and what everybody has done.

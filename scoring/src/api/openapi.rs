@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    alerts, answer, audit, backtest, change_draft, changes, credit, decisions, experiments, lists, models, page, problem, rules,
-    score, session, users,
+    alerts, answer, audit, backtest, change_draft, changes, credit, decisions, experiments, health, lists, models, page, problem,
+    rules, score, session, users,
 };
 use crate::pipeline::Pipeline;
 
@@ -71,8 +71,11 @@ fn name_lists(document: &mut Value, names: &[String]) {
     }
 }
 
-/// What any call may be answered with, whatever it is for.
-const ANY_CALL: [(&str, &str); 5] = [
+/// What any call may be answered with, but for probes.
+const ANY_CALL: [(&str, &str); 1] = [("400", "a parameter is not valid")];
+
+/// What a call may be answered with whose caller has to be known.
+const ANY_CALLER: [(&str, &str); 5] = [
     ("401", "no key and no session, or none that is known"),
     ("403", "the caller may not do this"),
     ("429", "the key has sent more requests than its rate allows"),
@@ -82,7 +85,7 @@ const ANY_CALL: [(&str, &str); 5] = [
 
 /// What a call with a body may be answered with beside it.
 const ANY_BODY: [(&str, &str); 4] = [
-    ("400", "the body ended early"),
+    ("400", "the body ended early, or a parameter is not valid"),
     ("408", "the body came too slowly"),
     ("413", "the body is too large"),
     ("422", "the request is not valid; `field` names what is wrong"),
@@ -96,17 +99,16 @@ fn add_common(document: &mut Value) {
     };
     document["components"]["securitySchemes"]["key"] = json!({"type": "http", "scheme": "bearer"});
     let paths = document["paths"].as_object_mut().expect("a document has paths");
-    for (path, methods) in paths {
+    for (path, methods) in paths.iter_mut().filter(|(path, _)| !health::is_probe(path)) {
+        let is_public = super::access::is_public(path);
         for operation in methods.as_object_mut().into_iter().flat_map(Map::values_mut) {
             let has_body = operation.get("requestBody").is_some();
             let responses = operation["responses"].as_object_mut().expect("a call has answers");
-            if super::access::is_public(path) {
-                continue;
-            }
-            for (status, description) in ANY_CALL.iter().chain(ANY_BODY.iter().filter(|_| has_body)) {
+            let of_caller = ANY_CALLER.iter().filter(|_| !is_public);
+            for (status, description) in ANY_BODY.iter().filter(|_| has_body).chain(&ANY_CALL).chain(of_caller) {
                 responses.entry(*status).or_insert_with(|| problem(description));
             }
-            if operation.get("security").is_none() {
+            if !is_public && operation.get("security").is_none() {
                 operation["security"] = json!([{"key": []}]);
             }
         }
@@ -260,7 +262,8 @@ mod tests {
             document["paths"][path][method]["responses"].as_object().expect("answers").keys().cloned().collect()
         };
         assert_eq!(statuses("/livez", "get"), ["200"]);
-        assert_eq!(statuses("/v1/lists", "get"), ["200", "401", "403", "429", "500", "503"]);
+        assert_eq!(statuses("/docs", "get"), ["200", "400"]);
+        assert_eq!(statuses("/v1/lists", "get"), ["200", "400", "401", "403", "429", "500", "503"]);
         let score = ["200", "400", "401", "403", "408", "409", "413", "422", "429", "500", "503"];
         assert_eq!(statuses("/v1/score", "post"), score);
         assert!(document["paths"]["/livez"]["get"].get("security").is_none());
