@@ -51,7 +51,7 @@ fn the_life_of_a_payment() {
     assert_eq!(server.post("/v1/labels", label).status, 202);
     let page = server.get("/v1/decisions/txn_1").json();
     assert_eq!((page["label"]["label"].as_str(), page["features"].as_array().map(Vec::len)), (Some("fraud"), Some(15)));
-    assert_eq!(page["features"][0], serde_json::json!({"name": "amount_minor", "value": 16_000.0}));
+    assert_eq!(page["features"][0], serde_json::json!({"name": "amount_minor", "value": 16_000.0, "unit": "minor_units"}));
     assert_eq!(server.get("/v1/decisions/txn_2").status, 404);
 
     let metrics = server.get("/metrics").body;

@@ -48,6 +48,7 @@ fn every_page_is_shown_and_nothing_is_complained_of() {
     check("/experiments", "#nothing", "There is no experiment yet");
     check("/audit", "#entries tbody", "promoted");
     check("/people", "#message", "Nobody has to log in yet");
+    check("/keys", "#message", "Nobody needs a key yet");
     assert!(browser.shows(Place::Button("Audit")) && !browser.shows("#who"), "nobody has to log in");
     // There is nobody to log in as.
     browser.open(&format!("{}/login?next=%2Fdrift", server.url));

@@ -5,7 +5,7 @@ import { age, ask, claimNext, isCommand, OUTCOMES, pill, place, refusal, say, se
 import { may } from "./ask.js";
 import { html, setText } from "./dom.js";
 import { facts, history, lists, MOST_EVENTS, placeOf, reasons, rules, verdict, wordOf } from "./event.js";
-import { count, leftOut, money, number } from "./format.js";
+import { count, leftOut, measured, money } from "./format.js";
 
 const PAUSE_MS = 5_000;
 const HISTORY_DAYS = 60;
@@ -193,10 +193,10 @@ function showFeatures() {
   const { lead, usual } = alert;
   if (!lead) return byId("features").replaceChildren();
   const cited = new Map(lead.reasons.map(({ feature }, place) => [feature, place]));
-  const rows = lead.features.map(({ name, value }) => {
+  const rows = lead.features.map(({ name, value, unit }) => {
     const word = wordOf(name, lead);
     const known = word ? undefined : usual[name]; // words have no middle
-    return { name, value, word, usual: known, unusual: isUnusual(value, known) };
+    return { name, value, word, usual: known, unusual: isUnusual(value, known), said: number => measured(round(number), unit, lead.currency) };
   });
   // Cited first, then what is unusual, then the rest in its order.
   const rank = ({ name, unusual }) => (cited.has(name) ? cited.get(name) : unusual ? 100 : 200);
@@ -204,11 +204,11 @@ function showFeatures() {
   byId("features").replaceChildren(
     html("h2", {}, "Features, and what is usual"),
     html("p", { class: "about" }, "The band holds four in five of the rows that the model has learned from"),
-    html("table", { class: "usual" }, html("tbody", {}, ...rows.map(({ name, value, word, usual, unusual }) => html("tr", { class: `${cited.has(name) ? "cited" : ""} ${unusual ? "unusual" : ""}` },
+    html("table", { class: "usual" }, html("tbody", {}, ...rows.map(({ name, value, word, usual, unusual, said }) => html("tr", { class: `${cited.has(name) ? "cited" : ""} ${unusual ? "unusual" : ""}` },
       html("th", { scope: "row" }, name),
-      html("td", { class: "number" }, value === null ? "missing" : word ?? number(round(value))),
+      html("td", { class: "number", title: value }, value === null ? "missing" : word ?? said(value)),
       html("td", {}, usual ? band(value, usual) : null),
-      html("td", { class: "number soft" }, usual ? `${number(round(usual.low))} to ${number(round(usual.high))}` : word ? "" : "not known"))))));
+      html("td", { class: "number soft" }, usual ? `${said(usual.low)} to ${said(usual.high)}` : word ? "" : "not known"))))));
 }
 
 const isUnusual = (value, usual) => value !== null && usual !== undefined && (value < usual.low || value > usual.high);

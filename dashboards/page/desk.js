@@ -2,8 +2,8 @@
 // everywhere, and in the reader's zone when pointed at, since people talk about them; ages go by the server's clock.
 
 import { explain, textOf } from "./ask.js";
-import { html } from "./dom.js";
-import { fullTime, time } from "./format.js";
+import { html, setText } from "./dom.js";
+import { dateTime, fullTime, time } from "./format.js";
 
 export const PATIENCE_MS = 30_000;
 export const SEVERITIES = ["critical", "high", "medium", "low"];
@@ -24,6 +24,13 @@ const here = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 
 // A time, to the minute, with all of it when pointed at.
 export const when = text => html("time", { datetime: text, title: `${fullTime(text)}, here ${here.format(new Date(text))}` }, time(text).slice(0, -3));
+
+// The same with its year.
+export function moment(text) {
+  const shown = when(text);
+  setText(shown, dateTime(text).slice(0, -3));
+  return shown;
+}
 
 // How long ago, in the one or two units that say enough: 45 s, 12 min, 3 h 20 min, 5 d 4 h.
 export function age(from, now) {

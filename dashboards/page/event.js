@@ -2,7 +2,7 @@
 
 import { table, turnedOut, when } from "./desk.js";
 import { html, setText } from "./dom.js";
-import { count, dateTime, duration, fullTime, money, number, percent, plural } from "./format.js";
+import { count, dateTime, duration, fullTime, measured, money, percent, plural } from "./format.js";
 
 const panel = document.getElementById("event");
 const STAGES = ["queue", "features", "model", "policy"];
@@ -128,10 +128,10 @@ function features(record) {
   const { features, reasons } = record;
   const cited = new Set(reasons.map(({ feature }) => feature));
   return section(`Features as used, ${features.length}`,
-    html("table", { class: "features" }, html("tbody", {}, ...features.map(({ name, value }) =>
+    html("table", { class: "features" }, html("tbody", {}, ...features.map(({ name, value, unit }) =>
       html("tr", { class: cited.has(name) ? "cited" : null },
         html("th", { scope: "row" }, name),
-        html("td", { class: value === null ? "number unknown" : "number" }, value === null ? "missing" : wordOf(name, record) ?? number(value)))))));
+        html("td", { class: value === null ? "number unknown" : "number", title: value }, value === null ? "missing" : wordOf(name, record) ?? measured(value, unit, record.currency)))))));
 }
 
 function timings({ timings_us }) {

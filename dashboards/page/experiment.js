@@ -1,11 +1,11 @@
 // One experiment: how it stands, what must hold while it runs, how its two models compare in its own time, and how it is ended.
 
 import { Refusal, textOf } from "./ask.js";
-import { refusal, say, send } from "./desk.js";
+import { moment, refusal, say, send } from "./desk.js";
 import { html, sayAt, setText, tiles } from "./dom.js";
 import { showDuel } from "./duel.js";
 import { limitsOf, windowOf } from "./guardrails.js";
-import { isAlone, may, moment, tell } from "./proposals.js";
+import { isAlone, may, tell } from "./proposals.js";
 
 // Figures over many events take the server a while.
 const PATIENCE_MS = 120_000;

@@ -1,13 +1,13 @@
 // The page of experiments: challengers beside the champion, as they were declared, run and ended; one of them with its comparison; and the form that starts one.
 // Which of these is shown is in the address. It asks again every half a minute, never in a hidden tab.
 
-import { ask, isCommand, refusal } from "./desk.js";
+import { ask, isCommand, moment, refusal } from "./desk.js";
 import { html, setText } from "./dom.js";
 import { FLIPS } from "./duel.js";
 import { openExperiment, stateOf, stateWords, wayOf } from "./experiment.js";
 import { plural } from "./format.js";
 import { limitsOf } from "./guardrails.js";
-import { all, may, moment, showWaiting } from "./proposals.js";
+import { all, may, showWaiting } from "./proposals.js";
 import { createStart } from "./start.js";
 
 const PAUSE_MS = 30_000;

@@ -57,6 +57,18 @@ export function percent(share) {
   return `${value.toFixed(value < 10 || value > 99 ? 2 : 1)} %`;
 }
 
+// What stands behind a number of these units; of the others it is said otherwise, or not known.
+const UNITS = { seconds: "s", bits: "bits", kilometres_an_hour: "km/h", deviations: "σ", times: "×" };
+
+// A feature's value in its unit, as the API names it: 6 events, 87550 minor units of EUR as €875.50, 0.034 as 3.40 %.
+export function measured(value, unit, currency) {
+  if (unit === "minor_units") return currency ? money(value, currency) : `${number(value)} minor units`;
+  if (unit === "events" || unit === "values") return `${number(value)} ${value === 1 ? unit.slice(0, -1) : unit}`;
+  if (unit === "share") return percent(value);
+  if (unit === "flag" && (value === 0 || value === 1)) return value ? "yes" : "no";
+  return UNITS[unit] ? `${number(value)} ${UNITS[unit]}` : number(value);
+}
+
 // Microseconds in the unit that reads best: 87 µs, 1.24 ms, 2.1 s.
 export function duration(us) {
   if (us < 1_000) return `${whole.format(us)} µs`;

@@ -1,10 +1,10 @@
 // Lists, and what is on one: found by how it begins, put on by hand or from a file, and taken off.
 
 import { Refusal, textOf, who } from "./ask.js";
-import { ask, refusal, say } from "./desk.js";
+import { ask, moment, refusal, say } from "./desk.js";
 import { html, sayAt, setText } from "./dom.js";
 import { count, instant, plural } from "./format.js";
-import { before, isAlone, make, may, moment, tell } from "./proposals.js";
+import { before, isAlone, make, may, tell } from "./proposals.js";
 
 const PAGE = 100;
 const LARGEST = 8 << 20;

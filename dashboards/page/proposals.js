@@ -3,7 +3,7 @@
 import { who } from "./ask.js";
 import { ask, refusal, say, send, when } from "./desk.js";
 import { html, sayAt } from "./dom.js";
-import { count, dateTime, fullTime, plural } from "./format.js";
+import { count, fullTime, plural } from "./format.js";
 import { limitsOf, windowOf } from "./guardrails.js";
 
 const WAYS = { approve: ["Approve", "approved"], reject: ["Reject", "rejected"], withdraw: ["Withdraw", "withdrawn"] };
@@ -23,13 +23,6 @@ export async function all(path) {
     cursor = page.next_cursor ?? "";
   } while (cursor);
   return items;
-}
-
-// A time with its year, to the minute, with all of it when pointed at.
-export function moment(text) {
-  const time = when(text);
-  time.textContent = dateTime(text).slice(0, -3);
-  return time;
 }
 
 // Makes a change, which keeps why. Where nobody is told from anybody, and for an admin where it alters no decision or the pipeline asks no second person, one is enough:

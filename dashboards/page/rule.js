@@ -1,11 +1,11 @@
 // One rule: its text, which is checked while it is written, what becomes of it when it is saved, how it does, and its versions.
 
 import { Refusal } from "./ask.js";
-import { ask, refusal, say, send, table, turnedOut, when } from "./desk.js";
+import { ask, moment, refusal, say, send, table, turnedOut, when } from "./desk.js";
 import { html, sayAt, setText, tiles } from "./dom.js";
 import { placeOf } from "./event.js";
 import { count, dayName, dayNumber, money, percent } from "./format.js";
-import { alters, changesOf, diff, isAlone, make, may, moment, stateOf, stateText, tell } from "./proposals.js";
+import { alters, changesOf, diff, isAlone, make, may, stateOf, stateText, tell } from "./proposals.js";
 import { createTrial } from "./trial.js";
 
 const CHECK_AFTER_MS = 350;

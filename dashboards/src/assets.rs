@@ -11,13 +11,14 @@ const PAGE: &str = include_str!("../page/index.html");
 const DRIFT: &str = include_str!("../page/drift.html");
 const AUDIT: &str = include_str!("../page/audit.html");
 const EXPERIMENTS: &str = include_str!("../page/experiments.html");
+const KEYS: &str = include_str!("../page/keys.html");
 const LOGIN: &str = include_str!("../page/login.html");
 const MODELS: &str = include_str!("../page/models.html");
 const PEOPLE: &str = include_str!("../page/people.html");
 const RULES: &str = include_str!("../page/rules.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 41] = [
+pub(crate) const ASSETS: [(&str, &str); 42] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
@@ -42,6 +43,7 @@ pub(crate) const ASSETS: [(&str, &str); 41] = [
     ("guardrails.js", include_str!("../page/guardrails.js")),
     ("heat.js", include_str!("../page/heat.js")),
     ("icon.svg", include_str!("../page/icon.svg")),
+    ("keys.js", include_str!("../page/keys.js")),
     ("lists.js", include_str!("../page/lists.js")),
     ("login.js", include_str!("../page/login.js")),
     ("marks.js", include_str!("../page/marks.js")),
@@ -91,6 +93,10 @@ pub(crate) async fn login() -> Response {
 
 pub(crate) async fn people() -> Response {
     file("text/html; charset=utf-8", PEOPLE)
+}
+
+pub(crate) async fn keys() -> Response {
+    file("text/html; charset=utf-8", KEYS)
 }
 
 pub(crate) async fn rules() -> Response {

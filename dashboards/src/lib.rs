@@ -49,9 +49,9 @@ pub struct Sources {
     pub segments: Vec<String>,
 }
 
-/// The page at `/`, those of logging in, of the audit, of people and of rules, all files under `/assets/`, and the answers that the first draws under `/v1/monitor/`
+/// The page at `/`, those of logging in, of the audit, of people, of keys and of rules, all files under `/assets/`, and the answers that the first draws under `/v1/monitor/`
 /// and in `/v1/decisions`, that of rules in `/v1/rules/{rule_id}/versions`. The first also asks `/v1/status` and `/v1/decisions/{event_id}` of the same server, the others `/v1/session`,
-/// `/v1/audit`, `/v1/users`, `/v1/rules`, `/v1/lists` and `/v1/changes`.
+/// `/v1/audit`, `/v1/users`, `/v1/keys`, `/v1/rules`, `/v1/lists` and `/v1/changes`.
 ///
 /// Answers are JSON. The query parameters `from` and `to` are event days as `2018-08-01`, both included; without them a range is
 /// open at that end. Money is told in `currency`. What cannot be answered is a problem as in RFC 9457: 400 with the field named,
@@ -62,6 +62,7 @@ pub fn router(warehouse: Arc<dyn Warehouse>, currency: Currency) -> Router {
         .route("/login", get(assets::login))
         .route("/audit", get(assets::audit))
         .route("/people", get(assets::people))
+        .route("/keys", get(assets::keys))
         .route("/rules", get(assets::rules))
         .route("/assets/{name}", get(assets::asset))
         .route("/v1/monitor/{question}", get(answers::answer))

@@ -120,6 +120,7 @@ async fn every_file_has_its_type_and_the_policy() {
     check("/audit", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/rules", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/people", "text/html; charset=utf-8", "<!doctype html>").await;
+    check("/keys", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/alerts", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/alerts/declined-12", "text/html; charset=utf-8", "<!doctype html>").await;
     check("/assets/app.css", "text/css; charset=utf-8", "/* ").await;
@@ -405,6 +406,7 @@ fn the_page_loads_what_is_there_and_nothing_from_elsewhere() {
         ("audit.html", include_str!("../page/audit.html")),
         ("rules.html", include_str!("../page/rules.html")),
         ("people.html", include_str!("../page/people.html")),
+        ("keys.html", include_str!("../page/keys.html")),
         ("login.html", include_str!("../page/login.html")),
     ];
     for (name, text) in pages.into_iter().chain(ASSETS) {

@@ -1,11 +1,11 @@
 //! `riskflow key`: the keys that callers of the API have.
 
 use anyhow::Context;
-use ingest::{Clock, Duration, SystemClock};
-use scoring::api::access::{KeyFile, NewKey, Scope, Secret, random};
+use ingest::{Clock, Duration, SystemClock, Timestamp};
+use scoring::api::access::{Deed, KeyFile, NewKey, Scope, Secret, random};
 use serde::Serialize;
 
-use super::{ConfigArgs, operator};
+use super::{ConfigArgs, Why, operator};
 use crate::output;
 
 /// Make, list, rotate and revoke the keys of the API
@@ -42,6 +42,8 @@ enum Command {
         /// How long it is good for [default: for ever]
         #[arg(long, value_name = "LENGTH")]
         expires: Option<Duration>,
+        #[command(flatten)]
+        why: Why,
     },
     /// Make another secret for a key; the one before stays good for a while, but not beyond its own end
     Rotate {
@@ -54,12 +56,16 @@ enum Command {
         /// How long the other secret is good for [default: as long as the one before was when it was made]
         #[arg(long, value_name = "LENGTH")]
         expires: Option<Duration>,
+        #[command(flatten)]
+        why: Why,
     },
     /// End all keys of a name at once
     Revoke {
         /// Whose they are
         #[arg(long, value_name = "NAME")]
         name: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// Show the keys, without their secrets
     List {
@@ -80,7 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(&data).with_context(|| format!("cannot create the data folder {}", data.display()))?;
     let (keys, now, by) = (KeyFile::of(&data), SystemClock.now(), operator());
     match &args.command {
-        Command::Add { name, owner, scopes, per_second, expires } => {
+        Command::Add { name, owner, scopes, per_second, expires, why } => {
             let new = NewKey {
                 name: name.clone(),
                 owner: owner.clone(),
@@ -88,21 +94,26 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
                 requests_per_second: *per_second,
                 expires_at: expires.map(|length| now + length),
             };
-            reveal(&keys.add(new, random()?, &by, now)?)
+            reveal(&keys.add(new, random()?, deed(&by, why, now))?.secret)
         }
-        Command::Rotate { name, overlap, expires } => {
+        Command::Rotate { name, overlap, expires, why } => {
             let expires_at = expires.map(|length| now + length);
-            let (secret, before_ends) = keys.rotate(name, now + *overlap, expires_at, random()?, &by, now)?;
+            let (made, before_ends) = keys.rotate(name, now + *overlap, expires_at, random()?, deed(&by, why, now))?;
             output::message(&format!("the secret before ends at {before_ends}"));
-            reveal(&secret)
+            reveal(&made.secret)
         }
-        Command::Revoke { name } => {
-            keys.revoke(name, &by, now)?;
+        Command::Revoke { name, why } => {
+            keys.revoke(name, deed(&by, why, now))?;
             output::message(&format!("`{name}` has no key any more; a running server knows within a second"));
             Ok(())
         }
         Command::List { json } => list(&keys, *json),
     }
+}
+
+/// What somebody does who can write the data folder, and so may do everything.
+fn deed<'a>(by: &'a str, Why { reason }: &'a Why, now: Timestamp) -> Deed<'a> {
+    Deed { by, scopes: &Scope::ALL, reason, now }
 }
 
 fn reveal(secret: &Secret) -> anyhow::Result<()> {

@@ -64,6 +64,14 @@ fn settings(environment: impl Iterator<Item = (String, String)>) -> impl Iterato
     environment.filter(|(name, _)| name != API_KEY)
 }
 
+/// Why something is done about who may call, on every command that does.
+#[derive(Clone, Debug, clap::Args)]
+struct Why {
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    reason: String,
+}
+
 /// Who runs a command, in the audit: who can do that is trusted with the name.
 fn operator() -> String {
     let name =

@@ -8,7 +8,7 @@ use ingest::{Clock, SystemClock};
 use scoring::api::access::{Password, Role, User, UserChange, UserFile};
 use serde::Serialize;
 
-use super::{ConfigArgs, operator};
+use super::{ConfigArgs, Why, operator};
 use crate::output;
 
 /// Add, list, change and remove the people who log in
@@ -91,13 +91,6 @@ struct PasswordArgs {
     /// A file with the password in its first line [default: it is asked for, or read from standard input]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug, clap::Args)]
-struct Why {
-    /// Why, for the audit
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    reason: String,
 }
 
 fn role(name: &str) -> Result<Role, String> {

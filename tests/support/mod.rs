@@ -239,7 +239,7 @@ impl Server {
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         let request = request.header("content-type", "application/json").header("authorization", format!("Bearer {key}"));
         answer(match method {
-            "GET" => agent().run(request.body(()).expect("a request")),
+            "GET" | "DELETE" => agent().run(request.body(()).expect("a request")),
             _ => agent().run(request.body(body.to_string()).expect("a request")),
         })
     }

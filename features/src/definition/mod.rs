@@ -7,6 +7,7 @@ mod file;
 mod filter;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod version;
 
 use std::ops::Range;
@@ -16,6 +17,7 @@ use ingest::{Duration, Event, Value};
 
 pub use file::{DefinitionFile, EntityFile, StateFile, check};
 pub use filter::{Condition, Field, Filter, Test};
+pub use unit::Unit;
 pub(crate) use version::{digest as version_of, state_rendering};
 
 use crate::words::{self, ABSENT};

@@ -1,5 +1,6 @@
 use ingest::Duration;
 
+use super::Unit;
 use crate::tests::{FEATURES, plan};
 
 #[test]
@@ -107,6 +108,45 @@ fn wrong_states_say_what_is_wrong() {
         "`hot_above` must lie between 1 and `max_events` (16384)",
     );
     check("[state.entities.customer]\ntile = \"1m\"\nhot_above = 50", "feature `a`: a quantile needs every event");
+}
+
+#[test]
+fn a_unit_follows_from_the_definition() {
+    let more = r#"
+        { name = "count_to_count", kind = "ratio", numerator = "customer_tx_count_10s", denominator = "customer_tx_count_60s" },
+        { name = "mean_to_count", kind = "ratio", numerator = "amount", denominator = "customer_tx_count_60s" },
+        { name = "items_to_items", kind = "ratio", numerator = "customer_items_before_30s", denominator = "customer_large_sum_40s" },
+    ]"#;
+    let features = FEATURES.trim_end().strip_suffix(']').expect("a list").to_owned() + more;
+    let plan = plan(&features, Duration::ZERO).expect("they fit");
+    let check = |name: &str, expect: Option<Unit>| {
+        let feature = plan.feature(name).unwrap_or_else(|| panic!("there is no {name}"));
+        assert_eq!(plan.definitions()[feature].unit(plan.definitions()), expect, "{name}");
+    };
+    check("amount", Some(Unit::MinorUnits));
+    check("weekend", Some(Unit::Flag));
+    check("customer_tx_count_lifetime", Some(Unit::Events));
+    check("customer_decayed_count_10s", Some(Unit::Events));
+    check("terminal_ecom_frauds_60s", Some(Unit::Events));
+    check("customer_amount_mean_10s", Some(Unit::MinorUnits));
+    check("customer_amount_std_60s", Some(Unit::MinorUnits));
+    check("customer_amount_previous_20s", Some(Unit::MinorUnits));
+    check("customer_amount_median_40s", Some(Unit::MinorUnits));
+    check("customer_large_sum_40s", None);
+    check("customer_weight_max_30s", None);
+    check("customer_items_variance_40s", None);
+    check("customer_amount_z_score_50s", Some(Unit::Deviations));
+    check("customer_since_last_60s", Some(Unit::Seconds));
+    check("customer_terminals_20s", Some(Unit::Values));
+    check("customer_new_terminal_30s", Some(Unit::Flag));
+    check("customer_channel_top_share_40s", Some(Unit::Share));
+    check("customer_terminal_entropy_40s", Some(Unit::Bits));
+    check("terminal_fraud_rate_20s", Some(Unit::Share));
+    check("customer_speed_lifetime", Some(Unit::KilometresAnHour));
+    check("amount_to_mean", Some(Unit::Times));
+    check("count_to_count", Some(Unit::Times));
+    check("mean_to_count", None);
+    check("items_to_items", None);
 }
 
 #[test]

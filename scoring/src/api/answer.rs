@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use features::definition::Unit;
 use ingest::log::Position;
 use ingest::{Currency, Label, Timestamp};
 use serde::ser::SerializeMap;
@@ -260,10 +261,14 @@ pub struct DecisionPage {
 struct FeatureAnswer {
     name: String,
     value: Option<f64>,
+    /// What the value is in: `minor_units`, `events`, `values`, `seconds`, `share`, `bits`, `kilometres_an_hour`, `deviations`, `times` or `flag`;
+    /// `null` where only who declared an attribute knows.
+    #[schema(value_type = Option<String>)]
+    unit: Option<&'static str>,
 }
 
 impl DecisionPage {
-    /// The features are named by the pipeline's plan where the decision was made under it, and numbered where under another.
+    /// The features are named, with their units, by the pipeline's plan where the decision was made under it, and numbered where under another.
     pub fn new(history: History, pipeline: &Pipeline) -> Self {
         let History { event, decision, label } = history;
         let (plan, schema) = (&pipeline.plan, &pipeline.schema);
@@ -273,8 +278,12 @@ impl DecisionPage {
             _ => format!("feature {feature} of {}", decision.features_version),
         };
         let value = |value: f64| (!value.is_nan()).then_some(value);
+        let unit = |feature: usize| {
+            let definition = plan.definitions().get(feature).filter(|_| same)?;
+            definition.unit(plan.definitions()).map(Unit::name)
+        };
         let features = (decision.vector.iter().enumerate())
-            .map(|(feature, number)| FeatureAnswer { name: name(feature), value: value(*number) })
+            .map(|(feature, number)| FeatureAnswer { name: name(feature), value: value(*number), unit: unit(feature) })
             .collect();
         Self {
             decision_id: decision_id(&decision),

@@ -15,6 +15,7 @@ pub mod health;
 mod in_path;
 mod in_query;
 mod json;
+mod keys;
 mod lists;
 mod models;
 mod no_parameters;
@@ -38,7 +39,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use ingest::decode;
 use tokio::sync::Semaphore;
 use utoipa::openapi::OpenApi;
@@ -146,13 +147,16 @@ pub fn router(engine: Arc<Engine>, more_metrics: MoreMetrics, more_routes: Route
         .layer(from_fn_with_state(bare, no_parameters::refuse))
 }
 
-/// The routes of those who may call: who is logged in, who may log in, and what everybody has done.
+/// The routes of those who may call: who is logged in, who may log in, which keys there are, and what everybody has done.
 pub fn people_router(access: Arc<access::Access>) -> Router {
     Router::new()
         .route("/v1/session", get(session::who).post(session::log_in).delete(session::log_out))
         .route("/v1/session/password", put(session::set_password))
         .route("/v1/users", get(users::list).post(users::add))
         .route("/v1/users/{name}", put(users::edit).delete(users::remove))
+        .route("/v1/keys", get(keys::list).post(keys::add))
+        .route("/v1/keys/{name}", delete(keys::revoke))
+        .route("/v1/keys/{name}/rotate", post(keys::rotate))
         .route("/v1/audit", get(audit::list))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(access)

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::{
-    alerts, answer, audit, backtest, change_draft, changes, credit, decisions, experiments, health, lists, models, page, problem,
-    rules, score, session, users,
+    alerts, answer, audit, backtest, change_draft, changes, credit, decisions, experiments, health, keys, lists, models, page,
+    problem, rules, score, session, users,
 };
 use crate::pipeline::Pipeline;
 
@@ -21,7 +21,7 @@ use crate::pipeline::Pipeline;
         rules::check, backtest::backtest, lists::list, lists::entries, lists::add, lists::remove, lists::import, models::list, models::put_role,
         models::roll_back, models::retrain, experiments::list, experiments::start, experiments::end, changes::list, changes::get, changes::propose,
         changes::approve, changes::reject, changes::withdraw, alerts::queue::list, alerts::queue::next, alerts::detail::get, alerts::acts::act, session::log_in, session::who, session::log_out, session::set_password, users::list,
-        users::add, users::edit, users::remove, audit::list,
+        users::add, users::edit, users::remove, keys::list, keys::add, keys::rotate, keys::revoke, audit::list,
         super::health::live, super::health::ready, super::metrics, super::openapi, super::docs,
     ),
     components(schemas(
@@ -31,7 +31,7 @@ use crate::pipeline::Pipeline;
         page::Page<crate::lists::Entry>, models::Why, changes::ChangeAnswer, changes::ChangeDetail, change_draft::ProposalDraft, changes::Said,
         experiments::ExperimentAnswer, experiments::ExperimentDraft, experiments::EndDraft, page::Page<changes::ChangeAnswer>,
         page::Page<experiments::ExperimentAnswer>, alerts::AlertAnswer, alerts::queue::Queue, alerts::detail::AlertPage, alerts::acts::ActDraft, session::Who, session::LogIn, session::NewPassword, users::Users, users::UserDraft,
-        users::UserEdit, users::UserAnswer, page::Page<crate::audit::Sealed>,
+        users::UserEdit, users::UserAnswer, keys::Keys, keys::KeyAnswer, keys::KeyDraft, keys::Rotation, keys::Made, page::Page<crate::audit::Sealed>,
     ))
 )]
 struct Described;
@@ -266,6 +266,12 @@ mod tests {
         assert_eq!(statuses("/v1/lists", "get"), ["200", "400", "401", "403", "429", "500", "503"]);
         let score = ["200", "400", "401", "403", "408", "409", "413", "422", "429", "500", "503"];
         assert_eq!(statuses("/v1/score", "post"), score);
+        let add = ["201", "400", "401", "403", "408", "409", "413", "422", "429", "500", "503"];
+        assert_eq!(statuses("/v1/keys", "post"), add);
+        let rotate = ["200", "400", "401", "403", "404", "408", "409", "413", "422", "429", "500", "503"];
+        assert_eq!(statuses("/v1/keys/{name}/rotate", "post"), rotate);
+        let revoke = ["204", "400", "401", "403", "404", "409", "429", "500", "503"];
+        assert_eq!(statuses("/v1/keys/{name}", "delete"), revoke);
         assert!(document["paths"]["/livez"]["get"].get("security").is_none());
     }
 

@@ -67,7 +67,7 @@ impl Access {
     /// Who acts with the key behind a secret, if it may do this now, and what it may send; `None` where that has no end.
     pub(super) fn admit(&self, secret: &str, scope: Scope, now: Timestamp) -> Result<(Person, Option<Arc<Rate>>), Refusal> {
         let keys = self.keys.load();
-        let Known { key, rate } = Self::key_of(&keys, secret, now)?;
+        let Known { key, rate, .. } = Self::key_of(&keys, secret, now)?;
         if !key.may(scope) {
             return Err(Refusal::Scope { name: key.name.clone(), scope });
         }
@@ -106,6 +106,8 @@ impl Access {
     fn key_of<'a>(keys: &'a [Known], secret: &str, now: Timestamp) -> Result<&'a Known, Refusal> {
         let hash = keys::hash(secret);
         let found = keys.iter().find(|known| keys::same(&known.key.hash, &hash));
-        found.filter(|known| known.key.is_valid(now)).ok_or(Refusal::UnknownKey)
+        let known = found.filter(|known| known.key.is_valid(now)).ok_or(Refusal::UnknownKey)?;
+        known.used.note(now);
+        Ok(known)
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn needed(method: &Method, path: &str) -> Option<Scope> {
     match (method, path) {
         (&Method::GET | &Method::HEAD, path) if is_public(path) => None,
         (_, "/v1/session" | "/v1/session/password") => None,
-        (_, path) if path == "/v1/users" || path.starts_with("/v1/users/") => Some(Scope::Admin),
+        (_, path) if is_at(path, "/v1/users") || is_at(path, "/v1/keys") => Some(Scope::Admin),
         (_, "/v1/audit") => Some(Scope::Review),
         (&Method::GET | &Method::HEAD, _) | (_, "/v1/rules/check") => Some(Scope::Read),
         (_, "/v1/score" | BATCH | "/v1/credit/score") => Some(Scope::Score),
@@ -121,6 +121,11 @@ pub(super) fn needed(method: &Method, path: &str) -> Option<Scope> {
         (&Method::POST, path) if path.starts_with("/v1/alerts/") => Some(Scope::Alerts),
         _ => Some(Scope::Admin),
     }
+}
+
+/// Whether it is that path, or one below it.
+fn is_at(path: &str, place: &str) -> bool {
+    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A backtest reads, and changes nothing.

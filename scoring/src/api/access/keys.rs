@@ -1,61 +1,20 @@
+//! The keys of programs: in a file without their secrets, which are shown once. What is done to one is told before it is done, with who did it
+//! and why; nobody gives one more than they have.
+
 use std::fmt;
 use std::path::Path;
 
-use ingest::Timestamp;
+use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
 
+use super::Scope;
 use super::private::{FileError, PrivateFile};
 use crate::audit::Draft;
 use crate::control::{May, Person, is_reserved};
 
-/// What a key, or a user's role, opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Have events decided.
-    Score,
-    /// Say what events turned out to be.
-    Label,
-    /// See decisions, rules, lists, models, figures and the page.
-    Read,
-    /// Work on alerts that nobody has escalated.
-    Alerts,
-    /// Work on all alerts, propose changes, start what only looks on, and see the audit.
-    Review,
-    /// Approve changes of others, and go back to the champion before.
-    Approve,
-    /// Change rules, lists, models and users, and all of the others.
-    Admin,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 7] = [Self::Score, Self::Label, Self::Read, Self::Alerts, Self::Review, Self::Approve, Self::Admin];
-
-    /// Its word on the command line, in files and in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Score => "score",
-            Self::Label => "label",
-            Self::Read => "read",
-            Self::Alerts => "alerts",
-            Self::Review => "review",
-            Self::Approve => "approve",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Whether it opens what needs `wanted`.
-    pub const fn opens(self, wanted: Self) -> bool {
-        match self {
-            Self::Admin => true,
-            Self::Review => matches!(wanted, Self::Review | Self::Alerts),
-            _ => self as u8 == wanted as u8,
-        }
-    }
-}
+/// A key that ends does so within that time. Years of five digits could be written, and not be read again.
+const LONGEST: Duration = Duration::days(36_500);
 
 /// A key as it is kept: without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +62,7 @@ impl Key {
 
     /// When one ends that is made now and is good for as long as this one was made for.
     fn end_anew(&self, now: Timestamp) -> Option<Timestamp> {
-        self.expires_at.map(|end| now + end.since(self.created_at))
+        self.expires_at.map(|end| (now + end.since(self.created_at)).min(now + LONGEST))
     }
 }
 
@@ -144,6 +103,53 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
 }
 
+impl NewKey {
+    /// Refuses what no key can be.
+    fn check(&self, now: Timestamp) -> Result<(), KeyError> {
+        for (field, name) in [("name", Some(&self.name)), ("owner", self.owner.as_ref())] {
+            name.map_or(Ok(()), |name| check_name(field, name))?;
+        }
+        if self.scopes.is_empty() {
+            return Err(KeyError::Invalid { field: "scopes", what: "a key without a scope may do nothing" });
+        }
+        check_end(self.expires_at, now)
+    }
+}
+
+/// A key that was made, with its secret, which is kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeKey {
+    /// As it is kept.
+    pub key: Key,
+    /// What its caller sends.
+    pub secret: Secret,
+}
+
+/// Who does something to keys, why and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Deed<'a> {
+    /// Who, by name.
+    pub by: &'a str,
+    /// What is open to them: they give nothing else.
+    pub scopes: &'a [Scope],
+    /// Why; empty where that is not said.
+    pub reason: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Deed<'_> {
+    /// As the audit is told of it; the rest is left unsaid.
+    fn told(&self, what: &'static str, key: &str) -> Draft {
+        Draft { reason: self.reason.to_owned(), ..Draft::new(self.now, self.by, what, format!("key {key}")) }
+    }
+
+    /// Refuses scopes that are not open to who does it.
+    fn may_give(&self, wanted: &[Scope]) -> Result<(), KeyError> {
+        Scope::first_beyond(wanted, self.scopes).map_or(Ok(()), |scope| Err(KeyError::Beyond { scope }))
+    }
+}
+
 /// What can go wrong with the file of keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -165,14 +171,30 @@ pub enum KeyError {
     /// A name under which the program acts by itself.
     #[error("`{name}` is no person's name: the program acts under it by itself")]
     Reserved {
+        /// The member of the key that has it.
+        field: &'static str,
         /// The name.
         name: String,
     },
-    /// A name or scopes that cannot be.
+    /// A key that cannot be.
     #[error("{what}")]
     Invalid {
+        /// The member of the key that is wrong.
+        field: &'static str,
         /// What is wrong.
         what: &'static str,
+    },
+    /// More than who makes it has.
+    #[error("nobody gives what they have not got: it needs the scope `{}`", scope.name())]
+    Beyond {
+        /// What they have not got.
+        scope: Scope,
+    },
+    /// Nobody could make keys any more but at a command line.
+    #[error("`{name}` is the last key with the scope `admin`, and no admin can log in: make another one first")]
+    LastAdmin {
+        /// The name.
+        name: String,
     },
 }
 
@@ -191,49 +213,52 @@ impl KeyFile {
         Ok(self.0.read()?)
     }
 
-    /// Makes a key; its secret, which is kept nowhere.
-    pub fn add(&self, new: NewKey, random: [u8; 32], by: &str, now: Timestamp) -> Result<Secret, KeyError> {
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// Nothing is changed then.
+    pub fn add(&self, new: NewKey, random: [u8; 32], deed: Deed<'_>) -> Result<MadeKey, KeyError> {
+        new.check(deed.now)?;
+        deed.may_give(&new.scopes)?;
         self.0.change(|keys: &mut Vec<Key>| {
-            if keys.iter().any(|key| key.name == new.name && key.is_valid(now)) {
+            if keys.iter().any(|key| key.name == new.name && key.is_valid(deed.now)) {
                 return Err(KeyError::Taken { name: new.name });
-            }
-            for name in [Some(&new.name), new.owner.as_ref()].into_iter().flatten() {
-                if name.is_empty() || name.len() > 64 {
-                    return Err(KeyError::Invalid { what: "the name of a key, or of its owner, has 1 to 64 bytes" });
-                }
-                if is_reserved(name) {
-                    return Err(KeyError::Reserved { name: name.clone() });
-                }
-            }
-            if new.scopes.is_empty() {
-                return Err(KeyError::Invalid { what: "a key without a scope may do nothing" });
             }
             let secret = Secret::new(random);
             let NewKey { name, owner, scopes, requests_per_second, expires_at } = new;
-            let key = Key { name, owner, hash: hash(secret.reveal()), scopes, requests_per_second, created_at: now, expires_at };
-            let told = Draft { after: words(&key), ..Draft::new(now, by, "key_added", format!("key {}", key.name)) };
-            keys.push(key);
-            Ok((secret, told))
+            let (hash, created_at) = (hash(secret.reveal()), deed.now);
+            let key = Key { name, owner, hash, scopes, requests_per_second, created_at, expires_at };
+            let told = Draft { after: words(&key), ..deed.told("key_added", &key.name) };
+            keys.push(key.clone());
+            Ok((MadeKey { key, secret }, told))
         })
     }
 
     /// Makes another secret for a key, good until `expires_at`, or else for as long as the one before was made for. The one before ends at
-    /// `until`, or at its own end where that is earlier. The secret, and when the one before ends.
+    /// `until`, or at its own end where that is earlier. The key with the other secret, and when the one before ends.
+    ///
+    /// # Errors
+    /// Nothing is changed then.
     pub fn rotate(
         &self,
         name: &str,
         until: Timestamp,
         expires_at: Option<Timestamp>,
         random: [u8; 32],
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(Secret, Timestamp), KeyError> {
+        deed: Deed<'_>,
+    ) -> Result<(MadeKey, Timestamp), KeyError> {
+        let now = deed.now;
+        check_end(expires_at, now)?;
+        if until > now + LONGEST {
+            return Err(KeyError::Invalid { field: "overlap", what: "the secret before stays good for 100 years at most" });
+        }
         self.0.change(|keys: &mut Vec<Key>| {
             let is_good = keys.iter().any(|key| key.name == name && key.is_valid(now));
             // The newest has the end that it was made with; those before it were cut short.
             let Some(present) = keys.iter().rfind(|key| is_good && key.name == name).cloned() else {
                 return Err(KeyError::Unknown { name: name.to_owned() });
             };
+            deed.may_give(&present.scopes)?;
             let mut before_ends = now;
             for key in keys.iter_mut().filter(|key| key.name == name) {
                 let end = key.expires_at.map_or(until, |end| end.min(until));
@@ -242,21 +267,66 @@ impl KeyFile {
             }
             let secret = Secret::new(random);
             let expires_at = expires_at.or_else(|| present.end_anew(now));
-            keys.push(Key { hash: hash(secret.reveal()), created_at: now, expires_at, ..present });
+            let key = Key { hash: hash(secret.reveal()), created_at: now, expires_at, ..present };
+            keys.push(key.clone());
             let ends = expires_at.map_or_else(|| "never ends".to_owned(), |end| format!("ends at {end}"));
             let after = format!("the one before ends at {before_ends}, this one {ends}");
-            Ok(((secret, before_ends), Draft { after, ..Draft::new(now, by, "key_rotated", format!("key {name}")) }))
+            Ok(((MadeKey { key, secret }, before_ends), Draft { after, ..deed.told("key_rotated", name) }))
         })
     }
 
     /// Ends all keys of a name.
-    pub fn revoke(&self, name: &str, by: &str, now: Timestamp) -> Result<(), KeyError> {
+    ///
+    /// # Errors
+    /// Nothing is changed then.
+    pub fn revoke(&self, name: &str, deed: Deed<'_>) -> Result<(), KeyError> {
+        self.revoke_and_keep(false, name, deed)
+    }
+
+    /// As [`KeyFile::revoke`], for who calls the API: unless an admin can log in, a key that may do everything stays.
+    ///
+    /// # Errors
+    /// Nothing is changed then.
+    pub fn revoke_from_within(&self, name: &str, an_admin_can_log_in: bool, deed: Deed<'_>) -> Result<(), KeyError> {
+        self.revoke_and_keep(!an_admin_can_log_in, name, deed)
+    }
+
+    fn revoke_and_keep(&self, an_admin: bool, name: &str, deed: Deed<'_>) -> Result<(), KeyError> {
         self.0.change(|keys: &mut Vec<Key>| {
             let before = keys.iter().rfind(|key| key.name == name).map(words);
             let before = before.ok_or_else(|| KeyError::Unknown { name: name.to_owned() })?;
+            let had_admin = has_admin(keys, deed.now);
             keys.retain(|key| key.name != name);
-            Ok(((), Draft { before, ..Draft::new(now, by, "key_revoked", format!("key {name}")) }))
+            if an_admin && had_admin && !has_admin(keys, deed.now) {
+                return Err(KeyError::LastAdmin { name: name.to_owned() });
+            }
+            Ok(((), Draft { before, ..deed.told("key_revoked", name) }))
         })
+    }
+}
+
+/// Whether one of some keys may do everything now.
+fn has_admin(keys: &[Key], now: Timestamp) -> bool {
+    keys.iter().any(|key| key.is_valid(now) && key.may(Scope::Admin))
+}
+
+fn check_name(field: &'static str, name: &str) -> Result<(), KeyError> {
+    if is_reserved(name) {
+        return Err(KeyError::Reserved { field, name: name.to_owned() });
+    }
+    if name.is_empty() || name.len() > 64 || name.trim() != name || name.chars().any(char::is_control) {
+        let what = "the name of a key, or of its owner, has 1 to 64 bytes, no control characters, and no spaces around it";
+        return Err(KeyError::Invalid { field, what });
+    }
+    Ok(())
+}
+
+fn check_end(end: Option<Timestamp>, now: Timestamp) -> Result<(), KeyError> {
+    let invalid = |what: &'static str| Err(KeyError::Invalid { field: "expires_at", what });
+    match end {
+        Some(end) if end <= now => invalid("a key ends later than it is made"),
+        Some(end) if end > now + LONGEST => invalid("a key is good for 100 years at most, or for ever where no end is said"),
+        _ => Ok(()),
     }
 }
 

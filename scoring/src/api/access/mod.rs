@@ -15,10 +15,12 @@ mod quota;
 mod rate;
 mod refusal;
 mod role;
+mod scope;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod told;
+mod used;
 mod users;
 
 use std::num::NonZeroU32;
@@ -37,7 +39,7 @@ pub(super) use self::caller::By;
 pub use self::guard::guard;
 pub(super) use self::guard::is_public;
 pub(super) use self::headers::address_in;
-pub use self::keys::{Key, KeyError, KeyFile, NewKey, Scope, Secret};
+pub use self::keys::{Deed, Key, KeyError, KeyFile, MadeKey, NewKey, Secret};
 use self::login::AT_ONCE;
 pub(super) use self::origin::is_own;
 pub use self::password::{Password, PasswordError, PasswordKept};
@@ -46,9 +48,11 @@ use self::quota::Refusals;
 pub(super) use self::rate::Allowance;
 use self::rate::Rate;
 pub use self::role::Role;
+pub use self::scope::Scope;
 pub use self::sessions::Lengths;
 use self::sessions::{Session, Sessions};
 pub use self::told::told;
+use self::used::Used;
 pub use self::users::{User, UserChange, UserError, UserFile};
 use super::problem::Problem;
 use crate::audit::{self, Chain, Draft};
@@ -89,6 +93,8 @@ pub struct Access {
     folder: Arc<Path>,
     settings: Settings,
     clock: Arc<dyn Clock>,
+    /// From then on it is known which keys are used.
+    opened_at: Timestamp,
     keys: ArcSwap<Vec<Known>>,
     users: ArcSwap<Vec<User>>,
     /// No key and no user was ever there. Where one was, the last one that goes does not open the door.
@@ -109,6 +115,7 @@ struct Known {
     key: Key,
     /// None where it may send as much as it likes.
     rate: Option<Arc<Rate>>,
+    used: Arc<Used>,
 }
 
 /// How things are with a user at the moment.
@@ -129,6 +136,7 @@ impl Access {
             user_file: UserFile::of(folder),
             folder: Arc::from(folder),
             settings,
+            opened_at: clock.now(),
             clock,
             keys: ArcSwap::default(),
             users: ArcSwap::default(),
@@ -154,9 +162,12 @@ impl Access {
         let mut read = lock(&self.stamps);
         let stamps = self.stamps();
         let (keys, users) = (self.key_file.read()?, self.user_file.read()?);
+        let present = self.keys.load();
         let known = |key: Key| {
             let per_second = NonZeroU32::new(key.requests_per_second);
-            Known { rate: per_second.map(|per_second| Arc::new(Rate::new(per_second, Instant::now()))), key }
+            let rate = per_second.map(|per_second| Arc::new(Rate::new(per_second, Instant::now())));
+            let present = present.iter().find(|known| known.key.hash == key.hash);
+            Known { rate, used: present.map(|known| Arc::clone(&known.used)).unwrap_or_default(), key }
         };
         // A file that has lost its last line says that there were some.
         self.open.fetch_and(keys.is_empty() && users.is_empty() && stamps == [None, None], Ordering::Relaxed);
@@ -210,17 +221,33 @@ impl Access {
         self: &Arc<Self>,
         change: impl FnOnce(&UserFile, Timestamp) -> Result<T, UserError> + Send + 'static,
     ) -> Result<T, Problem> {
+        self.change(move |access| change(&access.user_file, access.now())).await?.map_err(super::users::refused)
+    }
+
+    /// Changes keys, and has it hold at once.
+    pub(super) async fn change_keys<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&KeyFile, Timestamp) -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.change(move |access| change(&access.key_file, access.now())).await?.map_err(super::keys::refused)
+    }
+
+    /// Changes a file, off the threads that answer, and reads what it has then.
+    async fn change<T: Send + 'static, E: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<Result<T, E>, Problem> {
         let access = Arc::clone(self);
         let work = move || {
-            let changed = change(&access.user_file, access.now())?;
-            if let Err(error) = access.reload() {
-                tracing::error!(%error, "a change of a user does not hold yet; the files are read again when they change");
+            let changed = change(&access);
+            if changed.is_ok()
+                && let Err(error) = access.reload()
+            {
+                tracing::error!(%error, "a change of who may call does not hold yet; the files are read again when they change");
             }
-            Ok(changed)
+            changed
         };
-        let done =
-            tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the server is stopping".to_owned()))?;
-        done.map_err(super::users::refused)
+        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the server is stopping".to_owned()))
     }
 
     pub(super) fn chain(&self) -> Chain {
@@ -229,6 +256,21 @@ impl Access {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The keys, and when each was used last.
+    pub(super) fn keys(&self) -> Vec<(Key, Option<Timestamp>)> {
+        self.keys.load().iter().map(|known| (known.key.clone(), known.used.last_at())).collect()
+    }
+
+    /// From when on it is known which keys are used.
+    pub(super) const fn opened_at(&self) -> Timestamp {
+        self.opened_at
+    }
+
+    /// Whether an admin can log in.
+    pub(super) fn an_admin_can_log_in(&self) -> bool {
+        users::has_admin(&self.users.load())
     }
 
     /// The users, and how things are with each.

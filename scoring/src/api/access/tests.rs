@@ -22,6 +22,11 @@ fn new(name: &str, scopes: &[Scope], requests_per_second: u32) -> NewKey {
     NewKey { name: name.to_owned(), owner: None, scopes: scopes.to_vec(), requests_per_second, expires_at: None }
 }
 
+/// What somebody does who may do everything.
+const fn deed(now: Timestamp) -> Deed<'static> {
+    Deed { by: BY, scopes: &Scope::ALL, reason: "", now }
+}
+
 fn access(folder: &Path) -> Access {
     Access::open(folder, SETTINGS, Arc::new(ManualClock::at(NOW))).expect("they can be read")
 }
@@ -31,32 +36,35 @@ fn keys_live_in_a_file_without_their_secrets() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
     assert_eq!(file.read().expect("no file is no key"), []);
-    let first = file.add(new("shop", &[Scope::Score], 0), [1; 32], BY, NOW).expect("added");
-    let taken = file.add(new("shop", &[Scope::Score], 0), [2; 32], BY, NOW).expect_err("it is there");
+    let MadeKey { key, secret: first } = file.add(new("shop", &[Scope::Score], 0), [1; 32], deed(NOW)).expect("added");
+    assert_eq!(file.read().expect("it can be read"), [key]);
+    let taken = file.add(new("shop", &[Scope::Score], 0), [2; 32], deed(NOW)).expect_err("it is there");
     assert_eq!(taken.to_string(), "there is a key `shop` already: rotate it, or revoke it first");
-    assert!(file.add(new("", &[Scope::Score], 0), [2; 32], BY, NOW).is_err());
-    assert!(file.add(new("a", &[], 0), [2; 32], BY, NOW).is_err());
     let text = std::fs::read_to_string(folder.path().join("keys.json")).expect("it is written");
     assert!(!text.contains(first.reveal()) && !format!("{first:?}").contains(first.reveal()));
 
-    let (second, before_ends) = file.rotate("shop", LATER, None, [3; 32], BY, NOW).expect("rotated");
+    let (made, before_ends) = file.rotate("shop", LATER, None, [3; 32], deed(NOW)).expect("rotated");
+    let second = made.secret;
     assert_eq!(before_ends, LATER);
     let access = access(folder.path());
     let admit = |secret: &Secret, now: Timestamp| access.admit(secret.reveal(), Scope::Score, now).map(|(person, _)| person.name);
     assert_eq!((admit(&first, NOW), admit(&second, NOW)), (Ok("shop".to_owned()), Ok("shop".to_owned())), "both for a while");
     assert_eq!((admit(&first, LATER), admit(&second, LATER)), (Err(Refusal::UnknownKey), Ok("shop".to_owned())));
 
-    file.revoke("shop", BY, NOW).expect("revoked");
+    file.revoke("shop", Deed { reason: "it was in a mail", ..deed(NOW) }).expect("revoked");
     assert!(access.reload_if_changed().expect("it can be read") && !access.reload_if_changed().expect("nothing has changed"));
     assert!(!access.is_open() && admit(&second, NOW).is_err(), "the door stays shut");
     assert!(!self::access(folder.path()).is_open(), "also after a start");
     let other = tempfile::tempdir().expect("a folder");
     assert!(Access::open(other.path(), SETTINGS, Arc::new(ManualClock::at(NOW))).expect("nothing is there").is_open());
-    assert_eq!(file.revoke("shop", BY, NOW).expect_err("it is gone").to_string(), "there is no key `shop`");
-    assert!(file.rotate("shop", LATER, None, [3; 32], BY, NOW).is_err());
+    assert_eq!(file.revoke("shop", deed(NOW)).expect_err("it is gone").to_string(), "there is no key `shop`");
+    assert!(file.rotate("shop", LATER, None, [3; 32], deed(NOW)).is_err());
     let told = Chain::of(folder.path()).page(|_| true, None, 9).expect("it can be read").entries;
+    assert_eq!((told[0].entry.who.as_str(), told[0].entry.reason.as_str()), (BY, "it was in a mail"));
     let told: Vec<&str> = told.iter().map(|sealed| sealed.entry.what.as_str()).collect();
     assert_eq!(told, ["key_revoked", "key_rotated", "key_added"], "what was done, and nothing that was not");
+    let audit = std::fs::read_to_string(folder.path().join("audit.jsonl")).expect("it is there");
+    assert!([&first, &second].iter().all(|secret| !audit.contains(secret.reveal())), "no secret is told");
 }
 
 #[test]
@@ -66,13 +74,13 @@ fn a_key_that_ends_is_renewed_before_it_does() {
     let at = |second: i64| NOW + Duration::seconds(second);
     let ends = || file.read().expect("keys").iter().map(|key| key.expires_at).collect::<Vec<_>>();
     let rotate = |now: Timestamp, until: Timestamp, expires_at: Option<Timestamp>| {
-        file.rotate("exp", until, expires_at, [2; 32], BY, now).map(|(_, before_ends)| before_ends)
+        file.rotate("exp", until, expires_at, [2; 32], deed(now)).map(|(_, before_ends)| before_ends)
     };
     let told = || {
         let newest = Chain::of(folder.path()).page(|_| true, None, 1).expect("it can be read").entries;
         newest.into_iter().next().expect("it was told").entry.after
     };
-    file.add(NewKey { expires_at: Some(at(3_600)), ..new("exp", &[Scope::Score], 0) }, [1; 32], BY, NOW).expect("added");
+    file.add(NewKey { expires_at: Some(at(3_600)), ..new("exp", &[Scope::Score], 0) }, [1; 32], deed(NOW)).expect("added");
 
     let before_ends = rotate(at(1_800), at(90_000), None).expect("rotated");
     assert_eq!((before_ends, ends()), (at(3_600), vec![Some(at(3_600)), Some(at(5_400))]), "an hour anew");
@@ -89,11 +97,114 @@ fn a_key_that_ends_is_renewed_before_it_does() {
 }
 
 #[test]
+fn what_no_key_can_be_is_refused_by_its_field() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let refused = |error: KeyError| match error {
+        KeyError::Invalid { field, what } => (field, what.to_owned()),
+        KeyError::Reserved { field, .. } => (field, error.to_string()),
+        error => panic!("{error}"),
+    };
+    let check = |new: NewKey, expect: (&'static str, &str)| {
+        let (field, what) = refused(file.add(new, [1; 32], deed(NOW)).expect_err("it is none"));
+        assert!(field == expect.0 && what.contains(expect.1), "{field}: {what}");
+    };
+    let score = [Scope::Score];
+    for name in ["", " shop", "a\nb", &"x".repeat(65)] {
+        check(new(name, &score, 0), ("name", "has 1 to 64 bytes, no control characters"));
+        check(NewKey { owner: Some(name.to_owned()), ..new("shop", &score, 0) }, ("owner", "has 1 to 64 bytes"));
+    }
+    check(new("guardrail", &score, 0), ("name", "is no person's name"));
+    check(new("shop", &[], 0), ("scopes", "may do nothing"));
+    let ends = |at: Timestamp| NewKey { expires_at: Some(at), ..new("shop", &score, 0) };
+    check(ends(NOW), ("expires_at", "later than it is made"));
+    // Year 10000 would be written, and not be read again: every key of the file would be gone with it.
+    check(ends(NOW + Duration::days(36_501)), ("expires_at", "100 years at most"));
+    assert_eq!(file.read().expect("nothing was written"), []);
+
+    file.add(ends(NOW + Duration::days(36_500)), [1; 32], deed(NOW)).expect("added");
+    let rotate = |until: Timestamp, expires_at: Option<Timestamp>| {
+        file.rotate("shop", until, expires_at, [2; 32], deed(LATER)).map(drop).map_err(refused)
+    };
+    let end = |result: Result<(), (&'static str, String)>| result.map_err(|(field, _)| field);
+    assert_eq!(end(rotate(LATER, Some(LATER))), Err("expires_at"));
+    assert_eq!(end(rotate(LATER + Duration::days(36_501), None)), Err("overlap"));
+    assert_eq!(end(rotate(LATER, None)), Ok(()));
+    assert_eq!(file.read().expect("it can be read")[1].expires_at, Some(LATER + Duration::days(36_500)));
+}
+
+#[test]
+fn nobody_gives_a_key_what_they_have_not_got() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let by = |scopes: &'static [Scope]| Deed { scopes, ..deed(NOW) };
+    let add = |name: &str, wanted: &[Scope], by: Deed<'_>| {
+        file.add(new(name, wanted, 0), [1; 32], by).map(drop).map_err(|error| error.to_string())
+    };
+    let beyond = |scope: &str| Err(format!("nobody gives what they have not got: it needs the scope `{scope}`"));
+    assert_eq!(add("a", &[Scope::Score, Scope::Admin], by(&[Scope::Score])), beyond("admin"));
+    assert_eq!(add("a", &[Scope::Review, Scope::Approve], by(&[Scope::Review, Scope::Read])), beyond("approve"));
+    assert_eq!(add("a", &[Scope::Alerts], by(&[Scope::Review])), Ok(()), "what one scope opens beside itself is had as well");
+    assert_eq!(add("b", &Scope::ALL, by(&[Scope::Admin])), Ok(()));
+    // Another secret is another key.
+    let rotate = |by: Deed<'_>| file.rotate("b", LATER, None, [2; 32], by).map(drop).map_err(|error| error.to_string());
+    let before = file.read().expect("it can be read");
+    assert_eq!(rotate(by(&[Scope::Score])), beyond("label"));
+    assert_eq!(file.read().expect("it can be read"), before);
+    assert_eq!(rotate(by(&[Scope::Admin])), Ok(()));
+}
+
+#[test]
+fn who_calls_the_api_cannot_take_the_last_admin_key_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let add = |name: &str, scope: Scope, expires_at: Option<Timestamp>| {
+        file.add(NewKey { expires_at, ..new(name, &[scope], 0) }, [1; 32], deed(NOW)).expect("added");
+    };
+    add("ops", Scope::Admin, None);
+    add("old", Scope::Admin, Some(NOW + Duration::seconds(1)));
+    add("shop", Scope::Score, None);
+    let at = NOW + Duration::seconds(2);
+    let within = |name: &str, an_admin_can_log_in: bool| {
+        file.revoke_from_within(name, an_admin_can_log_in, deed(at)).map_err(|error| error.to_string())
+    };
+    let before = file.read().expect("it can be read");
+    let last = "`ops` is the last key with the scope `admin`, and no admin can log in: make another one first";
+    assert_eq!(within("ops", false), Err(last.to_owned()), "one that has ended opens nothing");
+    assert_eq!(file.read().expect("it can be read"), before);
+    assert_eq!((within("shop", false), within("old", false)), (Ok(()), Ok(())));
+    add("other", Scope::Admin, None);
+    assert_eq!(within("ops", false), Ok(()));
+    assert!(within("other", false).is_err());
+    assert_eq!(within("other", true), Ok(()), "somebody is let in by a password");
+    // Whoever has the file may do anything.
+    add("ops", Scope::Admin, None);
+    assert!(file.revoke("ops", deed(at)).is_ok());
+}
+
+#[test]
+fn when_a_key_was_used_outlasts_what_is_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let made = file.add(new("shop", &[Scope::Score], 0), [1; 32], deed(NOW)).expect("added");
+    let access = access(folder.path());
+    let used = || access.keys().into_iter().map(|(_, last_used_at)| last_used_at).collect::<Vec<_>>();
+    assert_eq!(used(), [None]);
+    assert!(access.admit("rf_another", Scope::Score, LATER).is_err() && used() == [None]);
+    // Also where it may not do what it wanted.
+    assert!(access.admit(made.secret.reveal(), Scope::Read, LATER).is_err());
+    assert_eq!(used(), [Some(LATER)]);
+    file.rotate("shop", LATER + Duration::days(1), None, [2; 32], deed(LATER)).expect("rotated");
+    access.reload().expect("they can be read");
+    assert_eq!(used(), [Some(LATER), None], "nobody has the other secret yet");
+}
+
+#[test]
 fn a_key_for_ever_stays_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
-    file.add(new("shop", &[Scope::Score], 0), [1; 32], BY, NOW).expect("added");
-    let (_, before_ends) = file.rotate("shop", LATER, None, [2; 32], BY, NOW).expect("rotated");
+    file.add(new("shop", &[Scope::Score], 0), [1; 32], deed(NOW)).expect("added");
+    let (_, before_ends) = file.rotate("shop", LATER, None, [2; 32], deed(NOW)).expect("rotated");
     let ends: Vec<_> = file.read().expect("keys").iter().map(|key| key.expires_at).collect();
     assert_eq!((before_ends, ends), (LATER, vec![Some(LATER), None]));
     let told = Chain::of(folder.path()).page(|_| true, None, 1).expect("it can be read").entries;
@@ -105,7 +216,7 @@ fn a_key_acts_for_its_owner() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
     let add = |name: &str, owner: Option<&str>, scope: Scope| {
-        file.add(NewKey { owner: owner.map(str::to_owned), ..new(name, &[scope], 0) }, [1; 32], BY, NOW).map(drop)
+        file.add(NewKey { owner: owner.map(str::to_owned), ..new(name, &[scope], 0) }, [1; 32], deed(NOW)).map(drop)
     };
     add("laptop", Some("ada"), Scope::Admin).expect("added");
     add("bob", None, Scope::Review).expect("added");
@@ -151,7 +262,8 @@ fn a_key_may_do_what_its_scopes_say() {
 #[test]
 fn a_rate_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
-    let secret = KeyFile::of(folder.path()).add(new("shop", &[Scope::Score], 2), [1; 32], BY, NOW).expect("added");
+    let made = KeyFile::of(folder.path()).add(new("shop", &[Scope::Score], 2), [1; 32], deed(NOW)).expect("added");
+    let secret = made.secret;
     let access = access(folder.path());
     let admitted = (0..20).filter(|_| access.admit(secret.reveal(), Scope::Score, NOW).is_ok()).count();
     assert!((2..20).contains(&admitted), "{admitted}");
@@ -163,8 +275,8 @@ fn a_rate_is_kept() {
 async fn who_reads_a_batch_counts_its_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
-    let limited = file.add(new("shop", &[Scope::Score], 5), [1; 32], BY, NOW).expect("added");
-    let unlimited = file.add(new("other", &[Scope::Score], 0), [2; 32], BY, NOW).expect("added");
+    let limited = file.add(new("shop", &[Scope::Score], 5), [1; 32], deed(NOW)).expect("added").secret;
+    let unlimited = file.add(new("other", &[Scope::Score], 0), [2; 32], deed(NOW)).expect("added").secret;
     let access = access(folder.path());
     let sent = async |secret: &Secret, path: &str| {
         let bearer = format!("Bearer {}", secret.reveal());
@@ -213,6 +325,10 @@ fn what_a_request_needs() {
     check(Method::PUT, "/v1/models/1/role", Some(Scope::Admin));
     check(Method::GET, "/v1/users", Some(Scope::Admin));
     check(Method::DELETE, "/v1/users/ada", Some(Scope::Admin));
+    check(Method::GET, "/v1/keys", Some(Scope::Admin));
+    check(Method::POST, "/v1/keys/shop/rotate", Some(Scope::Admin));
+    check(Method::GET, "/v1/keyss", Some(Scope::Read));
+    check(Method::GET, "/keys", Some(Scope::Read));
     check(Method::GET, "/v1/audit", Some(Scope::Review));
     for method in [Method::GET, Method::POST, Method::DELETE] {
         check(method, "/v1/session", None);
@@ -373,7 +489,7 @@ fn users_live_in_a_file_and_what_is_done_to_them_in_the_audit() {
 #[test]
 fn what_cannot_be_read_is_said_once_and_tried_again() {
     let folder = tempfile::tempdir().expect("a folder");
-    KeyFile::of(folder.path()).add(new("shop", &[Scope::Score], 0), [1; 32], BY, NOW).expect("added");
+    KeyFile::of(folder.path()).add(new("shop", &[Scope::Score], 0), [1; 32], deed(NOW)).expect("added");
     let (access, file) = (access(folder.path()), folder.path().join("keys.json"));
     let good = std::fs::read(&file).expect("it is there");
     std::fs::write(&file, "[").expect("written");

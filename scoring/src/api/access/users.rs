@@ -179,7 +179,7 @@ pub(super) fn of_name<'a>(users: &'a [User], name: &str) -> Option<&'a User> {
 }
 
 /// Whether an admin can log in.
-fn has_admin(users: &[User]) -> bool {
+pub(super) fn has_admin(users: &[User]) -> bool {
     users.iter().any(|user| user.role == Role::Admin && !user.disabled)
 }
 
