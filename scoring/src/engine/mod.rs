@@ -228,13 +228,13 @@ impl Engine {
 
     /// All state, to change it.
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
-        let writer = self.writer.lock().map_err(|_| Error::Stopped)?;
+        let writer = writer::lock(&self.writer).map_err(|_| Error::Stopped)?;
         if self.stopped.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(writer) }
     }
 
     /// All state, to look at it or to enter what is in the log: also while stopping, and after a panic.
     fn figures(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        writer::lock(&self.writer).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_stopped(&self) -> bool {

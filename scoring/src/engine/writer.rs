@@ -1,7 +1,8 @@
 //! The single writer: all state that changes with the log, in the hands of one caller at a time. What is applied between two others in
 //! the log is applied between them here.
 
-use std::sync::Arc;
+use std::hint;
+use std::sync::{Arc, LockResult, Mutex, MutexGuard, TryLockError};
 use std::time::Instant;
 
 use hashbrown::HashMap;
@@ -37,6 +38,21 @@ pub(super) struct Writer {
     /// Who asked again for an event that is being decided right now.
     waiting: HashMap<u128, Vec<oneshot::Sender<Position>>>,
     metrics: Arc<Metrics>,
+}
+
+/// So often whoever finds the writer taken looks again before it sleeps: some ten microseconds.
+const LOOKS: u32 = 1_000;
+
+/// The writer, once it is free. Whoever has it is done within microseconds; to sleep until then and to be woken costs both threads more.
+pub(super) fn lock<T>(writer: &Mutex<T>) -> LockResult<MutexGuard<'_, T>> {
+    for _ in 0..LOOKS {
+        match writer.try_lock() {
+            Ok(writer) => return Ok(writer),
+            Err(TryLockError::Poisoned(poisoned)) => return Err(poisoned),
+            Err(TryLockError::WouldBlock) => hint::spin_loop(),
+        }
+    }
+    writer.lock()
 }
 
 impl Writer {
