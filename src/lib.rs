@@ -230,7 +230,7 @@ impl Riskflow {
 
     /// What has the alert desk look at decisions, and keeps in the data folder of which alerts nobody could be told.
     pub(crate) fn look_out(&self, notifier: &Arc<Notifier>, data: &Path) -> anyhow::Result<Lookout> {
-        let (tell, memory) = (alerting::tell(notifier, self.engine.pipeline()), data.join("alerts.position"));
+        let (tell, memory) = (alerting::tell(notifier, self.engine.pipeline()), data.join("alerts_refused.json"));
         let lookout = Lookout::start(Arc::clone(&self.log), Arc::clone(&self.engine), tell, memory);
         lookout.context("cannot start to look out for alerts")
     }

@@ -273,14 +273,17 @@ fn the_end_of_an_experiment_is_proposed_as_any_change() {
     let shown = said(&server.ask(&eve, "GET", "/v1/changes/1", &none), 200);
     assert_eq!(shown["changes"], json!([{"kind": "experiment_end", "name": "november", "outcome": "kept"}]));
     let aborted = propose("november", json!("abort"), 201);
-    assert_eq!(propose("november", json!("promote"), 201)["what"], json!(["card_fraud 2 becomes champion"]));
+    let promoted = propose("november", json!("promote"), 201);
+    assert_eq!(promoted["what"], json!(["card_fraud 2 becomes champion"]));
 
     assert_eq!(said(&server.ask(&ada, "POST", "/v1/changes/1/approve", &json!({})), 200)["state"], "approved");
     let ended = said(&server.ask(&eve, "GET", "/v1/experiments", &none), 200)["items"][0]["ended"].clone();
     assert_eq!((&ended["outcome"], &ended["by"], &ended["reason"]), (&json!("kept"), &json!("eve"), &json!("no better")));
     // It ends once.
-    let late = said(&server.ask(&ada, "POST", &format!("/v1/changes/{}/approve", aborted["id"]), &json!({})), 409);
-    assert_eq!(late["type"], "/problems/outdated");
+    for change in [&aborted["id"], &promoted["id"]] {
+        let late = said(&server.ask(&ada, "POST", &format!("/v1/changes/{change}/approve"), &json!({})), 409);
+        assert_eq!(late["type"], "/problems/outdated", "{late}");
+    }
     let late = propose("november", json!("abort"), 422);
     let detail = "experiment `november`: it has ended: kept";
     assert_eq!((&late["field"], &late["detail"]), (&json!("change.outcome"), &json!(detail)));

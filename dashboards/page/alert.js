@@ -196,7 +196,7 @@ function showFeatures() {
   const rows = lead.features.map(({ name, value, unit }) => {
     const word = wordOf(name, lead);
     const known = word ? undefined : usual[name]; // words have no middle
-    return { name, value, word, usual: known, unusual: isUnusual(value, known), said: number => measured(round(number), unit, lead.currency) };
+    return { name, value, word, usual: known, unusual: isUnusual(value, known), said: number => measured(round(number), unit, lead.features_currency) };
   });
   // Cited first, then what is unusual, then the rest in its order.
   const rank = ({ name, unusual }) => (cited.has(name) ? cited.get(name) : unusual ? 100 : 200);

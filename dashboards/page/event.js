@@ -131,7 +131,7 @@ function features(record) {
     html("table", { class: "features" }, html("tbody", {}, ...features.map(({ name, value, unit }) =>
       html("tr", { class: cited.has(name) ? "cited" : null },
         html("th", { scope: "row" }, name),
-        html("td", { class: value === null ? "number unknown" : "number", title: value }, value === null ? "missing" : wordOf(name, record) ?? measured(value, unit, record.currency)))))));
+        html("td", { class: value === null ? "number unknown" : "number", title: value }, value === null ? "missing" : wordOf(name, record) ?? measured(value, unit, record.features_currency)))))));
 }
 
 function timings({ timings_us }) {

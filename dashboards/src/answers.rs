@@ -269,5 +269,7 @@ pub(crate) fn period(parameters: &[(String, String)]) -> Result<Period, Problem>
 /// A moment, or the midnight that a day begins with.
 fn moment(field: &str, text: &str) -> Result<Timestamp, Problem> {
     let wrong = || format!("`{field}` is no day and no time: write it as 2018-08-01 or 2018-08-01T12:00:00Z, not `{text}`");
-    text.parse().map_err(|_| Problem::parameter(field, wrong()))
+    // A day in another form would count as its first moment.
+    let time = text.parse().ok().filter(|time: &Timestamp| text.contains(':') || time.date() == text);
+    time.ok_or_else(|| Problem::parameter(field, wrong()))
 }

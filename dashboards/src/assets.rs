@@ -18,7 +18,7 @@ const PEOPLE: &str = include_str!("../page/people.html");
 const RULES: &str = include_str!("../page/rules.html");
 
 /// Each with its name under `/assets/`; the ending says what it is.
-pub(crate) const ASSETS: [(&str, &str); 42] = [
+pub(crate) const ASSETS: [(&str, &str); 43] = [
     ("alert.js", include_str!("../page/alert.js")),
     ("alerts.css", include_str!("../page/alerts.css")),
     ("alerts.js", include_str!("../page/alerts.js")),
@@ -59,6 +59,7 @@ pub(crate) const ASSETS: [(&str, &str); 42] = [
     ("rules.js", include_str!("../page/rules.js")),
     ("scales.js", include_str!("../page/scales.js")),
     ("start.js", include_str!("../page/start.js")),
+    ("table_page.js", include_str!("../page/table_page.js")),
     ("trial.js", include_str!("../page/trial.js")),
     ("who.js", include_str!("../page/who.js")),
 ];

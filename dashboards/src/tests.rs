@@ -224,6 +224,8 @@ async fn what_models_are_asked_is_checked() {
     let both = "comparison?champion=1&challenger=2";
     let wrong = "`from` is no day and no time: write it as 2018-08-01 or 2018-08-01T12:00:00Z, not `soon`";
     check(&format!("{both}&from=soon"), 400, wrong).await;
+    let wrong = "`to` is no day and no time: write it as 2018-08-01 or 2018-08-01T12:00:00Z, not `20180801`";
+    check(&format!("{both}&to=20180801"), 400, wrong).await;
     let wrong = "`to` is 2018-08-01, and nothing lies between it and `from`, which is 2018-08-02";
     check(&format!("{both}&from=2018-08-02&to=2018-08-01"), 400, wrong).await;
     let exact = "from=2018-08-01T12:00:00Z&to=2018-08-01T12:00:01Z";
@@ -332,7 +334,10 @@ async fn versions_of_a_rule_are_asked_of_the_warehouse() {
     assert!(warehouse.questions.lock().unwrap().is_empty());
     let reply = get(&warehouse, "/v1/rules/large/versions?limit=500&cursor=12").await;
     assert_eq!((reply.status, reply.body.as_str()), (200, r#"{"items":[]}"#));
-    assert_eq!(*warehouse.questions.lock().unwrap(), [Question::Declarations { of: Declared::Rules }]);
+    assert_eq!(
+        *warehouse.questions.lock().unwrap(),
+        [Question::Declarations { of: Declared::Rule(RuleId::new("large").unwrap()) }]
+    );
     let missing = Arc::new(Asked { missing: true, ..Asked::default() });
     assert_eq!(get(&missing, "/v1/rules/large/versions").await.status, 503);
 }

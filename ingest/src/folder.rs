@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes the names in a folder durable: one that is new, or stands for another file now, survives a power cut only after this.
 ///
@@ -20,7 +20,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When it cannot be written beside it, brought to the disk or put in its place.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, &mut OpenOptions::new())
+    replace(path, bytes, File::create(beside(path))?)
 }
 
 /// The same with one that its owner alone may read, from its first byte on and whatever the one before allowed.
@@ -31,16 +31,24 @@ pub fn replace_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    replace(path, bytes, &mut options)
+    let file = options.write(true).create(true).truncate(true).open(beside(path))?;
+    // One that a crash left has the mode that it had.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    replace(path, bytes, file)
 }
 
-fn replace(path: &Path, bytes: &[u8], options: &mut OpenOptions) -> io::Result<()> {
-    let new = path.with_added_extension("new");
-    let mut file = options.write(true).create(true).truncate(true).open(&new)?;
+/// Where a file is written before it takes the place of another.
+fn beside(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
+}
+
+/// Puts `file`, which lies beside it, in place of the one at `path`, with `bytes` in it.
+fn replace(path: &Path, bytes: &[u8], mut file: File) -> io::Result<()> {
     file.write_all(bytes)?;
     // Else the name could be on the disk before what it stands for.
     file.sync_all()?;
-    fs::rename(&new, path)?;
+    fs::rename(beside(path), path)?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -69,8 +77,10 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
-        fs::write(&path, "for everybody").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        for before in [path.clone(), path.with_added_extension("new")] {
+            fs::write(&before, "for everybody").unwrap();
+            fs::set_permissions(&before, fs::Permissions::from_mode(0o644)).unwrap();
+        }
         replace_private_file(&path, b"secret").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"secret");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -16,7 +16,7 @@ use crate::warehouse::Warehouse;
 /// Every experiment that was declared, in the order of the log.
 pub(crate) async fn experiments(warehouse: &dyn Warehouse) -> Result<Vec<Experiment>, Error> {
     let mut declared = Vec::new();
-    for change in changes(warehouse, Declared::Experiments).await?.iter().filter(|change| !change.is_proposal()) {
+    for change in changes(warehouse, Declared::Experiments).await? {
         declared.extend(change.experiments()?);
     }
     Ok(declared)
@@ -25,13 +25,13 @@ pub(crate) async fn experiments(warehouse: &dyn Warehouse) -> Result<Vec<Experim
 /// Every version of a rule that was written, in the order of the log, with where its change lies in it.
 pub(crate) async fn rules(warehouse: &dyn Warehouse) -> Result<Vec<(i64, Rule)>, Error> {
     let mut declared = Vec::new();
-    for change in changes(warehouse, Declared::Rules).await?.iter().filter(|change| !change.is_proposal()) {
+    for change in changes(warehouse, Declared::Rules).await? {
         declared.extend(change.rules()?.into_iter().map(|rule| (change.log_position as i64, rule)));
     }
     Ok(declared)
 }
 
-/// Every change that may have declared some, and every proposal to, in the order of the log.
+/// Every change that may have declared some, in the order of the log, with the proposals where those are asked for.
 pub(crate) async fn changes(warehouse: &dyn Warehouse, of: Declared) -> Result<Vec<Change>, Error> {
     ask(warehouse, Question::Declarations { of }).await
 }

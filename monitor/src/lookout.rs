@@ -1,6 +1,6 @@
 //! Follows the log on a thread of its own and has the alert desk look at every decision, in the order of the log. Which are worth an alert is scoring's plain
 //! function; that none is looked at twice is the desk's. After a start it reads again as much as patterns need, and tells again of what was
-//! raised since then, or refused before: what is told follows from the record alone, so that its id is the same and nobody is told twice.
+//! raised since then, or refused before: what is told follows from the record alone, so that its id is the same and whoever is told twice knows it.
 
 mod teller;
 #[cfg(test)]
@@ -75,7 +75,7 @@ pub struct Looked {
 }
 
 impl Lookout {
-    /// Starts where the desk is. What `tell` did not take is kept in the file `memory`, by its position.
+    /// Starts where the desk is. Where what `tell` did not take lies is kept in the file `memory`.
     ///
     /// # Errors
     /// When the machine gives no thread.
@@ -215,15 +215,13 @@ impl Follower {
 
     async fn step(&mut self, log: &dyn Log, engine: &Arc<Engine>, teller: &mut Teller) -> Result<Stride, Error> {
         let Pace { chunk, far } = self.pace;
+        let goes_on = teller.again(log, Instant::now());
         // Where nobody has policies there is nothing to read; one that is declared from here on lies at the end or after it.
         let end = log.durability().borrow().end();
         if self.policies.is_empty() && engine.desk(|desk| desk.policies_by_position().is_empty()) {
             self.until = self.until.max(end);
             return Ok(Stride::End);
         }
-        // What lies behind this is not told for the first time yet.
-        let heard = self.until.max(self.told);
-        let goes_on = teller.again(log, heard, chunk, Instant::now())?;
         let (mut worthy, mut records) = (Vec::new(), 0);
         for record in log.read(self.until)?.take(chunk as usize) {
             let record = record?;

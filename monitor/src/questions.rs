@@ -421,21 +421,29 @@ pub struct NewestDecision {
 }
 
 /// What people declare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Declared {
     /// Experiments.
     Experiments,
     /// Rules.
     Rules,
+    /// One rule, with what was proposed of it.
+    Rule(RuleId),
 }
 
 impl Declared {
-    /// The kind of a change by which they are, and what the text of a proposal and of its approval has in it where they are by those.
-    pub(crate) const fn words(self) -> (&'static str, &'static str) {
-        match self {
+    /// The parameters of the question. `kind`: of a change by which they are. `approved`: what the text of an approval has in it where they are
+    /// by that. `proposed`: the kind of a proposal, where those are wanted. `about`: what the text of each has in it, and others may have.
+    pub(crate) fn parameters(&self) -> [(&'static str, String); 4] {
+        let (kind, approved) = match self {
             Self::Experiments => ("experimented", "%Experimented%"),
-            Self::Rules => ("ruled", "%Ruled%"),
-        }
+            Self::Rules | Self::Rule(_) => ("ruled", "%Ruled%"),
+        };
+        let (proposed, about) = match self {
+            Self::Experiments | Self::Rules => ("approved", "%".to_owned()),
+            Self::Rule(id) => ("proposed", format!("%{id}%")),
+        };
+        [("kind", kind.to_owned()), ("approved", approved.to_owned()), ("proposed", proposed.to_owned()), ("about", about)]
     }
 }
 

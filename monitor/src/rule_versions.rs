@@ -38,7 +38,7 @@ pub struct Said {
 
 /// All versions of a rule that the warehouse knows, in the order of the log; none of a rule that there is not.
 pub async fn rule_versions(warehouse: &dyn Warehouse, rule: &RuleId) -> Result<Vec<RuleVersion>, Error> {
-    versions(changes(warehouse, Declared::Rules).await?, rule)
+    versions(changes(warehouse, Declared::Rule(rule.clone())).await?, rule)
 }
 
 fn versions(changes: Vec<Change>, id: &RuleId) -> Result<Vec<RuleVersion>, Error> {

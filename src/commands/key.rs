@@ -113,7 +113,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// What somebody does who can write the data folder, and so may do everything.
 fn deed<'a>(by: &'a str, Why { reason }: &'a Why, now: Timestamp) -> Deed<'a> {
-    Deed { by, scopes: &Scope::ALL, reason, now }
+    Deed { by, with: None, an_admin_stays: false, reason, now }
 }
 
 fn reveal(secret: &Secret) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use ingest::log::file::{FileLog, Options};
@@ -225,7 +226,7 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
     // Without a stop.
     let (engine, log) = start(&whole, AFTER);
     let told = Heard::default();
-    let memory = whole.join("alerts.position");
+    let memory = whole.join("alerts_refused.json");
     let lookout = Lookout::start(Arc::clone(&log), Arc::clone(&engine), listener(&told), memory).expect("a thread");
     to_the_end(&lookout, &*log).await;
     lookout.stop().await;
@@ -247,7 +248,10 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
         starts += 1;
         let pace = Pace { chunk: 1 + chance.below(20), far: 1 + chance.below(60) };
         let end = log.durability().borrow().end();
-        let mut teller = Teller::new(listener(&told), parts.join("alerts.position"), end);
+        // Every other one is refused at first.
+        let (listen, tried) = (listener(&told), AtomicU64::new(starts));
+        let tell = move |news: &News<'_>| tried.fetch_add(1, Ordering::Relaxed) % 2 == 0 && listen(news);
+        let mut teller = Teller::new(Box::new(tell), parts.join("alerts_refused.json"), end);
         let mut follower = Follower::at_the_desk(&engine, end, pace);
         let mut is_done = false;
         // Ever longer, so that one gets from where a pattern may begin to the end.
@@ -261,6 +265,11 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
                     break;
                 }
             }
+        }
+        if is_done {
+            let mut rest = Teller::new(listener(&told), parts.join("alerts_refused.json"), log.durability().borrow().end());
+            while rest.again(&*log, Instant::now()) {}
+            assert_eq!(rest.due(), None, "all is told");
         }
         engine.stop().await.expect("stopped");
         if is_done {
@@ -278,7 +287,7 @@ async fn stopped_anywhere_it_raises_and_tells_the_same() {
 async fn what_nobody_took_is_told_after_the_next_start() {
     let folder = tempfile::tempdir().expect("a folder");
     decided(folder.path()).await;
-    let memory = folder.path().join("alerts.position");
+    let memory = folder.path().join("alerts_refused.json");
     let mut runs = Vec::new();
     for takes in [false, true] {
         let (engine, log) = start(folder.path(), AFTER);
@@ -289,7 +298,7 @@ async fn what_nobody_took_is_told_after_the_next_start() {
         to_the_end(&lookout, &*log).await;
         lookout.stop().await;
         engine.stop().await.expect("stopped");
-        let is_kept = std::fs::read_to_string(&memory).is_ok_and(|text| !text.is_empty());
+        let is_kept = std::fs::read_to_string(&memory).is_ok_and(|text| text.len() > "[]".len());
         assert_eq!(is_kept, !takes);
         runs.push(heard(&told));
     }

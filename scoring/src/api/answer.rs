@@ -241,6 +241,9 @@ pub struct DecisionPage {
     model: Option<ModelAnswer>,
     thresholds: Thresholds,
     features: Vec<FeatureAnswer>,
+    /// What `minor_units` of features are taken for: the currency of the pipeline, whatever the event is in.
+    #[schema(value_type = String)]
+    features_currency: Currency,
     features_version: String,
     feature_state: FeatureState,
     decided_by: Ground,
@@ -261,7 +264,7 @@ pub struct DecisionPage {
 struct FeatureAnswer {
     name: String,
     value: Option<f64>,
-    /// What the value is in: `minor_units`, `events`, `values`, `seconds`, `share`, `bits`, `kilometres_an_hour`, `deviations`, `times` or `flag`;
+    /// What the value is in, where its definition says: `minor_units`, `events`, `values`, `seconds`, `share`, `bits`, `kilometres_an_hour`, `deviations`, `times` or `flag`;
     /// `null` where only who declared an attribute knows.
     #[schema(value_type = Option<String>)]
     unit: Option<&'static str>,
@@ -305,6 +308,7 @@ impl DecisionPage {
             model: ModelAnswer::of(&decision),
             thresholds: decision.thresholds,
             features,
+            features_currency: schema.default_currency,
             features_version: decision.features_version,
             feature_state: decision.feature_state,
             decided_by: decision.ground,

@@ -49,7 +49,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     }
 }
 
-/// Whether it is one of the two, which are answered whatever their query says: nobody starts a program anew because of a word there.
+/// Whether it is one of the two.
 pub(super) fn is_probe(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz")
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use super::BODY_LIMIT;
 use super::problem::Problem;
 
 /// A body of JSON that says what it must.
@@ -21,8 +22,10 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Problem>
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
         Category::Data => misfit(&error),
-        // Where one of some words is wanted, the reader takes a number for no JSON.
-        Category::Syntax | Category::Eof | Category::Io => misfit_in_tree::<T>(text).unwrap_or_else(|| no_json(error.inner())),
+        // Where one of some words is wanted, the reader takes a number for no JSON. Bodies of many are read once only: a tree of one takes
+        // a hundred times its memory, and they have no such words.
+        Category::Syntax if text.len() <= BODY_LIMIT => misfit_in_tree::<T>(text).unwrap_or_else(|| no_json(error.inner())),
+        Category::Syntax | Category::Eof | Category::Io => no_json(error.inner()),
     })?;
     reader.end().map_err(|error| no_json(&error))?;
     Ok(value)
@@ -209,6 +212,13 @@ mod tests {
         check(r#"{"first":5,"ways":[],"alone":300}"#, Some("alone"), number);
         check(r#"{"first":5,"ways":[]"#, None, "it is no JSON: expected value at line 1 column 10");
         check(r#"{"first":x}"#, None, "it is no JSON: expected value at line 1 column 10");
+    }
+
+    #[test]
+    fn a_large_body_is_read_once() {
+        let body = Bytes::from(format!(r#"{{"ways":[{}5]}}"#, r#""on","#.repeat(BODY_LIMIT / 5)));
+        let problem = serde_json::to_value(json::<Switches>(&body).expect_err("it is none")).expect("plain data");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with("it is no JSON")), "{problem}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ingest::{Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{Access, Deed, FileError, Key, KeyError, KeyFile, MadeKey, NewKey, Scope, random};
+use super::access::{Access, By, Key, KeyError, KeyFile, MadeKey, NewKey, Scope, random};
 use super::in_path::InPath;
 use super::in_query::InQuery;
 use super::problem::Problem;
@@ -92,7 +92,7 @@ impl Made {
 pub(super) struct KeyDraft {
     /// 1 to 64 bytes, no control characters, and no spaces around it.
     name: String,
-    /// The person that acts with it; its name where nothing is said. Keys and a user of one person are one person where two are asked.
+    /// The person that acts with it. Where nothing is said it is who makes it, if it opens `review`, `approve` or `admin`, or else its name. Keys and a user of one person are one person where two are asked.
     #[serde(default)]
     owner: Option<String>,
     /// What it may do: one at least, and none that is not open to who makes it.
@@ -121,13 +121,16 @@ pub(super) struct KeyDraft {
 )]
 pub(super) async fn add(State(access): State<Arc<Access>>, parts: Parts, body: Body) -> Result<Response, Problem> {
     let draft: KeyDraft = super::json(&body.map_err(Problem::body)?)?;
-    let (by, scopes) = who(&access, &parts)?;
+    let by = who(&access, &parts)?;
     let KeyDraft { name, owner, scopes: wanted, requests_per_second, expires_at, reason: Reason(reason) } = draft;
     refuse_card_numbers([("name", name.as_str()), ("owner", owner.as_deref().unwrap_or_default())])?;
-    let wanted = Scope::ALL.into_iter().filter(|scope| wanted.contains(scope)).collect();
-    let new = NewKey { name, owner, scopes: wanted, requests_per_second, expires_at };
+    let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| wanted.contains(scope)).collect();
+    // Else whoever makes it could agree to what they proposed, without having meant to.
+    let decides = scopes.iter().any(|scope| scope.opens(Scope::Approve) || scope.opens(Scope::Review));
+    let owner = owner.or_else(|| decides.then(|| by.person().name));
+    let new = NewKey { name, owner, scopes, requests_per_second, expires_at };
     let random = unguessable()?;
-    let add = move |keys: &KeyFile, now| keys.add(new, random, Deed { by: &by, scopes: &scopes, reason: &reason, now });
+    let add = move |keys: &KeyFile, now| keys.add(new, random, by.deed(false, &reason, now));
     Ok(Made::answer(StatusCode::CREATED, access.change_keys(add).await?, None))
 }
 
@@ -171,11 +174,11 @@ pub(super) async fn rotate(
     body: Body,
 ) -> Result<Response, Problem> {
     let Rotation { overlap, expires_at, reason: Reason(reason) } = super::json(&body.map_err(Problem::body)?)?;
-    let (by, scopes) = who(&access, &parts)?;
+    let by = who(&access, &parts)?;
     let random = unguessable()?;
+    let an_admin_stays = !access.an_admin_can_log_in();
     let rotate = move |keys: &KeyFile, now: Timestamp| {
-        let deed = Deed { by: &by, scopes: &scopes, reason: &reason, now };
-        keys.rotate(&name, now + overlap, expires_at, random, deed)
+        keys.rotate(&name, now + overlap, expires_at, random, by.deed(an_admin_stays, &reason, now))
     };
     let (made, before_ends_at) = access.change_keys(rotate).await?;
     Ok(Made::answer(StatusCode::OK, made, Some(before_ends_at)))
@@ -210,21 +213,18 @@ pub(super) async fn revoke(
     InPath(name): InPath<String>,
     InQuery(Why { reason: Reason(reason) }): InQuery<Why>,
 ) -> Result<StatusCode, Problem> {
-    let (by, scopes) = who(&access, &parts)?;
-    let an_admin_can_log_in = access.an_admin_can_log_in();
-    let revoke = move |keys: &KeyFile, now| {
-        keys.revoke_from_within(&name, an_admin_can_log_in, Deed { by: &by, scopes: &scopes, reason: &reason, now })
-    };
+    let by = who(&access, &parts)?;
+    let an_admin_stays = !access.an_admin_can_log_in();
+    let revoke = move |keys: &KeyFile, now| keys.revoke(&name, by.deed(an_admin_stays, &reason, now));
     access.change_keys(revoke).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who changes keys, by name, and what is open to them. Where nobody needs a key, the first one would shut the door to everybody else, and to who
+/// Who changes keys. Where nobody needs a key, the first one would shut the door to everybody else, and to who
 /// makes it, if the answer is lost.
-fn who(access: &Access, parts: &Parts) -> Result<(String, Vec<Scope>), Problem> {
+fn who(access: &Access, parts: &Parts) -> Result<By, Problem> {
     let nobody = || Problem::taken("nobody needs a key yet: make the first one with `riskflow key add`".to_owned());
-    let by = access.caller(parts)?.ok_or_else(nobody)?;
-    Ok((by.person().name, by.scopes().to_vec()))
+    access.caller(parts)?.ok_or_else(nobody)
 }
 
 fn unguessable() -> Result<[u8; 32], Problem> {
@@ -237,19 +237,16 @@ pub(super) fn refused(error: KeyError) -> Problem {
     match &error {
         KeyError::Unknown { .. } => Problem::not_found(detail),
         KeyError::Taken { .. } | KeyError::LastAdmin { .. } => Problem::taken(detail),
-        KeyError::Beyond { .. } => Problem::forbidden(detail),
+        KeyError::Gone => Problem::unauthorized(detail),
         KeyError::Reserved { field, .. } | KeyError::Invalid { field, .. } => Problem::invalid(Some((*field).to_owned()), detail),
-        KeyError::File(FileError::Io { .. } | FileError::Unreadable { .. } | FileError::Audit(_)) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "nothing was changed about a key");
-            Problem::unavailable("nothing was changed; the log of the server says why".to_owned())
-        }
+        KeyError::File(_) => Problem::unwritten(&error),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::access::Deed;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
@@ -263,7 +260,7 @@ mod tests {
             requests_per_second: 5,
             expires_at: None,
         };
-        let deed = Deed { by: "zoe", scopes: &Scope::ALL, reason: "", now: NOW };
+        let deed = Deed { by: "zoe", with: None, an_admin_stays: false, reason: "", now: NOW };
         let MadeKey { key, secret } = KeyFile::of(folder.path()).add(new, [7; 32], deed).expect("added");
         let listed = serde_json::to_value(KeyAnswer::new(key.clone(), Some(NOW))).expect("plain data");
         let expect = serde_json::json!({
@@ -288,7 +285,7 @@ mod tests {
         check(KeyError::Unknown { name: name() }, 404, None);
         check(KeyError::Taken { name: name() }, 409, None);
         check(KeyError::LastAdmin { name: name() }, 409, None);
-        check(KeyError::Beyond { scope: Scope::Admin }, 403, None);
+        check(KeyError::Gone, 401, None);
         check(KeyError::Reserved { field: "owner", name: name() }, 422, Some("owner"));
         check(KeyError::Invalid { field: "expires_at", what: "it is over" }, 422, Some("expires_at"));
     }

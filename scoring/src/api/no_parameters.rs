@@ -20,7 +20,7 @@ pub(super) struct Bare(BTreeSet<(String, String)>);
 impl Bare {
     /// Those of a document.
     pub(super) fn of(document: &Value) -> Self {
-        let paths = document["paths"].as_object().into_iter().flatten().filter(|(path, _)| !health::is_probe(path));
+        let paths = document["paths"].as_object().into_iter().flatten().filter(|(path, _)| !is_of_machines(path));
         let calls = paths.flat_map(|(path, methods)| {
             let bare = methods.as_object().into_iter().flatten().filter(|(_, call)| !takes_parameters(call));
             bare.map(move |(method, _)| (path.clone(), method.clone()))
@@ -57,6 +57,11 @@ pub(super) async fn refuse(State(bare): State<Arc<Bare>>, request: Request, next
     }
 }
 
+/// What machines ask all the time is answered whatever its query says: nobody starts a program anew, or loses sight of it, because of a word there.
+fn is_of_machines(path: &str) -> bool {
+    health::is_probe(path) || path == "/metrics"
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -70,6 +75,7 @@ mod tests {
             "/v1/rules": {"get": {"parameters": [query("limit")]}, "post": {}},
             "/v1/rules/{id}": {"get": {"parameters": [{"name": "id", "in": "path"}]}, "put": {"parameters": [query("reason")]}},
             "/livez": {"get": {}},
+            "/metrics": {"get": {}},
         }}));
         let check = |method: Method, path: &str, query: &str, expect: Option<&str>| {
             let problem = bare.refused(&method, path, query).map(|problem| serde_json::to_value(problem).expect("plain data"));
@@ -85,6 +91,7 @@ mod tests {
         check(Method::GET, "/v1/rules/{id}", "", None);
         check(Method::GET, "/v1/rules/{id}", "&", None);
         check(Method::GET, "/livez", "nonsense", None);
+        check(Method::GET, "/metrics", "nonsense", None);
         check(Method::GET, "/rules", "rule=large", None);
     }
 }

@@ -90,6 +90,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "not found", detail)
     }
 
+    /// A file of who may call could not be changed: why is for the server's own log.
+    pub(super) fn unwritten(error: &dyn std::error::Error) -> Self {
+        tracing::error!(error = ingest::with_causes(error), "nothing was changed about who may call");
+        Self::unavailable("nothing was changed; the log of the server says why".to_owned())
+    }
+
     /// A call without a key that is known.
     pub(super) fn unauthorized(detail: String) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "who calls is not known", detail)

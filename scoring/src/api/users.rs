@@ -10,9 +10,7 @@ use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{
-    Access, FileError, LockedOut, Password, PasswordError, PasswordKept, Role, Standing, User, UserChange, UserError,
-};
+use super::access::{Access, LockedOut, Password, PasswordError, PasswordKept, Role, Standing, User, UserChange, UserError};
 use super::in_path::InPath;
 use super::problem::Problem;
 use super::{Body, Caller, Words};
@@ -178,10 +176,6 @@ pub(super) fn refused(error: UserError) -> Problem {
         UserError::Unknown { .. } => Problem::not_found(error.to_string()),
         UserError::Taken { .. } | UserError::LastAdmin { .. } => Problem::taken(error.to_string()),
         UserError::Reserved { .. } | UserError::Name => Problem::invalid(Some("name".to_owned()), error.to_string()),
-        UserError::File(FileError::Io { .. } | FileError::Unreadable { .. } | FileError::Audit(_)) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "nothing was changed about a user");
-            Problem::unavailable("nothing was changed; the log of the server says why".to_owned())
-        }
+        UserError::File(_) => Problem::unwritten(&error),
     }
 }

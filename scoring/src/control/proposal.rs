@@ -96,7 +96,13 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
     let mut facts = Facts::new();
     for control in controls {
         match control {
-            Control::Promoted { .. } => facts.extend([champion(state)]),
+            Control::Promoted { name, version, .. } => {
+                facts.extend([champion(state)]);
+                // It may end an experiment, which may have ended meanwhile, and not well.
+                let is_its =
+                    |course: &&super::Course| course.experiment.model == *name && course.experiment.challenger == *version;
+                facts.extend(state.experiments.iter().rfind(is_its).map(experiment));
+            }
             Control::Challenged { name, version, .. } | Control::Withdrawn { name, version, .. } => {
                 facts.extend([champion(state)]);
                 facts.extend(challenger(name, *version, state));
@@ -106,9 +112,7 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
                 facts.extend(experiments.iter().filter_map(|each| challenger(&each.model, each.challenger, state)));
             }
             Control::Concluded { name, .. } => {
-                let course = state.experiments.iter().find(|course| course.experiment.name == *name);
-                let said = |ended: Option<&super::Ended>| ended.map_or("running", |ended| ended.outcome.name()).to_owned();
-                facts.extend(course.map(|course| (format!("experiment {name}"), said(course.ended.as_ref()))));
+                facts.extend(state.experiments.iter().find(|course| course.experiment.name == *name).map(experiment));
             }
             Control::Ruled { rules, .. } => {
                 let known = rules.iter().filter_map(|rule| state.rules.iter().find(|known| known.id == rule.id));
@@ -142,6 +146,11 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
 fn champion(state: &State) -> (String, String) {
     let said = state.champion.as_ref().map_or_else(|| "none".to_owned(), |(name, version)| format!("{name} {version}"));
     ("the champion".to_owned(), said)
+}
+
+fn experiment(course: &super::Course) -> (String, String) {
+    let said = course.ended.as_ref().map_or("running", |ended| ended.outcome.name());
+    (format!("experiment {}", course.experiment.name), said.to_owned())
 }
 
 fn challenger(name: &str, version: u32, state: &State) -> Option<(String, String)> {

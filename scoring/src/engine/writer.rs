@@ -3,7 +3,7 @@
 
 use std::hint;
 use std::sync::{Arc, LockResult, Mutex, MutexGuard, TryLockError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use ingest::log::Position;
@@ -40,19 +40,21 @@ pub(super) struct Writer {
     metrics: Arc<Metrics>,
 }
 
-/// So often whoever finds the writer taken looks again before it sleeps: some ten microseconds.
-const LOOKS: u32 = 1_000;
+/// So long whoever finds the writer taken looks again before it sleeps.
+const PATIENCE: Duration = Duration::from_micros(10);
 
 /// The writer, once it is free. Whoever has it is done within microseconds; to sleep until then and to be woken costs both threads more.
 pub(super) fn lock<T>(writer: &Mutex<T>) -> LockResult<MutexGuard<'_, T>> {
-    for _ in 0..LOOKS {
+    let mut since = None;
+    loop {
         match writer.try_lock() {
             Ok(writer) => return Ok(writer),
             Err(TryLockError::Poisoned(poisoned)) => return Err(poisoned),
-            Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            Err(TryLockError::WouldBlock) if since.get_or_insert_with(Instant::now).elapsed() > PATIENCE => return writer.lock(),
+            // A look takes from its holder the line of the cache that it lies in.
+            Err(TryLockError::WouldBlock) => (0..16).for_each(|_| hint::spin_loop()),
         }
     }
-    writer.lock()
 }
 
 impl Writer {

@@ -489,9 +489,8 @@ fn query(server: &Server, question: &Question) -> Query {
             days(include_str!("../../../sql/clickhouse/keys.sql"), *of).param("entity", entity)
         }
         Question::Declarations { of } => {
-            let (kind, approved) = of.words();
-            let sql = typed(include_str!("../../../sql/declarations.sql"));
-            server.query(&sql).param("kind", kind).param("approved", approved)
+            let query = server.query(&typed(include_str!("../../../sql/declarations.sql")));
+            of.parameters().into_iter().fold(query, |query, (name, value)| query.param(name, value))
         }
         Question::Moment => server.query(&typed(include_str!("../../../sql/moment.sql"))),
         Question::Decision { event_id } => {
@@ -505,7 +504,7 @@ fn query(server: &Server, question: &Question) -> Query {
 
 /// Parameters as the server writes them: `$first` becomes `{first:Date32}`; and the one function that it calls otherwise.
 fn typed(sql: &str) -> String {
-    const TYPES: [(&str, &str); 19] = [
+    const TYPES: [(&str, &str); 21] = [
         ("$first_position", "{first_position:UInt64}"),
         ("$first", "{first:Date32}"),
         ("$last", "{last:Date32}"),
@@ -524,6 +523,8 @@ fn typed(sql: &str) -> String {
         ("$rule", "{rule:String}"),
         ("$kind", "{kind:String}"),
         ("$approved", "{approved:String}"),
+        ("$proposed", "{proposed:String}"),
+        ("$about", "{about:String}"),
         ("array_has(", "has("),
     ];
     TYPES.iter().fold(sql.to_owned(), |sql, (name, typed)| sql.replace(name, typed))

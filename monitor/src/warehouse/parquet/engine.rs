@@ -130,9 +130,8 @@ fn query(question: &Question) -> (&'static str, Vec<(&'static str, ScalarValue)>
         Question::Attributes { days } => (include_str!("../../../sql/attributes.sql"), range(*days)),
         Question::Keys { days, .. } => (include_str!("../../../sql/keys.sql"), range(*days)),
         Question::Declarations { of } => {
-            let (kind, approved) = of.words();
-            let parameters = vec![("kind", ScalarValue::from(kind)), ("approved", ScalarValue::from(approved))];
-            (include_str!("../../../sql/declarations.sql"), parameters)
+            let parameters = of.parameters().map(|(name, value)| (name, ScalarValue::from(value)));
+            (include_str!("../../../sql/declarations.sql"), parameters.into())
         }
         Question::Moment => (include_str!("../../../sql/moment.sql"), Vec::new()),
         Question::Decision { event_id } => {

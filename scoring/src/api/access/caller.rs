@@ -11,7 +11,7 @@ use super::super::problem::Problem;
 use super::headers::{address_in, agent, secret_in};
 use super::refusal::Refusal;
 use super::sessions::{Lost, Session};
-use super::{Access, Key, Known, Rate, Scope, User, is_of, is_own, keys, lock, told, users};
+use super::{Access, Deed, Key, Known, Rate, Scope, User, is_of, is_own, keys, lock, told, users};
 use crate::control::Person;
 
 /// What a page says that asks by itself, without anybody there.
@@ -31,6 +31,15 @@ impl By {
             Self::Key(key) => key.person(),
             Self::Session(user, _) => user.person(),
         }
+    }
+
+    /// What they do about keys.
+    pub(in crate::api) fn deed<'a>(&'a self, an_admin_stays: bool, reason: &'a str, now: Timestamp) -> Deed<'a> {
+        let (by, with) = match self {
+            Self::Key(key) => (key.owner.as_deref().unwrap_or(&key.name), Some(key.hash.as_str())),
+            Self::Session(user, _) => (user.name.as_str(), None),
+        };
+        Deed { by, with, an_admin_stays, reason, now }
     }
 
     pub(in crate::api) fn scopes(&self) -> &[Scope] {

@@ -15,6 +15,8 @@ use crate::control::{May, Person, is_reserved};
 
 /// A key that ends does so within that time. Years of five digits could be written, and not be read again.
 const LONGEST: Duration = Duration::days(36_500);
+const AN_HOUR: Duration = Duration::seconds(3_600);
+const A_DAY: Duration = Duration::days(1);
 
 /// A key as it is kept: without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,8 +132,10 @@ pub struct MadeKey {
 pub struct Deed<'a> {
     /// Who, by name.
     pub by: &'a str,
-    /// What is open to them: they give nothing else.
-    pub scopes: &'a [Scope],
+    /// The hash of the key that they act with; `None` at a command line, and for who has logged in.
+    pub with: Option<&'a str>,
+    /// Whether a key that may do everything has to stay, as for who calls the API while no admin can log in, and may not hear the answer.
+    pub an_admin_stays: bool,
     /// Why; empty where that is not said.
     pub reason: &'a str,
     /// When.
@@ -144,9 +148,10 @@ impl Deed<'_> {
         Draft { reason: self.reason.to_owned(), ..Draft::new(self.now, self.by, what, format!("key {key}")) }
     }
 
-    /// Refuses scopes that are not open to who does it.
-    fn may_give(&self, wanted: &[Scope]) -> Result<(), KeyError> {
-        Scope::first_beyond(wanted, self.scopes).map_or(Ok(()), |scope| Err(KeyError::Beyond { scope }))
+    /// Refuses one whose key went while it waited for its turn.
+    fn is_still_of(&self, keys: &[Key]) -> Result<(), KeyError> {
+        let has = |hash: &str| keys.iter().any(|key| same(&key.hash, hash) && key.is_valid(self.now) && key.may(Scope::Admin));
+        if self.with.is_none_or(has) { Ok(()) } else { Err(KeyError::Gone) }
     }
 }
 
@@ -184,12 +189,9 @@ pub enum KeyError {
         /// What is wrong.
         what: &'static str,
     },
-    /// More than who makes it has.
-    #[error("nobody gives what they have not got: it needs the scope `{}`", scope.name())]
-    Beyond {
-        /// What they have not got.
-        scope: Scope,
-    },
+    /// Who does it acts with a key that went meanwhile.
+    #[error("the key that this comes with is good no more")]
+    Gone,
     /// Nobody could make keys any more but at a command line.
     #[error("`{name}` is the last key with the scope `admin`, and no admin can log in: make another one first")]
     LastAdmin {
@@ -219,8 +221,8 @@ impl KeyFile {
     /// Nothing is changed then.
     pub fn add(&self, new: NewKey, random: [u8; 32], deed: Deed<'_>) -> Result<MadeKey, KeyError> {
         new.check(deed.now)?;
-        deed.may_give(&new.scopes)?;
         self.0.change(|keys: &mut Vec<Key>| {
+            deed.is_still_of(keys)?;
             if keys.iter().any(|key| key.name == new.name && key.is_valid(deed.now)) {
                 return Err(KeyError::Taken { name: new.name });
             }
@@ -229,13 +231,15 @@ impl KeyFile {
             let (hash, created_at) = (hash(secret.reveal()), deed.now);
             let key = Key { name, owner, hash, scopes, requests_per_second, created_at, expires_at };
             let told = Draft { after: words(&key), ..deed.told("key_added", &key.name) };
+            keys.retain(|known| known.name != key.name);
             keys.push(key.clone());
             Ok((MadeKey { key, secret }, told))
         })
     }
 
-    /// Makes another secret for a key, good until `expires_at`, or else for as long as the one before was made for. The one before ends at
-    /// `until`, or at its own end where that is earlier. The key with the other secret, and when the one before ends.
+    /// Makes another secret for a key, and forgets those that have ended. It is good until `expires_at`, or else for as long as the one before
+    /// was made for; the one before ends at `until`, or at its own end where that is earlier. The key with the other secret, and when the one
+    /// before ends. Where an admin has to stay, one secret does for an hour, whether this one is heard of or not, and one for a day.
     ///
     /// # Errors
     /// Nothing is changed then.
@@ -253,51 +257,53 @@ impl KeyFile {
             return Err(KeyError::Invalid { field: "overlap", what: "the secret before stays good for 100 years at most" });
         }
         self.0.change(|keys: &mut Vec<Key>| {
+            deed.is_still_of(keys)?;
             let is_good = keys.iter().any(|key| key.name == name && key.is_valid(now));
             // The newest has the end that it was made with; those before it were cut short.
             let Some(present) = keys.iter().rfind(|key| is_good && key.name == name).cloned() else {
                 return Err(KeyError::Unknown { name: name.to_owned() });
             };
-            deed.may_give(&present.scopes)?;
+            let (in_an_hour, in_a_day) = (now + AN_HOUR, now + A_DAY);
+            let [stays_an_hour, stays_a_day] = [in_an_hour, in_a_day].map(|at| deed.an_admin_stays && has_admin_until(keys, at));
+            keys.retain(|key| key.name != name || key.is_valid(now));
             let mut before_ends = now;
             for key in keys.iter_mut().filter(|key| key.name == name) {
                 let end = key.expires_at.map_or(until, |end| end.min(until));
                 key.expires_at = Some(end);
                 before_ends = before_ends.max(end);
             }
+            if stays_an_hour && !has_admin_until(keys, in_an_hour) {
+                let what =
+                    "no other key may do everything, and no admin can log in: leave the secret before good for an hour at least";
+                return Err(KeyError::Invalid { field: "overlap", what });
+            }
             let secret = Secret::new(random);
             let expires_at = expires_at.or_else(|| present.end_anew(now));
             let key = Key { hash: hash(secret.reveal()), created_at: now, expires_at, ..present };
             keys.push(key.clone());
+            if stays_a_day && !has_admin_until(keys, in_a_day) {
+                let what = "no other key may do everything, and no admin can log in: it has to be good for a day at least";
+                return Err(KeyError::Invalid { field: "expires_at", what });
+            }
             let ends = expires_at.map_or_else(|| "never ends".to_owned(), |end| format!("ends at {end}"));
             let after = format!("the one before ends at {before_ends}, this one {ends}");
             Ok(((MadeKey { key, secret }, before_ends), Draft { after, ..deed.told("key_rotated", name) }))
         })
     }
 
-    /// Ends all keys of a name.
+    /// Ends all keys of a name. Where an admin has to stay, one does, and for a day.
     ///
     /// # Errors
     /// Nothing is changed then.
     pub fn revoke(&self, name: &str, deed: Deed<'_>) -> Result<(), KeyError> {
-        self.revoke_and_keep(false, name, deed)
-    }
-
-    /// As [`KeyFile::revoke`], for who calls the API: unless an admin can log in, a key that may do everything stays.
-    ///
-    /// # Errors
-    /// Nothing is changed then.
-    pub fn revoke_from_within(&self, name: &str, an_admin_can_log_in: bool, deed: Deed<'_>) -> Result<(), KeyError> {
-        self.revoke_and_keep(!an_admin_can_log_in, name, deed)
-    }
-
-    fn revoke_and_keep(&self, an_admin: bool, name: &str, deed: Deed<'_>) -> Result<(), KeyError> {
         self.0.change(|keys: &mut Vec<Key>| {
+            deed.is_still_of(keys)?;
             let before = keys.iter().rfind(|key| key.name == name).map(words);
             let before = before.ok_or_else(|| KeyError::Unknown { name: name.to_owned() })?;
-            let had_admin = has_admin(keys, deed.now);
+            let due = [deed.now, deed.now + A_DAY].into_iter().filter(|at| deed.an_admin_stays && has_admin_until(keys, *at));
+            let due: Vec<Timestamp> = due.collect();
             keys.retain(|key| key.name != name);
-            if an_admin && had_admin && !has_admin(keys, deed.now) {
+            if due.into_iter().any(|at| !has_admin_until(keys, at)) {
                 return Err(KeyError::LastAdmin { name: name.to_owned() });
             }
             Ok(((), Draft { before, ..deed.told("key_revoked", name) }))
@@ -305,9 +311,9 @@ impl KeyFile {
     }
 }
 
-/// Whether one of some keys may do everything now.
-fn has_admin(keys: &[Key], now: Timestamp) -> bool {
-    keys.iter().any(|key| key.is_valid(now) && key.may(Scope::Admin))
+/// Whether one of some keys may do everything up to a time.
+fn has_admin_until(keys: &[Key], time: Timestamp) -> bool {
+    keys.iter().any(|key| key.expires_at.is_none_or(|end| time <= end) && key.may(Scope::Admin))
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<(), KeyError> {

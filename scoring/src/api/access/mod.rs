@@ -152,7 +152,7 @@ impl Access {
         Ok(access)
     }
 
-    /// Reads keys and users again. Rates begin anew; sessions of users who are gone, disabled or have another password end. Whoever has another
+    /// Reads keys and users again. A rate that is another one begins anew; sessions of users who are gone, disabled or have another password end. Whoever has another
     /// password need not wait for what was guessed before.
     ///
     /// # Errors
@@ -164,9 +164,10 @@ impl Access {
         let (keys, users) = (self.key_file.read()?, self.user_file.read()?);
         let present = self.keys.load();
         let known = |key: Key| {
-            let per_second = NonZeroU32::new(key.requests_per_second);
-            let rate = per_second.map(|per_second| Arc::new(Rate::new(per_second, Instant::now())));
             let present = present.iter().find(|known| known.key.hash == key.hash);
+            let as_before = present.filter(|known| known.key.requests_per_second == key.requests_per_second);
+            let anew = || Some(Arc::new(Rate::new(NonZeroU32::new(key.requests_per_second)?, Instant::now())));
+            let rate = as_before.map_or_else(anew, |known| known.rate.clone());
             Known { rate, used: present.map(|known| Arc::clone(&known.used)).unwrap_or_default(), key }
         };
         // A file that has lost its last line says that there were some.
@@ -244,10 +245,13 @@ impl Access {
                 && let Err(error) = access.reload()
             {
                 tracing::error!(%error, "a change of who may call does not hold yet; the files are read again when they change");
+                return Err(Problem::unavailable(
+                    "it is written, and does not hold yet: the log of the server says why".to_owned(),
+                ));
             }
-            changed
+            Ok(changed)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the server is stopping".to_owned()))
+        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::unavailable("the server is stopping".to_owned())).flatten()
     }
 
     pub(super) fn chain(&self) -> Chain {

@@ -48,9 +48,4 @@ impl Scope {
             _ => self as u8 == wanted as u8,
         }
     }
-
-    /// The first of some scopes that others do not open: whoever has these cannot give that one.
-    pub fn first_beyond(wanted: &[Self], granted: &[Self]) -> Option<Self> {
-        wanted.iter().copied().find(|wanted| !granted.iter().any(|scope| scope.opens(*wanted)))
-    }
 }

@@ -24,7 +24,7 @@ fn new(name: &str, scopes: &[Scope], requests_per_second: u32) -> NewKey {
 
 /// What somebody does who may do everything.
 const fn deed(now: Timestamp) -> Deed<'static> {
-    Deed { by: BY, scopes: &Scope::ALL, reason: "", now }
+    Deed { by: BY, with: None, an_admin_stays: false, reason: "", now }
 }
 
 fn access(folder: &Path) -> Access {
@@ -92,7 +92,7 @@ fn a_key_that_ends_is_renewed_before_it_does() {
 
     let before_ends = rotate(at(2_700), at(2_880), None).expect("what came before is still good");
     let cut = Some(at(2_880));
-    assert_eq!((before_ends, ends()), (at(2_880), vec![cut, cut, Some(at(2_460)), Some(at(2_760))]), "a minute anew");
+    assert_eq!((before_ends, ends()), (at(2_880), vec![cut, cut, Some(at(2_760))]), "a minute anew, and what has ended is gone");
     assert!(rotate(at(2_880), at(3_000), None).is_err(), "all have ended");
 }
 
@@ -134,24 +134,60 @@ fn what_no_key_can_be_is_refused_by_its_field() {
 }
 
 #[test]
-fn nobody_gives_a_key_what_they_have_not_got() {
+fn who_acts_with_a_key_that_went_meanwhile_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = KeyFile::of(folder.path());
-    let by = |scopes: &'static [Scope]| Deed { scopes, ..deed(NOW) };
-    let add = |name: &str, wanted: &[Scope], by: Deed<'_>| {
-        file.add(new(name, wanted, 0), [1; 32], by).map(drop).map_err(|error| error.to_string())
+    let added = |name: &str, scope: Scope, expires_at: Option<Timestamp>, random: [u8; 32]| {
+        file.add(NewKey { expires_at, ..new(name, &[scope], 0) }, random, deed(NOW)).expect("added").key.hash
     };
-    let beyond = |scope: &str| Err(format!("nobody gives what they have not got: it needs the scope `{scope}`"));
-    assert_eq!(add("a", &[Scope::Score, Scope::Admin], by(&[Scope::Score])), beyond("admin"));
-    assert_eq!(add("a", &[Scope::Review, Scope::Approve], by(&[Scope::Review, Scope::Read])), beyond("approve"));
-    assert_eq!(add("a", &[Scope::Alerts], by(&[Scope::Review])), Ok(()), "what one scope opens beside itself is had as well");
-    assert_eq!(add("b", &Scope::ALL, by(&[Scope::Admin])), Ok(()));
-    // Another secret is another key.
-    let rotate = |by: Deed<'_>| file.rotate("b", LATER, None, [2; 32], by).map(drop).map_err(|error| error.to_string());
-    let before = file.read().expect("it can be read");
-    assert_eq!(rotate(by(&[Scope::Score])), beyond("label"));
-    assert_eq!(file.read().expect("it can be read"), before);
-    assert_eq!(rotate(by(&[Scope::Admin])), Ok(()));
+    let (ops, shop) = (added("ops", Scope::Admin, None, [1; 32]), added("shop", Scope::Score, None, [2; 32]));
+    let short = added("short", Scope::Admin, Some(LATER), [3; 32]);
+    let check = |with: &str, now: Timestamp, is_good: bool| {
+        let (deed, before) = (Deed { with: Some(with), ..deed(now) }, file.read().expect("keys"));
+        let tries = [
+            file.add(new("more", &[Scope::Score], 0), [4; 32], deed).map(drop),
+            file.rotate("more", now, None, [5; 32], deed).map(drop),
+            file.revoke("more", deed),
+        ];
+        for tried in tries {
+            assert_eq!(tried.is_ok(), is_good, "{tried:?}");
+            assert!(is_good || matches!(tried, Err(KeyError::Gone)), "{tried:?}");
+        }
+        assert_eq!(file.read().expect("keys"), before);
+    };
+    check(&ops, NOW, true);
+    check(&short, NOW, true);
+    check(&short, LATER, false);
+    check(&shop, NOW, false);
+    file.revoke("ops", deed(NOW)).expect("revoked");
+    check(&ops, NOW, false);
+}
+
+#[test]
+fn who_calls_the_api_and_hears_no_answer_is_not_shut_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = KeyFile::of(folder.path());
+    let (hour, day) = (Duration::seconds(3_600), Duration::days(1));
+    file.add(new("ops", &[Scope::Admin], 0), [1; 32], deed(NOW)).expect("added");
+    let rotate = |name: &str, overlap: Duration, good_for: Option<Duration>, an_admin_can_log_in: bool| {
+        let (until, expires_at) = (NOW + overlap, good_for.map(|length| NOW + length));
+        match file.rotate(name, until, expires_at, [2; 32], Deed { an_admin_stays: !an_admin_can_log_in, ..deed(NOW) }) {
+            Err(KeyError::Invalid { field, .. }) => Some(field),
+            rotated => rotated.map(|_| None).expect("rotated"),
+        }
+    };
+    let second = Duration::seconds(1);
+    assert_eq!(rotate("ops", Duration::seconds(3_599), None, false), Some("overlap"));
+    assert_eq!(rotate("ops", hour, Some(hour), false), Some("expires_at"));
+    assert_eq!(file.read().expect("keys").len(), 1, "nothing was changed");
+    assert_eq!(rotate("ops", hour, Some(day), false), None);
+    file.add(new("other", &[Scope::Admin], 0), [3; 32], deed(NOW)).expect("added");
+    assert_eq!(rotate("ops", second, Some(second), false), None, "another one may do everything");
+    file.revoke("ops", deed(NOW)).expect("revoked");
+    assert_eq!(rotate("other", Duration::ZERO, Some(second), true), None, "somebody is let in by a password");
+    // Whoever has the file may do anything.
+    file.add(new("ops", &[Scope::Admin], 0), [4; 32], deed(NOW)).expect("added");
+    assert!(file.rotate("ops", NOW, Some(NOW + second), [5; 32], deed(NOW)).is_ok());
 }
 
 #[test]
@@ -166,15 +202,18 @@ fn who_calls_the_api_cannot_take_the_last_admin_key_away() {
     add("shop", Scope::Score, None);
     let at = NOW + Duration::seconds(2);
     let within = |name: &str, an_admin_can_log_in: bool| {
-        file.revoke_from_within(name, an_admin_can_log_in, deed(at)).map_err(|error| error.to_string())
+        file.revoke(name, Deed { an_admin_stays: !an_admin_can_log_in, ..deed(at) }).map_err(|error| error.to_string())
     };
     let before = file.read().expect("it can be read");
     let last = "`ops` is the last key with the scope `admin`, and no admin can log in: make another one first";
     assert_eq!(within("ops", false), Err(last.to_owned()), "one that has ended opens nothing");
     assert_eq!(file.read().expect("it can be read"), before);
     assert_eq!((within("shop", false), within("old", false)), (Ok(()), Ok(())));
+    add("short", Scope::Admin, Some(at + Duration::seconds(86_399)));
+    assert!(within("ops", false).is_err(), "tomorrow nobody could make keys any more");
     add("other", Scope::Admin, None);
     assert_eq!(within("ops", false), Ok(()));
+    assert_eq!(within("short", false), Ok(()));
     assert!(within("other", false).is_err());
     assert_eq!(within("other", true), Ok(()), "somebody is let in by a password");
     // Whoever has the file may do anything.
@@ -294,7 +333,7 @@ async fn who_reads_a_batch_counts_its_events() {
     assert_eq!(sent(&limited, "/v1/score/batch").await, StatusCode::OK);
     assert_eq!(sent(&limited, "/v1/score").await, StatusCode::TOO_MANY_REQUESTS, "it owes 995");
     access.reload().expect("they can be read");
-    assert_eq!(sent(&limited, "/v1/score").await, StatusCode::OK, "rates begin anew");
+    assert_eq!(sent(&limited, "/v1/score").await, StatusCode::TOO_MANY_REQUESTS, "and still does");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::Derived;
 use crate::fixture::time;
 use crate::questions::{Declared, Wanted};
 use ingest::{Currency, EventId};
+use scoring::rules::RuleId;
 
 /// The engines of all tables of the warehouse's own, by name.
 fn engines(warehouse: &ClickHouseWarehouse) -> Vec<String> {
@@ -99,6 +100,7 @@ fn questions() -> Vec<Question> {
         Question::Attributes { days },
         Question::Keys { entity: entity(), days },
         Question::Declarations { of: Declared::Rules },
+        Question::Declarations { of: Declared::Rule(RuleId::new("large").unwrap()) },
         Question::Moment,
         Question::Decision { event_id: EventId::new("event_0").unwrap() },
     ];
