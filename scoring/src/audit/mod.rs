@@ -13,7 +13,6 @@ mod told;
 mod verify;
 
 pub use self::chain::{Chain, Found};
-#[cfg(feature = "http")]
 pub use self::entry::{Draft, Entry, Recorded, Sealed};
 pub use self::follower::Auditor;
 pub use self::told::told;
