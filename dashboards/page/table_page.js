@@ -73,7 +73,7 @@ export function openTable(table, { load, views, texts, finds, cells, standing, a
     table.hidden = shown.length === 0;
     const lines = shown.map(one => {
       const row = create(one);
-      const text = `${row.className} ${row.textContent}`;
+      const text = [row.className, row.textContent, ...[...row.querySelectorAll("[title]")].map(({ title }) => title)].join(" ");
       const known = rows.get(one.name);
       if (known?.text === text) return known.row;
       // Whoever has the keyboard in a row keeps it there.

@@ -2,9 +2,9 @@
 //! and after the next start. It keeps back none behind it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use ingest::log::{Position, Readable, Topic};
 use ingest::{Timestamp, replace_file, with_causes};
@@ -20,8 +20,9 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// So many are told again at a stretch: what is new is told in between.
 const STRETCH: usize = 50;
 
-/// At most so many wait. Of more the oldest is given up: the program's own messages have it, whole.
-const MOST: usize = 10_000;
+/// At most so many wait: far fewer than the notifier remembers, which else would take what it has forgotten for new. Of more the oldest is
+/// given up: the program's own messages have it, whole.
+const MOST: usize = 5_000;
 
 /// Where something that there is to tell lies: in which record, and which it is of those that the record has.
 type Place = (Position, usize);
@@ -41,10 +42,15 @@ pub(super) struct Teller {
 impl Teller {
     /// One that knows from the file `memory` what was refused before the start, in a log that goes to `end`.
     pub(super) fn new(tell: Tell, memory: PathBuf, end: Position) -> Self {
-        // What lies behind the end is about another log.
-        let refused: BTreeSet<Place> = recall(&memory).into_iter().filter(|(position, _)| *position < end).collect();
+        let mut refused = recall(&memory);
+        // What lies behind the end is about another log, and stays so when this one has grown.
+        let of_another = refused.split_off(&(end, 0));
         let not_before = (!refused.is_empty()).then(Instant::now);
-        Self { tell, memory, refused, next: FIRST, not_before }
+        let teller = Self { tell, memory, refused, next: FIRST, not_before };
+        if !of_another.is_empty() {
+            teller.keep();
+        }
+        teller
     }
 
     /// Tells of what happened at the desk.
@@ -123,8 +129,12 @@ const FIRST: Place = (Position(0), 0);
 
 /// What a file says was refused; nothing where there is none.
 fn recall(memory: &Path) -> BTreeSet<Place> {
-    let Ok(text) = fs::read(memory) else { return BTreeSet::new() };
-    serde_json::from_slice(&text).unwrap_or_else(|error| {
+    let read = match fs::read(memory) {
+        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    };
+    read.unwrap_or_else(|error| {
         tracing::warn!(%error, file = %memory.display(), "it is not known of which alerts nobody could be told before the start");
         BTreeSet::new()
     })
@@ -250,8 +260,9 @@ mod tests {
         assert_eq!((told.heard(), teller.due()), (vec![0, 1, 2, 3, 4], None));
         assert_eq!(told.teller(&memory, end).due(), None, "they have it");
         // What is kept of another log means nothing here.
-        fs::write(&memory, "[[7,0]]").unwrap();
-        assert_eq!(told.teller(&memory, end).due(), None);
+        fs::write(&memory, "[[4,0],[7,0]]").unwrap();
+        assert!(told.teller(&memory, end).refused.iter().eq(&[(Position(4), 0)]));
+        assert_eq!(fs::read_to_string(&memory).unwrap(), "[[4,0]]");
         fs::write(&memory, "no JSON").unwrap();
         assert_eq!(told.teller(&memory, end).due(), None);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-/// So many are remembered. One that was forgotten is told to all again, and counted anew.
+/// So many are remembered, far more than anybody tells again. One that was forgotten is told to all again, and counted anew.
 const REMEMBERED: usize = 10_000;
 
 /// By the id of a notification the places of those who lack it.

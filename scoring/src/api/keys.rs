@@ -95,7 +95,7 @@ pub(super) struct KeyDraft {
     /// The person that acts with it. Where nothing is said it is who makes it, if it opens `review`, `approve` or `admin`, or else its name. Keys and a user of one person are one person where two are asked.
     #[serde(default)]
     owner: Option<String>,
-    /// What it may do: one at least, and none that is not open to who makes it.
+    /// What it may do: one at least.
     scopes: Vec<Scope>,
     /// How many requests a second it may send, each event of a batch being one; 0 for as many as it likes.
     #[serde(default)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::health;
 use super::problem::Problem;
 
-/// The calls that take none: the path and the method of each, as the document writes them. Probes are not among them.
+/// The calls that take none: the path and the method of each, as the document writes them. What machines ask all the time is not among them.
 #[derive(Debug)]
 pub(super) struct Bare(BTreeSet<(String, String)>);
 

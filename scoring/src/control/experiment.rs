@@ -78,6 +78,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it says something against the challenger.
+    pub const fn is_bad(self) -> bool {
+        matches!(self, Self::Kept | Self::Aborted | Self::Stopped)
+    }
+
     /// Its word in messages.
     pub const fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use ingest::Timestamp;
 use ingest::log::Position;
 use serde::{Deserialize, Serialize};
 
-use super::{Control, State};
+use super::{Control, Course, State};
 
 /// What a proposal rests on: what holds of all that it would change, by its name. What is not there has no name.
 pub type Facts = BTreeMap<String, String>;
@@ -98,10 +98,10 @@ pub fn facts(controls: &[Control], state: &State) -> Facts {
         match control {
             Control::Promoted { name, version, .. } => {
                 facts.extend([champion(state)]);
-                // It may end an experiment, which may have ended meanwhile, and not well.
-                let is_its =
-                    |course: &&super::Course| course.experiment.model == *name && course.experiment.challenger == *version;
-                facts.extend(state.experiments.iter().rfind(is_its).map(experiment));
+                // An experiment that it may be the end of may have ended meanwhile, and not well.
+                let is_its = |course: &&Course| course.experiment.model == *name && course.experiment.challenger == *version;
+                let is_bad = |course: &&Course| course.ended.as_ref().is_some_and(|ended| ended.outcome.is_bad());
+                facts.extend(state.experiments.iter().filter(is_its).filter(is_bad).map(experiment));
             }
             Control::Challenged { name, version, .. } | Control::Withdrawn { name, version, .. } => {
                 facts.extend([champion(state)]);
@@ -148,7 +148,7 @@ fn champion(state: &State) -> (String, String) {
     ("the champion".to_owned(), said)
 }
 
-fn experiment(course: &super::Course) -> (String, String) {
+fn experiment(course: &Course) -> (String, String) {
     let said = course.ended.as_ref().map_or("running", |ended| ended.outcome.name());
     (format!("experiment {}", course.experiment.name), said.to_owned())
 }

@@ -1,5 +1,5 @@
 //! The keys of programs: in a file without their secrets, which are shown once. What is done to one is told before it is done, with who did it
-//! and why; nobody gives one more than they have.
+//! and why.
 
 use std::fmt;
 use std::path::Path;
@@ -263,8 +263,8 @@ impl KeyFile {
             let Some(present) = keys.iter().rfind(|key| is_good && key.name == name).cloned() else {
                 return Err(KeyError::Unknown { name: name.to_owned() });
             };
-            let (in_an_hour, in_a_day) = (now + AN_HOUR, now + A_DAY);
-            let [stays_an_hour, stays_a_day] = [in_an_hour, in_a_day].map(|at| deed.an_admin_stays && has_admin_until(keys, at));
+            let last = admin_until(keys, now).filter(|_| deed.an_admin_stays);
+            let [hour, day] = [AN_HOUR, A_DAY].map(|length| last.map(|last| last.min(now + length)));
             keys.retain(|key| key.name != name || key.is_valid(now));
             let mut before_ends = now;
             for key in keys.iter_mut().filter(|key| key.name == name) {
@@ -272,7 +272,7 @@ impl KeyFile {
                 key.expires_at = Some(end);
                 before_ends = before_ends.max(end);
             }
-            if stays_an_hour && !has_admin_until(keys, in_an_hour) {
+            if admin_until(keys, now) < hour {
                 let what =
                     "no other key may do everything, and no admin can log in: leave the secret before good for an hour at least";
                 return Err(KeyError::Invalid { field: "overlap", what });
@@ -281,7 +281,7 @@ impl KeyFile {
             let expires_at = expires_at.or_else(|| present.end_anew(now));
             let key = Key { hash: hash(secret.reveal()), created_at: now, expires_at, ..present };
             keys.push(key.clone());
-            if stays_a_day && !has_admin_until(keys, in_a_day) {
+            if admin_until(keys, now) < day {
                 let what = "no other key may do everything, and no admin can log in: it has to be good for a day at least";
                 return Err(KeyError::Invalid { field: "expires_at", what });
             }
@@ -300,10 +300,9 @@ impl KeyFile {
             deed.is_still_of(keys)?;
             let before = keys.iter().rfind(|key| key.name == name).map(words);
             let before = before.ok_or_else(|| KeyError::Unknown { name: name.to_owned() })?;
-            let due = [deed.now, deed.now + A_DAY].into_iter().filter(|at| deed.an_admin_stays && has_admin_until(keys, *at));
-            let due: Vec<Timestamp> = due.collect();
+            let last = admin_until(keys, deed.now).filter(|_| deed.an_admin_stays);
             keys.retain(|key| key.name != name);
-            if due.into_iter().any(|at| !has_admin_until(keys, at)) {
+            if admin_until(keys, deed.now) < last.map(|last| last.min(deed.now + A_DAY)) {
                 return Err(KeyError::LastAdmin { name: name.to_owned() });
             }
             Ok(((), Draft { before, ..deed.told("key_revoked", name) }))
@@ -311,9 +310,10 @@ impl KeyFile {
     }
 }
 
-/// Whether one of some keys may do everything up to a time.
-fn has_admin_until(keys: &[Key], time: Timestamp) -> bool {
-    keys.iter().any(|key| key.expires_at.is_none_or(|end| time <= end) && key.may(Scope::Admin))
+/// Up to when one of some keys may do everything, as far as that matters; `None` where none may now.
+fn admin_until(keys: &[Key], now: Timestamp) -> Option<Timestamp> {
+    let admins = keys.iter().filter(|key| key.is_valid(now) && key.may(Scope::Admin));
+    admins.map(|key| key.expires_at.unwrap_or(now + LONGEST)).max()
 }
 
 fn check_name(field: &'static str, name: &str) -> Result<(), KeyError> {

@@ -156,12 +156,24 @@ impl Access {
     /// password need not wait for what was guessed before.
     ///
     /// # Errors
-    /// Then everything stays as it was.
+    /// What could not be read stays as it was.
     pub fn reload(&self) -> Result<(), AccessError> {
         // Of two who read at once the later one stores the later state.
         let mut read = lock(&self.stamps);
         let stamps = self.stamps();
-        let (keys, users) = (self.key_file.read()?, self.user_file.read()?);
+        let (keys, users) = (self.key_file.read(), self.user_file.read());
+        // A file that has lost its last line, or cannot be read, says that there were some.
+        let is_nobody = keys.as_ref().is_ok_and(Vec::is_empty) && users.as_ref().is_ok_and(Vec::is_empty);
+        self.open.fetch_and(is_nobody && stamps == [None, None], Ordering::Relaxed);
+        let keys = keys.map(|keys| self.know_keys(keys));
+        let users = users.map(|users| self.know_users(users));
+        keys?;
+        users?;
+        *read = stamps;
+        Ok(())
+    }
+
+    fn know_keys(&self, keys: Vec<Key>) {
         let present = self.keys.load();
         let known = |key: Key| {
             let present = present.iter().find(|known| known.key.hash == key.hash);
@@ -170,9 +182,10 @@ impl Access {
             let rate = as_before.map_or_else(anew, |known| known.rate.clone());
             Known { rate, used: present.map(|known| Arc::clone(&known.used)).unwrap_or_default(), key }
         };
-        // A file that has lost its last line says that there were some.
-        self.open.fetch_and(keys.is_empty() && users.is_empty() && stamps == [None, None], Ordering::Relaxed);
         self.keys.store(Arc::new(keys.into_iter().map(known).collect()));
+    }
+
+    fn know_users(&self, users: Vec<User>) {
         let stays = |session: &Session| users::of_name(&users, &session.user).is_some_and(|user| is_of(session, user));
         lock(&self.sessions).end_unless(stays);
         let before = self.users.load();
@@ -180,8 +193,6 @@ impl Access {
             |user: &&User| users::of_name(&before, &user.name).is_some_and(|before| before.password_at != user.password_at);
         users.iter().filter(has_another).for_each(|user| lock(&self.attempts).forget(&user.name));
         self.users.store(Arc::new(users));
-        *read = stamps;
-        Ok(())
     }
 
     /// The same where a file is not as it was when it was read last; whether that was so.

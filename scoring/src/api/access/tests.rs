@@ -181,6 +181,13 @@ fn who_calls_the_api_and_hears_no_answer_is_not_shut_out() {
     assert_eq!(rotate("ops", hour, Some(hour), false), Some("expires_at"));
     assert_eq!(file.read().expect("keys").len(), 1, "nothing was changed");
     assert_eq!(rotate("ops", hour, Some(day), false), None);
+    file.revoke("ops", deed(NOW)).expect("revoked");
+    let soon = NewKey { expires_at: Some(NOW + Duration::seconds(1_800)), ..new("soon", &[Scope::Admin], 0) };
+    file.add(soon, [6; 32], deed(NOW)).expect("added");
+    assert_eq!(rotate("soon", Duration::ZERO, None, false), Some("overlap"), "one that ends soon is the last way in, too");
+    assert_eq!(rotate("soon", Duration::seconds(1_799), None, false), Some("overlap"));
+    assert_eq!(rotate("soon", hour, Some(second), false), None, "it lets in for as long as it did before");
+    file.add(new("ops", &[Scope::Admin], 0), [7; 32], deed(NOW)).expect("added");
     file.add(new("other", &[Scope::Admin], 0), [3; 32], deed(NOW)).expect("added");
     assert_eq!(rotate("ops", second, Some(second), false), None, "another one may do everything");
     file.revoke("ops", deed(NOW)).expect("revoked");
