@@ -273,6 +273,10 @@ mod tests {
         let revoke = ["204", "400", "401", "403", "404", "409", "429", "500", "503"];
         assert_eq!(statuses("/v1/keys/{name}", "delete"), revoke);
         assert!(document["paths"]["/livez"]["get"].get("security").is_none());
+        // Of two schemas with one name the document would have one.
+        let member = |schema: &str, name: &str| document["components"]["schemas"][schema]["properties"][name].is_object();
+        assert!(member("Reason", "contribution") && member("Condition", "when") && member("EngineCondition", "mode"));
+        assert_eq!(document["components"]["schemas"]["WhyText"]["type"], "string");
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub struct Problem {
 
 /// How the engine is that decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = EngineCondition)]
 struct Condition {
     /// `degraded` or, when it takes nothing until it is started again, `stopped`.
     mode: &'static str,

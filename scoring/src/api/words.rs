@@ -16,7 +16,7 @@ pub(super) struct Words(pub(super) String);
 /// A text that has to be said: 1 to 4,000 characters, and no card number.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
-#[schema(value_type = String, min_length = 1, max_length = 4000)]
+#[schema(as = WhyText, value_type = String, min_length = 1, max_length = 4000)]
 pub(super) struct Reason(pub(super) String);
 
 impl TryFrom<String> for Words {
