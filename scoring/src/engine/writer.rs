@@ -135,3 +135,40 @@ impl Writer {
         self.metrics.features_warming.set(i64::try_from(self.core.warming().len()).unwrap_or(i64::MAX));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn whoever_finds_it_taken_has_it_once_it_is_free_and_hears_of_a_panic() {
+        let writer = Mutex::new(0_u64);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).for_each(|_| *lock(&writer).expect("nobody panics") += 1));
+            }
+        });
+        assert_eq!(*lock(&writer).expect("nobody panics"), 4_000);
+        thread::scope(|scope| {
+            let held = lock(&writer).expect("nobody panics");
+            // Longer than it looks.
+            let waits = scope.spawn(|| *lock(&writer).expect("nobody panics"));
+            let since = Instant::now();
+            while since.elapsed() < 20 * PATIENCE {
+                hint::spin_loop();
+            }
+            drop(held);
+            assert_eq!(waits.join().expect("it ends"), 4_000);
+        });
+        thread::scope(|scope| {
+            let panics = scope.spawn(|| {
+                let _held = lock(&writer).expect("nobody panics before");
+                panic!("it is meant to");
+            });
+            assert!(panics.join().is_err());
+        });
+        assert!(lock(&writer).is_err());
+    }
+}
