@@ -68,6 +68,14 @@ fn an_admin_makes_rotates_and_revokes_keys_while_the_server_runs() {
     let expect = ["created_at", "expires_at", "last_used_at", "name", "owner", "requests_per_second", "scopes"];
     assert!(members.len() == expect.len() && expect.iter().all(|name| members.contains(name)), "{members:?}");
 
+    // Whoever makes a key that agrees to changes agrees with it, unless they say who does.
+    let owner_of = |name: &str, scopes: &[&str]| {
+        let draft = json!({"name": name, "scopes": scopes, "reason": "a script"});
+        said(&ask(&ops, "POST", "/v1/keys", draft), 201)["owner"].clone()
+    };
+    assert_eq!((owner_of("agrees", &["approve"]), owner_of("proposes", &["review"])), (json!("ops"), json!("ops")));
+    assert_eq!((owner_of("reads", &["read", "label"]), owner_of("works", &["alerts"])), (json!("reads"), json!("works")));
+
     // What cannot be is refused by its field, and nobody else may look.
     let check = |change: Value, status: u16, field: &str, words: &str| {
         let mut draft = json!({"name": "till", "scopes": ["score"], "reason": "why not"});
